@@ -1,0 +1,314 @@
+"""Every error that upytool raises on purpose.
+
+    UpytoolError                    exit code
+    |-- UsageError                  2   the command line or the call is wrong
+    |-- ConfigError                 2   a setting is wrong
+    |-- DeviceSelectionError        3   which board?
+    |   |-- NoDeviceError
+    |   `-- AmbiguousDeviceError
+    |-- TransportError              4   the byte pipe
+    |   |-- PortMissingError            no such port
+    |   |-- PortBusyError               another program holds it
+    |   |-- PortPermissionError         the user may not open it
+    |   |-- PortUnusableError           the driver refuses it
+    |   |-- NotAuthorizedError          the far end wants a password (WebREPL)
+    |   `-- ConnectionLostError         it went away while in use
+    |-- ProtocolError               5   the far end does not speak as expected
+    |   |-- RawReplError                no raw REPL to be had
+    |   |-- StreamError                 a stream broke in the middle
+    |   `-- DeviceTimeoutError          no answer in time
+    |-- TimeLimitError              124 the user's own --timeout ran out
+    |-- RemoteError                 1   the program on the board failed
+    |   |-- RemoteException             it raised; .traceback holds the text
+    |   `-- RemoteExit                  it called sys.exit(n); the exit code is n
+    |-- RemoteOSError (OSError)     6   the board refused a file operation
+    |-- LocalFileError              6   this computer refused one
+    |-- FlashError                  7
+    |-- BuildError                  8
+    |-- PackageError                9   packages, indexes
+    |   |-- NetworkError
+    |   `-- OfflineError
+    |-- MissingExtraError           2   an optional dependency is not installed
+    |-- DifferencesFound            1   a check found differences
+    |-- SimulatorError              4   a simulated board did not start
+    `-- OperationInterrupted        130 Ctrl-C
+
+An error is a message (one sentence, what is wrong), a hint (what to do next) and a stable dotted code.
+The exit codes are one table in `EXIT_CODES`; a number is never used for something else.
+"""
+
+from __future__ import annotations
+
+import errno as _errno
+
+EXIT_CODES: dict[int, str] = {
+    0: "done, or nothing to do",
+    1: "the program on the board raised, a check found differences, or an unexpected bug",
+    2: "the command line or the configuration is wrong",
+    3: "no device found, or several and none chosen",
+    4: "the port or connection could not be opened, or was lost",
+    5: "the board does not answer as a MicroPython REPL does, or not in time",
+    6: "a file operation was refused",
+    7: "flashing failed",
+    8: "building failed",
+    9: "a package or the network failed",
+    124: "the time limit given with --timeout ran out",
+    130: "interrupted with Ctrl-C",
+    141: "the reader of our output went away",
+}
+
+
+class UpytoolError(Exception):
+    """The root of the tree.
+
+    Args:
+        message: what is wrong, one sentence without a full stop.
+        hint: what to do next; may span lines.
+    """
+
+    code = "error"
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+    def data(self) -> dict[str, object]:
+        """The error as `--json` prints it."""
+        return {"code": self.code, "message": self.message, "hint": self.hint, "exit_code": self.exit_code}
+
+
+class UsageError(UpytoolError):
+    code = "usage"
+    exit_code = 2
+
+
+class ConfigError(UpytoolError):
+    code = "config"
+    exit_code = 2
+
+
+class MissingExtraError(UpytoolError):
+    code = "missing-extra"
+    exit_code = 2
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs an optional part of upytool that is not installed",
+            hint=f'pip install "upytool[{extra}]"',
+        )
+
+
+class DeviceSelectionError(UpytoolError):
+    code = "device"
+    exit_code = 3
+
+
+class NoDeviceError(DeviceSelectionError):
+    code = "device.none"
+
+
+class AmbiguousDeviceError(DeviceSelectionError):
+    code = "device.ambiguous"
+
+
+class TransportError(UpytoolError):
+    code = "transport"
+    exit_code = 4
+
+
+class PortMissingError(TransportError):
+    code = "transport.missing"
+
+
+class PortBusyError(TransportError):
+    code = "transport.busy"
+
+
+class PortPermissionError(TransportError):
+    code = "transport.permission"
+
+
+class PortUnusableError(TransportError):
+    code = "transport.unusable"
+
+
+class NotAuthorizedError(TransportError):
+    code = "transport.password"
+
+
+class ConnectionLostError(TransportError):
+    code = "transport.lost"
+
+
+class SimulatorError(TransportError):
+    code = "sim"
+
+
+class ProtocolError(UpytoolError):
+    code = "protocol"
+    exit_code = 5
+
+
+class RawReplError(ProtocolError):
+    code = "protocol.raw-repl"
+
+
+class StreamError(ProtocolError):
+    code = "protocol.stream"
+
+
+class DeviceTimeoutError(ProtocolError):
+    code = "protocol.timeout"
+
+
+class TimeLimitError(UpytoolError):
+    code = "time-limit"
+    exit_code = 124
+
+
+class RemoteError(UpytoolError):
+    code = "remote"
+    exit_code = 1
+
+
+class RemoteException(RemoteError):
+    """The program on the board raised.
+
+    Attributes:
+        traceback: the board's text, lines ended by a newline each.
+        output: what the program had printed (bytes), when it was collected.
+    """
+
+    code = "remote.exception"
+
+    def __init__(self, traceback: str, *, output: bytes = b"", hint: str = "") -> None:
+        lines = traceback.strip().splitlines()
+        super().__init__(lines[-1] if lines else "the program on the board failed", hint=hint)
+        self.traceback = traceback
+        self.output = output
+
+    @property
+    def kind(self) -> str:
+        """The exception's name on the board, `ValueError` for instance."""
+        return self.message.partition(":")[0].strip()
+
+    def data(self) -> dict[str, object]:
+        return {**super().data(), "traceback": self.traceback}
+
+
+class RemoteExit(RemoteError):
+    """The program on the board called `sys.exit(status)`; `exit_code` is that status (0 to 255)."""
+
+    code = "remote.exit"
+
+    def __init__(self, status: int, *, output: bytes = b"") -> None:
+        super().__init__(f"the program on the board exited with status {status}")
+        self.exit_code = status & 0xFF
+        self.output = output
+
+
+class RemoteOSError(UpytoolError, OSError):
+    """The board refused a file operation; `errno` and `filename` are as in OSError.
+
+    The number is the board's, which MicroPython takes from py/mperrno.h: these agree with Linux.
+    """
+
+    code = "remote.os"
+    exit_code = 6
+
+    def __init__(self, number: int, path: str = "", *, hint: str = "") -> None:
+        reason = REMOTE_ERRNO.get(number, f"error {number}")
+        OSError.__init__(self, number, reason, path)
+        UpytoolError.__init__(self, f"{path}: {reason}" if path else reason, hint=hint)
+        self.errno, self.strerror, self.filename = number, reason, path
+
+    def __str__(self) -> str:
+        return self.message
+
+    def data(self) -> dict[str, object]:
+        return {**super().data(), "errno": self.errno, "path": self.filename}
+
+
+# py/mperrno.h: the numbers a port may use where it has no names for them (a bare "OSError: 2").
+REMOTE_ERRNO: dict[int, str] = {
+    1: "operation not permitted on the board",
+    2: "no such file or directory on the board",
+    5: "input/output error on the board",
+    9: "bad file number on the board",
+    12: "the board is out of memory",
+    13: "permission denied on the board",
+    16: "busy on the board",
+    17: "it exists already on the board",
+    18: "not on the same file system of the board",
+    19: "no such device on the board",
+    20: "not a directory on the board",
+    21: "is a directory on the board",
+    22: "invalid argument for the board's file system",
+    24: "too many open files on the board",
+    27: "file too large for the board's file system",
+    28: "no space left on the board",
+    29: "the board cannot seek there",
+    30: "the board's file system is read-only",
+    36: "file name too long for the board's file system",
+    39: "directory not empty on the board",
+    95: "not supported by the board's file system",
+    110: "timed out on the board",
+}
+
+ENOENT, EEXIST, ENOTDIR, EISDIR, ENOSPC, EROFS = (
+    _errno.ENOENT,
+    _errno.EEXIST,
+    _errno.ENOTDIR,
+    _errno.EISDIR,
+    _errno.ENOSPC,
+    _errno.EROFS,
+)
+
+
+class LocalFileError(UpytoolError):
+    code = "local-file"
+    exit_code = 6
+
+
+class FlashError(UpytoolError):
+    code = "flash"
+    exit_code = 7
+
+
+class BuildError(UpytoolError):
+    code = "build"
+    exit_code = 8
+
+
+class PackageError(UpytoolError):
+    code = "package"
+    exit_code = 9
+
+
+class NetworkError(PackageError):
+    code = "network"
+
+
+class OfflineError(PackageError):
+    code = "offline"
+
+
+class DifferencesFound(UpytoolError):
+    code = "differences"
+    exit_code = 1
+
+
+class OperationInterrupted(UpytoolError):
+    """Ctrl-C. `output` and `traceback` hold what the board said when it was interrupted."""
+
+    code = "interrupted"
+    exit_code = 130
+
+    def __init__(self, message: str = "interrupted", *, traceback: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.traceback = traceback
