@@ -1,0 +1,1 @@
+"""A connected, running board."""

@@ -1,0 +1,1 @@
+"""What is said on a wire, without any I/O (see ops.py for the contract)."""

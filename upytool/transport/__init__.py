@@ -1,0 +1,1 @@
+"""Moving bytes: transports, and the drivers that run operations over them."""

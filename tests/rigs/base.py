@@ -1,0 +1,138 @@
+"""What all rigs share: their two errors, the build cache, bounded commands, and Debian packages."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+FIRMWARE = HERE / "firmware"
+
+
+class RigUnavailable(Exception):
+    """A registry refused what the rig is made of, or this machine cannot have it; the message says which."""
+
+
+class RigBroken(Exception):
+    """A rig that should work does not: a build failed, an emulator ended, a board is mute."""
+
+
+def cache_root() -> Path:
+    """Where downloads and builds are kept: $UPYTOOL_RIG_CACHE, else under the user's cache directory."""
+    named = os.environ.get("UPYTOOL_RIG_CACHE")
+    if named:
+        root = Path(named)
+    else:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "upytool" / "rigs"
+    root.mkdir(parents=True, exist_ok=True)
+    return root.resolve()
+
+
+def recipe_key(*parts: str, files: Iterable[Path] = ()) -> str:
+    """A short hash of everything an artefact is made from: texts (versions, options) and files."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode() + b"\0")
+    for file in sorted(files):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Hold a lock of the cache, so that two test runs do not build or install the same thing at once."""
+    with open(cache_root() / f".{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def cached_build(name: str, key: str, build: Callable[[Path], None]) -> Path:
+    """The directory of artefact `name` made by recipe `key`; `build(directory)` fills it when it is new.
+
+    A directory appears under its final name only when complete; older recipes of the same name are removed.
+    """
+    final = cache_root() / f"{name}-{key}"
+    if final.is_dir():
+        return final
+    with locked(name):
+        if not final.is_dir():
+            scratch = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=cache_root()))
+            try:
+                build(scratch)
+                scratch.chmod(0o755)  # the unix rig's board runs as another user
+                scratch.rename(final)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+            for old in cache_root().glob(f"{name}-*"):
+                if old != final and len(old.name) == len(final.name):
+                    shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def run_step(
+    argv: list[str], *, timeout: float, cwd: Path | None = None, env: dict[str, str] | None = None, low: bool = True
+) -> str:
+    """Run one bounded command at low priority and return its output; RigBroken with the output's end if it fails."""
+    command = ["nice", *argv] if low else argv
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env={**os.environ, "LC_ALL": "C", **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as stopped:
+        raise RigBroken(f"{argv[0]} did not end within {timeout:.0f} s") from stopped
+    output = done.stdout.decode("utf-8", "replace")
+    if done.returncode:
+        raise RigBroken(f"{' '.join(argv[:4])} ended with {done.returncode}:\n{output[-3000:]}")
+    return output
+
+
+def jobs() -> str:
+    """The -j option for a build: every core this process may use."""
+    return f"-j{len(os.sched_getaffinity(0))}"
+
+
+def apt_install(*packages: str) -> None:
+    """Install those Debian packages that are missing; RigUnavailable if the registry or the machine refuses."""
+    missing = [package for package in packages if not _installed(package)]
+    if not missing:
+        return
+    line = "apt-get install " + " ".join(missing)
+    if not shutil.which("apt-get"):
+        raise RigUnavailable(f"the rigs need Debian's packages ({' '.join(missing)}), and apt-get is not here")
+    if os.geteuid():
+        raise RigUnavailable(f"missing packages, and only root can install them: {line}")
+    apt = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3", "-o", "Acquire::http::Timeout=30"]
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    with locked("apt"):
+        try:
+            run_step([*apt, "update"], timeout=180, env=quiet)
+        except RigBroken:
+            pass  # one refused list must not stop an installation that the other lists allow
+        try:
+            run_step([*apt, "install", "-y", "--no-install-recommends", *missing], timeout=600, env=quiet)
+        except RigBroken as failed:
+            refused = [text for text in str(failed).splitlines() if "Failed to fetch" in text or "Unable to locate" in text]
+            if refused:
+                raise RigUnavailable(f"{line}: {refused[0]}") from failed
+            raise
+
+
+def _installed(package: str) -> bool:
+    asked = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${db:Status-Status}", package], capture_output=True, text=True, check=False
+    )
+    return asked.returncode == 0 and asked.stdout == "installed"

@@ -1,0 +1,138 @@
+"""Change one key of a TOML file and leave everything else, comments and order included, as it stands.
+
+A line editor, checked: the text it makes is parsed again and must say what was meant, else nothing is written.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from typing import Any
+
+from ..errors import ConfigError
+from .load import read_toml
+
+_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def set_value(path: str, table: str, key: str, value: str | int | float | bool) -> None:
+    """Write `key = value`, at the top level where `table` is "". Raises ConfigError."""
+    _rewrite(path, table, key, _literal(value), value)
+
+
+def unset_value(path: str, table: str, key: str) -> bool:
+    """Remove a key; False where it was not there. Raises ConfigError."""
+    content = read_toml(path)
+    if key not in (content.get(table, {}) if table else content):
+        return False
+    _rewrite(path, table, key, None, None)
+    return True
+
+
+def _rewrite(path: str, table: str, key: str, literal: str | None, value: Any) -> None:
+    wanted = read_toml(path)
+    home: dict[str, Any] = wanted.setdefault(table, {}) if table else wanted
+    if literal is None:
+        del home[key]
+    else:
+        home[key] = value
+    text = ""
+    if os.path.exists(path):
+        with open(path, encoding="utf-8", newline="") as file:
+            text = file.read()
+    changed = _edit(text, table, key, literal)
+    try:
+        good = tomllib.loads(changed) == wanted
+    except tomllib.TOMLDecodeError:
+        good = False
+    if not good:
+        raise ConfigError(
+            f"{path} is written in a way that this command cannot change safely",
+            hint=f"change {table + '.' if table else ''}{key} by hand: `upytool config edit`",
+        )
+    _write(path, changed)
+
+
+def _edit(text: str, table: str, key: str, literal: str | None) -> str:
+    newline = "\r\n" if "\r\n" in text else "\n"
+    lines = text.splitlines()
+    start, end = _section(lines, table)
+    if start is None:
+        if lines and lines[-1].strip():
+            lines.append("")
+        lines.append(f"[{_key(table)}]")
+        start = end = len(lines)
+    spelling = re.compile(rf"""\s*(?:{re.escape(key)}|"{re.escape(key)}"|'{re.escape(key)}')\s*=\s*""")
+    for number in range(start, end):
+        match = spelling.match(lines[number])
+        if match:
+            if literal is None:
+                del lines[number]
+            else:
+                comment = _comment(lines[number][match.end() :])
+                lines[number] = match[0] + literal + comment
+            break
+    else:
+        # After the section's last written line, so that the blank line before the next header stays.
+        while end > start and not lines[end - 1].strip():
+            end -= 1
+        lines.insert(end, f"{_key(key)} = {literal}")
+        if end + 1 < len(lines) and lines[end + 1].strip() and _HEADER.match(lines[end + 1]):
+            lines.insert(end + 1, "")
+    return newline.join(lines) + newline if lines else ""
+
+
+def _section(lines: list[str], table: str) -> tuple[int | None, int]:
+    """The lines that belong to `table`: first and one past the last; None where it has no header."""
+    start: int | None = None if table else 0
+    for number, line in enumerate(lines):
+        match = _HEADER.match(line)
+        if line.lstrip().startswith("[") and start is not None:
+            return start, number
+        if match and match[1].strip("\"'") == table and table:
+            start = number + 1
+    return start, len(lines)
+
+
+def _comment(rest: str) -> str:
+    """The trailing comment of a one-line value; where a string holds '#', only a real parse could tell."""
+    for position, letter in enumerate(rest):
+        if letter == "#":
+            try:
+                tomllib.loads("x = " + rest[:position])
+            except tomllib.TOMLDecodeError:
+                continue
+            return "  " + rest[position:]
+    return ""
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _literal(name)
+
+
+def _literal(value: str | int | float | bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    escapes = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+    return '"' + "".join(escapes.get(c) or (c if c.isprintable() else f"\\u{ord(c):04x}") for c in value) + '"'
+
+
+def _write(path: str, text: str) -> None:
+    folder = os.path.dirname(path)
+    os.makedirs(folder or ".", exist_ok=True)
+    # A configuration that is a link (dotfiles in a repository) stays one.
+    path = os.path.realpath(path)
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)

@@ -1,0 +1,175 @@
+"""Settings in layers: flag > environment > project > user > default; each value knows where it came from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import ConfigError
+from .options import BY_KEY, OPTIONS, Option
+from .paths import config_file, find_project_file
+
+# Tables of the user's file that are not settings.
+USER_TABLES = ("devices", "macros")
+# A device that starts a program is the user's own business: a project that was merely downloaded may not name one.
+_STARTS_A_PROGRAM = ("exec:", "execpty:")
+
+
+class Settings:
+    """The settings of one run. `origins` maps a name to its layer and detail, ("env", "UPYTOOL_BAUD") for one.
+
+    Attributes:
+        devices: the user's aliases, alias to selector.
+        macros: the user's [macros] table, as written.
+        project_file, user_file: the files that were read, "" where there is none.
+        warnings: what was odd in them.
+    """
+
+    device: str | None
+    baud: int
+    wait: float
+    timeout: float | None
+    dtr: bool | None
+    rts: bool | None
+    reset: bool
+    json: bool
+    json_events: bool
+    verbosity: int
+    color: str
+    no_progress: bool
+    no_input: bool
+    yes: bool
+    offline: bool
+    index: str
+
+    def __init__(self) -> None:
+        self.origins: dict[str, tuple[str, str]] = {}
+        self.devices: dict[str, str] = {}
+        self.macros: dict[str, Any] = {}
+        self.project_file = ""
+        self.user_file = ""
+        self.warnings: list[str] = []
+
+    def _set(self, option: Option, value: Any, layer: str, detail: str = "") -> None:
+        setattr(self, option.name, value)
+        self.origins[option.name] = (layer, detail)
+
+    def items(self) -> list[tuple[Option, Any, str, str]]:
+        """Every option with its value, layer and detail."""
+        return [(option, getattr(self, option.name), *self.origins[option.name]) for option in OPTIONS]
+
+
+def load(
+    flags: Mapping[str, Any] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+) -> Settings:
+    """Read every layer.
+
+    Args:
+        flags: what the command line gave, by option name, already of the right type.
+        environ: the environment; the process's own where None.
+        cwd: where the search for a project file starts.
+
+    Raises:
+        ConfigError: a file cannot be read, or a value has the wrong type.
+    """
+    environ = os.environ if environ is None else environ
+    settings = Settings()
+    for option in OPTIONS:
+        settings._set(option, option.default, "default")
+    _apply_user(settings, config_file())
+    _apply_project(settings, find_project_file(cwd or os.getcwd()))
+    for option in OPTIONS:
+        text = environ.get(option.env, "")
+        if text:
+            try:
+                settings._set(option, option.parse(text), "env", option.env)
+            except ValueError:
+                raise ConfigError(
+                    f"the environment variable {option.env} is {text!r}, which is not {option.expects}"
+                ) from None
+    for name, value in (flags or {}).items():
+        option = next(o for o in OPTIONS if o.name == name)
+        settings._set(option, value, "flag", option.flags[-1] if option.flags else "")
+    return settings
+
+
+def read_toml(path: str) -> dict[str, Any]:
+    """The file's content, {} where there is no such file. Raises ConfigError."""
+    if not os.path.isfile(path):
+        return {}
+    import tomllib
+
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path} is not valid TOML: {error}", hint="`upytool config edit` opens the user's file"
+        ) from None
+
+
+def _apply_user(settings: Settings, path: str) -> None:
+    content = read_toml(path)
+    if not content:
+        return
+    settings.user_file = path
+    devices = _table(content, "devices", path)
+    for alias, selector in devices.items():
+        if not isinstance(selector, str):
+            raise ConfigError(f"{path}: devices.{alias} must be a string, a selector")
+    settings.devices = devices
+    settings.macros = _table(content, "macros", path)
+    values = {key: value for key, value in content.items() if key not in USER_TABLES}
+    _apply(settings, values, "user", path, known_tables=USER_TABLES)
+
+
+def _apply_project(settings: Settings, path: str) -> None:
+    if not path:
+        return
+    content = read_toml(path)
+    if os.path.basename(path) == "pyproject.toml":
+        tool = content.get("tool", {})
+        content = tool.get("upytool", {}) if isinstance(tool, dict) else {}
+        if not isinstance(content, dict):
+            raise ConfigError(f"{path}: tool.upytool must be a table")
+    settings.project_file = path
+    # The tables of a project belong to the commands that use them; what stands at its top level are settings.
+    values = {key: value for key, value in content.items() if not isinstance(value, (dict, list))}
+    device = values.get("device")
+    if isinstance(device, str) and device.startswith(_STARTS_A_PROGRAM):
+        raise ConfigError(
+            f"{path}: a project may not name a device that starts a program ({device})",
+            hint="give it with --device, or in your own configuration (`upytool config path`)",
+        )
+    _apply(settings, values, "project", path, known_tables=())
+
+
+def _apply(
+    settings: Settings, values: dict[str, Any], layer: str, path: str, known_tables: tuple[str, ...]
+) -> None:
+    for key, value in values.items():
+        option = BY_KEY.get(key)
+        if option is None:
+            from difflib import get_close_matches
+
+            near = get_close_matches(key, [*BY_KEY, *known_tables], 1)
+            advice = f"; did you mean {near[0]}?" if near else ""
+            settings.warnings.append(f"{path}: unknown setting {key}{advice}")
+            continue
+        try:
+            settings._set(option, option.check(value), layer, path)
+        except ValueError:
+            raise ConfigError(f"{path}: {key} must be {option.expects}, not {value!r}") from None
+
+
+def _table(content: dict[str, Any], name: str, path: str) -> dict[str, Any]:
+    table = content.get(name, {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path}: {name} must be a table")
+    return table

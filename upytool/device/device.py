@@ -1,0 +1,168 @@
+"""A connected, running board."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..errors import ConnectionLostError, UpytoolError
+from ..events import NULL, Reporter
+from ..protocol.ops import Op
+from ..transport.base import Transport
+from ..transport.drive import drive
+from .info import BoardInfo
+from .session import SNIPPET_LIMIT, OutputSink, Session
+
+if TYPE_CHECKING:
+    from .fs import RemoteFS
+
+T = TypeVar("T")
+
+
+class Device:
+    """A board at the end of an open transport. `upytool.connect()` makes one; use it in a `with` block.
+
+    Args:
+        transport: the open pipe; the device closes it.
+        reporter: receives progress, notices and the output of programs.
+        fresh: True makes the first program of yours start in a fresh interpreter (a soft reset, boot.py runs,
+            main.py does not); file operations need none and do none.
+    """
+
+    def __init__(self, transport: Transport, *, reporter: Reporter = NULL, fresh: bool = False) -> None:
+        self.transport = transport
+        self.reporter = reporter
+        self.session = Session(reporter, reset_pending=fresh and transport.survives_reset)
+        self.session.repl.can_interrupt = transport.interrupts
+        self._fs: RemoteFS | None = None
+        self._closed = False
+
+    def drive(self, op: Op[T]) -> T:
+        """Run an operation on this board (how every method here works; for operations of your own)."""
+        return drive(op, self.transport)
+
+    @property
+    def name(self) -> str:
+        """The port's path or the URL."""
+        return self.transport.name
+
+    @property
+    def info(self) -> BoardInfo:
+        """What the board is; asked once."""
+        return self.drive(self.session.info())
+
+    @property
+    def fs(self) -> RemoteFS:
+        """The board's files."""
+        if self._fs is None:
+            from .fs import RemoteFS
+
+            self._fs = RemoteFS(self)
+        return self._fs
+
+    def exec(self, source: bytes | str, *, timeout: float | None = None) -> str:
+        """Run a program; returns what it printed.
+
+        Args:
+            source: MicroPython source text.
+            timeout: seconds it may take; None for ever.
+
+        Errors: RemoteException (with .traceback and .output), RemoteExit, TimeLimitError.
+        """
+        return self.exec_bytes(source, timeout=timeout).decode("utf-8", "replace").replace("\r\n", "\n")
+
+    def exec_bytes(self, source: bytes | str, *, timeout: float | None = None) -> bytes:
+        """The same; the output byte for byte as the board sent it."""
+        return self.drive(self.session.exec(source, limit=timeout))
+
+    def run(
+        self,
+        source: bytes | str,
+        *,
+        filename: str = "<stdin>",
+        on_output: OutputSink | None = None,
+        timeout: float | None = None,
+        follow: bool = True,
+    ) -> None:
+        """Run a program; its output goes to `on_output` (or as events to the reporter) while it runs.
+
+        Args:
+            filename: what its tracebacks are to call it.
+            follow: False returns as soon as the board has the program.
+
+        Errors: RemoteException, RemoteExit, TimeLimitError, OperationInterrupted (Ctrl-C stops the program).
+        """
+        self.drive(
+            self.session.run(source, filename=filename, on_output=on_output, limit=timeout, follow=follow)
+        )
+
+    def eval(self, expression: str, *, timeout: float | None = None) -> Any:
+        """The value of an expression where it is a literal (numbers, text, tuples ...), else its `repr`."""
+        text = self.drive(self.session.eval(expression, limit=timeout))
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return text
+
+    def call(self, snippet: str, *args: object, path: str = "", timeout: float = SNIPPET_LIMIT) -> Any:
+        """Run `run(*args)` of upytool/ondevice/SNIPPET.py; literals in, a literal out."""
+        return self.drive(self.session.call(snippet, *args, path=path, limit=timeout))
+
+    def soft_reset(self) -> None:
+        """A fresh interpreter: boot.py runs, main.py does not."""
+        self.drive(self.session.soft_reset())
+
+    def reset(self) -> None:
+        """A hard reset (`machine.reset()`). The board starts main.py; on native USB its port goes away."""
+        self._start_and_leave("import machine,time\ntime.sleep_ms(100)\nmachine.reset()")
+
+    def bootloader(self) -> None:
+        """Into the boot loader (`machine.bootloader()`); the port goes away."""
+        self._start_and_leave("import machine,time\ntime.sleep_ms(100)\nmachine.bootloader()")
+
+    def _start_and_leave(self, source: str) -> None:
+        with contextlib.suppress(ConnectionLostError):
+            self.drive(self._launch(source))
+
+    def _launch(self, source: str) -> Op[None]:
+        from ..protocol.raw_repl import ReplState
+
+        yield from self.session.ready()
+        yield from self.session.repl.start(source.encode())
+        self.session.repl.state = ReplState.UNKNOWN
+
+    def interrupt(self) -> None:
+        """Stop what runs; the board waits at its raw prompt then."""
+        self.drive(self.session.ready())
+
+    def close(self, *, leave: bool = True) -> None:
+        """Back to the friendly prompt, and close the transport. Never raises."""
+        if self._closed:
+            return
+        self._closed = True
+        if leave:
+            with contextlib.suppress(UpytoolError):
+                self.drive(self.session.leave())
+        self.transport.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def on_output(self, sink: Callable[[bytes], None]) -> None:
+        """Send programs' output to `sink` instead of the reporter."""
+        self.session.print = sink
+
+    def __enter__(self) -> Device:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Device {self.name}>"

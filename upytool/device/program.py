@@ -1,0 +1,179 @@
+"""A user's program on its way to the board.
+
+The raw REPL runs source text as it comes, with two losses that this module mends:
+
+- `sys.exit(n)`: pyexec.c drops the value and resets the board. So the program is put into a `try` whose handler
+  passes the value on through the error channel. Only lines that begin a statement are indented (strings and
+  continuation lines stay as they are), and where the source has an early blank or comment line the `try:` takes
+  its place, so that line numbers hold.
+- bytes 03 and 04 in the source are commands to the raw REPL: such a source goes over as an escaped literal.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from dataclasses import dataclass
+
+from ..errors import RemoteError, RemoteException, RemoteExit, RemoteOSError
+
+_EXIT_MARK = "\x1eexit"
+_FRAME = re.compile(r'^(  File )"([^"]+)", line (\d+)', re.M)
+_OSERROR = re.compile(r"^OSError: (?:\[Errno (\d+)\]|\(?(\d+))")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What goes to the board, and how to read its tracebacks.
+
+    Attributes:
+        source: the bytes to run.
+        filename: what the user calls the program.
+        shift: how many lines its line numbers are ahead of the file's.
+    """
+
+    source: bytes
+    filename: str
+    shift: int
+
+
+def prepare(source: bytes | str, filename: str = "<stdin>") -> Program:
+    """Wrap `source` so that its exit status survives. What does not tokenize goes over as it is: the board's
+    own SyntaxError is the best message."""
+    text = source if isinstance(source, str) else source.decode("utf-8", "surrogateescape")
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    wrapped, shift = _wrap(text)
+    data = wrapped.encode("utf-8", "surrogateescape")
+    if b"\x03" in data or b"\x04" in data:
+        data = b"exec(" + repr(data).encode() + b")"
+    return Program(data, filename, shift)
+
+
+def _statement_lines(text: str) -> tuple[set[int], set[int]] | None:
+    """(lines that begin a statement, lines at top level that are blank or only a comment), from 1; None if unknown."""
+    starts: set[int] = set()
+    free: set[int] = set()
+    fresh, depth = True, 0
+    skip = (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.INDENT:
+                depth += 1
+            elif token.type == tokenize.DEDENT:
+                depth -= 1
+            if fresh and depth == 0 and token.type == tokenize.NL:
+                free.add(token.start[0])
+            if token.type == tokenize.NEWLINE:
+                fresh = True
+            elif fresh and token.type not in skip:
+                starts.add(token.start[0])
+                fresh = False
+    except (tokenize.TokenError, SyntaxError, ValueError):
+        return None
+    return starts, free
+
+
+def _wrap(text: str) -> tuple[str, int]:
+    found = _statement_lines(text)
+    if found is None or not found[0]:
+        return text, 0
+    starts, free = found
+    lines = text.split("\n")
+    first = min(starts)
+    before = [number for number in free if number < first]
+    at = max(before, default=0)
+    shift = 0 if at else 1
+    out = []
+    for number, line in enumerate(lines, 1):
+        if number == at:
+            out.append("try:")
+        else:
+            out.append(" " + line if number in starts else line)
+    if not at:
+        out.insert(0, "try:")
+    tail = f"\nexcept SystemExit as _e:\n raise RuntimeError({_EXIT_MARK!r},_e.args)\n"
+    return "\n".join(out).rstrip("\n") + tail, shift
+
+
+def rewrite_traceback(text: str, program: Program, places: dict[str, str] | None = None) -> str:
+    """The board's traceback with the user's own names and line numbers.
+
+    Args:
+        places: board path (or folder ending in `/`) -> local path, for what came from this computer.
+    """
+    places = places or {}
+
+    def frame(match: re.Match[str]) -> str:
+        name, line = match[2], int(match[3])
+        if name in ("<stdin>", "<string>"):
+            return f'{match[1]}"{program.filename}", line {max(1, line - program.shift)}'
+        for remote, local in places.items():
+            if name == remote:
+                return f'{match[1]}"{local}", line {line}'
+            if remote.endswith("/") and name.startswith(remote):
+                return f'{match[1]}"{local.rstrip("/")}/{name[len(remote) :]}", line {line}'
+        return match[0]
+
+    return _FRAME.sub(frame, text)
+
+
+def raise_program_error(
+    error: bytes, program: Program, places: dict[str, str] | None = None, output: bytes = b""
+) -> None:
+    """Nothing when `error` is empty; else RemoteExit or RemoteException for what the program did.
+
+    `sys.exit()` and `sys.exit(0)` are success. `sys.exit("text")` is status 1 with the text, as in CPython.
+    """
+    if not error:
+        return
+    text = error.decode("utf-8", "replace").replace("\r\n", "\n")
+    lines = text.strip().splitlines()
+    last = lines[-1] if lines else ""
+    if _EXIT_MARK in last or repr(_EXIT_MARK)[1:-1] in last:
+        _raise_exit(last, output)
+        return
+    raise RemoteException(rewrite_traceback(text, program, places), output=output, hint=_hint(last))
+
+
+def _raise_exit(line: str, output: bytes) -> None:
+    try:
+        _, arguments = ast.literal_eval(line.partition(":")[2].strip())
+    except (ValueError, SyntaxError, TypeError):
+        arguments = (1,)
+    status = arguments[0] if arguments else None
+    if status is None or status is False or status == 0:
+        return
+    if isinstance(status, int):
+        raise RemoteExit(status, output=output)
+    raise RemoteException(f"{status}\n", output=output)
+
+
+def _hint(last: str) -> str:
+    if last.startswith("MemoryError"):
+        return "the board is out of memory: compile to .mpy (`upytool cp --mpy`), or make the program smaller"
+    if last.startswith("ImportError: no module named"):
+        name = last.rpartition(" ")[2].strip("'")
+        return f"is it on the board? `upytool ls :/lib`; packages: `upytool mip install {name}`"
+    if last.startswith("ValueError: incompatible .mpy file"):
+        return "the .mpy file is for another firmware: copy the .py file, or compile with `upytool cp --mpy`"
+    return ""
+
+
+def raise_snippet_error(error: bytes, path: str = "") -> None:
+    """Nothing when `error` is empty; else RemoteOSError, or RemoteError for what went wrong in our own program."""
+    if not error:
+        return
+    text = error.decode("utf-8", "replace").replace("\r\n", "\n")
+    lines = text.strip().splitlines()
+    last = lines[-1] if lines else "the board failed"
+    match = _OSERROR.match(last)
+    if match:
+        raise RemoteOSError(int(match[1] or match[2]), path)
+    if last.startswith("MemoryError"):
+        raise RemoteError(
+            "the board has not enough free memory for this",
+            hint="a program still holds it: try again with --reset, or reset the board",
+        )
+    raise RemoteException(text)

@@ -1,0 +1,153 @@
+"""A conversation with one board: the raw REPL, what is known of the board, and the soft-reset policy.
+
+Every method that talks is an operation, so that `device.Device` and `aio.AsyncDevice` share this one text.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import RemoteError, StreamError
+from ..events import NULL, DeviceOutput, Reporter
+from ..protocol.ops import Op
+from ..protocol.raw_repl import RawRepl, ReplState
+from .info import BoardInfo
+from .ondevice import snippet
+from .program import Program, prepare, raise_program_error, raise_snippet_error
+
+OutputSink = Callable[[bytes], None]
+RESULT_MARK = b"\x1e"
+SNIPPET_LIMIT = 30.0
+
+
+class Session:
+    """One board.
+
+    Attributes:
+        repl: the raw-REPL machine.
+        reporter: receives output and notices.
+        reset_pending: a soft reset is due before the next program of the user's (mpremote's auto soft reset);
+            file operations leave it pending.
+        print: where a program's output goes; the reporter unless set.
+        places: board path -> local path of what came from this computer, for tracebacks.
+        board: what was asked of the board, None until then.
+    """
+
+    def __init__(self, reporter: Reporter = NULL, *, reset_pending: bool = False) -> None:
+        self.repl = RawRepl()
+        self.reporter = reporter
+        self.reset_pending = reset_pending
+        self.print: OutputSink = lambda data: reporter.emit(DeviceOutput(data))
+        self.enter_timeout = 12.0
+        self.places: dict[str, str] = {}
+        self.board: BoardInfo | None = None
+        self.on_soft_reset: list[Callable[[], Op[None]]] = []
+
+    # -- the state of the far end -----------------------------------------------------------------
+
+    def ready(self, *, fresh: bool = False) -> Op[None]:
+        """The raw prompt; with `fresh` also the soft reset that is due."""
+        if self.repl.state is not ReplState.RAW:
+            yield from self.repl.enter(self.enter_timeout)
+        if fresh and self.reset_pending:
+            yield from self.soft_reset()
+
+    def soft_reset(self, *, show_boot: bool = False) -> Op[None]:
+        """A fresh interpreter; what was mounted over the wire is mounted again."""
+        yield from self.ready()
+        yield from self.repl.soft_reset(self.print if show_boot else None)
+        self.reset_pending = False
+        for again in list(self.on_soft_reset):
+            yield from again()
+
+    def leave(self) -> Op[None]:
+        """The friendly prompt."""
+        yield from self.repl.leave()
+
+    # -- programs of the user's -------------------------------------------------------------------
+
+    def run(
+        self,
+        source: bytes | str,
+        *,
+        filename: str = "<stdin>",
+        on_output: OutputSink | None = None,
+        limit: float | None = None,
+        follow: bool = True,
+    ) -> Op[None]:
+        """Run a program of the user's, passing its output on as it comes.
+
+        Args:
+            limit: seconds it may take, None for ever.
+            follow: False returns as soon as the board has it.
+
+        Errors: RemoteException, RemoteExit, TimeLimitError, OperationInterrupted.
+        """
+        yield from self.ready(fresh=True)
+        program = prepare(source, filename)
+        yield from self.repl.start(program.source)
+        if not follow:
+            self.repl.state = ReplState.UNKNOWN
+            return
+        yield from self._finish(program, on_output or self.print, limit)
+
+    def exec(self, source: bytes | str, *, limit: float | None = None) -> Op[bytes]:
+        """Run a program of the user's; returns its output, also in the error's `output`."""
+        yield from self.ready(fresh=True)
+        program = prepare(source)
+        said = bytearray()
+        yield from self.repl.start(program.source)
+        error = yield from self.repl.follow(said.extend, limit)
+        raise_program_error(error, program, self.places, bytes(said))
+        return bytes(said)
+
+    def _finish(self, program: Program, sink: OutputSink, limit: float | None) -> Op[None]:
+        error = yield from self.repl.follow(sink, limit)
+        raise_program_error(error, program, self.places)
+
+    def eval(self, expression: str, *, limit: float | None = None) -> Op[str]:
+        """The `repr` of an expression of the user's, as text."""
+        out = yield from self.exec(f"print(repr({expression}))", limit=limit)
+        return out.decode("utf-8", "replace").replace("\r\n", "\n").removesuffix("\n")
+
+    # -- programs of ours -------------------------------------------------------------------------
+
+    def call(self, name: str, *args: object, path: str = "", limit: float = SNIPPET_LIMIT) -> Op[Any]:
+        """Run `run(*args)` of ondevice/NAME.py on the board; arguments and result are Python literals.
+
+        Args:
+            path: the board path to name in a RemoteOSError.
+
+        Errors: RemoteOSError, RemoteError, RemoteException, DeviceTimeoutError.
+        """
+        text = ",".join(repr(argument) for argument in args)
+        return (yield from self.call_source(f"{snippet(name)}\nprint('\\x1e'+repr(run({text})))", path, limit))
+
+    def call_source(self, source: str, path: str = "", limit: float = SNIPPET_LIMIT) -> Op[Any]:
+        """Run our own `source`, which prints a 1e and a literal; returns the literal."""
+        yield from self.ready()
+        said = bytearray()
+        yield from self.repl.start(source.encode())
+        error = yield from self.repl.follow(said.extend, limit)
+        raise_snippet_error(error, path)
+        _, mark, literal = bytes(said).rpartition(RESULT_MARK)
+        if not mark:
+            raise StreamError("the board gave no answer", hint="try again")
+        try:
+            return ast.literal_eval(literal.decode("utf-8", "replace").strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError) as error_:
+            raise StreamError(
+                f"the board's answer makes no sense: {literal[:60]!r}", hint="try again"
+            ) from error_
+
+    def info(self) -> Op[BoardInfo]:
+        """What the board is; asked once."""
+        if self.board is None:
+            answer = yield from self.call("probe")
+            if not isinstance(answer, dict):
+                raise RemoteError("the board does not say what it is", hint="is it MicroPython?")
+            self.board = BoardInfo.from_probe(answer)
+        return self.board
+

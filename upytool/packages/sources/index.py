@@ -1,0 +1,104 @@
+"""NAME[@VERSION]: a package of an index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from upytool.errors import NetworkError, OfflineError, PackageError
+from upytool.packages.index import SOURCES, PackageIndex, suggest
+from upytool.packages.manifest import PackageManifest, parse_manifest
+
+from .base import Context, Loaded, Source, is_absolute, is_index_name, load_manifest
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSource:
+    """A package by its name in an index."""
+
+    package: str
+    version: str | None = None
+
+    @property
+    def key(self) -> str:
+        return f"index:{self.package}"
+
+    @property
+    def name(self) -> str:
+        return self.package
+
+    def at(self, version: str | None) -> IndexSource:
+        return IndexSource(self.package, version)
+
+    def text(self) -> str:
+        return f"{self.package}@{self.version}" if self.version else self.package
+
+    def file_location(self) -> str:
+        raise PackageError(f"{self.package!r} is no file's address")
+
+    def load(self, context: Context) -> Loaded:
+        missing: OfflineError | None = None
+        for index in context.indexes:
+            for abi in dict.fromkeys((context.abi, SOURCES)):
+                location = index.manifest_location(self.package, self.version, abi)
+                try:
+                    data = context.fetcher.find(location)
+                except OfflineError as error:
+                    missing = missing or error
+                    continue
+                if data is not None:
+                    if abi != context.abi:
+                        context.notes.append(
+                            f"{index.base} has no build of {self.package} for .mpy version {context.abi}: "
+                            "its sources are used"
+                        )
+                    manifest = parse_manifest(data, location)
+                    return self._loaded(context, index, abi, location, manifest)
+        if missing is not None:
+            raise missing
+        raise self._unknown(context)
+
+    def _loaded(
+        self, context: Context, index: PackageIndex, abi: str, location: str, manifest: PackageManifest
+    ) -> Loaded:
+        def beside(url: str) -> str:
+            return f"{location.rpartition('/')[0]}/{url.lstrip('/')}"
+
+        def dependency(spec: str, version: str | None) -> Source:
+            if not is_absolute(spec) and not is_index_name(spec):
+                raise PackageError(f"{location}: deps names {spec!r}, which is no package of an index")
+            return context.parse(spec, version)
+
+        return load_manifest(
+            manifest,
+            origin=location,
+            hashed=index.file_location,
+            beside=beside,
+            absolute=lambda url: context.parse(url, None),
+            dependency=dependency,
+            abi=abi,
+            compile_hashed=abi == SOURCES and context.abi != SOURCES,
+        )
+
+    def _unknown(self, context: Context) -> PackageError:
+        where = " or ".join(index.base for index in context.indexes)
+        known: list[str] = []
+        versions: list[str] = []
+        for index in context.indexes:
+            try:
+                entries = index.entries(context.fetcher)
+            except PackageError:
+                continue
+            known += [entry.name for entry in entries]
+            for entry in entries:
+                if entry.name == self.package:
+                    versions += entry.versions.get(context.abi) or entry.versions.get(SOURCES) or ()
+        if self.package in known and self.version:
+            shown = ", ".join(dict.fromkeys(versions)) or "only the newest"
+            return NetworkError(
+                f"{where} has no version {self.version} of {self.package}", hint=f"It has: {shown}."
+            )
+        near = suggest(self.package, known)
+        hint = "`upytool mip search WORD` looks for packages; other places go by URL or github:USER/REPO."
+        if near:
+            hint = f"Did you mean {' or '.join(near)}?\n{hint}"
+        return NetworkError(f"{where} has no package {self.package}", hint=hint)

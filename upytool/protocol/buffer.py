@@ -1,0 +1,94 @@
+"""What has arrived and was not consumed yet.
+
+Law 1: the buffer is bounded; what would overflow it is a broken stream, never memory without end.
+Law 2: bytes that were searched once are not searched again.
+"""
+
+from __future__ import annotations
+
+from ..errors import DeviceTimeoutError, StreamError
+from .ops import Op, Pause, Recv
+
+LIMIT = 1 << 20
+
+
+class Inbox:
+    """Bytes from the far end, with operations that wait for more.
+
+    Args:
+        limit: the most bytes it holds while something is waited for.
+    """
+
+    __slots__ = ("data", "limit", "now")
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self.data = bytearray()
+        self.limit = limit
+        self.now = 0.0
+
+    def take(self, count: int) -> bytes:
+        """Remove and return the first `count` bytes (fewer when there are fewer)."""
+        part = bytes(self.data[:count])
+        del self.data[:count]
+        return part
+
+    def clear(self) -> None:
+        self.data.clear()
+
+    def fill(self, timeout: float | None) -> Op[bool]:
+        """Wait up to `timeout` seconds for more bytes; True when some came."""
+        data, self.now = yield Recv(timeout)
+        if not data:
+            return False
+        if len(self.data) + len(data) > self.limit:
+            raise StreamError(
+                f"the board sent more than {self.limit} bytes where a short answer was due",
+                hint="reset the board, then try again",
+            )
+        self.data += data
+        return True
+
+    def read_exact(self, count: int, timeout: float) -> Op[bytes]:
+        """Exactly `count` bytes within `timeout` seconds. Errors: DeviceTimeoutError."""
+        if len(self.data) < count:
+            deadline = (yield Pause(0)) + timeout
+            while len(self.data) < count:
+                more = yield from self.fill(max(0.0, deadline - self.now))
+                if not more and self.now >= deadline:
+                    raise DeviceTimeoutError(
+                        f"the board stopped in the middle of an answer ({len(self.data)} of {count} bytes came)",
+                        hint="check the cable, reset the board, then try again",
+                    )
+        return self.take(count)
+
+    def read_until(self, marker: bytes, timeout: float) -> Op[bytes | None]:
+        """All up to and with `marker`; None when it did not come within `timeout` seconds (nothing is lost)."""
+        searched, deadline = 0, None
+        while True:
+            found = self.data.find(marker, max(0, searched - len(marker) + 1))
+            if found >= 0:
+                return self.take(found + len(marker))
+            searched = len(self.data)
+            if deadline is None:
+                self.now = yield Pause(0)
+                deadline = self.now + timeout
+            more = yield from self.fill(max(0.0, deadline - self.now))
+            if not more and self.now >= deadline:
+                return None
+
+    def drain(self, quiet: float, at_most: float) -> Op[bytes]:
+        """Throw away what comes until nothing came for `quiet` seconds, `at_most` seconds long.
+
+        Returns the last 4 KiB of it, for a diagnosis.
+        """
+        tail = bytearray(self.data)
+        self.data.clear()
+        data, self.now = yield Recv(quiet)
+        deadline = self.now + at_most
+        while data:
+            tail += data
+            del tail[:-4096]
+            if self.now >= deadline:
+                break
+            data, self.now = yield Recv(quiet)
+        return bytes(tail[-4096:])

@@ -1,0 +1,65 @@
+"""Why a board gave no raw REPL: from the last bytes it sent to one sentence and advice."""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import RawReplError
+
+_SIGNS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
+    (
+        # ESP32 ROM: "boot:0x3 (DOWNLOAD_BOOT(UART0/...))" and "waiting for download"
+        re.compile(rb"waiting for download|DOWNLOAD[_(]", re.I),
+        "the board is in its ROM boot loader, not in MicroPython",
+        "reset it without holding BOOT; if it stays there, put firmware on it: `upytool flash`",
+    ),
+    (
+        re.compile(rb"invalid header: 0x|flash read err|No bootable app|ets_main\.c"),
+        "the board finds no firmware to start",
+        "put firmware on it: `upytool flash`",
+    ),
+    (
+        re.compile(rb"Guru Meditation|Brownout detector|abort\(\) was called|Backtrace:"),
+        "the firmware of the board crashes and restarts",
+        "check the power supply, or put other firmware on it: `upytool flash`",
+    ),
+    (
+        re.compile(rb"CircuitPython|Auto-reload|Press any key to enter the REPL"),
+        "the board runs CircuitPython and did not stop its program",
+        "press its reset button, then try again",
+    ),
+    (
+        re.compile(rb"KeyboardInterrupt"),
+        "the program on the board catches KeyboardInterrupt and goes on",
+        "try `upytool rescue`, or press reset while the command tries again",
+    ),
+    (
+        re.compile(rb"WebREPL|Password:"),
+        "the board asks for a WebREPL password",
+        "give it as ws://:PASSWORD@HOST or in UPYTOOL_WEBREPL_PASSWORD",
+    ),
+)
+
+
+def explain_silence(seen: bytes, waited: float) -> RawReplError:
+    """The error for a board that showed no raw prompt within `waited` seconds, `seen` being its last bytes."""
+    for pattern, message, hint in _SIGNS:
+        if pattern.search(seen):
+            return RawReplError(message, hint=hint)
+    if not seen.strip(b"\0"):
+        return RawReplError(
+            f"nothing answers on this port (waited {waited:.0f} s)",
+            hint="is it the right port and a MicroPython board? Sleeping or looping boards: `upytool rescue`",
+        )
+    printable = sum(32 <= byte < 127 or byte in (9, 10, 13, 27) for byte in seen)
+    if printable < 0.7 * len(seen):
+        return RawReplError(
+            "what comes from this port is not text",
+            hint="the baud rate may be wrong (--baud), or this is not a MicroPython board",
+        )
+    last = seen.decode("utf-8", "replace").strip().splitlines()
+    shown = f", its last words were {last[-1].strip()[:60]!r}" if last else ""
+    return RawReplError(
+        f"the board talks but gives no prompt within {waited:.0f} s{shown}",
+        hint="its program may swallow Ctrl-C: try `upytool rescue`, or press reset while this command tries",
+    )

@@ -1,0 +1,409 @@
+"""The raw REPL of MicroPython, from this side of the wire.
+
+The far end is shared/runtime/pyexec.c (pyexec_raw_repl, do_reader_stdin). Written laws:
+
+1. Only this file knows the control bytes; only it moves `RawRepl.state`.
+2. A program's output is handed on byte for byte. Its end is `04 <error text> 04 >`, and a 04 that the program
+   itself printed is told from it by what follows (pyexec.c escapes nothing).
+3. Every wait has an end. Whatever goes wrong, the state says what is known: BROKEN is left by `enter` alone.
+4. At most what the board has granted is in flight (raw paste's window): a UART drops what does not fit.
+
+States:  UNKNOWN/FRIENDLY/BROKEN --enter--> RAW --start--> RUNNING --follow--> RAW --leave--> FRIENDLY
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import Enum
+from typing import Protocol
+
+from ..errors import (
+    DeviceTimeoutError,
+    OperationInterrupted,
+    ProtocolError,
+    RawReplError,
+    StreamError,
+    TimeLimitError,
+    UsageError,
+)
+from .buffer import Inbox
+from .diagnose import explain_silence
+from .ops import Interrupted, Op, Pause, Recv, Send
+
+CTRL_A, CTRL_B, CTRL_C, CTRL_D = b"\x01", b"\x02", b"\x03", b"\x04"
+PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
+BANNER = b"raw REPL; CTRL-B to exit\r\n"
+ASK_PASTE = b"\x05A\x01"
+
+_TRACEBACK = b"Traceback (most recent call last):\r\n"
+# An exception that never ran through a frame is printed as one line, `MemoryError: ` for instance.
+_ONE_LINE = re.compile(rb"[A-Za-z_][\w.]*(: ?[^\n]*)?(\r?\n?)?\Z")
+
+OutputSink = Callable[[bytes], None]
+
+
+class ReplState(Enum):
+    UNKNOWN = "unknown"
+    FRIENDLY = "friendly"
+    RAW = "raw"
+    RUNNING = "running"
+    BROKEN = "broken"
+
+
+class Interceptor(Protocol):
+    """Takes requests of the board out of a program's output (a mounted folder's, for instance)."""
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes]:
+        """`data` arrived; returns (what is the program's output, what to send back)."""
+        ...
+
+
+class RawRepl:
+    """One board's raw REPL. All methods that talk are operations (see ops.py).
+
+    Attributes:
+        state: what is known of the far end.
+        paste: whether the board has raw paste; None until asked.
+        window: raw paste's window in bytes, 0 until known.
+        can_interrupt: False where Ctrl-C does not reach a running program (BLE on some ports).
+        chunk, gap: bytes, and seconds between them, for plain raw mode, which has no flow control.
+    """
+
+    def __init__(self) -> None:
+        self.state = ReplState.UNKNOWN
+        self.inbox = Inbox()
+        self.paste: bool | None = None
+        self.window = 0
+        self.can_interrupt = True
+        self.chunk, self.gap = 128, 0.012
+        self.interceptor: Interceptor | None = None
+
+    # -- getting in and out ---------------------------------------------------------------------
+
+    def enter(self, timeout: float = 12.0) -> Op[None]:
+        """Stop what runs and get the raw prompt, whatever the board is doing now.
+
+        Ctrl-C and Ctrl-A go out again and again with growing waits, so that a board that is still booting,
+        prints a logo or swallows the first KeyboardInterrupt is caught as well.
+
+        Errors: RawReplError with a diagnosis after `timeout` seconds.
+        """
+        seen = bytearray(self.inbox.take(len(self.inbox.data)))
+        data, start = yield Recv(0)
+        seen += data
+        wait, attempt = 0.35, 0
+        self.state = ReplState.BROKEN
+        while True:
+            # On a friendly prompt 03 clears the line; at the raw prompt too, silently; in a program it raises.
+            # 01 right behind it saves a round trip: the UART and CDC receivers keep bytes that follow a 03.
+            yield Send(b"\r\x03\x01" if attempt % 3 != 2 else b"\r\x03\x03\x02\r\x01")
+            found = yield from self.inbox.read_until(PROMPT, wait)
+            now = self.inbox.now
+            if found is not None:
+                if attempt:
+                    # Answers to earlier attempts may still be under way.
+                    yield from self.inbox.drain(0.15, 1.0)
+                if (yield from self._at_raw_prompt()):
+                    self.state = ReplState.RAW
+                    return
+            seen += found if found is not None else self.inbox.take(len(self.inbox.data))
+            del seen[:-4096]
+            attempt += 1
+            if now - start >= timeout:
+                raise explain_silence(bytes(seen), timeout)
+            wait = min(wait * 1.6, 2.0, max(0.1, timeout - (now - start)))
+
+    def _at_raw_prompt(self) -> Op[bool]:
+        """Whether the prompt just seen is the board's last word (a late reboot would follow it)."""
+        if not self.inbox.data:
+            return True
+        rest = yield from self.inbox.drain(0.1, 0.5)
+        # More banners are only echoes of our own Ctrl-A; anything else means that it went on.
+        return rest.endswith(PROMPT) or not rest.strip()
+
+    def leave(self) -> Op[None]:
+        """Back to the friendly prompt; nothing is waited for."""
+        if self.state is ReplState.RAW:
+            yield Send(b"\r" + CTRL_B)
+            self.state = ReplState.FRIENDLY
+
+    def soft_reset(self, on_output: OutputSink | None = None, timeout: float = 14.0) -> Op[None]:
+        """A fresh interpreter, still at the raw prompt: boot.py has run, main.py has not.
+
+        A boot.py that does not come back within two thirds of the time gets a Ctrl-C.
+
+        Errors: DeviceTimeoutError when the raw prompt does not come back.
+        """
+        self._must_be_raw()
+        self.state = ReplState.BROKEN
+        yield Send(CTRL_D)
+        seen = yield from self.inbox.read_until(BANNER, timeout * 2 / 3)
+        if seen is None and self.can_interrupt:
+            yield Send(CTRL_C)
+            seen = yield from self.inbox.read_until(BANNER, timeout / 3)
+        if seen is None:
+            raise DeviceTimeoutError(
+                "the board did not come back from a soft reset",
+                hint="boot.py may loop: try `upytool rescue`, or reset the board and use --no-reset",
+            )
+        if (yield from self.inbox.read_until(b">", 2.0)) is None:
+            raise StreamError("the board's prompt is missing after a soft reset", hint="try again")
+        self.state = ReplState.RAW
+        if on_output is not None:
+            said = seen[: -len(BANNER)].removeprefix(b"OK\r\n")
+            if said:
+                on_output(said)
+
+    def _must_be_raw(self) -> None:
+        if self.state is not ReplState.RAW:
+            raise ProtocolError(
+                f"the raw REPL is needed, but the board's state is {self.state.value}",
+                hint="reconnect to the board",
+            )
+
+    # -- running a program ----------------------------------------------------------------------
+
+    def start(self, source: bytes, timeout: float = 10.0) -> Op[None]:
+        """Hand `source` over and have it run; read its output with `follow`.
+
+        `timeout` bounds each wait for the board to take more. Errors: UsageError when the source holds bytes
+        that the board would take for commands; StreamError or DeviceTimeoutError when the hand-over fails.
+        """
+        self._must_be_raw()
+        bad = next((byte for byte in (3, 4) if byte in source), None)
+        if bad is not None:
+            raise UsageError(
+                f"the source holds the control byte {bad:02x}, which the raw REPL takes for a command",
+                hint=f"write it as \\x{bad:02x}",
+            )
+        self.state = ReplState.BROKEN
+        try:
+            if self.paste is not False and (yield from self._ask_paste(timeout)):
+                yield from self._send_pasted(source, timeout)
+            else:
+                yield from self._send_plain(source, timeout)
+        except Interrupted:
+            yield from self._abandon()
+            raise
+        self.state = ReplState.RUNNING
+
+    def _ask_paste(self, timeout: float) -> Op[bool]:
+        yield Send(ASK_PASTE)
+        answer = yield from self.inbox.read_exact(2, timeout)
+        if answer == b"R\x01":
+            self.paste = True
+            self.window = int.from_bytes((yield from self.inbox.read_exact(2, timeout)), "little")
+            if not 0 < self.window <= 1 << 16:
+                raise StreamError(f"raw paste announced a window of {self.window} bytes", hint="try again")
+            return True
+        self.paste = False
+        if answer == b"R\x00":
+            return False
+        if answer == b"ra":
+            # Firmware before 1.14 takes 05 as nothing, A as source and 01 as a fresh start.
+            if (yield from self.inbox.read_until(b"w REPL; CTRL-B to exit\r\n>", timeout)) is None:
+                raise StreamError("the raw prompt was cut short", hint="try again")
+            return False
+        self.paste = None
+        raise StreamError(f"unexpected answer to raw paste: {answer!r}", hint="try again")
+
+    def _send_pasted(self, source: bytes, timeout: float) -> Op[None]:
+        inbox, window, view = self.inbox, self.window, memoryview(source)
+        credit, sent, size = window, 0, len(source)
+        while sent < size:
+            # Grants come one byte a window; take all that are there before waiting for one.
+            if not inbox.data and not (yield from inbox.fill(0 if credit else timeout)) and not credit:
+                raise DeviceTimeoutError(
+                    f"the board stopped reading its program after {sent} of {size} bytes",
+                    hint="reset the board, then try again",
+                )
+            if inbox.data:
+                said = inbox.take(len(inbox.data))
+                if CTRL_D[0] in said:
+                    # The compiler gave up (syntax, memory): it waits for our end, then tells why.
+                    inbox.data[:0] = said[said.index(CTRL_D[0]) + 1 :]
+                    yield Send(CTRL_D)
+                    return
+                if said.strip(b"\x01"):
+                    raise StreamError(f"unexpected answer in raw paste: {said[:40]!r}", hint="try again")
+                credit += window * len(said)
+                continue
+            part = min(credit, size - sent)
+            if sent + part == size and part < credit:
+                yield Send(bytes(view[sent:]) + CTRL_D)
+                sent = size
+                yield from self._paste_taken(timeout)
+                return
+            yield Send(bytes(view[sent : sent + part]))
+            sent += part
+            credit -= part
+        yield Send(CTRL_D)
+        yield from self._paste_taken(timeout)
+
+    def _paste_taken(self, timeout: float) -> Op[None]:
+        got = yield from self.inbox.read_until(CTRL_D, timeout)
+        if got is None:
+            raise DeviceTimeoutError(
+                "the board did not confirm the end of its program", hint="reset the board, then try again"
+            )
+        if got.strip(b"\x01") != CTRL_D:
+            raise StreamError(f"unexpected end of raw paste: {got[-40:]!r}", hint="try again")
+
+    def _send_plain(self, source: bytes, timeout: float) -> Op[None]:
+        for at in range(0, len(source), self.chunk):
+            yield Send(source[at : at + self.chunk])
+            yield Pause(self.gap)
+        yield Send(CTRL_D)
+        answer = yield from self.inbox.read_exact(2, timeout)
+        if answer != b"OK":
+            raise StreamError(f"the board did not take the program: {answer!r}", hint="try again")
+
+    def _abandon(self) -> Op[None]:
+        """End a hand-over that Ctrl-C cut short: the board is left at a prompt when it can be."""
+        yield Send(CTRL_C + CTRL_D)
+        yield from self.inbox.drain(0.1, 1.0)
+        self.state = ReplState.BROKEN
+
+    def follow(self, on_output: OutputSink, limit: float | None = None) -> Op[bytes]:
+        """Pass the program's output on until it ends; returns the board's error text (empty: it went well).
+
+        Args:
+            limit: seconds that the program may take; None for ever.
+
+        Errors: TimeLimitError (the program was stopped), OperationInterrupted with the board's traceback.
+        """
+        try:
+            return (yield from self._follow(on_output, limit))
+        except Interrupted:
+            pass
+        except TimeLimitError:
+            yield from self._stop(lambda _: None)
+            raise
+        error = yield from self._stop(on_output)
+        raise OperationInterrupted(traceback=error.decode("utf-8", "replace").replace("\r\n", "\n"))
+
+    def _stop(self, on_output: OutputSink) -> Op[bytes]:
+        """Ctrl-C to the running program until it ends; OperationInterrupted when it does not."""
+        if self.can_interrupt:
+            try:
+                for patience in (1.5, 2.5):
+                    yield Send(CTRL_C)
+                    try:
+                        return (yield from self._follow(on_output, patience))
+                    except TimeLimitError:
+                        continue
+            except Interrupted:
+                pass
+        self.state = ReplState.BROKEN
+        raise OperationInterrupted(
+            "interrupted; the program on the board goes on",
+            hint="it does not react to Ctrl-C: try `upytool rescue`, or reset the board",
+        )
+
+    def _follow(self, on_output: OutputSink, limit: float | None) -> Op[bytes]:
+        if self.state is not ReplState.RUNNING:
+            raise ProtocolError("no program is running", hint="start one first")
+        end = _EndFinder()
+        if self.inbox.data:
+            end.feed(self._intercepted(self.inbox.take(len(self.inbox.data))), on_output)
+        now = yield Pause(0)
+        deadline = None if limit is None else now + limit
+        while end.error is None:
+            wait = 0.3 if end.held else 5.0
+            if deadline is not None:
+                wait = min(wait, max(0.0, deadline - now))
+            data, now = yield Recv(wait)
+            if data:
+                if self.interceptor is not None:
+                    data, reply = self.interceptor.feed(data)
+                    if reply:
+                        yield Send(reply)
+                if data:
+                    end.feed(data, on_output)
+            elif end.held:
+                end.quiet(on_output)
+            if deadline is not None and now >= deadline and end.error is None:
+                raise TimeLimitError(
+                    f"the program on the board took longer than {limit:g} s", hint="it was stopped"
+                )
+        self.inbox.data[:0] = end.rest
+        self.state = ReplState.RAW
+        return end.error
+
+    def _intercepted(self, data: bytes) -> bytes:
+        # Bytes that came with the confirmation of the hand-over can hold no request that needs an answer now.
+        if self.interceptor is None:
+            return data
+        output, reply = self.interceptor.feed(data)
+        if reply:
+            raise StreamError("the board asked before its program started", hint="try again")
+        return output
+
+
+class _EndFinder:
+    """Tells `04 <error> 04 >` from output that merely holds a 04 (law 2)."""
+
+    __slots__ = ("held", "error", "rest")
+
+    def __init__(self) -> None:
+        self.held = bytearray()
+        self.error: bytes | None = None
+        self.rest = b""
+
+    def feed(self, data: bytes, sink: OutputSink) -> None:
+        if not self.held:
+            at = data.find(4)
+            if at < 0:
+                sink(data)
+                return
+            if at:
+                sink(data[:at])
+            self.held += data[at:]
+        else:
+            self.held += data
+        while self.held and self.error is None:
+            if not self._decide():
+                return
+            if self.error is None:
+                at = self.held.find(4, 1)
+                cut = len(self.held) if at < 0 else at
+                sink(bytes(self.held[:cut]))
+                del self.held[:cut]
+
+    def _decide(self) -> bool:
+        """With held[0] == 04: is it decided what it is? Sets `error` when it is the end."""
+        held = self.held
+        if len(held) == 1:
+            return False
+        second = held.find(4, 1)
+        text = bytes(held[1:] if second < 0 else held[1:second])
+        plausible = (
+            not text
+            or text.startswith(_TRACEBACK)
+            or (second < 0 and _TRACEBACK.startswith(text))
+            or _ONE_LINE.match(text) is not None
+        )
+        if not plausible or len(text) > 65536:
+            return True
+        if second < 0 or second + 1 == len(held):
+            return False
+        if held[second + 1] != ord(">"):
+            return True
+        self.error, self.rest = text, bytes(held[second + 2 :])
+        return True
+
+    def quiet(self, sink: OutputSink) -> None:
+        """Nothing came for a while: a 04 with text that is no traceback was output after all."""
+        if len(self.held) > 1 and self.held[1] != 4 and not self.held[1:].startswith(b"Trace"):
+            sink(bytes(self.held))
+            self.held.clear()
+
+
+def check_raw(error: bytes) -> None:
+    """For hand-shakes that must not fail: RawReplError when the board's error text is not empty."""
+    if error:
+        raise RawReplError(
+            f"the board failed: {error.decode('utf-8', 'replace').strip().splitlines()[-1]}",
+            hint="reset the board, then try again",
+        )

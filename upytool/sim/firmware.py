@@ -1,0 +1,21 @@
+"""Where the data that firmware is built from lies: the checkout's `firmware/`, or the wheel's copy of a part of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import SimulatorError
+
+
+def modules_dir() -> Path:
+    """The folder `firmware/modules`. In a wheel it is `upytool/_firmware/modules` (see pyproject.toml).
+
+    Raises: SimulatorError when the installation lacks it.
+    """
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "_firmware" / "modules", package.parent / "firmware" / "modules"):
+        if (folder / "simboard" / "main.py").is_file():
+            return folder
+    raise SimulatorError(
+        "the simulated board's modules are missing from this installation", hint="install upytool again"
+    )

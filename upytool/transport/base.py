@@ -1,0 +1,75 @@
+"""What a byte pipe can do.
+
+A Transport moves bytes and knows nothing of what they mean. What only some have is a protocol class of its own
+(`ModemLines`, `BaudRate`), asked for with `isinstance`, never by the class of the transport.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+WRITE_TIMEOUT = 10.0
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """An open byte pipe.
+
+    Attributes:
+        name: what the user knows it by (`/dev/ttyACM0`, `socket://host:port`).
+        interrupts: False where Ctrl-C does not reach a running program.
+        survives_reset: False where a soft reset of the board closes the pipe (WebREPL).
+    """
+
+    name: str
+    interrupts: bool
+    survives_reset: bool
+
+    def read(self, timeout: float | None) -> bytes:
+        """All that has arrived; waits up to `timeout` seconds (None: for ever) for the first byte.
+
+        Errors: ConnectionLostError.
+        """
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data`. Errors: ConnectionLostError, also when the far end takes nothing for 10 s."""
+        ...
+
+    def close(self) -> None:
+        """Close it; never raises; a second call does nothing."""
+        ...
+
+    def fileno(self) -> int | None:
+        """A descriptor that `select` takes, or None."""
+        ...
+
+
+class AsyncTransport(Protocol):
+    """The same for asyncio."""
+
+    name: str
+    interrupts: bool
+    survives_reset: bool
+
+    async def read(self, timeout: float | None) -> bytes: ...
+
+    async def write(self, data: bytes) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class ModemLines(Protocol):
+    """DTR and RTS can be set."""
+
+    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None: ...
+
+
+@runtime_checkable
+class BaudRate(Protocol):
+    """The rate of the line can be changed while it is open."""
+
+    baud: int
+
+    def set_baud(self, baud: int) -> None: ...

@@ -1,0 +1,141 @@
+"""The only loops over operations: `drive` for threads, `drive_async` for asyncio."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..errors import OperationInterrupted
+from ..protocol.ops import Interrupted, Op, Pause, Recv, Request, Send
+from .base import AsyncTransport, Transport
+
+T = TypeVar("T")
+
+
+class _Interrupts:
+    """Ctrl-C while an operation runs: raised only where the driver waits, remembered elsewhere.
+
+    An operation between two waits holds half of a thought (bytes taken from a buffer, not yet judged); a
+    KeyboardInterrupt there would lose it.
+    """
+
+    def __init__(self) -> None:
+        self.waiting = False
+        self.pending = False
+        self._previous: Any = None
+        self._installed = False
+
+    def __enter__(self) -> _Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            previous = signal.getsignal(signal.SIGINT)
+            if previous is signal.default_int_handler:
+                self._previous, self._installed = previous, True
+                signal.signal(signal.SIGINT, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._installed:
+            signal.signal(signal.SIGINT, self._previous)
+
+    def _on_signal(self, *_: object) -> None:
+        self.pending = True
+        if self.waiting:
+            raise KeyboardInterrupt
+
+    def check(self) -> None:
+        if self.pending:
+            raise KeyboardInterrupt
+
+
+def drive(
+    op: Op[T],
+    transport: Transport,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
+    """Run `op` over `transport`; returns its result.
+
+    Errors: whatever the operation raises; OperationInterrupted for Ctrl-C that it does not answer itself.
+    """
+    with _Interrupts() as interrupts:
+        step: Callable[[Any], Request] = op.send
+        answer: Any = None
+        try:
+            while True:
+                request = step(answer)
+                try:
+                    interrupts.waiting = True
+                    interrupts.check()
+                    answer = _perform(request, transport, clock, sleep)
+                    interrupts.waiting = False
+                    step = op.send
+                except KeyboardInterrupt:
+                    interrupts.waiting = interrupts.pending = False
+                    step, answer = op.throw, Interrupted()
+                except Exception as error:
+                    # A lost connection is the operation's to know: it may have promises to keep.
+                    interrupts.waiting = False
+                    step, answer = op.throw, error
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        except Interrupted:
+            raise OperationInterrupted() from None
+        finally:
+            op.close()
+
+
+def _perform(
+    request: Request, transport: Transport, clock: Callable[[], float], sleep: Callable[[float], None]
+) -> Any:
+    match request:
+        case Recv(timeout):
+            return transport.read(timeout), clock()
+        case Send(data):
+            transport.write(data)
+        case Pause(seconds) if seconds > 0:
+            sleep(seconds)
+    return clock()
+
+
+async def drive_async(op: Op[T], transport: AsyncTransport, clock: Callable[[], float] = time.monotonic) -> T:
+    """Run `op` over an asyncio transport. A cancelled task stops the operation as Ctrl-C would."""
+    import asyncio
+
+    step: Callable[[Any], Request] = op.send
+    answer: Any = None
+    cancelled: asyncio.CancelledError | None = None
+    try:
+        while True:
+            request = step(answer)
+            try:
+                match request:
+                    case Recv(timeout):
+                        answer = (await transport.read(timeout), clock())
+                    case Send(data):
+                        await transport.write(data)
+                        answer = clock()
+                    case Pause(seconds):
+                        if seconds > 0:
+                            await asyncio.sleep(seconds)
+                        answer = clock()
+                step = op.send
+            except asyncio.CancelledError as error:
+                cancelled = error
+                step, answer = op.throw, Interrupted()
+            except Exception as error:
+                step, answer = op.throw, error
+    except StopIteration as done:
+        if cancelled is not None:
+            raise cancelled from None
+        result: T = done.value
+        return result
+    except (Interrupted, OperationInterrupted) as error:
+        if cancelled is not None:
+            raise cancelled from error
+        raise OperationInterrupted() from error
+    finally:
+        op.close()

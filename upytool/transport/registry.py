@@ -1,0 +1,67 @@
+"""From an address to an open transport. Plug-ins (entry point group `upytool.transports`) add schemes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..errors import PortMissingError
+from .base import Transport
+from .serial import Lines
+
+Opener = Callable[[str, int, "Lines | None"], Transport]
+
+
+def _serial(address: str, baud: int, lines: Lines | None) -> Transport:
+    from .serial import SerialTransport
+
+    return SerialTransport(address, baud=baud, lines=lines)
+
+
+def _socket(address: str, baud: int, lines: Lines | None) -> Transport:
+    from .socket import SocketTransport
+
+    return SocketTransport(address)
+
+
+def _exec(address: str, baud: int, lines: Lines | None) -> Transport:
+    from .process import ProcessTransport
+
+    kind, _, command = address.partition(":")
+    return ProcessTransport(address, command, pty=kind == "execpty")
+
+
+# Schemes of our own; every other `something://` is pyserial's.
+_SCHEMES: dict[str, Opener] = {"socket": _socket, "exec": _exec, "execpty": _exec}
+_PYSERIAL = ("rfc2217", "loop", "spy", "alt", "hwgrep", "cp2110")
+
+
+def open_transport(address: str, *, baud: int = 115200, lines: Lines | None = None) -> Transport:
+    """Open `address`: a port path or a URL.
+
+    Errors: the TransportErrors of the transport; PortMissingError for a scheme that nobody knows.
+    """
+    scheme = _scheme(address)
+    if scheme is None or scheme in _PYSERIAL:
+        return _serial(address, baud, lines)
+    opener = _SCHEMES.get(scheme) or _plugin(scheme)
+    if opener is None:
+        raise PortMissingError(
+            f"upytool knows no transport {scheme!r}", hint="see `upytool help selectors` for the known ones"
+        )
+    return opener(address, baud, lines)
+
+
+def _scheme(address: str) -> str | None:
+    if "://" in address:
+        return address.partition("://")[0].lower()
+    head, colon, _ = address.partition(":")
+    return head if colon and head in ("exec", "execpty") else None
+
+
+def _plugin(scheme: str) -> Opener | None:
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group="upytool.transports", name=scheme):
+        opener: Opener = entry.load()
+        return opener
+    return None

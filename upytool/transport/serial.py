@@ -1,0 +1,157 @@
+"""Serial ports, through pyserial.
+
+What differs from board to board at opening is the modem lines: on Espressif's auto-reset circuit DTR and RTS
+at equal levels let the chip run, RTS alone holds it in reset and DTR alone selects the ROM loader (esptool,
+esptool/reset.py), and lines that change one after the other pass through such a state. `Lines` says what to set
+before the port opens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ConnectionLostError
+from .base import WRITE_TIMEOUT
+from .open_errors import explain_open_error
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Modem lines at opening and closing; None leaves a line to the driver."""
+
+    dtr: bool | None = None
+    rts: bool | None = None
+
+
+class SerialTransport:
+    """A Transport over a serial port or any URL that pyserial opens.
+
+    Args:
+        port: `/dev/ttyACM0`, `COM3`, `rfc2217://host:port`, `loop://` ...
+        baud: bits per second; native USB ignores it.
+        lines: modem lines to set before the port opens.
+
+    Errors: PortMissingError, PortBusyError, PortPermissionError, PortUnusableError.
+    """
+
+    interrupts = True
+    survives_reset = True
+
+    def __init__(self, port: str, *, baud: int = 115200, lines: Lines | None = None) -> None:
+        import serial
+
+        self.name = port
+        self._fd: int | None = None
+        lines = lines or Lines()
+        try:
+            if "://" in port:
+                self._serial: Any = serial.serial_for_url(port, do_not_open=True)
+            else:
+                self._serial = serial.Serial()
+                self._serial.port = port
+                self._serial.exclusive = True if os.name == "posix" else None
+            self._serial.baudrate = baud
+            self._serial.timeout = 0.1
+            self._serial.write_timeout = WRITE_TIMEOUT
+            if lines.dtr is not None:
+                self._serial.dtr = lines.dtr
+            if lines.rts is not None:
+                self._serial.rts = lines.rts
+            self._serial.open()
+        except (OSError, ValueError) as error:  # SerialException is an OSError
+            raise explain_open_error(port, error) from error
+        with contextlib.suppress(Exception):
+            self._fd = self._serial.fileno() if sys.platform != "win32" else None
+        if self._fd is not None:
+            self._serial.timeout = 0
+
+    @property
+    def baud(self) -> int:
+        return int(self._serial.baudrate)
+
+    def set_baud(self, baud: int) -> None:
+        try:
+            self._serial.baudrate = baud
+        except (OSError, ValueError) as error:
+            raise ConnectionLostError(
+                f"{self.name} cannot run at {baud} baud", hint="choose another rate"
+            ) from error
+
+    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
+        # A pseudo terminal has no modem lines: the driver says ENOTTY, and there is nothing to set.
+        with contextlib.suppress(OSError):
+            if dtr is not None:
+                self._serial.dtr = dtr
+            if rts is not None:
+                self._serial.rts = rts
+
+    def read(self, timeout: float | None) -> bytes:
+        try:
+            if self._fd is not None:
+                return self._read_fd(self._fd, timeout)
+            self._serial.timeout = timeout
+            first = self._serial.read(1)
+            if not first:
+                return b""
+            more = self._serial.in_waiting
+            return bytes(first) + (bytes(self._serial.read(more)) if more else b"")
+        except (OSError, TypeError) as error:  # pyserial raises TypeError when closed under a read
+            raise self._lost(error) from error
+
+    def _read_fd(self, fd: int, timeout: float | None) -> bytes:
+        ready, _, _ = select.select([fd], [], [], timeout)
+        if not ready:
+            return b""
+        try:
+            data = os.read(fd, 65536)
+        except BlockingIOError:
+            return b""
+        if not data:
+            # Readable without data is how a tty says that its device is gone.
+            raise OSError(errno.EIO, "the device is gone")
+        return data
+
+    def write(self, data: bytes) -> None:
+        import serial
+
+        try:
+            if self._fd is not None:
+                self._write_fd(self._fd, data)
+            else:
+                self._serial.write(data)
+        except (serial.SerialTimeoutException, TimeoutError) as error:
+            raise ConnectionLostError(
+                f"{self.name} takes no more data (waited {WRITE_TIMEOUT:.0f} s)",
+                hint="reset the board, or unplug it and plug it in again",
+            ) from error
+        except (OSError, TypeError) as error:
+            raise self._lost(error) from error
+
+    def _write_fd(self, fd: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(fd, view) :]
+            except BlockingIOError:
+                _, ready, _ = select.select([], [fd], [], WRITE_TIMEOUT)
+                if not ready:
+                    raise TimeoutError from None
+
+    def _lost(self, error: BaseException) -> ConnectionLostError:
+        return ConnectionLostError(
+            f"the connection to {self.name} was lost",
+            hint="was the board unplugged or reset? Plug it in, then run the command again",
+        )
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            self._serial.close()
+
+    def fileno(self) -> int | None:
+        return self._fd
