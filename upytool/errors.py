@@ -24,6 +24,7 @@
     |-- RemoteOSError (OSError)     6   the board refused a file operation
     |-- LocalFileError              6   this computer refused one
     |-- FlashError                  7
+    |   `-- ImageError                    a firmware file is damaged, or no firmware at all
     |-- BuildError                  8
     |-- PackageError                9   packages, indexes
     |   |-- NetworkError
@@ -278,6 +279,10 @@ class LocalFileError(UpytoolError):
 class FlashError(UpytoolError):
     code = "flash"
     exit_code = 7
+
+
+class ImageError(FlashError):
+    code = "image"
 
 
 class BuildError(UpytoolError):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ConfigError
-from .options import BY_KEY, OPTIONS, Option
+from .options import BY_KEY, BY_NAME, OPTIONS, Option
 from .paths import config_file, find_project_file
 
 # Tables of the user's file that are not settings.
@@ -44,7 +44,10 @@ class Settings:
     index: str
 
     def __init__(self) -> None:
+        """The defaults alone."""
         self.origins: dict[str, tuple[str, str]] = {}
+        for option in OPTIONS:
+            self._set(option, option.default, "default")
         self.devices: dict[str, str] = {}
         self.macros: dict[str, Any] = {}
         self.project_file = ""
@@ -54,6 +57,12 @@ class Settings:
     def _set(self, option: Option, value: Any, layer: str, detail: str = "") -> None:
         setattr(self, option.name, value)
         self.origins[option.name] = (layer, detail)
+
+    def override(self, flags: Mapping[str, Any]) -> None:
+        """Take what the command line gave, by option name, already of the right type."""
+        for name, value in flags.items():
+            option = BY_NAME[name]
+            self._set(option, value, "flag", option.flags[-1] if option.flags else "")
 
     def items(self) -> list[tuple[Option, Any, str, str]]:
         """Every option with its value, layer and detail."""
@@ -78,8 +87,6 @@ def load(
     """
     environ = os.environ if environ is None else environ
     settings = Settings()
-    for option in OPTIONS:
-        settings._set(option, option.default, "default")
     _apply_user(settings, config_file())
     _apply_project(settings, find_project_file(cwd or os.getcwd()))
     for option in OPTIONS:
@@ -91,9 +98,7 @@ def load(
                 raise ConfigError(
                     f"the environment variable {option.env} is {text!r}, which is not {option.expects}"
                 ) from None
-    for name, value in (flags or {}).items():
-        option = next(o for o in OPTIONS if o.name == name)
-        settings._set(option, value, "flag", option.flags[-1] if option.flags else "")
+    settings.override(flags or {})
     return settings
 
 

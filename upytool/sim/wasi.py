@@ -128,6 +128,7 @@ class Wasi:
         self._args = [arg.encode() + b"\0" for arg in args]
         self._firmware: Path | None = firmware
         self._service = service
+        self._told_short = False
         self._files: dict[int, FlashFile | Directory | Source] = {}
 
     def seal(self) -> None:
@@ -254,7 +255,10 @@ class Wasi:
         spans = self.memory.vectors(vectors, count)
         want = sum(length for _, length in spans)
         if fd in STOPS:
-            data = self._console.read_now(want, STOPS[fd])
+            # The VM asks again when it got less than it wanted; the second answer is always "nothing more", so that
+            # what follows a control character stays for the program that it starts.
+            data = b"" if self._told_short else self._console.read_now(want, STOPS[fd])
+            self._told_short = 0 < len(data) < want
             if not data and want:
                 return WASI_EAGAIN
         elif fd in (FD_STDIN, FD_RAW_IN):

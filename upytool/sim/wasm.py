@@ -23,7 +23,7 @@ from .flash import DEFAULT_SIZE, Flash
 from .interrupt import Interrupter
 from .wasi import Wasi
 
-HEAP_BYTES = 1024 * 1024
+HEAP_BYTES = 64 * 1024 * 1024
 STACK_BYTES = 512 * 1024
 SOFT_RESET, HARD_RESET = 5, 2  # machine.reset_cause() of most ports
 POWER_ON = 1
@@ -183,7 +183,7 @@ class WasmBoard:
             pass
         except wasmtime.Trap as trap:
             if self._asked is None:
-                raise SimulatorError(f"the VM stopped: {trap.message.splitlines()[0]}") from None
+                raise SimulatorError(f"the VM stopped: {' '.join(trap.message.split())}") from None
         finally:
             self._interrupter.detach()
             wasi.memory.detach()

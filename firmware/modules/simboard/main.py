@@ -40,6 +40,9 @@ def _begin():
     return repl.loop
 
 
+import gc
+gc.disable()
+del gc
 _loop = _begin()
 del _begin, host
 _loop()

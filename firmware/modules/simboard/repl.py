@@ -145,7 +145,7 @@ def raw_paste(command, variables):
         _tell(b"R\x00")
         return None
     _tell(b"R\x01" + bytes((WINDOW & 0xFF, WINDOW >> 8)) + b"\x01")
-    source = bytearray()
+    parts = []
     left = WINDOW
     error = None
     while True:
@@ -154,10 +154,13 @@ def raw_paste(command, variables):
         ended = last == 3 or last == 4
         count = len(data) - ended
         try:
-            source += memoryview(data)[:count]
+            parts.append(data[:count] if ended else data)
+            if ended:
+                data = None
+                parts = b"".join(parts)
         except MemoryError as e:
-            source = None
-            gc.collect()
+            parts = data = None
+
             error = e
             _tell(b"\x04")
             while not ended:
@@ -175,8 +178,8 @@ def raw_paste(command, variables):
             break
     code = None
     if error is None:
-        code, error = _compile(source, "exec")
-    source = data = None
+        code, error = _compile(parts, "exec")
+    parts = data = None
     if error is None:
         error = _run(code, variables)
     code = None
@@ -497,13 +500,13 @@ def loop():
 
     variables = _main = __main__.__dict__
     for name in list(variables):
-        if name[:2] != "__":
+        if name != "__name__":
             del variables[name]
     mode = host.call("mode", "")
     if run_file("boot.py", variables) is not SOFT_RESET:
         if mode == RAW or run_file("main.py", variables) is not SOFT_RESET:
             while True:
-                gc.collect()
+
                 result = raw(variables) if mode == RAW else friendly(variables)
                 if result is SOFT_RESET:
                     break

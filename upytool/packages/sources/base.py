@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from upytool.errors import PackageError
 from upytool.packages.download import Fetcher
+from upytool.packages.hosts import Hosts
 from upytool.packages.index import PackageIndex
 from upytool.packages.manifest import PackageManifest
 
 # One letter before a colon is a Windows drive.
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+._-]+:")
-INDEX_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
+_INDEX_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class Context:
     Attributes:
         fetcher: gets the files.
         indexes: asked in this order.
+        hosts: the git hosts and their tokens.
         abi: the board's .mpy version as an index names it, "py" for sources.
         parse: makes a source of an absolute text (a name, URL or host) and a version.
         notes: sentences for the user, as they come up.
@@ -69,6 +70,7 @@ class Context:
 
     fetcher: Fetcher
     indexes: tuple[PackageIndex, ...]
+    hosts: Hosts
     abi: str
     parse: Callable[[str, str | None], Source]
     notes: list[str] = field(default_factory=list)
@@ -95,9 +97,6 @@ class Source(Protocol):
     def text(self) -> str:
         """As the user would type it."""
 
-    def file_location(self) -> str:
-        """The address of the one file that it names; used for the absolute `urls` of a package.json."""
-
     def load(self, context: Context) -> Loaded:
         """Read its description (not its files).
 
@@ -107,13 +106,13 @@ class Source(Protocol):
 
 
 def is_absolute(text: str) -> bool:
-    """Does it name its place completely (a URL, a host, an index name), whatever package.json holds it?"""
+    """Does it name its place completely (a URL or a host), whatever package.json holds it?"""
     return bool(_ABSOLUTE.match(text))
 
 
 def is_index_name(text: str) -> bool:
     """Could an index have a package of this name?"""
-    return bool(INDEX_NAME.fullmatch(text)) and not text.endswith((".py", ".mpy", ".json"))
+    return bool(_INDEX_NAME.fullmatch(text)) and not text.endswith((".py", ".mpy", ".json"))
 
 
 def is_single_file(path: str) -> bool:
@@ -123,41 +122,42 @@ def is_single_file(path: str) -> bool:
 
 def load_manifest(
     manifest: PackageManifest,
-    *,
+    context: Context,
     origin: str,
-    hashed: Callable[[str], str],
+    *,
+    absolute: Callable[[str], str],
     beside: Callable[[str], str],
-    absolute: Callable[[str], Source],
-    dependency: Callable[[str, str | None], Source],
+    relative: Callable[[str, str | None], Source],
+    index: PackageIndex | None = None,
     abi: str = "py",
-    compile_hashed: bool = False,
 ) -> Loaded:
     """A manifest's entries as files with locations and dependencies with sources.
 
     Args:
-        hashed: the location of a `hashes` entry, by its digest.
+        absolute: the location of an absolute URL.
         beside: the location of a relative URL.
-        absolute: the source of an absolute URL.
-        dependency: the source of a dependency and its version.
+        relative: the source of a dependency that is a relative path, and its version.
+        index: where `hashes` entries are; the first index where the package.json is none of an index.
+        abi: the .mpy version of these entries.
     """
+    index = index or context.indexes[0]
+    compile_hashed = abi == "py" and context.abi != "py"
     files = [
-        SourceFile(each.path, hashed(each.digest), each.digest, compile_hashed and each.path.endswith(".py"))
+        SourceFile(
+            each.path,
+            index.file_location(each.digest),
+            each.digest,
+            compile_hashed and each.path.endswith(".py"),
+        )
         for each in manifest.hashes
     ]
-    for each in manifest.urls:
-        if is_absolute(each.url):
-            location = absolute(each.url).file_location()
-        else:
-            location = beside(each.url)
-        files.append(SourceFile(each.path, location, compilable=each.path.endswith(".py")))
-    deps = tuple(dependency(each.spec, each.version) for each in manifest.deps)
+    for entry in manifest.urls:
+        location = absolute(entry.url) if is_absolute(entry.url) else beside(entry.url)
+        files.append(SourceFile(entry.path, location, compilable=entry.path.endswith(".py")))
+    deps = tuple(
+        context.parse(each.spec, each.version)
+        if is_absolute(each.spec) or is_index_name(each.spec)
+        else relative(each.spec, each.version)
+        for each in manifest.deps
+    )
     return Loaded(manifest.version, tuple(files), deps, origin, abi)
-
-
-def no_relative(origin: str) -> Callable[[str], str]:
-    """For sources that have no place beside them."""
-
-    def refuse(text: str) -> str:
-        raise PackageError(f"{origin} names {text!r}, which has no place relative to it")
-
-    return refuse

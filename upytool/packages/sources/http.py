@@ -6,21 +6,11 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
-from upytool.errors import PackageError, UsageError
+from upytool.errors import UsageError
 from upytool.packages.download import not_found
 from upytool.packages.manifest import parse_manifest
 
-from .base import (
-    Context,
-    Loaded,
-    Source,
-    SourceFile,
-    is_absolute,
-    is_index_name,
-    is_single_file,
-    load_manifest,
-    no_relative,
-)
+from .base import Context, Loaded, SourceFile, is_single_file, load_manifest
 
 _FILE_WITH_REF = re.compile(r"\.(py|mpy|json)@[^/]*$")
 
@@ -30,20 +20,27 @@ class HttpSource:
     """An address of the web. It has no versions: an "@" in it belongs to it."""
 
     url: str
-    version: str | None = None
 
-    def __post_init__(self) -> None:
-        if _FILE_WITH_REF.search(urlsplit(self.url).path):
+    @classmethod
+    def parse(cls, url: str) -> HttpSource:
+        """The source of what a user or a package.json wrote.
+
+        Raises:
+            UsageError: a file's address with an "@version" behind it.
+        """
+        parts = urlsplit(url)
+        if _FILE_WITH_REF.search(parts.path):
             raise UsageError(
-                f"{self.url} names a version, but a plain address has only one",
+                f"{url} names a version, but a plain address has only one",
                 hint="Versions go with index packages (NAME@VERSION) and git hosts (github:USER/REPO@REF).",
             )
-        path = urlsplit(self.url).path
-        if not path.endswith(".json") and not is_single_file(path):
-            parts = urlsplit(self.url)
-            folder = parts.path.rstrip("/") + "/package.json"
-            object.__setattr__(self, "url", urlunsplit(parts._replace(path=folder)))
-        object.__setattr__(self, "version", None)
+        if not parts.path.endswith(".json") and not is_single_file(parts.path):
+            url = urlunsplit(parts._replace(path=parts.path.rstrip("/") + "/package.json"))
+        return cls(url)
+
+    @property
+    def version(self) -> None:
+        return None
 
     @property
     def key(self) -> str:
@@ -52,8 +49,8 @@ class HttpSource:
     @property
     def name(self) -> str:
         parts = [unquote(each) for each in urlsplit(self.url).path.split("/") if each]
-        stem, _, suffix = parts[-1].rpartition(".")
-        if suffix != "json" or stem != "package":
+        stem = parts[-1].rpartition(".")[0]
+        if parts[-1] != "package.json":
             return stem
         return parts[-2] if len(parts) > 1 else (urlsplit(self.url).hostname or self.url)
 
@@ -61,9 +58,6 @@ class HttpSource:
         return self
 
     def text(self) -> str:
-        return self.url
-
-    def file_location(self) -> str:
         return self.url
 
     def load(self, context: Context) -> Loaded:
@@ -78,55 +72,11 @@ class HttpSource:
         def beside(url: str) -> str:
             return urljoin(self.url.partition("?")[0], url.lstrip("/"))
 
-        def dependency(spec: str, version: str | None) -> Source:
-            if is_absolute(spec) or is_index_name(spec):
-                return context.parse(spec, version)
-            return HttpSource(beside(spec))
-
         return load_manifest(
             parse_manifest(data, self.url),
-            origin=self.url,
-            hashed=_own_hashes(context, self.url),
+            context,
+            self.url,
+            absolute=lambda url: context.hosts.locate(url, self.url),
             beside=beside,
-            absolute=lambda url: _file(context, url),
-            dependency=dependency,
+            relative=lambda spec, _: HttpSource.parse(beside(spec)),
         )
-
-
-def _file(context: Context, url: str) -> Source:
-    """The source of an absolute `urls` entry: http(s) as it stands, any ending; or a path of a git host."""
-    if url.lower().startswith(("http://", "https://")):
-        return ExactFile(url)
-    return context.parse(url, None)
-
-
-@dataclass(frozen=True, slots=True)
-class ExactFile:
-    """The address of one file, whatever it ends with (data files of a package.json)."""
-
-    url: str
-    version: str | None = None
-
-    @property
-    def key(self) -> str:
-        return self.url
-
-    @property
-    def name(self) -> str:
-        return self.url.rpartition("/")[2]
-
-    def at(self, version: str | None) -> ExactFile:
-        return self
-
-    def text(self) -> str:
-        return self.url
-
-    def file_location(self) -> str:
-        return self.url
-
-    def load(self, context: Context) -> Loaded:
-        raise PackageError(f"{self.url} is a file of a package and no package")
-
-
-def _own_hashes(context: Context, origin: str) -> object:
-    return no_relative(origin)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from upytool.errors import NetworkError, OfflineError, PackageError
 from upytool.packages.index import SOURCES, PackageIndex, suggest
-from upytool.packages.manifest import PackageManifest, parse_manifest
+from upytool.packages.manifest import parse_manifest
 
-from .base import Context, Loaded, Source, is_absolute, is_index_name, load_manifest
+from .base import Context, Loaded, Source, load_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,6 @@ class IndexSource:
     def text(self) -> str:
         return f"{self.package}@{self.version}" if self.version else self.package
 
-    def file_location(self) -> str:
-        raise PackageError(f"{self.package!r} is no file's address")
-
     def load(self, context: Context) -> Loaded:
         missing: OfflineError | None = None
         for index in context.indexes:
@@ -51,32 +48,24 @@ class IndexSource:
                             f"{index.base} has no build of {self.package} for .mpy version {context.abi}: "
                             "its sources are used"
                         )
-                    manifest = parse_manifest(data, location)
-                    return self._loaded(context, index, abi, location, manifest)
+                    return self._loaded(context, index, abi, location, data)
         if missing is not None:
             raise missing
         raise self._unknown(context)
 
-    def _loaded(
-        self, context: Context, index: PackageIndex, abi: str, location: str, manifest: PackageManifest
-    ) -> Loaded:
-        def beside(url: str) -> str:
-            return f"{location.rpartition('/')[0]}/{url.lstrip('/')}"
-
-        def dependency(spec: str, version: str | None) -> Source:
-            if not is_absolute(spec) and not is_index_name(spec):
-                raise PackageError(f"{location}: deps names {spec!r}, which is no package of an index")
-            return context.parse(spec, version)
+    def _loaded(self, context: Context, index: PackageIndex, abi: str, location: str, data: bytes) -> Loaded:
+        def relative(spec: str, _: str | None) -> Source:
+            raise PackageError(f"{location}: deps names {spec!r}, which is no package of an index")
 
         return load_manifest(
-            manifest,
-            origin=location,
-            hashed=index.file_location,
-            beside=beside,
-            absolute=lambda url: context.parse(url, None),
-            dependency=dependency,
+            parse_manifest(data, location),
+            context,
+            location,
+            absolute=lambda url: context.hosts.locate(url, location),
+            beside=lambda url: f"{location.rpartition('/')[0]}/{url.lstrip('/')}",
+            relative=relative,
+            index=index,
             abi=abi,
-            compile_hashed=abi == SOURCES and context.abi != SOURCES,
         )
 
     def _unknown(self, context: Context) -> PackageError:

@@ -1,0 +1,9 @@
+"""Carries firmware/ into the wheel as upytool/_firmware; an editable install reads the checkout's own."""
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class FirmwareHook(BuildHookInterface):
+    def initialize(self, version, build_data):
+        if version == "standard" and self.target_name == "wheel":
+            build_data["force_include"]["firmware/modules"] = "upytool/_firmware/modules"

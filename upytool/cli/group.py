@@ -1,0 +1,163 @@
+"""Click as upytool uses it: lazy commands, our own help, examples at its end.
+
+    @define("cat", examples=[("upytool cat boot.py", "print a file of the board")])
+    @click.argument("paths", type=RemotePath(), nargs=-1, required=True)
+    @pass_app
+    def command(app, paths): ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+from click.formatting import HelpFormatter as ClickFormatter
+
+from ..errors import UsageError
+from . import table
+from .suggest import did_you_mean
+from .ui.help import example_lines, root_help
+from .ui.style import Style
+
+Examples = Sequence[tuple[str, str]]
+
+
+class HelpFormatter(ClickFormatter):
+    """Click's layout with colour and without boxes."""
+
+    def __init__(self, style: Style) -> None:
+        super().__init__(width=max(min(style.width, 100) - 2, 50))
+        self.style = style
+
+    def write_heading(self, heading: str) -> None:
+        self.write(f"{'':>{self.current_indent}}{self.style.heading(heading + ':')}\n")
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        super().write_usage(prog, args, prefix=self.style.heading("Usage:") + " ")
+
+    def write_dl(self, rows: Any, col_max: int = 30, col_spacing: int = 2) -> None:
+        super().write_dl([(self.style.literal(first), second) for first, second in rows], col_max, col_spacing)
+
+
+class Context(click.Context):
+    """A context whose help is dressed in the style of the run's stdout."""
+
+    def make_formatter(self) -> ClickFormatter:
+        style = getattr(self.obj, "style", None)
+        return HelpFormatter(style if isinstance(style, Style) else Style())
+
+
+class Command(click.Command):
+    """A command with examples.
+
+    Args:
+        examples: pairs of a command line and what it does; a test runs each through the parser.
+    """
+
+    context_class = Context
+
+    def __init__(self, *args: Any, examples: Examples = (), **kwargs: Any) -> None:
+        kwargs["context_settings"] = {"help_option_names": ["-h", "--help"], **kwargs.get("context_settings", {})}
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+
+    def format_epilog(self, ctx: click.Context, formatter: ClickFormatter) -> None:
+        _end(self, ctx, formatter, self.examples)
+        super().format_epilog(ctx, formatter)
+
+
+class Group(click.Group):
+    """A name space for commands, `mip` for instance: no options of its own, and it runs nothing itself
+    unless made with `invoke_without_command=True`."""
+
+    context_class = Context
+    command_class = Command
+    group_class = type
+
+    def __init__(self, *args: Any, examples: Examples = (), **kwargs: Any) -> None:
+        kwargs["context_settings"] = {"help_option_names": ["-h", "--help"], **kwargs.get("context_settings", {})}
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+
+    def format_epilog(self, ctx: click.Context, formatter: ClickFormatter) -> None:
+        _end(self, ctx, formatter, self.examples)
+        super().format_epilog(ctx, formatter)
+
+
+def _end(
+    cmd: click.Command, ctx: click.Context, formatter: ClickFormatter, examples: tuple[tuple[str, str], ...]
+) -> None:
+    style = formatter.style if isinstance(formatter, HelpFormatter) else Style()
+    formatter.write("".join(line + "\n" for line in example_lines(style, examples)))
+    formatter.write(f"\nOptions of every command (-d, --json, -q, -v ...): {style.literal('upytool help options')}\n")
+
+
+class FileGroup(Group):
+    """`fs`: mpremote's name for the file commands."""
+
+    def list_commands(self, ctx: click.Context | None) -> list[str]:
+        return list(table.FILE_COMMANDS)
+
+    def get_command(self, ctx: click.Context | None, cmd_name: str) -> click.Command | None:
+        entry = table.find(cmd_name)
+        known = entry is not None and entry.name in table.FILE_COMMANDS
+        return load(cmd_name) if known else None
+
+
+class Root(Group):
+    """All commands, each imported when it is used."""
+
+    def list_commands(self, ctx: click.Context | None) -> list[str]:
+        return [entry.name for entry in table.COMMANDS if not entry.hidden]
+
+    def get_command(self, ctx: click.Context | None, cmd_name: str) -> click.Command | None:
+        return load(cmd_name)
+
+    def get_help(self, ctx: click.Context) -> str:
+        style = getattr(ctx.obj, "style", None)
+        return root_help(style if isinstance(style, Style) else Style())
+
+
+def load(name: str) -> click.Command | None:
+    """Import the command behind a name or alias; None where the table has no such name."""
+    entry = table.find(name)
+    if entry is None:
+        return None
+    if entry.name == "fs":
+        return FileGroup("fs", help="The file commands under mpremote's name: `fs cp` is `cp`.")
+    found: click.Command = import_module(f".commands.{entry.module}", __package__).command
+    return found
+
+
+def require(name: str, macros: Sequence[str] = ()) -> click.Command:
+    """The command behind a name. Raises UsageError with the nearest names."""
+    found = load(name)
+    if found is None:
+        raise UsageError(
+            f"there is no command {name}",
+            hint=did_you_mean(name, [*table.BY_NAME, *macros], "`upytool --help` lists the commands"),
+        )
+    return found
+
+
+def define(name: str, *, examples: Examples = (), **attributes: Any) -> Callable[[Callable[..., Any]], Command]:
+    """Make a command of a function; its docstring is the help, the first line in the infinitive or imperative."""
+
+    def make(function: Callable[..., Any]) -> Command:
+        return click.command(name, cls=Command, examples=tuple(examples), **attributes)(function)
+
+    return make
+
+
+def define_group(name: str, *, examples: Examples = (), **attributes: Any) -> Callable[[Callable[..., Any]], Group]:
+    """Make a name space of a function; add commands with `@command.command("install", examples=[...])`."""
+
+    def make(function: Callable[..., Any]) -> Group:
+        return click.group(name, cls=Group, examples=tuple(examples), **attributes)(function)
+
+    return make
+
+
+root = Root("upytool")

@@ -1,0 +1,57 @@
+"""The door: from argv to an exit code. The only place that catches everything.
+
+A bare `upytool`, `--help` and `--version` are answered before Click is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+    from .app import App
+
+
+def main() -> NoReturn:
+    """The console script: runs `sys.argv` and exits."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run a command line (without the program's name); returns the exit code. Nothing escapes."""
+    from .ui.streams import ClosedPipe, Streams
+
+    try:
+        if len(argv) == 0 or (len(argv) == 1 and argv[0] in ("--help", "-h", "--version")):
+            streams = Streams()
+            from .ui import help
+
+            version = list(argv) == ["--version"]
+            streams.write(help.version_line() if version else help.root_help(streams.style))
+            return 0
+        from .session import run_line
+
+        return run_line(list(argv))
+    except ClosedPipe:
+        _silence_stdout()
+        return 141
+    except BrokenPipeError:
+        _silence_stdout()
+        return 141
+    except KeyboardInterrupt:
+        # Before anything ran; a command that was interrupted has been answered in run_line.
+        return 130
+
+
+def _silence_stdout() -> None:
+    """The interpreter flushes stdout at its end; give it somewhere to go."""
+    import os
+
+    try:
+        sys.stdout.close()
+    except (OSError, ValueError):
+        pass
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115

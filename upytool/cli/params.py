@@ -1,0 +1,119 @@
+"""Types of a command's words: what they mean and how they complete.
+
+None of them looks at the file system or the board: a whole line is checked before its first command runs, and
+that command may make what a later one reads.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import click
+from click.shell_completion import CompletionItem
+
+
+class CopyArgument(NamedTuple):
+    """A source or target of `cp`: a path, and whether it is on the board."""
+
+    path: str
+    remote: bool
+
+    def __str__(self) -> str:
+        return ":" + self.path if self.remote else self.path
+
+
+class CopyPath(click.ParamType[CopyArgument]):
+    """`:path` is on the board, anything else is local; `C:\\x` is local since only a leading colon counts.
+
+    `-` is stdin or stdout.
+    """
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CopyArgument:
+        if isinstance(value, CopyArgument):
+            return value
+        return CopyArgument(value[1:], True) if value.startswith(":") else CopyArgument(value, False)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        if incomplete.startswith(":"):
+            return remote_items(ctx, incomplete[1:], ":")
+        return [CompletionItem(incomplete, type="file")]
+
+
+class RemotePath(click.ParamType[str]):
+    """A path on the board; a leading colon is allowed and taken off."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value).removeprefix(":")
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        colon = ":" if incomplete.startswith(":") else ""
+        return remote_items(ctx, incomplete.removeprefix(":"), colon)
+
+
+class LocalPath(click.ParamType[str]):
+    """A local file or, with `directories=True`, a directory; `-` where the command says so."""
+
+    name = "file"
+
+    def __init__(self, *, directories: bool = False) -> None:
+        self.directories = directories
+        self.name = "directory" if directories else "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        return [CompletionItem(incomplete, type="dir" if self.directories else "file")]
+
+
+class Selector(click.ParamType[str]):
+    """Which board; see `upytool help selectors`."""
+
+    name = "selector"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        from .completion import selectors
+
+        return [
+            CompletionItem(name, help=help) for name, help in selectors() if name.startswith(incomplete)
+        ]
+
+
+class ByteSize(click.ParamType[int]):
+    """A number of bytes: 512, 4k, 1M (steps of 1024), 0x1000."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        text = str(value).strip().lower().removesuffix("b").removesuffix("i")
+        try:
+            if text[-1:] in ("k", "m", "g"):
+                return int(text[:-1]) * 1024 ** ("kmg".index(text[-1]) + 1)
+            return int(str(value), 0)
+        except ValueError:
+            self.fail(f"{value!r} is not a size such as 512, 4k or 1M", param, ctx)
+
+
+def remote_items(ctx: click.Context, incomplete: str, prefix: str) -> list[CompletionItem[str]]:
+    """Completions of a path on the board, from listings of earlier commands."""
+    from .completion import remote_paths
+
+    selector = ctx.find_root().meta.get("upytool.selector")
+    return [CompletionItem(prefix + path) for path in remote_paths(selector, incomplete)]

@@ -1,0 +1,185 @@
+"""One command line from its words to its exit code: settings, division into commands, each run, every error."""
+
+from __future__ import annotations
+
+import os
+import sys
+import click
+
+from ..config.load import Settings, load
+from ..config.macros import Macros, load_macros
+from ..errors import ConfigError, OperationInterrupted, UpytoolError, UsageError
+from . import table
+from .app import App
+from .chain import Step, split
+from .group import Context, require, root
+from .ui import errors
+from .ui.streams import ClosedPipe, Streams
+
+
+def run_line(argv: list[str]) -> int:
+    """Run a command line and return its exit code; ClosedPipe and BrokenPipeError alone come out."""
+    if "_UPYTOOL_COMPLETE" in os.environ:
+        from .completion import answer_shell
+
+        return answer_shell()
+    app: App | None = None
+    try:
+        settings = _load(argv)
+        macros = load_macros(settings.macros, settings.user_file)
+        steps, flags = split(argv, lambda name: require(name, list(macros.by_name)), macros.expand)
+        settings.override(flags.values)
+        settings.warnings += macros.warnings
+        app = App(settings)
+        return _run_steps(steps, app, macros)
+    except (ClosedPipe, BrokenPipeError):
+        raise
+    except BaseException as error:
+        return _report(error, app, argv)
+    finally:
+        if app is not None:
+            app.close()
+
+
+# These must work with a broken configuration too: they are how it is mended.
+_MENDERS = frozenset(("config", "dirs", "help", "version", "completions"))
+
+
+def _load(argv: list[str]) -> Settings:
+    try:
+        return load()
+    except ConfigError as error:
+        if not _MENDERS.intersection(argv[:1]):
+            raise
+        settings = Settings()
+        settings.warnings.append(str(error))
+        return settings
+
+
+def _run_steps(steps: list[Step], app: App, macros: Macros) -> int:
+    top = Context(root, info_name="upytool", obj=app, color=app.style.colour)
+    top.meta["upytool.selector"] = app.selector
+    top.meta["upytool.macros"] = {macro.signature: macro.help for macro in macros.by_name.values()}
+    if not steps:
+        app.streams.write(root.get_help(top))
+        return 0
+    # Every command is parsed before the first one runs: a typing error in the third stops the first.
+    contexts: list[click.Context] = []
+    try:
+        for step in steps:
+            contexts.append(context_of(step, top))
+        for step, context in zip(steps, contexts, strict=True):
+            _run_step(step, context, app)
+        if not app.acted:
+            repl = Step(("repl",), require("repl"))
+            _run_step(repl, context_of(repl, top), app)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    return 0
+
+
+def context_of(step: Step, top: click.Context) -> click.Context:
+    """A step's Click context, its words parsed. Raises click.UsageError, or Exit after --help."""
+    parent = top
+    for name, group in zip(step.path, step.parents, strict=False):
+        parent = Context(group, info_name=name, parent=parent)
+    return step.command.make_context(step.path[-1], step.arguments(), parent=parent)
+
+
+def _run_step(step: Step, context: click.Context, app: App) -> None:
+    entry = table.find(step.path[0])
+    if entry is None or entry.action:
+        app.acted = True
+    with context:
+        step.command.invoke(context)
+
+
+def _report(error: BaseException, app: App | None, argv: list[str]) -> int:
+    """Tell the user about an error, in text or JSON; returns the exit code."""
+    settings = app.settings if app else _settings_for_error(argv)
+    streams = app.streams if app else Streams(settings.color)
+    known = _as_known(error)
+    if known is None:
+        if isinstance(error, SystemExit):
+            return error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+        known = _unexpected(error, settings)
+    if app is not None:
+        app._sink.clear()
+    for line in [] if settings.json else errors.lines(known, streams.err_style, settings.verbosity):
+        streams.err(line)
+    if settings.verbosity >= 2 and not isinstance(error, click.ClickException):
+        import traceback
+
+        streams.err("".join(traceback.format_exception(error)).rstrip())
+    if settings.json:
+        from .ui.json import error_document
+
+        streams.write(error_document(known.data(), pretty=streams.style.tty))
+    return known.exit_code
+
+
+def _settings_for_error(argv: list[str]) -> Settings:
+    """Enough settings to say what was wrong with the settings, or with the line."""
+    try:
+        settings = load()
+    except UpytoolError:
+        settings = Settings()
+    settings.json = settings.json or "--json" in argv
+    if "-vv" in argv:
+        settings.verbosity = 2
+    for index, word in enumerate(argv):
+        value = word[8:] if word.startswith("--color=") else "".join(argv[index + 1 : index + 2])
+        if word.startswith("--color") and value in ("always", "never"):
+            settings.color = value
+    return settings
+
+
+def _as_known(error: BaseException) -> UpytoolError | None:
+    """The error as one of ours; None for what nobody expected."""
+    if isinstance(error, UpytoolError):
+        return error
+    if isinstance(error, click.UsageError):
+        name = error.ctx.command_path.removeprefix("upytool ") if error.ctx else ""
+        message = error.format_message().rstrip(".")
+        return UsageError(message[:1].lower() + message[1:], hint=f"`upytool help {name}`" if name else "")
+    if isinstance(error, click.ClickException):
+        return UsageError(error.format_message())
+    if isinstance(error, (KeyboardInterrupt, click.exceptions.Abort)):
+        return OperationInterrupted()
+    if not isinstance(error, Exception) and type(error).__name__ == "Interrupted":
+        # protocol.ops.Interrupted, let out by an operation that had nothing to clean up.
+        return OperationInterrupted()
+    return None
+
+
+def _unexpected(error: BaseException, settings: Settings) -> UpytoolError:
+    """A bug of ours: keep the trace in a file, show one line."""
+    first = str(error).splitlines()
+    message = f"unexpected {type(error).__name__}" + (f": {first[0]}" if first else "")
+    path = _write_report(error)
+    saved = f"the details are in {path}; please send them in\n" if path else ""
+    known = UpytoolError(message, hint=f"this is a bug in upytool; {saved}-vv shows them here")
+    known.code = "unexpected"
+    return known
+
+
+def _write_report(error: BaseException) -> str:
+    """Write the trace into the state directory; "" where that fails too. The words typed are left out: a
+    selector may hold a password."""
+    import platform
+    import time
+    import traceback
+
+    from .. import __version__
+    from ..config.paths import ensure_dir, state_dir
+
+    try:
+        folder = ensure_dir(os.path.join(state_dir(), "reports"))
+        path = os.path.join(folder, time.strftime("upytool-%Y%m%d-%H%M%S") + f"-{os.getpid()}.txt")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"upytool {__version__}, Python {sys.version.split()[0]}, {platform.platform()}\n\n")
+            file.write("".join(traceback.format_exception(error)))
+        return path
+    except OSError:
+        return ""
+

@@ -1,0 +1,22 @@
+"""Did you mean ...? For commands, options, topics, settings, aliases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def closest(word: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """The known words nearest to `word`, best first."""
+    from difflib import get_close_matches
+
+    return get_close_matches(word, list(known), count, 0.6)
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """A hint: `did you mean cp or cat?`, or `otherwise` where nothing is near."""
+    near = closest(word, known)
+    if not near:
+        return otherwise
+    if len(near) == 1:
+        return f"did you mean {near[0]}?"
+    return f"did you mean {', '.join(near[:-1])} or {near[-1]}?"

@@ -1,0 +1,122 @@
+"""Which USB devices have answered as MicroPython before, kept between runs.
+
+A small JSON file: `{"version": 1, "devices": {KEY: {"board": ..., "seen": ..., "baud": ...}}}`, KEY being
+`SerialPort.key`. A file that is damaged or from another version counts as empty; it is replaced whole, so that
+a reader sees the old or the new one. The caller says where it is (the state directory).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from .ports import SerialPort
+
+FILE_NAME = "devices.json"
+VERSION = 1
+MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One remembered device.
+
+    Attributes:
+        board: what it said it is, '' if not asked.
+        seen: when it answered last, seconds since 1970.
+        baud: the rate it was reached with, None for the default.
+    """
+
+    board: str = ""
+    seen: int = 0
+    baud: int | None = None
+
+
+class Remembered:
+    """The remembered devices.
+
+    Args:
+        path: of the file; None keeps everything in memory.
+        clock: seconds since 1970.
+    """
+
+    def __init__(self, path: str | None, clock: Callable[[], float] = time.time) -> None:
+        self._path, self._clock = path, clock
+        self._entries: dict[str, Entry] | None = None
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """By `SerialPort.key`; read from the file when first asked for."""
+        if self._entries is None:
+            self._entries = self._load()
+        return self._entries
+
+    def get(self, port: SerialPort) -> Entry | None:
+        """What is known of the device, None when it has not answered yet."""
+        return self.entries.get(port.key) if port.key else None
+
+    def remember(self, port: SerialPort, *, board: str = "", baud: int | None = None) -> None:
+        """The device answered as MicroPython. Nothing is written when the file cannot be: it is only a help."""
+        if not port.key:
+            return
+        old = self.get(port) or Entry()
+        entry = Entry(board or old.board, int(self._clock()), baud if baud is not None else old.baud)
+        # Once an hour is enough to know when it was seen: most runs write nothing.
+        if (entry.board, entry.baud) == (old.board, old.baud) and entry.seen - old.seen < 3600:
+            return
+        self._entries = self._load()
+        self._entries[port.key] = entry
+        self._save()
+
+    def forget(self, port: SerialPort) -> bool:
+        """Forget one device; False when it was not known."""
+        self._entries = self._load()
+        known = self._entries.pop(port.key, None) is not None
+        if known:
+            self._save()
+        return known
+
+    def _load(self) -> dict[str, Entry]:
+        if self._path is None:
+            return dict(self._entries or {})
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                data = json.load(file)
+        except (OSError, ValueError):
+            return {}
+        if not isinstance(data, dict) or data.get("version") != VERSION:
+            return {}
+        devices = data.get("devices")
+        entries = {}
+        for key, value in devices.items() if isinstance(devices, dict) else ():
+            if not isinstance(value, dict):
+                continue
+            board, seen, baud = value.get("board", ""), value.get("seen", 0), value.get("baud")
+            if isinstance(board, str) and isinstance(seen, int) and (baud is None or isinstance(baud, int)):
+                entries[str(key)] = Entry(board, seen, baud)
+        return entries
+
+    def _save(self) -> None:
+        if self._path is None:
+            return
+        newest = sorted(self.entries.items(), key=lambda item: item[1].seen, reverse=True)[:MOST]
+        text = json.dumps(
+            {"version": VERSION, "devices": {key: asdict(entry) for key, entry in newest}}, indent=1
+        )
+        folder = os.path.dirname(self._path)
+        temporary = ""
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(prefix=".devices-", dir=folder)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text + "\n")
+            os.replace(temporary, self._path)
+        except OSError:
+            if temporary:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)

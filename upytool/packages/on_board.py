@@ -1,0 +1,145 @@
+"""What runs on the board. MicroPython text: plain, small, and only `os` (and `sys`) needed.
+
+`board.Board` sends this file's text and a call of one function; each is one program, so one round trip.
+The functions are idempotent: run again after a power cut they finish the work.
+"""
+
+import os
+import sys
+
+
+def exists(path: str) -> bool:
+    try:
+        os.stat(path)
+        return True
+    except OSError:
+        return False
+
+
+def read(path: str) -> object:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def make(path: str) -> list[str]:
+    """Make a folder and those above it; the new ones."""
+    made: list[str] = []
+    at = ""
+    for part in path.split("/"):
+        at = at + part if at in ("", "/") else at + "/" + part
+        if not at:
+            at = "/"
+        elif at != "/" and not exists(at):
+            os.mkdir(at)
+            made.append(at)
+    return made
+
+
+def survey(candidates: object, write: bool, stage: str, record: str) -> object:
+    """Choose the first usable target folder: (path, statvfs, names in its stage, journal, record, failures).
+
+    `candidates` None means: those of sys.path that end in /lib. With `write`, a folder counts when a folder
+    can be made in it; it is made itself where it is missing.
+    """
+    if candidates is None:
+        candidates = [p for p in sys.path if p.endswith("/lib") and not (p + "/").startswith("/rom/")]
+    failures = []
+    for path in candidates:  # type: ignore[attr-defined]
+        base = "" if path == "/" else path
+        if write:
+            made: list[str] = []
+            try:
+                made = make(path)
+                if not exists(base + stage):
+                    os.mkdir(base + stage)
+                    os.rmdir(base + stage)
+            except OSError as error:
+                failures.append((path, error.args[0]))
+                tidy(made)
+                continue
+        names: list[str] = []
+        if exists(base + stage):
+            names = os.listdir(base + stage)
+        space: object = None
+        try:
+            space = tuple(os.statvfs(path or "/"))
+        except (OSError, AttributeError):
+            pass
+        return (path, space, names, read(base + stage + "/journal"), read(base + record), failures)
+    return ("", None, [], None, None, failures)
+
+
+def records(folders: object, name: str) -> object:
+    """The record of each folder that has one; `folders` None means all of sys.path."""
+    found = []
+    for path in sys.path if folders is None else folders:  # type: ignore[attr-defined]
+        if path and path != ".frozen":
+            data = read(("" if path == "/" else path) + name)
+            if data is not None:
+                found.append((path, data))
+    return (list(sys.path), found)
+
+
+def prepare(folders: list[str], files: list[str]) -> object:
+    """Make folders; (the new ones, the files that are folders in truth)."""
+    made = []
+    try:
+        for path in folders:
+            made += make(path)
+        return (made, [path for path in files if exists(path) and os.stat(path)[0] & 0x4000])
+    except OSError as error:
+        tidy(made)
+        return (None, error.args[0])
+
+
+def commit(moves: list[tuple[str, str]], removes: list[str], folders: list[str], stage: str) -> object:
+    """Put staged files in their places, remove others, drop folders that got empty, clear the stage."""
+    for source, path in moves:
+        if exists(source):
+            try:
+                os.rename(source, path)
+            except OSError:
+                os.remove(path)
+                os.rename(source, path)
+    for path in removes:
+        if exists(path):
+            os.remove(path)
+    tidy(folders)
+    clear(stage)
+    return True
+
+
+def clear(stage: str) -> object:
+    """Remove the stage; the journal goes last."""
+    if exists(stage):
+        for name in os.listdir(stage):
+            if name != "journal":
+                os.remove(stage + "/" + name)
+        if exists(stage + "/journal"):
+            os.remove(stage + "/journal")
+        os.rmdir(stage)
+    return True
+
+
+def undo(files: list[str], folders: list[str], stage: str) -> object:
+    """Take back what an install that failed has made."""
+    for path in files:
+        try:
+            os.remove(path)
+        except OSError:
+            pass
+    clear(stage)
+    tidy(folders)
+    return True
+
+
+def tidy(folders: list[str]) -> None:
+    """Remove these folders where they are empty, the deepest first."""
+    for path in sorted(folders, key=len, reverse=True):
+        try:
+            os.rmdir(path)
+        except OSError:
+            pass

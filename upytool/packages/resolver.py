@@ -1,0 +1,230 @@
+"""From what the user asks for to the list of packages that it takes.
+
+The graph may have circles: a package is read once, whoever asks for it. Versions: what the user asks for goes
+before what packages ask for; a package that wants "the newest" is content with any version; two different
+versions asked for by packages are a conflict, which is reported with who wants what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from upytool.errors import PackageError, UpytoolError
+
+from .sources import Context, Loaded, Source, SourceFile
+
+MAX_PACKAGES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedPackage:
+    """One package of a resolution.
+
+    Attributes:
+        name: short, and different for each package of the resolution.
+        key: the source's identity.
+        source: as the user would type it, with the version that was asked for.
+        version: what its package.json says, else the ref that was asked for.
+        wanted: the version or ref that was asked for, None for the newest.
+        requested: the user asked for it (and not only another package).
+        deps: names of other packages of the resolution.
+        files: where its files are and go.
+        abi: the .mpy version of its index files, "py" for sources.
+    """
+
+    name: str
+    key: str
+    source: str
+    version: str | None
+    wanted: str | None
+    requested: bool
+    deps: tuple[str, ...]
+    files: tuple[SourceFile, ...]
+    abi: str = "py"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Packages in the order of installing: what others need comes first, as far as circles allow."""
+
+    packages: tuple[ResolvedPackage, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Node:
+    source: Source
+    loaded: Loaded
+    requested: bool
+
+
+class _Again(Exception):
+    """A version got fixed after the package was read: start over with it."""
+
+
+def resolve(requirements: Sequence[Source], context: Context, *, deps: bool = True) -> Resolution:
+    """Read the packages and all that they need.
+
+    Args:
+        requirements: what the user asks for.
+        context: what sources work with.
+        deps: False leaves the dependencies away.
+
+    Raises:
+        PackageError: a package is missing or wrong, or versions conflict.
+    """
+    asked: dict[str, Source] = {}
+    for source in requirements:
+        before = asked.setdefault(source.key, source)
+        if before.version != source.version:
+            if before.version is not None and source.version is not None:
+                raise PackageError(
+                    f"{source.name} is asked for as {before.version} and as {source.version}",
+                    hint="Ask for one of them.",
+                )
+            asked[source.key] = source if before.version is None else before
+    pins: dict[str, tuple[str, str]] = {}
+    loaded: dict[tuple[str, str | None], Loaded] = {}
+    while True:
+        notes_before = len(context.notes)
+        try:
+            nodes = _walk(asked, pins, loaded, context, deps)
+            break
+        except _Again:
+            del context.notes[notes_before:]
+    return Resolution(_ordered(nodes, deps), tuple(dict.fromkeys(context.notes)))
+
+
+def _walk(
+    asked: dict[str, Source],
+    pins: dict[str, tuple[str, str]],
+    loaded: dict[tuple[str, str | None], Loaded],
+    context: Context,
+    with_deps: bool,
+) -> dict[str, _Node]:
+    """Breadth first from `asked`. `pins`: key -> version and who wants it; grows, then `_Again`."""
+    nodes: dict[str, _Node] = {}
+    queue: list[tuple[Source, str]] = [(source, "") for source in asked.values()]
+    for source, wanter in queue:
+        key = source.key
+        if key in asked:
+            chosen = asked[key]
+            if wanter and source.version not in (None, chosen.version):
+                if chosen.version is not None:
+                    context.notes.append(
+                        f"{wanter} wants {source.name} {source.version}; "
+                        f"{chosen.version} is installed, as you asked"
+                    )
+                else:
+                    chosen = _pin(source, wanter, pins, key in nodes)
+            if key in pins and chosen.version is None:
+                chosen = chosen.at(pins[key][0])
+        else:
+            chosen = source
+            if source.version is not None:
+                chosen = _pin(source, wanter, pins, key in nodes)
+            elif key in pins:
+                chosen = source.at(pins[key][0])
+        if key in nodes:
+            continue
+        if len(nodes) >= MAX_PACKAGES:
+            raise PackageError(f"more than {MAX_PACKAGES} packages are needed; upytool stops here")
+        seen = loaded.get((key, chosen.version))
+        if seen is None:
+            try:
+                seen = chosen.load(context)
+            except UpytoolError as error:
+                if wanter:
+                    error.hint = f"It is needed by {wanter}.\n{error.hint}".strip()
+                raise
+            loaded[key, chosen.version] = seen
+        nodes[key] = _Node(chosen, seen, key in asked)
+        if with_deps:
+            queue += [(dep, chosen.name) for dep in seen.deps]
+    return nodes
+
+
+def _pin(source: Source, wanter: str, pins: dict[str, tuple[str, str]], read: bool) -> Source:
+    version = source.version
+    assert version is not None
+    before = pins.get(source.key)
+    if before is None:
+        pins[source.key] = (version, wanter)
+        if read:
+            raise _Again
+    elif before[0] != version:
+        raise PackageError(
+            f"{before[1]} wants {source.name} {before[0]}, and {wanter} wants {source.name} {version}",
+            hint=f"Choose one yourself: name {source.name}@VERSION too on the command line.",
+        )
+    return source
+
+
+def _ordered(nodes: dict[str, _Node], with_deps: bool) -> tuple[ResolvedPackage, ...]:
+    names = _names(nodes)
+    order: list[str] = []
+    state: dict[str, int] = {}
+    for start in nodes:
+        stack = [(start, False)]
+        while stack:
+            key, done = stack.pop()
+            if done:
+                order.append(key)
+            elif key not in state:
+                state[key] = 1
+                stack.append((key, True))
+                if with_deps:
+                    stack += [(dep.key, False) for dep in reversed(nodes[key].loaded.deps) if dep.key not in state]
+    made = []
+    for key in order:
+        node = nodes[key]
+        deps = dict.fromkeys(dep.key for dep in node.loaded.deps) if with_deps else {}
+        made.append(
+            ResolvedPackage(
+                name=names[key],
+                key=key,
+                source=node.source.text(),
+                version=node.loaded.version or node.source.version,
+                wanted=node.source.version,
+                requested=node.requested,
+                deps=tuple(names[each] for each in deps if each != key),
+                files=node.loaded.files,
+                abi=node.loaded.abi,
+            )
+        )
+    _check_files(made)
+    return tuple(made)
+
+
+def _names(nodes: dict[str, _Node]) -> dict[str, str]:
+    """Short names; where two packages share one, the index's keeps it and others get their whole text."""
+    taken: dict[str, list[str]] = {}
+    for key, node in nodes.items():
+        taken.setdefault(node.source.name, []).append(key)
+    names = {}
+    for name, keys in taken.items():
+        keys.sort(key=lambda each: not each.startswith("index:"))
+        for number, key in enumerate(keys):
+            source = nodes[key].source
+            names[key] = name if number == 0 else source.at(None).text()
+    return names
+
+
+def _check_files(packages: Sequence[ResolvedPackage]) -> None:
+    """Two packages may both bring a file only when it is the same one."""
+    seen: dict[str, tuple[SourceFile, str]] = {}
+    for package in packages:
+        for file in package.files:
+            before, owner = seen.setdefault(file.path, (file, package.name))
+            same = before.location == file.location or (before.digest and before.digest == file.digest)
+            if not same:
+                raise PackageError(
+                    f"{owner} and {package.name} both bring {file.path}, with different contents",
+                    hint="Install them to different places with --target.",
+                )
+
+
+def renamed(package: ResolvedPackage, name: str) -> ResolvedPackage:
+    """The same package under another name."""
+    return replace(package, name=name)

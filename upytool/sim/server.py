@@ -1,0 +1,217 @@
+"""The background process that holds one simulated board: `python -m upytool.sim.server` (see registry.start).
+
+It bridges the board's console to a pty (a TCP port on Windows), answers the control channel, and holds a lock file
+as long as it lives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import selectors
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import SimulatorError, UpytoolError
+from .console import Console
+from .line import Line, open_line
+from .registry import KINDS, SimInfo, clean
+
+
+class Board(Protocol):
+    """What the server needs of a board."""
+
+    console: Console
+
+    @property
+    def alive(self) -> bool: ...
+
+    @property
+    def failure(self) -> Exception | None: ...
+
+    def reset(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Server:
+    """One board, one line, one control channel, one thread (the board has its own)."""
+
+    def __init__(self, board: Board, line: Line, token: str) -> None:
+        self._board, self._line, self._token = board, line, token
+        self._selector = selectors.DefaultSelector()
+        self._control = socket.create_server(("127.0.0.1", 0))
+        self._wake_read, self._wake_write = socket.socketpair()
+        for each in (self._control, self._wake_read, self._wake_write):
+            each.setblocking(False)
+        self._stopping = False
+        board.console.on_output = self._wake
+
+    @property
+    def control_port(self) -> int:
+        return int(self._control.getsockname()[1])
+
+    def stop(self) -> None:
+        """End `run` soon; may be called from a signal handler."""
+        self._stopping = True
+        self._wake()
+
+    def run(self) -> None:
+        """Serve until stopped or until the board breaks."""
+        console, line, select = self._board.console, self._line, self._selector
+        select.register(self._control, selectors.EVENT_READ, "control")
+        select.register(self._wake_read, selectors.EVENT_READ, "wake")
+        line.attach(select)
+        while not self._stopping and self._board.alive:
+            for key, mask in select.select(timeout=1.0):
+                if key.data == "wake":
+                    self._drain_wake()
+                elif key.data == "control":
+                    self._answer()
+                elif key.data == "listen":
+                    line.accept()
+                elif mask & selectors.EVENT_READ:
+                    console.feed(line.read())
+            if not line.connected:
+                console.drop_output(1 << 30)
+            while line.connected:
+                data = console.peek_output(16384)
+                sent = line.write(data) if data else 0
+                console.drop_output(sent)
+                if sent < len(data) or not data:
+                    break
+            line.interest(read=not console.congested, write=bool(console.peek_output(1)))
+
+    def close(self) -> None:
+        self._board.console.on_output = None
+        self._board.close()
+        self._line.close()
+        for each in (self._control, self._wake_read, self._wake_write):
+            each.close()
+        self._selector.close()
+
+    def _wake(self) -> None:
+        try:
+            self._wake_write.send(b"\0")
+        except OSError:
+            return  # full: awake already; closed: no matter
+
+    def _drain_wake(self) -> None:
+        try:
+            self._wake_read.recv(4096)
+        except BlockingIOError:
+            return
+
+    def _answer(self) -> None:
+        try:
+            channel, _ = self._control.accept()
+        except OSError:
+            return
+        with channel:
+            channel.settimeout(2.0)
+            try:
+                request = json.loads(channel.makefile("rb").readline(4096))
+                if not secrets.compare_digest(str(request.get("token")), self._token):
+                    channel.sendall(b"no\n")
+                    return
+                command = request.get("command")
+                if command == "reset":
+                    self._board.reset()
+                elif command == "stop":
+                    self._stopping = True
+                else:
+                    channel.sendall(b"no\n")
+                    return
+                channel.sendall(b"ok\n")
+            except (OSError, ValueError):
+                return
+
+
+def make_board(options: argparse.Namespace, home: Path) -> Board:
+    home.mkdir(parents=True, exist_ok=True)
+    if options.kind == "wasm":
+        from .flash import DEFAULT_SIZE
+        from .wasm import WasmBoard
+
+        return WasmBoard(
+            home / "flash.img",
+            flash_size=options.flash_size or DEFAULT_SIZE,
+            fresh=options.fresh,
+            unique_id=options.name.encode()[:8].ljust(8, b"\0"),
+        )
+    from .pico import PicoBoard
+
+    return PicoBoard(Path(options.image), home / "flash.bin", fresh=options.fresh)
+
+
+def serve(options: argparse.Namespace) -> None:
+    from filelock import FileLock, Timeout
+
+    folder = Path(options.state_dir)
+    name = options.name
+    lock = FileLock(folder / f"{name}.lock")
+    try:
+        lock.acquire(timeout=3.0)
+    except Timeout:
+        raise SimulatorError(f"a simulated board named {name} runs already") from None
+    try:
+        clean(folder, name)
+        board = make_board(options, folder / name)
+        line = open_line(folder / f"{name}.tty", tcp=options.tcp)
+        token = secrets.token_hex(16)
+        server = Server(board, line, token)
+        info = SimInfo(name, options.kind, line.name, os.getpid(), str(folder / name), server.control_port, token)
+        try:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: server.stop())
+            publish(folder / f"{name}.json", info)
+            server.run()
+            if board.failure is not None:
+                raise board.failure
+        finally:
+            server.close()
+    finally:
+        clean(folder, name)
+        lock.release()
+
+
+def publish(path: Path, info: SimInfo) -> None:
+    """Write the state file in one step, readable by its owner alone (it holds the token)."""
+    from dataclasses import asdict
+
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(handle, "w") as file:
+        json.dump(asdict(info), file)
+    temporary.replace(path)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m upytool.sim.server")
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--kind", choices=KINDS, required=True)
+    parser.add_argument("--state-dir", required=True)
+    parser.add_argument("--image")
+    parser.add_argument("--flash-size", type=int)
+    parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--tcp", action="store_true")
+    parser.add_argument("--foreground", action="store_true")
+    options = parser.parse_args(arguments)
+    if sys.platform != "win32" and not options.foreground and os.fork():
+        os._exit(0)  # the starter waits for us and is done; the child has no parent that would have to reap it
+    try:
+        serve(options)
+    except UpytoolError as err:
+        sys.stderr.write(f"{err.message}\n")
+        sys.stderr.flush()
+        return err.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
