@@ -114,7 +114,13 @@ class NoDeviceError(DeviceSelectionError):
 
 
 class AmbiguousDeviceError(DeviceSelectionError):
+    """Several boards fit; `choices` are selectors that each name one of them."""
+
     code = "device.ambiguous"
+
+    def __init__(self, message: str, *, hint: str = "", choices: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.choices = choices
 
 
 class TransportError(UpytoolError):

@@ -1,7 +1,7 @@
-"""What a command is given: settings, the board, and ways to say something. Everything is made when first used.
+"""What a command is given: settings, the board, and ways to say something. All of it is made when first used.
 
-One App serves a whole command line. The board it opened stays open from command to command, until `disconnect`,
-the next `connect`, or the end.
+One App serves a whole command line. The board it opened stays open from command to command, until
+`disconnect`, the next `connect`, or the end.
 """
 
 from __future__ import annotations
@@ -81,6 +81,14 @@ class App:
             # Only after a connection: `resume connect a0` keeps its meaning, as with mpremote.
             self._fresh = self.settings.reset
             device.close()
+
+    def let_go(self) -> None:
+        """The board restarts and its port may go away: close it without a word, and open it again when it is
+        needed next (its selector stays)."""
+        device, self._device = self._device, None
+        if device is not None:
+            self._fresh = self.settings.reset
+            device.close(leave=False)
 
     def resume(self) -> None:
         """No soft reset for this board: what earlier runs left in its memory stays."""

@@ -2,10 +2,10 @@
 
     upytool connect a0 cp main.py : + exec "print(1)" disconnect connect a1 exec "print(1)"
 
-`+` ends a command. Without it a command takes exactly the words that it has places for, and the next word starts
-the next command; one with room for any number of words (cp, ls, rm, mip install) takes all up to the next `+`.
-Beyond mpremote, options may stand anywhere among a command's words, and those of every command (`-d`, `--json`)
-anywhere at all. The whole line is divided and checked before anything runs.
+`+` ends a command. Without it a command takes exactly the words that it has places for, and the next word
+starts the next command; one with room for any number of words (cp, ls, rm, mip install) takes all up to the
+next `+`. Beyond mpremote, options may stand anywhere among a command's words, and those of every command
+(`-d`, `--json`) anywhere at all. The whole line is divided and checked before anything runs.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def split(
             if not _take_global(word, rest, flags, unfinished):
                 raise UsageError(
                     f"there is no option {word.partition('=')[0]}",
-                    hint=did_you_mean(word, _GLOBAL, "`upytool help options` lists the options of every command"),
+                    hint=did_you_mean(word, _GLOBAL, "`upytool help options` lists those of every command"),
                 )
             continue
         rest = expand(rest)

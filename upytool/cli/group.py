@@ -1,9 +1,9 @@
 """Click as upytool uses it: lazy commands, our own help, examples at its end.
 
-    @define("cat", examples=[("upytool cat boot.py", "print a file of the board")])
-    @click.argument("paths", type=RemotePath(), nargs=-1, required=True)
-    @pass_app
-    def command(app, paths): ...
+@define("cat", examples=[("upytool cat boot.py", "print a file of the board")])
+@click.argument("paths", type=RemotePath(), nargs=-1, required=True)
+@pass_app
+def command(app, paths): ...
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .ui.help import example_lines, root_help
 from .ui.style import Style
 
 Examples = Sequence[tuple[str, str]]
+_CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
 class HelpFormatter(ClickFormatter):
@@ -38,7 +39,8 @@ class HelpFormatter(ClickFormatter):
         super().write_usage(prog, args, prefix=self.style.heading("Usage:") + " ")
 
     def write_dl(self, rows: Any, col_max: int = 30, col_spacing: int = 2) -> None:
-        super().write_dl([(self.style.literal(first), second) for first, second in rows], col_max, col_spacing)
+        dressed = [(self.style.literal(first), second) for first, second in rows]
+        super().write_dl(dressed, col_max, col_spacing)
 
 
 class Context(click.Context):
@@ -59,7 +61,7 @@ class Command(click.Command):
     context_class = Context
 
     def __init__(self, *args: Any, examples: Examples = (), **kwargs: Any) -> None:
-        kwargs["context_settings"] = {"help_option_names": ["-h", "--help"], **kwargs.get("context_settings", {})}
+        kwargs["context_settings"] = {**_CONTEXT, **kwargs.get("context_settings", {})}
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
 
@@ -77,7 +79,7 @@ class Group(click.Group):
     group_class = type
 
     def __init__(self, *args: Any, examples: Examples = (), **kwargs: Any) -> None:
-        kwargs["context_settings"] = {"help_option_names": ["-h", "--help"], **kwargs.get("context_settings", {})}
+        kwargs["context_settings"] = {**_CONTEXT, **kwargs.get("context_settings", {})}
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
 
@@ -91,7 +93,8 @@ def _end(
 ) -> None:
     style = formatter.style if isinstance(formatter, HelpFormatter) else Style()
     formatter.write("".join(line + "\n" for line in example_lines(style, examples)))
-    formatter.write(f"\nOptions of every command (-d, --json, -q, -v ...): {style.literal('upytool help options')}\n")
+    more = style.literal("upytool help options")
+    formatter.write(f"\nOptions of every command (-d, --json, -q, -v ...): {more}\n")
 
 
 class FileGroup(Group):
@@ -104,6 +107,11 @@ class FileGroup(Group):
         entry = table.find(cmd_name)
         known = entry is not None and entry.name in table.FILE_COMMANDS
         return load(cmd_name) if known else None
+
+    def format_commands(self, ctx: click.Context, formatter: ClickFormatter) -> None:
+        # From the table: a help page need not import a dozen modules.
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, table.BY_NAME[name].help) for name in table.FILE_COMMANDS])
 
 
 class Root(Group):
@@ -142,8 +150,10 @@ def require(name: str, macros: Sequence[str] = ()) -> click.Command:
     return found
 
 
-def define(name: str, *, examples: Examples = (), **attributes: Any) -> Callable[[Callable[..., Any]], Command]:
-    """Make a command of a function; its docstring is the help, the first line in the infinitive or imperative."""
+def define(
+    name: str, *, examples: Examples = (), **attributes: Any
+) -> Callable[[Callable[..., Any]], Command]:
+    """Make a command of a function, whose docstring is the help: first a line that says what it does."""
 
     def make(function: Callable[..., Any]) -> Command:
         return click.command(name, cls=Command, examples=tuple(examples), **attributes)(function)
@@ -151,7 +161,9 @@ def define(name: str, *, examples: Examples = (), **attributes: Any) -> Callable
     return make
 
 
-def define_group(name: str, *, examples: Examples = (), **attributes: Any) -> Callable[[Callable[..., Any]], Group]:
+def define_group(
+    name: str, *, examples: Examples = (), **attributes: Any
+) -> Callable[[Callable[..., Any]], Group]:
     """Make a name space of a function; add commands with `@command.command("install", examples=[...])`."""
 
     def make(function: Callable[..., Any]) -> Group:

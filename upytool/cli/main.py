@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
-    from .app import App
-
 
 def main() -> NoReturn:
     """The console script: runs `sys.argv` and exits."""

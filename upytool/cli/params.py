@@ -89,9 +89,7 @@ class Selector(click.ParamType[str]):
     ) -> list[CompletionItem[str]]:
         from .completion import selectors
 
-        return [
-            CompletionItem(name, help=help) for name, help in selectors() if name.startswith(incomplete)
-        ]
+        return [CompletionItem(name, help=help) for name, help in selectors() if name.startswith(incomplete)]
 
 
 class ByteSize(click.ParamType[int]):
@@ -105,7 +103,7 @@ class ByteSize(click.ParamType[int]):
         text = str(value).strip().lower().removesuffix("b").removesuffix("i")
         try:
             if text[-1:] in ("k", "m", "g"):
-                return int(text[:-1]) * 1024 ** ("kmg".index(text[-1]) + 1)
+                return int(text[:-1]) * (1024, 1024**2, 1024**3)["kmg".index(text[-1])]
             return int(str(value), 0)
         except ValueError:
             self.fail(f"{value!r} is not a size such as 512, 4k or 1M", param, ctx)

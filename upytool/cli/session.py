@@ -1,9 +1,10 @@
-"""One command line from its words to its exit code: settings, division into commands, each run, every error."""
+"""One command line from its words to its exit code: settings, division, each command, every error."""
 
 from __future__ import annotations
 
 import os
 import sys
+
 import click
 
 from ..config.load import Settings, load
@@ -182,4 +183,3 @@ def _write_report(error: BaseException) -> str:
         return path
     except OSError:
         return ""
-

@@ -19,8 +19,8 @@ class Entry:
         module: the file in `cli/commands`; made from the name where not given.
         aliases: other names that do the same.
         hidden: left out of the root help.
-        action: False for commands that only prepare something; a line of nothing but such commands ends in the
-            REPL, as with mpremote.
+        action: False for commands that only prepare something; a line of nothing but such commands ends in
+            the REPL, as with mpremote.
     """
 
     __slots__ = ("action", "aliases", "help", "hidden", "module", "name", "section")

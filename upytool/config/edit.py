@@ -1,6 +1,6 @@
 """Change one key of a TOML file and leave everything else, comments and order included, as it stands.
 
-A line editor, checked: the text it makes is parsed again and must say what was meant, else nothing is written.
+A line editor, checked: what it makes is parsed again and must say what was meant, else nothing is written.
 """
 
 from __future__ import annotations
@@ -118,7 +118,9 @@ def _literal(value: str | int | float | bool) -> str:
     if isinstance(value, (int, float)):
         return repr(value)
     escapes = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-    return '"' + "".join(escapes.get(c) or (c if c.isprintable() else f"\\u{ord(c):04x}") for c in value) + '"'
+    return (
+        '"' + "".join(escapes.get(c) or (c if c.isprintable() else f"\\u{ord(c):04x}") for c in value) + '"'
+    )
 
 
 def _write(path: str, text: str) -> None:

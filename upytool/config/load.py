@@ -12,14 +12,16 @@ from .paths import config_file, find_project_file
 
 # Tables of the user's file that are not settings.
 USER_TABLES = ("devices", "macros")
-# A device that starts a program is the user's own business: a project that was merely downloaded may not name one.
+# A device that starts a program is the user's own business: a project, which may be a mere download, may not
+# name one.
 _STARTS_A_PROGRAM = ("exec:", "execpty:")
 
 
 class Settings:
-    """The settings of one run. `origins` maps a name to its layer and detail, ("env", "UPYTOOL_BAUD") for one.
+    """The settings of one run.
 
     Attributes:
+        origins: each name's layer and detail, ("env", "UPYTOOL_BAUD") for one.
         devices: the user's aliases, alias to selector.
         macros: the user's [macros] table, as written.
         project_file, user_file: the files that were read, "" where there is none.

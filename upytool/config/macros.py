@@ -4,7 +4,8 @@ A config.py is a program of the user's own: reading it runs it, as mpremote does
 directory meanwhile, `config_path` and `__file__` are set, and the dict `commands` is what it defines).
 
 A macro is `"name arg other=default": "words"`, a list of words, or a table with `command` and `help`. Words
-given after the name fill the arguments, by order or as `arg=value`; they become `exec "arg=value;..."` in front.
+given after the name fill the arguments, in order or as `arg=value`; they become `exec "arg=value;..."` in
+front.
 """
 
 from __future__ import annotations
@@ -19,7 +20,21 @@ from .paths import config_dir, mpremote_config_dir
 
 _SHORTCUT = re.compile(r"([auc])(\d+)")
 _EXPANDED_BY_MPREMOTE = frozenset(
-    "devs cat cp ls mkdir rm rmdir sha256sum touch tree df reset bootloader".split()
+    (
+        "devs",
+        "cat",
+        "cp",
+        "ls",
+        "mkdir",
+        "rm",
+        "rmdir",
+        "sha256sum",
+        "touch",
+        "tree",
+        "df",
+        "reset",
+        "bootloader",
+    )
 )
 _PORTS = {"a": "/dev/ttyACM", "u": "/dev/ttyUSB", "c": "COM"}
 

@@ -257,7 +257,12 @@ OPTIONS: tuple[Option, ...] = (
         configurable=False,
     ),
     Option(
-        "offline", "bool", False, "use no network, only the cache", flags=("--offline",), env="UPYTOOL_OFFLINE"
+        "offline",
+        "bool",
+        False,
+        "use no network, only the cache",
+        flags=("--offline",),
+        env="UPYTOOL_OFFLINE",
     ),
     Option(
         "index",

@@ -10,6 +10,7 @@ import os
 import sys
 
 APP = "upytool"
+_LINUX = sys.platform.startswith("linux")
 PROJECT_FILES = ("upytool.toml", "pyproject.toml")
 
 _XDG = {
@@ -21,7 +22,7 @@ _XDG = {
 
 
 def _platform_dir(kind: str, app: str) -> str:
-    if sys.platform == "linux":
+    if _LINUX:
         variable, fallback = _XDG[kind]
         home = os.environ.get(variable, "").strip()
         if not os.path.isabs(home):
@@ -68,7 +69,7 @@ def mpremote_config_dir() -> str:
 
 
 def find_project_file(start: str) -> str:
-    """The nearest upytool.toml, or pyproject.toml with a [tool.upytool] table, from `start` upwards; "" if none."""
+    """The nearest upytool.toml, or pyproject.toml with [tool.upytool], from `start` upwards; "" if none."""
     folder = os.path.abspath(start)
     while True:
         own, shared = (os.path.join(folder, name) for name in PROJECT_FILES)

@@ -4,10 +4,10 @@ What is known (device-client.md b3; esptool's reset.py; MicroPython's shared/tin
 
 - Native USB (TinyUSB): DTR tells the board that somebody listens; it must be on or output is dropped.
 - Espressif's auto-reset circuit: DTR and RTS equal lets the chip run, RTS alone holds it in reset, DTR alone
-  selects the ROM loader. Linux and macOS raise both in one request at opening and drop both in one at closing,
-  so nothing is to be done; to have both off, both must be dropped in one request too.
-- Windows with Silicon Labs' driver sets them at different times: open with both off, raise DTR before RTS, and
-  drop RTS before DTR (never RTS alone).
+  selects the ROM loader. Linux and macOS raise both in one request at opening and drop both in one at
+  closing, so nothing is to be done; to have both off, both must be dropped in one request too.
+- Windows with Silicon Labs' driver sets them at different times: open with both off, raise DTR before RTS,
+  and drop RTS before DTR (never RTS alone).
 - Boards without the two transistors (ESP32-CAM-MB) run only with both off: the user says --no-dtr --no-rts.
 - Opening at 1200 baud and dropping DTR sends many boards to their boot loader: 1200 is refused.
 """

@@ -1,7 +1,7 @@
 """The serial ports of this computer.
 
-pyserial lists them on every platform (on Linux it reads /sys and opens nothing); what each one is likely to be
-is in usb_ids.py. A port is a value: asking for it never opens it.
+pyserial lists them on every platform (on Linux it reads /sys and opens nothing); what each one is likely
+to be is in usb_ids.py. A port is a value: asking for it never opens it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from .usb_ids import Kind, Likely, classify
 
-# Serial numbers that a maker puts into every unit (Silicon Labs' default among them): they tell nothing apart.
+# Serial numbers that a maker puts into every unit (Silicon Labs' default among them): useless here.
 _COMMON_SERIALS = frozenset(("", "0", "0001", "00000000", "0123456789", "123456", "1234", "ffffffff"))
 
 
@@ -134,14 +134,18 @@ def find_path(path: str, ports: list[SerialPort]) -> SerialPort | None:
     real = os.path.realpath(path) if path.startswith("/") else path
     callout = path.replace("/dev/tty.", "/dev/cu.")  # macOS has two names for one port
     for port in ports:
-        if port.path in (path, real, callout) or port.path.lower() == path.lower() and os.name == "nt":
+        if port.path in (path, real, callout) or (os.name == "nt" and port.path.lower() == path.lower()):
             return port
     return None
 
 
 def devices(ports: list[SerialPort]) -> list[SerialPort]:
-    """One port for each device: of a board with several the first, which has its REPL."""
+    """One port for each device: of a board with several the first, which has its REPL.
+
+    Each port of a bridge with several (FT2232, CH344) is a device of its own.
+    """
     chosen: dict[str, SerialPort] = {}
     for port in sorted(ports, key=lambda port: (natural(port.location or ""), natural(port.path))):
-        chosen.setdefault(port.hub_port or port.path, port)
+        own = port.kind == "bridge" or not port.hub_port
+        chosen.setdefault(port.path if own else port.hub_port, port)
     return [port for port in ports if port in chosen.values()]

@@ -1,8 +1,8 @@
 """Which USB devices have answered as MicroPython before, kept between runs.
 
 A small JSON file: `{"version": 1, "devices": {KEY: {"board": ..., "seen": ..., "baud": ...}}}`, KEY being
-`SerialPort.key`. A file that is damaged or from another version counts as empty; it is replaced whole, so that
-a reader sees the old or the new one. The caller says where it is (the state directory).
+`SerialPort.key`. A file that is damaged or from another version counts as empty; it is replaced whole, so
+that a reader sees the old or the new one. The caller says where it is (the state directory).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Remembered:
         return self.entries.get(port.key) if port.key else None
 
     def remember(self, port: SerialPort, *, board: str = "", baud: int | None = None) -> None:
-        """The device answered as MicroPython. Nothing is written when the file cannot be: it is only a help."""
+        """The device answered as MicroPython. A file that cannot be written is no error."""
         if not port.key:
             return
         old = self.get(port) or Entry()

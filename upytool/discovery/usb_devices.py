@@ -28,9 +28,9 @@ class UsbDevice:
         return bootloader(self.vid, self.pid)
 
 
-def list_usb_devices(sysfs: str = SYSFS) -> list[UsbDevice]:
+def list_usb_devices(sysfs: str = SYSFS, platform: str = sys.platform) -> list[UsbDevice]:
     """Every USB device, as far as this system tells without rights and without opening one; else []."""
-    if sys.platform == "linux":
+    if platform == "linux":
         return _from_sysfs(sysfs)
     with contextlib.suppress(Exception):  # no libusb, no rights, no backend: there is simply no answer
         return _from_libusb()

@@ -1,8 +1,9 @@
 """Which USB devices are MicroPython boards, which might be, and which are something else.
 
-Facts from MicroPython's sources: `MICROPY_HW_USB_VID/PID` and the USB strings in ports/*/boards/*/mpconfigboard.h
-and .mk, the defaults of shared/tinyusb and of ports/{stm32,rp2,esp32,renesas-ra}. Boot loaders: pico-sdk,
-ports/stm32/mboot, Espressif's udev rules, NXP's ROM. Bridges: the id tables of Linux's usb-serial drivers.
+Facts from MicroPython's sources: `MICROPY_HW_USB_VID/PID` and the USB strings in
+ports/*/boards/*/mpconfigboard.h and .mk, the defaults of shared/tinyusb and of
+ports/{stm32,rp2,esp32,renesas-ra}. Boot loaders: pico-sdk, ports/stm32/mboot,
+Espressif's udev rules, NXP's ROM. Bridges: the id tables of Linux's usb-serial drivers.
 """
 
 from __future__ import annotations

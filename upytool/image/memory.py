@@ -46,31 +46,28 @@ class Memory:
         Raises: ImageError when two pieces put different bytes at one address, or leave the 32-bit address space.
         """
         joined: list[Segment] = []
-        run: list[bytes] = []
-        start = end = 0
+        run = bytearray()  # grown in place: hostile overlaps must not cost a copy each
+        start = 0
         for address, data in sorted(pieces, key=lambda piece: piece[0]):
             if not data:
                 continue
             if address < 0 or address + len(data) > ADDRESS_LIMIT:
                 raise ImageError(f"the file puts data at {address:#x}, outside of a 32-bit address space")
-            if run and address == end:
-                run.append(data)
-                end += len(data)
-                continue
-            if run and address < end:
-                known = b"".join(run)
-                run = [known]
+            end = start + len(run)
+            if run and address <= end:
                 overlap = min(end - address, len(data))
-                if known[address - start : address - start + overlap] != data[:overlap]:
-                    raise ImageError(f"the file holds two different contents for address {address:#x}")
-                run.append(data[overlap:])
-                end += len(data) - overlap
+                if overlap:
+                    known = run[address - start : address - start + overlap]
+                    if known != data[:overlap]:
+                        raise ImageError(f"the file holds two different contents for address {address:#x}")
+                    data = data[overlap:]
+                run += data
                 continue
             if run:
-                joined.append(Segment(start, b"".join(run)))
-            run, start, end = [data], address, address + len(data)
+                joined.append(Segment(start, bytes(run)))
+            run, start = bytearray(data), address
         if run:
-            joined.append(Segment(start, b"".join(run)))
+            joined.append(Segment(start, bytes(run)))
         return cls(tuple(joined))
 
     def __iter__(self) -> Iterator[Segment]:

@@ -15,7 +15,7 @@ from upytool.errors import REMOTE_ERRNO, PackageError, RawReplError, RemoteOSErr
 STAGE = "/.upytool-stage"
 RECORD = "/.upytool.json"
 TIME_LIMIT = 60.0
-_MARK = "\x02mip "
+_MARK = "\x1e"
 
 
 class BoardInfo(Protocol):
@@ -69,8 +69,8 @@ class Survey:
 
 
 @cache
-def _program() -> str:
-    """on_board.py without its docstrings, comments and annotations: less to send and to compile there."""
+def _program(function: str) -> str:
+    """One function of on_board.py and those that it calls, without docstrings, comments and annotations."""
     tree = ast.parse(Path(__file__).with_name("on_board.py").read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.Module)) and isinstance(node.body[0], ast.Expr):
@@ -87,6 +87,15 @@ def _program() -> str:
                     else child
                     for child in children
                 ]
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    needed, todo = {function}, [function]
+    while todo:
+        used = {node.id for node in ast.walk(functions[todo.pop()]) if isinstance(node, ast.Name)}
+        todo += (used & functions.keys()) - needed
+        needed |= used & functions.keys()
+    tree.body = [
+        node for node in tree.body if not isinstance(node, ast.FunctionDef) or node.name in needed
+    ]
     return "\n".join(
         " " * ((len(line) - len(line.lstrip())) // 4) + line.strip()
         for line in ast.unparse(tree).splitlines()
@@ -102,7 +111,7 @@ def run(board: Board, function: str, *args: object) -> Any:
         UpytoolError: what the board raises.
     """
     call = ", ".join(repr(argument) for argument in args)
-    text = board.exec(f"{_program()}\nprint({_MARK!r} + repr({function}({call})))\n", timeout=TIME_LIMIT)
+    text = board.exec(f"{_program(function)}\nprint({_MARK!r} + repr({function}({call})))\n", timeout=TIME_LIMIT)
     answer = text.rpartition(_MARK)[2].strip()
     try:
         return ast.literal_eval(answer)

@@ -20,6 +20,7 @@ from urllib.parse import urljoin, urlsplit
 from upytool import __version__
 from upytool.errors import NetworkError, OfflineError, PackageError
 from upytool.events import NULL, Reporter, Task, notice
+
 from .cache import PackageCache
 
 if TYPE_CHECKING:

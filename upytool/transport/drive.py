@@ -36,9 +36,12 @@ class _Interrupts:
                 signal.signal(signal.SIGINT, self._on_signal)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._installed:
             signal.signal(signal.SIGINT, self._previous)
+        if self.pending and kind is None:
+            # It came after the last wait: the operation is complete, but whoever drives on has to stop.
+            raise KeyboardInterrupt
 
     def _on_signal(self, *_: object) -> None:
         self.pending = True

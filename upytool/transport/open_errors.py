@@ -1,42 +1,52 @@
-"""Four different messages for the four reasons why a port does not open."""
+"""Four different messages for the four reasons why a port does not open: it is not there, it is taken, it is
+forbidden, or its driver refuses."""
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 from ..errors import PortBusyError, PortMissingError, PortPermissionError, PortUnusableError, TransportError
 
+_MISSING = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
+_BUSY = (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK)
+_FORBIDDEN = (errno.EACCES, errno.EPERM)
 
-def explain_open_error(port: str, error: BaseException) -> TransportError:
+
+def explain_open_error(
+    port: str, error: BaseException, *, windows: bool = os.name == "nt"
+) -> TransportError:
     """The error to raise for `error` (OSError, SerialException, ValueError) at opening `port`.
 
     PortMissingError, PortPermissionError, PortBusyError (naming the holder where /proc tells), else
     PortUnusableError with the driver's own words.
     """
-    number = getattr(error, "errno", None)
-    text = str(error)
     if "://" in port:
         return _url_error(port, error)
-    if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO) or "FileNotFoundError" in text:
-        return PortMissingError(
-            f"there is no port {port}", hint="see what is plugged in: `upytool devices`"
-        )
-    if number in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK) or "exclusively lock" in text:
+    number = getattr(error, "errno", None)
+    # On Windows pyserial puts the system's error into its text: "...: PermissionError(13, 'Access is denied.')".
+    text = str(error)
+    if number in _MISSING or "FileNotFoundError" in text:
+        return PortMissingError(f"there is no port {port}", hint="see what is plugged in: `upytool devs`")
+    if number in _BUSY or "exclusively lock" in text:
         return _busy(port)
-    if number in (errno.EACCES, errno.EPERM) or "PermissionError" in text:
-        if os.name == "nt":
-            return _busy(port)  # Windows says "access denied" for a port that another program holds
-        return PortPermissionError(f"you may not open {port}", hint=_permission_hint(port))
-    if isinstance(error, ValueError):
-        return PortMissingError(
-            f"{port!r} is no port name", hint="see what is plugged in: `upytool devices`"
+    if number in _FORBIDDEN or "PermissionError" in text:
+        # Windows says "access denied" for a port that another program holds.
+        return (
+            _busy(port)
+            if windows
+            else PortPermissionError(f"you may not open {port}", hint=permission_hint(port))
         )
+    if isinstance(error, ValueError):
+        return PortMissingError(f"{port!r} is no port name", hint="see what is plugged in: `upytool devs`")
+    if not windows and not _is_terminal(port):
+        return PortUnusableError(f"{port} is no serial port", hint="see what is plugged in: `upytool devs`")
     reason = os.strerror(number) if isinstance(number, int) else text
     return PortUnusableError(
         f"the driver refuses to open {port}: {reason}",
-        hint="unplug the board and plug it in again; `upytool doctor` looks for known causes",
+        hint="unplug the board and plug it in again; another cable or USB port may help",
     )
 
 
@@ -48,19 +58,52 @@ def _busy(port: str) -> PortBusyError:
     )
 
 
-def _permission_hint(port: str) -> str:
+def permission_hint(port: str) -> str:
+    """What gives this user the right to open `port`."""
     try:
         import grp
 
-        group = grp.getgrgid(os.stat(port).st_gid).gr_name
+        status = os.stat(port)
+        group = grp.getgrgid(status.st_gid)
     except (ImportError, OSError, KeyError):
         return "ask the administrator for access to serial ports"
-    return f"join the group that owns it, then log in again: sudo usermod -aG {group} $USER"
+    if status.st_gid == 0 or status.st_mode & 0o060 != 0o060:
+        # Being in the group would not help, and nobody should join root's.
+        return f"only {_owner(status.st_uid)} may: a udev rule has to give serial ports to a group (MODE, GROUP)"
+    if _user() in group.gr_mem and status.st_gid not in os.getgroups():
+        return f"you are in the group {group.gr_name}, but not since this login: log out and in again"
+    return f"join the group that owns it, then log in again: sudo usermod -aG {group.gr_name} $USER"
+
+
+def _owner(uid: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def _user() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return ""
+
+
+def _is_terminal(port: str) -> bool:
+    """False only where the path is known to be something that cannot be a port (a file, a directory)."""
+    try:
+        return stat.S_ISCHR(os.stat(port).st_mode) and os.path.realpath(port) != os.devnull
+    except OSError:
+        return True
 
 
 def _url_error(port: str, error: BaseException) -> TransportError:
     text = str(error).lower()
-    if isinstance(error, ValueError) or "invalid url" in text or "protocol" in text and "not known" in text:
+    if isinstance(error, ValueError) or "invalid url" in text or ("protocol" in text and "not known" in text):
         return PortMissingError(
             f"{port!r} is no address that upytool knows", hint="see `upytool help selectors`"
         )
@@ -90,8 +133,10 @@ def holder_of(port: str) -> str:
 
 
 def _processes() -> list[Path]:
+    """The folders in /proc, this process last."""
     own = str(os.getpid())
     try:
-        return [entry for entry in Path("/proc").iterdir() if entry.name.isdigit() and entry.name != own]
+        entries = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     except OSError:
         return []
+    return sorted(entries, key=lambda entry: entry.name == own)

@@ -2,8 +2,8 @@
 
 What differs from board to board at opening is the modem lines: on Espressif's auto-reset circuit DTR and RTS
 at equal levels let the chip run, RTS alone holds it in reset and DTR alone selects the ROM loader (esptool,
-esptool/reset.py), and lines that change one after the other pass through such a state. `Lines` says what to set
-before the port opens.
+esptool/reset.py), and lines that change one after the other pass through such a state. `Lines` says what to
+set before the port opens.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import errno
 import os
 import select
 import sys
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +24,17 @@ from .open_errors import explain_open_error
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Modem lines at opening and closing; None leaves a line to the driver."""
+    """Modem lines at opening and closing; None leaves a line to the driver (which raises it).
+
+    Attributes:
+        dtr, rts: what they are while the port is open.
+        staged: the driver sets them one after the other (Silicon Labs' on Windows): open with both off, raise
+            DTR before RTS, and drop RTS before DTR at the end, so that RTS is never on alone.
+    """
 
     dtr: bool | None = None
     rts: bool | None = None
+    staged: bool = False
 
 
 class SerialTransport:
@@ -59,10 +67,14 @@ class SerialTransport:
             self._serial.baudrate = baud
             self._serial.timeout = 0.1
             self._serial.write_timeout = WRITE_TIMEOUT
-            if lines.dtr is not None:
-                self._serial.dtr = lines.dtr
-            if lines.rts is not None:
-                self._serial.rts = lines.rts
+            self._staged = lines.staged
+            if lines.staged:
+                self._serial.dtr = self._serial.rts = False
+            elif not self._sets_both_later(lines):
+                if lines.dtr is not None:
+                    self._serial.dtr = lines.dtr
+                if lines.rts is not None:
+                    self._serial.rts = lines.rts
             self._serial.open()
         except (OSError, ValueError) as error:  # SerialException is an OSError
             raise explain_open_error(port, error) from error
@@ -70,6 +82,14 @@ class SerialTransport:
             self._fd = self._serial.fileno() if sys.platform != "win32" else None
         if self._fd is not None:
             self._serial.timeout = 0
+        if lines.staged or self._sets_both_later(lines):
+            self.set_lines(dtr=lines.dtr, rts=lines.rts)
+
+    @staticmethod
+    def _sets_both_later(lines: Lines) -> bool:
+        # A POSIX system raises both lines when it opens the port; pyserial would then drop DTR before RTS,
+        # and RTS alone resets an Espressif board. One request for both afterwards does not.
+        return os.name == "posix" and lines.dtr is False and lines.rts is False
 
     @property
     def baud(self) -> int:
@@ -86,10 +106,22 @@ class SerialTransport:
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
         # A pseudo terminal has no modem lines: the driver says ENOTTY, and there is nothing to set.
         with contextlib.suppress(OSError):
+            if self._fd is not None and dtr is not None and dtr == rts:
+                self._set_both(self._fd, dtr)
+                return
             if dtr is not None:
                 self._serial.dtr = dtr
             if rts is not None:
                 self._serial.rts = rts
+
+    def _set_both(self, fd: int, on: bool) -> None:
+        """Both lines in one request, so that no state with one of them alone lies between."""
+        import fcntl
+        import struct
+        import termios
+
+        both = struct.pack("i", termios.TIOCM_DTR | termios.TIOCM_RTS)
+        fcntl.ioctl(fd, termios.TIOCMBIS if on else termios.TIOCMBIC, both)
 
     def read(self, timeout: float | None) -> bytes:
         try:
@@ -105,17 +137,20 @@ class SerialTransport:
             raise self._lost(error) from error
 
     def _read_fd(self, fd: int, timeout: float | None) -> bytes:
-        ready, _, _ = select.select([fd], [], [], timeout)
-        if not ready:
-            return b""
-        try:
-            data = os.read(fd, 65536)
-        except BlockingIOError:
-            return b""
-        if not data:
-            # Readable without data is how a tty says that its device is gone.
-            raise OSError(errno.EIO, "the device is gone")
-        return data
+        for _ in range(4):
+            ready, _, _ = select.select([fd], [], [], timeout)
+            if not ready:
+                return b""
+            try:
+                data = os.read(fd, 65536)
+            except BlockingIOError:
+                return b""
+            if data:
+                return data
+            # Readable without data is how a tty says that its device is gone, but once may also be another
+            # reader of the port that was faster.
+            time.sleep(0.005)
+        raise OSError(errno.EIO, "the device is gone")
 
     def write(self, data: bytes) -> None:
         import serial
@@ -150,6 +185,9 @@ class SerialTransport:
         )
 
     def close(self) -> None:
+        if self._staged:
+            self.set_lines(rts=False)
+            self.set_lines(dtr=False)
         with contextlib.suppress(Exception):
             self._serial.close()
 

@@ -17,6 +17,9 @@ def _begin():
     patch.errno_numbers(errno)
 
     import os, machine, vfs, flash_vfs, repl
+    import __main__, interrupt
+
+    interrupt.prepare(__main__.__dict__)
 
     names = repl.KEEP
     patch.set_entry(sys.__dict__, "platform", names[0])
@@ -33,16 +36,13 @@ def _begin():
     host.call("seal", "")
     vfs.umount("/")
     vfs.mount(flash_vfs.VfsFlash(), "/")
-    for name in ("patch", "flash_vfs", "repl"):
+    for name in ("patch", "flash_vfs", "repl", "interrupt"):
         del sys.modules[name]
     sys.path[:] = ["", ".frozen", "/lib"]
     del sys.argv[:]
     return repl.loop
 
 
-import gc
-gc.disable()
-del gc
 _loop = _begin()
 del _begin, host
 _loop()

@@ -160,7 +160,7 @@ def raw_paste(command, variables):
                 parts = b"".join(parts)
         except MemoryError as e:
             parts = data = None
-
+            gc.collect()
             error = e
             _tell(b"\x04")
             while not ended:

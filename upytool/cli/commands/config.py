@@ -37,7 +37,10 @@ class Key(click.ParamType[str]):
     ],
 )
 def command() -> None:
-    """Show and change settings. A value comes from the first of: flag, environment, project, user, default."""
+    """Show and change settings.
+
+    A value comes from the first of: flag, environment, project, user, default.
+    """
 
 
 @command.command("list", examples=[("upytool config list --origin", "")])
@@ -56,9 +59,7 @@ def list_(app: App, origin: bool) -> None:
     ]
     for alias, selector in settings.devices.items():
         data[f"devices.{alias}"] = {"value": selector, "origin": "user", "detail": settings.user_file}
-        body.append(
-            (f"devices.{alias}", selector, *([f"user {settings.user_file}"] if origin else []))
-        )
+        body.append((f"devices.{alias}", selector, *([f"user {settings.user_file}"] if origin else [])))
     header = ["setting", "value", "from"] if origin else ["setting", "value"]
     app.emit(data, lambda style: rows(style, header, body))
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import click
 
+from ...errors import UsageError
 from .. import table
 from ..app import App, pass_app
 from ..group import Context, define, load, root
 from ..suggest import did_you_mean
 from ..ui.help import root_help
+from ..ui.style import Style
 
 
 class Topic(click.ParamType[str]):
@@ -39,33 +41,43 @@ class Topic(click.ParamType[str]):
 )
 @click.argument("words", metavar="[COMMAND | TOPIC]", type=Topic(), nargs=-1)
 @pass_app
-@click.pass_context
-def command(ctx: click.Context, app: App, words: tuple[str, ...]) -> None:
+def command(app: App, words: tuple[str, ...]) -> None:
     """Explain a command or a topic."""
-    top = ctx.find_root()
-    if not words:
-        app.emit({"text": root_help(app.style, top.meta.get("upytool.macros"))}, lambda style: root_help(style, top.meta.get("upytool.macros")))
-        return
+    macros = click.get_current_context().find_root().meta.get("upytool.macros")
     name = " ".join(words)
-    if name in dict(table.TOPICS):
-        from ..topics import topic
 
-        app.emit({"text": "\n".join(topic(name, app.style))}, lambda style: topic(name, style))
-        return
-    found: click.Command | None = root
-    context: click.Context = Context(root, info_name="upytool", obj=app, color=app.style.colour)
-    for depth, word in enumerate(words):
-        found = load(word) if depth == 0 else None if not isinstance(found, click.Group) else found.get_command(context, word)
-        if found is None:
+    def text(style: Style) -> str:
+        if not words:
+            return root_help(style, macros)
+        # `config` is a command and a topic; the topic is about settings, so the command shows both.
+        parts = [part for part in (_command_help(app, words, style), _topic(name, style)) if part]
+        if not parts:
             known = [*table.BY_NAME, *dict(table.TOPICS)]
-            raise click.UsageError(f"there is no command or topic {name}", ctx) if not did_you_mean(name, known) else _unknown(name, known)
+            raise UsageError(
+                f"there is no command or topic {name}",
+                hint=did_you_mean(name, known, "`upytool --help` lists them"),
+            )
+        return "\n".join(parts)
+
+    app.emit(lambda: {"text": text(Style())}, text)
+
+
+def _topic(name: str, style: Style) -> str:
+    from ..topics import topic
+
+    return "\n".join(topic(name, style)) + "\n" if name in dict(table.TOPICS) else ""
+
+
+def _command_help(app: App, words: tuple[str, ...], style: Style) -> str:
+    """The help of a command by its path; "" where there is none."""
+    found: click.Command | None = root
+    context: click.Context = Context(root, info_name="upytool", obj=app, color=style.colour)
+    for depth, word in enumerate(words):
+        if depth == 0:
+            found = load(word)
+        else:
+            found = found.get_command(context, word) if isinstance(found, click.Group) else None
+        if found is None:
+            return ""
         context = Context(found, info_name=word, parent=context, **found.context_settings)
-    assert found is not None
-    text = found.get_help(context)
-    app.emit({"text": text}, text)
-
-
-def _unknown(name: str, known: list[str]) -> Exception:
-    from ...errors import UsageError
-
-    return UsageError(f"there is no command or topic {name}", hint=did_you_mean(name, known))
+    return found.get_help(context) + "\n" if found is not None else ""

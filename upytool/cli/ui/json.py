@@ -1,7 +1,7 @@
 """The JSON face: one document for each result, `{"version": 1, "result": ..., "warnings": [...]}`.
 
-An error is `{"version": 1, "error": {"code", "message", "hint", "exit_code", ...}}`. Keys are added over time,
-never renamed; a change of meaning raises the version.
+An error is `{"version": 1, "error": {"code", "message", "hint", "exit_code", ...}}`. Keys are added over
+time, never renamed; a change of meaning raises the version.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ class PlainReporter:
 
 
 class JsonReporter(PlainReporter):
-    """Every event as a line of JSON on stderr (`--json-events`); what the board prints still goes to stdout."""
+    """Every event as a line of JSON on stderr (`--json-events`); what the board prints goes to stdout."""
 
     def emit(self, event: Event) -> None:
         import json

@@ -22,7 +22,7 @@ class ClosedPipe(Exception):
 
 
 class Streams:
-    """Args: `color` is auto, always or never, `quiet_err` the state of -qq."""
+    """Args: `color` is auto, always or never."""
 
     def __init__(self, color: str = "auto") -> None:
         self._color = color
@@ -56,7 +56,7 @@ class Streams:
         if stream is None:
             return
         try:
-            if sys.platform == "win32" and self.out_tty:
+            if os.name == "nt" and self.out_tty:
                 stream.write(self._decode(data))
             else:
                 stream.flush()
@@ -116,7 +116,7 @@ def _shows_unicode(stream: TextIO | None) -> bool:
 
 
 def _fit(text: str, stream: TextIO) -> str:
-    """Text that the stream's encoding can hold; a legacy console must not end a run with UnicodeEncodeError."""
+    """Text that the stream's encoding can hold: a legacy console must not end a run with an error."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         text.encode(encoding, getattr(stream, "errors", None) or "strict")

@@ -1,0 +1,86 @@
+"""`python -m tests.bench [--runs N] [--only TEXT] [--write]`: measure, print the table, keep it with --write."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import tempfile
+from pathlib import Path
+
+from .cases import Bench, Row, rows
+
+REPORT = Path(__file__).resolve().parents[2] / "docs" / "reference" / "performance.md"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", default="", help="only rows whose title and link hold this text")
+    parser.add_argument("--write", action="store_true", help=f"keep the table in {REPORT.name}")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="upytool-bench-") as folder:
+        os.environ["UPYTOOL_STATE_DIR"] = str(Path(folder) / "state")
+        work = Path(folder) / "work"
+        work.mkdir()
+        bench = Bench(work, args.runs)
+        try:
+            table = []
+            for row in rows(bench):
+                print(" | ".join(cells(row)), flush=True)
+                table.append(row)
+        finally:
+            bench.close()
+    if args.write:
+        REPORT.parent.mkdir(parents=True, exist_ok=True)
+        REPORT.write_text(document(table))
+    return 0 if all(row.ok for row in table) else 1
+
+
+def cells(row: Row) -> list[str]:
+    def figure(name: str) -> str:
+        value = row.figures.get(name)
+        if value is None:
+            return "-"
+        if value.failed:
+            return "failed"
+        if row.measure == "memory":
+            return f"{value.memory / (1 << 20):.0f} MB"
+        return f"{value.cpu if row.measure == 'cpu' else value.wall:.2f} s"
+
+    ours = figure("upytool")
+    if "upytool sync" in row.figures:
+        ours += f" / {figure('upytool sync')}"
+    return [row.title, row.link, ours, figure("mpremote"), figure("mpytool"), row.target, row.reached, "yes" if row.ok else "NO"]
+
+
+HEAD = ["what", "link", "upytool", "mpremote 1.29", "mpytool 2.6", "target", "reached", "met"]
+
+
+def document(table: list[Row]) -> str:
+    lines = [
+        "# Performance",
+        "",
+        "Made by `make bench` (`python -m tests.bench --write`), which runs the three tools in turn in one run:",
+        "whole commands from start to exit, medians. The board is the simulated one (`upytool sim`, real",
+        "MicroPython under wasmtime). The 115,200 baud link is a relay process that lets one byte pass every",
+        "10/115,200 s in each direction and adds 1 ms each way; the wire's own limit for 100 kB is 8.68 s.",
+        "Trust the ratios within the run: absolute times are those of a shared two-core machine.",
+        "",
+        "| " + " | ".join(HEAD) + " |",
+        "|" + "---|" * len(HEAD),
+        *("| " + " | ".join(cells(row)) + " |" for row in table),
+        "",
+        f"Measured with Python {platform.python_version()} on {platform.system()}. `failed` means that the tool did",
+        "not finish the job: its file was not the one that was sent, or it ended with an error.",
+        "",
+    ]
+    for row in table:
+        for name, figure in row.figures.items():
+            if figure.failed:
+                lines.append(f"- {row.title} ({row.link}), {name}: {figure.failed}")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

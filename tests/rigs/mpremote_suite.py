@@ -1,0 +1,155 @@
+"""mpremote's own test scripts, run unmodified from MicroPython's source package with any tool in mpremote's place.
+
+Their own runner (run-mpremote-tests.sh) starts each script with $MPREMOTE and a fresh $TMP, strips CR, replaces the
+temporary directory's name, and compares with the .exp file beside the script; so does this module. The scripts count
+on finding the board by themselves, as they would find one on USB: a `sitecustomize` in front of the tool's Python
+makes pyserial's port list hold the rig's port, with the USB identity of a MicroPython board.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tests.rigs.debian_source import micropython_tree
+
+SITECUSTOMIZE = '''\
+"""Let pyserial list the rig's port as a MicroPython board on USB (see tests/rigs/mpremote_suite.py)."""
+import os
+import sys
+
+port = os.environ.get("UPYTOOL_RIG_PORT")
+if port and "serial" not in sys.modules:
+    import importlib.abc
+    import importlib.util
+
+    class Finder(importlib.abc.MetaPathFinder):
+        def find_spec(self, name, path=None, target=None):
+            if name != "serial.tools.list_ports":
+                return None
+            sys.meta_path.remove(self)
+            spec = importlib.util.find_spec(name)
+            run = spec.loader.exec_module
+
+            def exec_module(module):
+                run(module)
+                from serial.tools.list_ports_common import ListPortInfo
+
+                info = ListPortInfo(port, skip_link_detection=True)
+                info.vid, info.pid, info.serial_number = 0xF055, 0x9802, "rig"
+                info.manufacturer, info.product, info.location = "MicroPython", "rig", "1-1"
+                module.comports = lambda include_links=False: [info]
+
+            spec.loader.exec_module = exec_module
+            return spec
+
+    sys.meta_path.insert(0, Finder())
+'''
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """One script's result: "pass", "fail" (other output), "crash" (the script stopped), "timeout"; and the diff."""
+
+    script: str
+    result: str
+    detail: str
+
+    @property
+    def passed(self) -> bool:
+        return self.result == "pass"
+
+
+def scripts() -> list[Path]:
+    """The test scripts of the source package, sorted by name."""
+    _, tree = micropython_tree()
+    return sorted((tree / "tools" / "mpremote" / "tests").glob("test_*.sh"))
+
+
+def run(tool: Sequence[str], port: str, *, only: Iterable[str] = (), timeout: float = 180) -> list[Outcome]:
+    """Run the scripts (all, or those named) with `tool` (a command line) as $MPREMOTE against the board on `port`."""
+    wanted = set(only)
+    return [
+        run_script(script, tool, port, timeout=timeout) for script in scripts() if not wanted or script.stem in wanted
+    ]
+
+
+def run_script(script: Path, tool: Sequence[str], port: str, *, timeout: float = 180) -> Outcome:
+    """Run one script and compare its output with the .exp file beside it."""
+    with tempfile.TemporaryDirectory(prefix="mpremote-suite-") as home:
+        site = Path(home, "site")
+        site.mkdir()
+        (site / "sitecustomize.py").write_text(SITECUSTOMIZE)
+        scratch = Path(home, "tmp")
+        scratch.mkdir()
+        command = " ".join(shlex.quote(part) for part in tool)
+        search = [str(site), os.environ.get("PYTHONPATH", "")]
+        # PYTHONUNBUFFERED would change the order of mpremote's own messages and the board's output.
+        env = {
+            **{name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
+            "MPREMOTE": command,
+            "TMP": str(scratch),
+            "HOME": home,  # no configuration of the person who runs this
+            "UPYTOOL_RIG_PORT": port,
+            "PYTHONPATH": os.pathsep.join(part for part in search if part),
+            "LC_ALL": "C.UTF-8",
+            "NO_COLOR": "1",
+        }
+        try:
+            done = subprocess.run(
+                ["bash", str(script)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=env,
+                cwd=home,
+                timeout=timeout,
+                check=False,
+                start_new_session=True,
+            )
+        except subprocess.TimeoutExpired as stopped:
+            text = (stopped.stdout or b"").decode("utf-8", "replace")
+            return Outcome(script.stem, "timeout", f"no end after {timeout:.0f} s; output so far:\n{text[-2000:]}")
+        output = done.stdout.replace(b"\r", b"").decode("utf-8", "replace").replace(str(scratch), "${TMP}")
+    expected = Path(f"{script}.exp").read_text()
+    if output == expected:
+        return Outcome(script.stem, "pass", "")
+    lines = difflib.unified_diff(expected.splitlines(), output.splitlines(), "expected", "got", lineterm="", n=2)
+    # Their runner calls it a crash when the pipeline fails; without pipefail that is the exit status of sed, so a
+    # script that stops early shows as a difference there too. Here the script's own status tells the two apart.
+    return Outcome(script.stem, "crash" if done.returncode else "fail", "\n".join(lines))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the suite from a shell: `python -m tests.rigs.mpremote_suite --tool mpremote --port PATH [SCRIPT...]`."""
+    parser = argparse.ArgumentParser(prog="python -m tests.rigs.mpremote_suite")
+    parser.add_argument("--tool", default=f"{sys.executable} -m mpremote", help="command line in mpremote's place")
+    parser.add_argument("--rig", default="qemu", help="rig to start (qemu, qemu-lfs, unix, ...) when no --port is given")
+    parser.add_argument("--port", help="a board that runs already")
+    parser.add_argument("--diff", action="store_true", help="show what differs")
+    parser.add_argument("scripts", nargs="*", help="script names without .sh; all without it")
+    given = parser.parse_args(arguments)
+    if given.port:
+        outcomes = run(shlex.split(given.tool), given.port, only=given.scripts)
+    else:
+        from tests.rigs.boards import start
+
+        with start(given.rig) as board:
+            outcomes = run(shlex.split(given.tool), board.port, only=given.scripts)
+    for outcome in outcomes:
+        print(f"{outcome.result:8}{outcome.script}")
+        if given.diff and outcome.detail:
+            print(outcome.detail)
+    return 0 if all(outcome.passed for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""`upytool eval`."""
+
+from __future__ import annotations
+
+import click
+
+from ..app import App, pass_app
+from ..group import define
+
+
+@define(
+    "eval",
+    examples=[
+        ('upytool eval "1 + 1"', "print 2"),
+        ('upytool eval "machine.freq()" --json', "the value as JSON where it is a literal"),
+    ],
+)
+@click.argument("expression")
+@pass_app
+def command(app: App, expression: str) -> None:
+    """Evaluate an expression on the board and print its value.
+
+    The text is the value's repr, as the board's own prompt shows it. With --json numbers, text, lists and the
+    like come as JSON, other values as text.
+    """
+    device = app.device()
+    if app.settings.json:
+        app.emit({"value": _json_value(device.eval(expression, timeout=app.settings.timeout))})
+        return
+    text = device.drive(device.session.eval(expression, limit=app.settings.timeout))
+    app.emit({"value": text}, text)
+
+
+def _json_value(value: object) -> object:
+    """`value` with what JSON has no word for as its repr."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_json_value(item) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _json_value(item) for key, item in value.items()}
+    return repr(value)

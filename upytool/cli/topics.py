@@ -1,0 +1,143 @@
+"""`upytool help TOPIC`: made from the tables wherever there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..config.options import OPTIONS, VARIABLES
+from ..errors import EXIT_CODES
+from .ui.help import option_lines
+from .ui.style import Style
+
+Lines = list[str]
+
+SELECTORS = (
+    ("auto", "the only board there is; asks when there are several (the default)"),
+    ("/dev/ttyACM0, COM3", "a port, also as port:/dev/ttyACM0"),
+    ("a0, u1, c3", "short for /dev/ttyACM0, /dev/ttyUSB1, COM3; any number, and a command of its own"),
+    ("id:E6605838", "the USB serial number"),
+    ("usb:2e8a:0005", "USB vendor and product; usb:2e8a:0005/E6605838 adds the serial number"),
+    ("kitchen", "an alias: `upytool config set devices.kitchen id:E6605838`"),
+    ("socket://host:port", "a TCP connection; rfc2217://host:port with port control; any URL of pyserial"),
+    ("exec:COMMAND", "a program's stdin and stdout; execpty:COMMAND gives it a terminal"),
+    ("sim, sim:NAME", "a simulated board (`upytool sim`)"),
+)
+
+JSON = """\
+--json makes a command print one JSON document on stdout for each result:
+
+  {"version": 1, "result": ..., "warnings": ["..."]}
+
+A failure is one document too, and the exit code is the same as without --json:
+
+  {"version": 1, "error": {"code": "device.none", "message": "...", "hint": "...", "exit_code": 3}}
+
+Keys may be added, never renamed; `version` rises when a meaning changes. Through a pipe a document is one
+line; several commands in one line print several. Nothing is asked. What a program on the board prints (run,
+exec) is data of its own and stays as it is.
+
+--json-events adds progress as JSON lines on stderr: task-started, task-advanced, task-finished, notice.
+Without --json a table is tab-separated, and without its heading, when stdout is no terminal."""
+
+CHAINING = """\
+Several commands share one line and one connection, as with mpremote:
+
+  upytool cp main.py : + reset
+  upytool connect a0 exec "print(1)" disconnect connect a1 exec "print(2)"
+
+A command takes as many words as it has places for; the next word is the next command. A command that takes
+any number of words (cp, ls, rm, edit, mip install ...) takes all of them up to `+`. Options may stand
+anywhere among a command's words; those of every command (-d, --json, -q ...) anywhere in the line, once.
+
+The line is checked as a whole before its first command runs, and ends at the first command that fails.
+
+The board is soft-reset once, before the first program runs on it, so that a program starts from a clean
+state; main.py does not run. `resume` (or --no-reset) leaves the board as it is. `disconnect` lets go of the
+board, and the next one is soft-reset again.
+
+A line that only prepares (connect, mount, resume, sleep) ends in the REPL. A bare `upytool` shows the help;
+what a bare `mpremote` does is `upytool repl`. a0, u1, c3 stand for `connect /dev/ttyACM0` and so on."""
+
+MACROS = """\
+Commands of your own come from three places, later ones first:
+
+  config.py of mpremote, in its own configuration directory; it works unchanged
+  config.py in upytool's configuration directory (`upytool dirs config`)
+  [macros] in upytool's config.toml
+
+  [macros]
+  blink = "exec 'import blink'"                # words are divided at spaces, quotes are not special
+  hello = ["exec", "print('hello world')"]     # so give a list where a word has spaces
+  "led n=1 on" = { command = ["exec", "pin(n, on)"], help = "set an LED" }
+
+Words after a macro's name fill its arguments, in order or as n=2; they become `exec "n=2;on=..."` in front.
+A macro may use other macros and may stand for a built-in name. A config.py is a program: every run of upytool
+with a command in it runs the file, as mpremote does."""
+
+CONFIG = """\
+A setting has the value of the first layer that gives one:
+
+  1  the flag on the command line
+  2  the environment variable (`upytool help env`)
+  3  the project: upytool.toml, or [tool.upytool] in pyproject.toml, in this directory or one above it
+  4  the user: config.toml (`upytool config path`)
+  5  the default
+
+`upytool config list --origin` shows each value and where it came from; `config set` and `config unset` change
+the user's file and keep its comments. In the user's file [devices] holds aliases of boards and [macros]
+commands of your own. A project may not name a device that starts a program (exec:)."""
+
+
+def _env(style: Style) -> Lines:
+    pairs = [(option.env, option.help) for option in OPTIONS if option.env] + list(VARIABLES)
+    return [*_pairs(style, pairs), "", "Yes and no are 1 and 0, true and false, yes and no, on and off."]
+
+
+def _options(style: Style) -> Lines:
+    return ["These may stand before or after any command:", "", *option_lines(style)]
+
+
+def _exit_codes(style: Style) -> Lines:
+    pairs = [(str(code), meaning) for code, meaning in EXIT_CODES.items()]
+    return [
+        *_pairs(style, pairs),
+        "",
+        "A program on the board that calls sys.exit(n) gives its n (0 to 255).",
+    ]
+
+
+def _config(style: Style) -> Lines:
+    keys = [(option.key, option.help) for option in OPTIONS if option.configurable]
+    return [*CONFIG.splitlines(), "", style.heading("Settings:"), *_pairs(style, keys)]
+
+
+def _pairs(style: Style, pairs: list[tuple[str, str]]) -> Lines:
+    width = max(len(first) for first, _ in pairs)
+    return [f"  {style.literal(first)}{'':{width - len(first)}}  {second}" for first, second in pairs]
+
+
+def _selectors(style: Style) -> Lines:
+    return [
+        "A board is named with -d SELECTOR, UPYTOOL_DEVICE, the setting `device`, or `connect SELECTOR`:",
+        "",
+        *_pairs(style, list(SELECTORS)),
+        "",
+        "`upytool devs` lists what is there. upytool never guesses between two boards.",
+    ]
+
+
+_TOPICS: dict[str, Callable[[Style], Lines]] = {
+    "selectors": _selectors,
+    "chaining": lambda _: CHAINING.splitlines(),
+    "macros": lambda _: MACROS.splitlines(),
+    "options": _options,
+    "env": _env,
+    "config": _config,
+    "json": lambda _: JSON.splitlines(),
+    "exit-codes": _exit_codes,
+}
+
+
+def topic(name: str, style: Style) -> Lines:
+    """The lines of a topic; KeyError for an unknown one."""
+    return _TOPICS[name](style)

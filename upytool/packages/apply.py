@@ -1,0 +1,145 @@
+"""Carry out an InstallPlan: all of it or nothing.
+
+The files wait in `<target>/.upytool-stage` under numbers; when all are there and checked, a journal is
+written that says where each belongs, and one program on the board moves them into place, replaces the record, and
+removes what goes. Before the journal, a failure takes everything back. After it, the work can be finished
+at any time: the next mip command does so when the board lost power or the cable was pulled in between.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+
+from upytool.errors import ConnectionLostError, PackageError, UpytoolError
+from upytool.events import NULL, Reporter, Task, notice
+
+from . import board as boards
+from .plan import InstallPlan
+
+JOURNAL = "/journal"
+
+
+def apply(board: boards.Board, plan: InstallPlan, reporter: Reporter = NULL) -> None:
+    """Do what the plan says.
+
+    Raises:
+        UpytoolError: the board refused, or went away; then the packages are as they were before.
+    """
+    target = plan.target
+    stage = target + boards.STAGE
+    writes = plan.writes()
+    if plan.stale_stage:
+        boards.run(board, "clear", stage)
+    if plan.empty:
+        return
+    if not writes and plan.free is not None and plan.free < 4 * (plan.block or 512):
+        _remove_only(board, plan)
+        return
+    folders = sorted({posixpath.dirname(file.path) or "/" for file in writes} | {stage})
+    made, blocked = boards.run(board, "prepare", folders, [file.path for file in writes])
+    if made is None:
+        raise boards.refused(int(blocked), target or "/")
+    created: list[str] = []
+    try:
+        if blocked:
+            raise PackageError(
+                f"{blocked[0]} is a folder on the board, and a file of that name is to be installed",
+                hint=f"Look at it (`upytool ls :{blocked[0]}`), and remove it if it may go.",
+            )
+        with Task(reporter, f"installing to {target or '/'}", len(writes), "files") as task:
+            if plan.staged:
+                items = [(f"{stage}/{number}", file.data or b"") for number, file in enumerate(writes)]
+            else:
+                notice(reporter, "there is no room for old and new files at once: each is replaced alone")
+                items = [(file.path, file.data or b"") for file in writes]
+                created = [file.path for file in writes if file.action == "new"]
+            if items:
+                board.fs.put_many(items)
+            moves = [(f"{stage}/{n}", file.path) for n, file in enumerate(writes)] if plan.staged else []
+            removes = [removal.path for removal in plan.removals]
+            tidy = sorted(_folders_of(removes, target))
+            if plan.record.packages:
+                moves.append((f"{stage}/record", target + boards.RECORD))
+                board.fs.put_many([(f"{stage}/record", plan.record.to_bytes())])
+            else:
+                removes.append(target + boards.RECORD)
+            journal = json.dumps({"v": 1, "moves": moves, "removes": removes, "folders": tidy}).encode()
+            board.fs.put_many([(stage + JOURNAL, journal)])
+            task.advance(len(writes))
+    except BaseException as error:
+        _undo(board, created, made, stage, error)
+        raise
+    _commit(board, moves, removes, tidy, stage)
+
+
+def _remove_only(board: boards.Board, plan: InstallPlan) -> None:
+    """Uninstall where the file system is too full for a journal: remove first, then say so in the record."""
+    removes = [removal.path for removal in plan.removals]
+    last = [] if plan.record.packages else [plan.target + boards.RECORD]
+    stage = plan.target + boards.STAGE
+    _commit(board, [], removes + last, sorted(_folders_of(removes, plan.target)), stage)
+    if plan.record.packages:
+        board.fs.put_many([(plan.target + boards.RECORD, plan.record.to_bytes())])
+
+
+def recover(board: boards.Board, seen: boards.Survey, reporter: Reporter = NULL) -> None:
+    """Finish an install whose files were all on the board when it was cut off.
+
+    Raises:
+        PackageError: its journal is damaged.
+    """
+    stage = seen.target + boards.STAGE
+    try:
+        raw = json.loads(seen.journal or b"")
+        if raw["v"] != 1:
+            raise ValueError("another version")
+        moves = [(str(source), str(path)) for source, path in raw["moves"]]
+        removes = [str(path) for path in raw["removes"]]
+        folders = [str(path) for path in raw["folders"]]
+    except (ValueError, KeyError, TypeError):
+        raise PackageError(
+            f"an earlier install left the unreadable journal {stage}{JOURNAL}",
+            hint=f"Remove it with `upytool rm -r :{stage}` and install again.",
+        ) from None
+    notice(reporter, "an earlier install was cut off in its last step; it is finished now")
+    _commit(board, moves, removes, folders, stage)
+
+
+def _commit(
+    board: boards.Board, moves: list[tuple[str, str]], removes: list[str], folders: list[str], stage: str
+) -> None:
+    refused = boards.run(board, "commit", moves, removes, folders, stage)
+    if refused is not None:
+        path, number = refused
+        error = boards.refused(int(number), str(path))
+        error.hint = "The new files wait on the board; the next mip command tries again to put them in place."
+        raise error
+
+
+def _undo(
+    board: boards.Board, created: list[str], folders: list[str], stage: str, error: BaseException
+) -> None:
+    """Take back what is on the board already; say so where the board is gone."""
+    if not isinstance(error, ConnectionLostError):
+        try:
+            boards.run(board, "undo", created, [*folders, stage], stage)
+            return
+        except UpytoolError:
+            pass
+    if isinstance(error, UpytoolError):
+        said = f"What was sent so far is in {stage} on the board, unused; the next install removes it."
+        if created:
+            said = "Run the same command again: files of this install may be on the board already."
+        error.hint = f"{error.hint}\n{said}".strip()
+
+
+def _folders_of(paths: list[str], target: str) -> set[str]:
+    """The folders of these files below the target, whole paths."""
+    found = set()
+    for path in paths:
+        folder = posixpath.dirname(path)
+        while len(folder) > len(target) and folder != "/":
+            found.add(folder)
+            folder = posixpath.dirname(folder)
+    return found

@@ -1,0 +1,365 @@
+"""Make an InstallPlan; `apply` carries it out.
+
+    resolve -> look at the board -> hash what is there (one round trip) -> fetch and verify what is missing
+    -> compile for this board -> owners, shadows, space
+
+Not a byte is written to the board before every file is here, verified and compiled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from upytool.errors import PackageError
+from upytool.events import NULL, Reporter
+
+from . import board as boards
+from .apply import recover
+from .compile import Compiler, MpyAbi, never_compiled
+from .download import Fetcher, is_url
+from .hosts import Hosts
+from .index import DEFAULT_INDEX, SOURCES, PackageIndex
+from .plan import InstallPlan, PlannedFile, PlannedPackage, Removal
+from .record import DIGITS, Installed, Record, parse_record
+from .resolver import Resolution, ResolvedPackage, resolve
+from .sources import Context, Source, SourceFile, parse_dependency
+
+BLOCK = 512  # where the board does not tell its own
+
+
+@dataclass(frozen=True, slots=True)
+class InstallOptions:
+    """How to install.
+
+    Attributes:
+        target: the folder on the board; None for the board's own choice.
+        indexes: addresses of package indexes, asked in this order.
+        mpy: take and make .mpy files where the board loads them.
+        optimize: mpy-cross's -O level.
+        deps: install what the packages need, too.
+        force: write files although they belong to another package or were changed by hand.
+    """
+
+    target: str | None = None
+    indexes: tuple[str, ...] = (DEFAULT_INDEX,)
+    mpy: bool = True
+    optimize: int = 0
+    deps: bool = True
+    force: bool = False
+
+
+def context_for(fetcher: Fetcher, hosts: Hosts, indexes: Sequence[str], abi: str) -> Context:
+    """What sources work with, from the settings."""
+    made = tuple(PackageIndex(each) for each in indexes) or (PackageIndex(DEFAULT_INDEX),)
+    return Context(
+        fetcher, made, hosts, abi, lambda text, version: parse_dependency(text, version, hosts)
+    )
+
+
+def index_abi(board: boards.Board, mpy: bool) -> str:
+    """The .mpy version as an index names it: "6", or "py" for sources."""
+    abi = MpyAbi.of(board.info.mpy) if mpy else None
+    return str(abi.version) if abi else SOURCES
+
+
+def plan_install(
+    board: boards.Board,
+    requirements: Sequence[Source],
+    fetcher: Fetcher,
+    hosts: Hosts,
+    options: InstallOptions,
+    *,
+    resolution: Resolution | None = None,
+    write: bool = True,
+    reporter: Reporter = NULL,
+) -> InstallPlan:
+    """Everything but the writing.
+
+    Args:
+        board: where to.
+        requirements: what the user asks for.
+        resolution: what to install instead of resolving `requirements` (from a lock).
+        write: False changes nothing on the board (a dry run); True makes the target folder, tests that it can
+            be written, and finishes an earlier install that was cut off.
+
+    Raises:
+        PackageError, NetworkError, OfflineError, RemoteOSError.
+    """
+    abi = MpyAbi.of(board.info.mpy) if options.mpy else None
+    if resolution is None:
+        context = context_for(fetcher, hosts, options.indexes, str(abi.version) if abi else SOURCES)
+        resolution = resolve(requirements, context, deps=options.deps)
+    seen = surveyed(board, options.target, write=write, reporter=reporter)
+    return _Planner(board, seen, resolution, fetcher, options, abi).plan()
+
+
+def surveyed(board: boards.Board, target: str | None, *, write: bool, reporter: Reporter) -> boards.Survey:
+    """Look at the target folder; an install that was cut off in its last step is finished first."""
+    seen = boards.survey(board, target, write=write)
+    if write and seen.journal is not None:
+        recover(board, seen, reporter)
+        seen = boards.survey(board, target, write=write)
+    return seen
+
+
+class _Planner:
+    def __init__(
+        self,
+        board: boards.Board,
+        seen: boards.Survey,
+        resolution: Resolution,
+        fetcher: Fetcher,
+        options: InstallOptions,
+        abi: MpyAbi | None,
+    ) -> None:
+        self.board, self.seen, self.fetcher, self.options, self.abi = board, seen, fetcher, options, abi
+        self.resolution = resolution
+        self.compiler = Compiler(abi, options.optimize) if abi else None
+        self.record = parse_record(seen.record, seen.target + boards.RECORD)
+        self.notes = list(resolution.notes)
+        self.here: dict[str, str | None] = {}
+
+    def plan(self) -> InstallPlan:
+        fitted = {package.name: self._fit(package) for package in self.resolution.packages}
+        self._look(fitted)
+        contents = self._fetch(fitted)
+        packages = [self._planned(each, fitted[each.name], contents) for each in self.resolution.packages]
+        self._check_owners(packages)
+        installed = [self._installed(each) for each in packages]
+        record = self.record.changed(put=installed)
+        removals = self._removals(packages, record)
+        draft = InstallPlan(self.seen.target, tuple(packages))
+        needed, staged = self._space(draft)
+        return InstallPlan(
+            self.seen.target,
+            tuple(packages),
+            tuple(removals),
+            record,
+            record != self.record,
+            tuple(dict.fromkeys(self.notes)),
+            needed,
+            self.seen.free,
+            self.seen.block,
+            staged,
+            bool(self.seen.staged),
+        )
+
+    def _fit(self, package: ResolvedPackage) -> list[tuple[SourceFile, str, bool]]:
+        """Each file with its path on the board, and whether it is to be compiled."""
+        found = []
+        for file in package.files:
+            to_compile = (
+                file.compilable
+                and self.compiler is not None
+                and not self.compiler.unusable
+                and not never_compiled(file.path)
+            )
+            path = file.path[:-3] + ".mpy" if to_compile else file.path
+            found.append((file, f"{self.seen.target}/{path}", to_compile))
+            if file.compilable and self.compiler is not None and self.compiler.unusable:
+                self.notes.append(f"sources are installed as they are: {self.compiler.unusable}")
+        return found
+
+    def _look(self, fitted: dict[str, list[tuple[SourceFile, str, bool]]]) -> None:
+        """One round trip: what is on the board at every path that matters."""
+        wanted: dict[str, None] = {}
+        for files in fitted.values():
+            for file, path, _ in files:
+                wanted[path] = None
+                wanted[f"{self.seen.target}/{file.path}"] = None
+                wanted.update(dict.fromkeys(shadows(path)))
+        for name in fitted:
+            if name in self.record.packages:
+                before = self.record.packages[name].files
+                wanted.update((f"{self.seen.target}/{each}", None) for each in before)
+        self.here = dict(self.board.fs.hash(list(wanted))) if wanted else {}
+
+    def _fetch(self, fitted: dict[str, list[tuple[SourceFile, str, bool]]]) -> dict[SourceFile, bytes]:
+        """Get and verify every file that the board does not have already."""
+        todo: dict[str, bool] = {}
+        files: dict[str, list[SourceFile]] = {}
+        for each in fitted.values():
+            for file, path, to_compile in each:
+                if not to_compile and file.digest and (self.here.get(path) or "").startswith(file.digest):
+                    continue
+                todo[file.location] = file.immutable
+                files.setdefault(file.location, []).append(file)
+        contents = {}
+        for location, data in self.fetcher.fetch_all(todo.items()).items():
+            for file in files[location]:
+                contents[file] = verified(file, data)
+        return contents
+
+    def _planned(
+        self,
+        package: ResolvedPackage,
+        files: list[tuple[SourceFile, str, bool]],
+        contents: dict[SourceFile, bytes],
+    ) -> PlannedPackage:
+        made = []
+        for file, path, to_compile in files:
+            data = contents.get(file)
+            if data is None:
+                made.append(PlannedFile(path, "unchanged", 0, self.here.get(path) or ""))
+                continue
+            compiled = False
+            if to_compile and self.compiler is not None:
+                source_path = f"{self.seen.target}/{file.path}"
+                result = self.compiler.compile(data, source_path)
+                if result.data is None:
+                    path = source_path
+                    self.notes.append(f"{source_path} is installed as a source: {result.reason}")
+                else:
+                    data, compiled = result.data, True
+            made.append(self._file(path, data, compiled))
+        before = self.record.packages.get(package.name)
+        if before is not None and not _same_place(before.source, package.source):
+            self.notes.append(f"{package.name} from {before.source} is replaced by {package.source}")
+        return PlannedPackage(
+            package.name,
+            package.version,
+            package.source,
+            package.requested or bool(before and before.requested),
+            tuple(made),
+            before.version if before else None,
+            before is not None,
+        )
+
+    def _file(self, path: str, data: bytes, compiled: bool) -> PlannedFile:
+        digest = hashlib.sha256(data).hexdigest()
+        there = self.here.get(path)
+        action: Literal["new", "changed", "unchanged"] = "changed" if there else "new"
+        if there == digest:
+            return PlannedFile(path, "unchanged", len(data), digest, None, compiled)
+        return PlannedFile(path, action, len(data), digest, data, compiled)
+
+    def _check_owners(self, packages: Sequence[PlannedPackage]) -> None:
+        """A file of another package that stays is not ours to write; nor is one that was changed by hand."""
+        names = {package.name for package in packages}
+        for package in packages:
+            for file in package.files:
+                if file.action != "changed":
+                    continue
+                owners = self.record.owners(self._below(file.path))
+                others = [owner for owner in owners if owner not in names]
+                if others and not self.options.force:
+                    raise PackageError(
+                        f"{file.path} belongs to {others[0]}, which is installed, and {package.name} "
+                        "brings another one",
+                        hint=f"`upytool mip uninstall {others[0]}` first, or --force.",
+                    )
+                if owners and not others:
+                    recorded = self.record.packages[owners[0]].files[self._below(file.path)]
+                    if not (self.here.get(file.path) or "").startswith(recorded):
+                        self.notes.append(f"{file.path} was changed on the board; it is replaced")
+
+    def _installed(self, package: PlannedPackage) -> Installed:
+        resolved = next(each for each in self.resolution.packages if each.name == package.name)
+        abi = ""
+        if any(file.path.endswith(".mpy") for file in package.files) and self.abi:
+            abi = self.abi.text if any(file.compiled for file in package.files) else str(self.abi.version)
+        return Installed(
+            package.name,
+            package.source,
+            package.version,
+            package.requested,
+            resolved.deps,
+            {self._below(file.path): file.sha256[:DIGITS] for file in package.files},
+            abi,
+        )
+
+    def _removals(self, packages: Sequence[PlannedPackage], record: Record) -> list[Removal]:
+        found: dict[str, str] = {}
+        for package in packages:
+            before = self.record.packages.get(package.name)
+            for path, digest in (before.files if before else {}).items():
+                whole = f"{self.seen.target}/{path}"
+                there = self.here.get(whole)
+                if there is None or record.owners(path):
+                    continue
+                if there.startswith(digest) or self.options.force:
+                    found[whole] = f"not in {package.name} {package.version or ''}".strip() + " any more"
+                else:
+                    self.notes.append(f"{whole} was changed on the board: it stays, without its package")
+            for file in package.files:
+                for shadow in shadows(file.path):
+                    self._shadow(shadow, file.path, record, found)
+        return [Removal(path, reason) for path, reason in found.items()]
+
+    def _shadow(self, shadow: str, path: str, record: Record, found: dict[str, str]) -> None:
+        if self.here.get(shadow) is None or shadow in found:
+            return
+        owners = record.owners(self._below(shadow))
+        if owners and not self.options.force:
+            raise PackageError(
+                f"{shadow} of {owners[0]} would be imported in place of {path}",
+                hint=f"`upytool mip uninstall {owners[0]}` first, or --force.",
+            )
+        if shadow.endswith(".py") and path.endswith(".mpy") and shadow[:-3] == path[:-4]:
+            found[shadow] = f"it would be imported in place of {path.rpartition('/')[2]}"
+        elif not shadow.endswith(".mpy") or "/__init__." in shadow:
+            self.notes.append(f"{shadow} is imported in place of {path}; remove it if it is an old one")
+
+    def _space(self, draft: InstallPlan) -> tuple[int, bool]:
+        """Bytes needed, and whether old and new files fit at once.
+
+        Raises:
+            PackageError: not even the new ones fit.
+        """
+        block = self.seen.block or BLOCK
+
+        def room(files: Iterable[PlannedFile]) -> int:
+            return sum(-(-each.size // block) * block for each in files)
+
+        writes = draft.writes()
+        needed = room(writes)
+        free = self.seen.free
+        if free is None or not writes:
+            return needed, True
+        if needed + 2 * block <= free:
+            return needed, True
+        if room(each for each in writes if each.action == "new") > free:
+            raise PackageError(
+                f"the packages need {needed} bytes in {self.seen.target or '/'}, and {free} are free",
+                hint="Free some space (`upytool df`, `upytool rm`), or name another place with --target.",
+            )
+        return needed, False
+
+    def _below(self, path: str) -> str:
+        return path[len(self.seen.target) + 1 :]
+
+
+def shadows(path: str) -> list[str]:
+    """Paths in the same folder that MicroPython imports in place of `path`, or that a change leaves useless.
+
+    It looks for a folder first, then for .py, then for .mpy (py/builtinimport.c).
+    """
+    stem, _, ending = path.rpartition(".")
+    if ending not in ("py", "mpy"):
+        return []
+    found = [f"{stem}/__init__.py", f"{stem}/__init__.mpy"]
+    return [f"{stem}.py", *found] if ending == "mpy" else found
+
+
+def verified(file: SourceFile, data: bytes) -> bytes:
+    """The content, if it is what the source promised.
+
+    Raises:
+        PackageError: it is not; the message has the file, what was expected and what came.
+    """
+    got = hashlib.sha256(data).hexdigest()
+    if file.digest and not got.startswith(file.digest):
+        where = file.location if is_url(file.location) else f"the local file {file.location}"
+        raise PackageError(
+            f"{file.path} from {where} is not what was promised: "
+            f"its SHA-256 should begin with {file.digest} and is {got}",
+            hint="The download was changed or the index is inconsistent; nothing was installed.",
+        )
+    return data
+
+
+def _same_place(before: str, now: str) -> bool:
+    return before.partition("@")[0] == now.partition("@")[0]
