@@ -1,4 +1,7 @@
-"""The Pico rig's image: RPI_PICO firmware 1.25.0, built from Debian's packages alone.
+"""The Pico rig: RPI_PICO firmware 1.25.0, built from Debian's packages alone, on the emulator rp2040py.
+
+The emulated chip has a real USB CDC port, LittleFS on its flash and Ctrl-C, and runs about 3.7 million instructions a
+second: keep payloads small. The product's own `sim:pico` runs the same image; this rig does not depend on it.
 
 MicroPython's source package comes without its submodules, so lib/pico-sdk, lib/tinyusb and lib/mbedtls are put in
 from their own packages, and an empty micropython-lib satisfies the check for it. picotool, which the SDK would fetch to
@@ -7,11 +10,18 @@ make the UF2, is replaced by MicroPython's own tools/uf2conv.py.
 
 from __future__ import annotations
 
+import os
+import re
+import select
 import shutil
+import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
+from types import TracebackType
 
-from tests.rigs.base import FIRMWARE, HERE, apt_install, cached_build, jobs, recipe_key, run_step
+from tests.rigs.base import FIRMWARE, HERE, RigBroken, apt_install, cached_build, jobs, recipe_key, run_step
 from tests.rigs.debian_source import PINS, source_tree
 
 PACKAGES = (
@@ -61,3 +71,79 @@ def _make(directory: Path) -> None:
     (build / "firmware.elf").rename(directory / "firmware.elf")
     shutil.rmtree(build)
     shutil.rmtree(tree)
+
+
+class Pico:
+    """A running emulated Pico. Attribute: port (path). Its flash lives as long as the rig."""
+
+    def __init__(self, image: Path | None = None) -> None:
+        self._image = image or pico_image()
+        self._home = Path(tempfile.mkdtemp(prefix="upytool-pico-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = ""
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Pico:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def blank(self) -> None:
+        """Start again with an erased flash; the port's path changes."""
+        self._stop()
+        self._start()
+
+    def close(self) -> None:
+        """Switch off and clean up."""
+        self._stop()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _start(self) -> None:
+        log = self._home / "log"
+        with open(log, "wb") as output:
+            self._process = subprocess.Popen(
+                [
+                    *("setpriv", "--pdeathsig", "KILL", sys.executable, "-u", "-m", "rp2040py", "micropython"),
+                    *("--image", str(self._image), "--pty"),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONWARNINGS": "default"},
+            )
+        end = time.monotonic() + 30
+        while not (found := re.search(rb"listening on (/dev/\S+)", log.read_bytes())):
+            if self._process.poll() is not None or time.monotonic() > end:
+                raise RigBroken(f"the emulated Pico did not start: {log.read_text('utf-8', 'replace')[-1000:]}")
+            time.sleep(0.05)
+        self.port = found[1].decode()
+        self._await_raw_repl()
+
+    def _await_raw_repl(self) -> None:
+        """Ask for the raw REPL's banner until it comes (the image boots in about a second), then go back."""
+        port = os.open(self.port, os.O_RDWR | os.O_NOCTTY)
+        try:
+            seen = b""
+            end = time.monotonic() + 60
+            while b"raw REPL" not in seen:
+                if time.monotonic() > end:
+                    raise RigBroken(f"the emulated Pico does not answer: {seen!r}")
+                os.write(port, b"\r\x03\x01")
+                if select.select([port], [], [], 1)[0]:
+                    seen += os.read(port, 4096)
+            os.write(port, b"\x02")
+            while select.select([port], [], [], 0.5)[0]:
+                os.read(port, 4096)
+        finally:
+            os.close(port)
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None

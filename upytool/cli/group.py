@@ -78,6 +78,10 @@ class Group(click.Group):
     command_class = Command
     group_class = type
 
+    def list_commands(self, ctx: click.Context | None) -> list[str]:
+        # In the order in which they were written, the common ones first.
+        return list(self.commands)
+
     def __init__(self, *args: Any, examples: Examples = (), **kwargs: Any) -> None:
         kwargs["context_settings"] = {**_CONTEXT, **kwargs.get("context_settings", {})}
         super().__init__(*args, **kwargs)

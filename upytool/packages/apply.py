@@ -1,9 +1,10 @@
 """Carry out an InstallPlan: all of it or nothing.
 
 The files wait in `<target>/.upytool-stage` under numbers; when all are there and checked, a journal is
-written that says where each belongs, and one program on the board moves them into place, replaces the record, and
-removes what goes. Before the journal, a failure takes everything back. After it, the work can be finished
-at any time: the next mip command does so when the board lost power or the cable was pulled in between.
+written that says where each belongs, and one program on the board moves them into place, replaces the
+record, and removes what goes. Before the journal, a failure takes everything back. After it, the work can be
+finished at any time: the next install or uninstall does so when the board lost power or the cable was pulled
+in between.
 """
 
 from __future__ import annotations

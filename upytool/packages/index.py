@@ -74,12 +74,13 @@ class PackageIndex:
         data = fetcher.find(location)
         if data is None:
             raise PackageError(
-                f"the index {self.base} has no list of its packages", hint="It can still install by exact name."
+                f"the index {self.base} has no list of its packages",
+                hint="It can still install by exact name.",
             )
         try:
             raw = json.loads(data)
             packages = raw["packages"]
-            return [_entry(each, self.base) for each in packages if isinstance(each, dict) and each.get("name")]
+            return [_entry(each, self.base) for each in packages if each.get("name")]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise PackageError(f"{location} is not an index's list of packages") from None
 
@@ -96,7 +97,13 @@ def _entry(raw: dict[str, Any], base: str) -> IndexEntry:
         if isinstance(values, list)
     }
     return IndexEntry(
-        str(raw["name"]), text("version"), text("description"), text("author"), text("license"), versions, base
+        str(raw["name"]),
+        text("version"),
+        text("description"),
+        text("author"),
+        text("license"),
+        versions,
+        base,
     )
 
 

@@ -9,7 +9,7 @@ Not a byte is written to the board before every file is here, verified and compi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,9 +54,7 @@ class InstallOptions:
 def context_for(fetcher: Fetcher, hosts: Hosts, indexes: Sequence[str], abi: str) -> Context:
     """What sources work with, from the settings."""
     made = tuple(PackageIndex(each) for each in indexes) or (PackageIndex(DEFAULT_INDEX),)
-    return Context(
-        fetcher, made, hosts, abi, lambda text, version: parse_dependency(text, version, hosts)
-    )
+    return Context(fetcher, made, hosts, abi, lambda text, version: parse_dependency(text, version, hosts))
 
 
 def index_abi(board: boards.Board, mpy: bool) -> str:
@@ -128,7 +126,7 @@ class _Planner:
         contents = self._fetch(fitted)
         packages = [self._planned(each, fitted[each.name], contents) for each in self.resolution.packages]
         self._check_owners(packages)
-        installed = [self._installed(each) for each in packages]
+        installed = [self._installed(each, contents) for each in packages]
         record = self.record.changed(put=installed)
         removals = self._removals(packages, record)
         draft = InstallPlan(self.seen.target, tuple(packages))
@@ -181,13 +179,17 @@ class _Planner:
         """Get and verify every file that the board does not have already."""
         todo: dict[str, bool] = {}
         files: dict[str, list[SourceFile]] = {}
+        contents: dict[SourceFile, bytes] = {}
         for each in fitted.values():
             for file, path, to_compile in each:
                 if not to_compile and file.digest and (self.here.get(path) or "").startswith(file.digest):
                     continue
+                known = self.fetcher.cache.blob(file.digest) if len(file.digest) == 64 else None
+                if known is not None:
+                    contents[file] = known
+                    continue
                 todo[file.location] = file.immutable
                 files.setdefault(file.location, []).append(file)
-        contents = {}
         for location, data in self.fetcher.fetch_all(todo.items()).items():
             for file in files[location]:
                 contents[file] = verified(file, data)
@@ -256,7 +258,7 @@ class _Planner:
                     if not (self.here.get(file.path) or "").startswith(recorded):
                         self.notes.append(f"{file.path} was changed on the board; it is replaced")
 
-    def _installed(self, package: PlannedPackage) -> Installed:
+    def _installed(self, package: PlannedPackage, contents: dict[SourceFile, bytes]) -> Installed:
         resolved = next(each for each in self.resolution.packages if each.name == package.name)
         abi = ""
         if any(file.path.endswith(".mpy") for file in package.files) and self.abi:
@@ -269,6 +271,7 @@ class _Planner:
             resolved.deps,
             {self._below(file.path): file.sha256[:DIGITS] for file in package.files},
             abi,
+            source_digest(resolved.files, contents, self.here, self.seen.target),
         )
 
     def _removals(self, packages: Sequence[PlannedPackage], record: Record) -> list[Removal]:
@@ -342,6 +345,28 @@ def shadows(path: str) -> list[str]:
         return []
     found = [f"{stem}/__init__.py", f"{stem}/__init__.mpy"]
     return [f"{stem}.py", *found] if ending == "mpy" else found
+
+
+def source_digest(
+    files: Sequence[SourceFile],
+    contents: Mapping[SourceFile, bytes],
+    here: Mapping[str, str | None],
+    target: str = "",
+) -> str:
+    """One digest over a package's files as the source has them (before compiling).
+
+    Args:
+        contents: of the files that were fetched.
+        here: digests of the others, by path on the board: these are unchanged there.
+    """
+    total = hashlib.sha256()
+    for file in sorted(files, key=lambda each: each.path):
+        data = contents.get(file)
+        digest = (
+            hashlib.sha256(data).hexdigest() if data is not None else here.get(f"{target}/{file.path}") or ""
+        )
+        total.update(f"{file.path}\0{digest}\n".encode())
+    return total.hexdigest()[:DIGITS]
 
 
 def verified(file: SourceFile, data: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """PackageManifest: mip's `package.json`, read strictly.
 
-Its fields (docs/reference/packages.rst of MicroPython; `tools/build.py` of micropython-lib writes an index's):
+Its fields (docs/reference/packages.rst of MicroPython; micropython-lib's `tools/build.py` writes an index):
 
     v        1, the format's number
     version  a text

@@ -3,6 +3,7 @@
     {"v": 1, "packages": {NAME: {
         "source": what the user would type, "version": ..., "requested": true, "deps": [names],
         "abi": the .mpy version its .mpy files need ("6.3 armv7em", "6"; "" for sources alone),
+        "digest": first 16 hex digits over its source files before compiling, to tell a newer one,
         "files": {path below the target: first 16 hex digits of its SHA-256}}}}
 
 64 bits of each digest tell an unmodified file; the board's flash is small. A record that cannot be read is an
@@ -34,6 +35,7 @@ class Installed:
     deps: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     abi: str = ""
+    digest: str = ""
 
     def data(self) -> dict[str, Any]:
         """As JSON values."""
@@ -43,6 +45,7 @@ class Installed:
             "requested": self.requested,
             "deps": list(self.deps),
             "abi": self.abi,
+            "digest": self.digest,
             "files": dict(self.files),
         }
 
@@ -113,6 +116,7 @@ def parse_record(text: bytes | None, where: str) -> Record:
                 tuple(str(dep) for dep in each["deps"]),
                 files,
                 str(each["abi"]),
+                str(each["digest"]),
             )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PackageError(

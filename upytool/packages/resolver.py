@@ -175,7 +175,9 @@ def _ordered(nodes: dict[str, _Node], with_deps: bool) -> tuple[ResolvedPackage,
                 state[key] = 1
                 stack.append((key, True))
                 if with_deps:
-                    stack += [(dep.key, False) for dep in reversed(nodes[key].loaded.deps) if dep.key not in state]
+                    stack += [
+                        (dep.key, False) for dep in reversed(nodes[key].loaded.deps) if dep.key not in state
+                    ]
     made = []
     for key in order:
         node = nodes[key]

@@ -113,6 +113,14 @@ class Console:
             if drop_input:
                 self._input.clear()
 
+    def announce(self, text: str) -> None:
+        """What the hardware says between two VMs; never waits."""
+        with self._lock:
+            self._output += text.encode()
+            self._changed.notify_all()
+        if self.on_output is not None:
+            self.on_output()
+
     def set_interrupt_char(self, char: int) -> None:
         with self._lock:
             self._interrupt_char = char
@@ -150,8 +158,7 @@ class Console:
     def read_now(self, limit: int, stops: bytes = b"") -> bytes:
         """Up to `limit` bytes that are there; ends after the first byte that is in `stops`."""
         with self._lock:
-            if self._stopped:
-                raise Stopped
+            self.check()
             if not stops:
                 data = bytes(self._input[:limit])
             else:
@@ -169,14 +176,18 @@ class Console:
                     self.on_output()
             return data
 
+    def check(self) -> None:
+        """Raises: Stopped."""
+        if self._stopped:
+            raise Stopped
+
     def write(self, data: bytes) -> None:
         """The board says something; waits when the host has not read for a while.
 
         Raises: Stopped.
         """
         with self._lock:
-            if self._stopped:
-                raise Stopped
+            self.check()
             if len(self._output) + len(data) > OUTPUT_LIMIT and not self._drained(len(data)):
                 return
             was_empty = not self._output
@@ -192,8 +203,7 @@ class Console:
         last, since = len(self._output), time.monotonic()
         while last and last + count > OUTPUT_LIMIT:
             self._changed.wait(0.2)
-            if self._stopped:
-                raise Stopped
+            self.check()
             if self._interrupted:
                 return False
             if len(self._output) < last:
@@ -205,8 +215,7 @@ class Console:
         return True
 
     def _raise_if_asked(self) -> None:
-        if self._stopped:
-            raise Stopped
+        self.check()
         if self._interrupted:
             self._interrupted = False
             raise Interrupted

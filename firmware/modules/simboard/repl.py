@@ -101,6 +101,7 @@ def run_file(name, variables):
 def raw(variables):
     # -> FRIENDLY, or SOFT_RESET
     line = []
+    host.call("mode", RAW)
     _tell(b"raw REPL; CTRL-B to exit\r\n>")
     while True:
         data = _get(_input, CHUNK)
@@ -197,6 +198,7 @@ def banner():
 
 def friendly(variables):
     # -> RAW, or SOFT_RESET
+    host.call("mode", FRIENDLY)
     banner()
     while True:
         line = _readline(">>> ")

@@ -1,9 +1,9 @@
 """Where packages come from: what the user types, made into a Source.
 
-    NAME[@VERSION]                            a package index
-    github:USER/REPO[/PATH][@REF]             a git host; gitlab:, codeberg:, the user's own prefixes
-    http(s)://.../package.json | x.py | x.mpy the web
-    ./package.json | x.py | x.mpy | folder    this computer
+NAME[@VERSION]                            a package index
+github:USER/REPO[/PATH][@REF]             a git host; gitlab:, codeberg:, the user's own prefixes
+http(s)://.../package.json | x.py | x.mpy the web
+./package.json | x.py | x.mpy | folder    this computer
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ __all__ = [
     "LocalSource",
     "Source",
     "SourceFile",
+    "is_index_name",
     "parse_dependency",
     "parse_source",
 ]

@@ -1,0 +1,106 @@
+# Part of the transfer server: folders, and files that are either the old or the new one.
+def mkdirs(*paths):
+    for p in paths:
+        try:
+            os.mkdir(p)
+        except OSError as e:
+            try:
+                if not os.stat(p)[0] & 0x4000:
+                    raise OSError(20)
+            except OSError:
+                raise e
+    tell(82)
+
+
+def settle(path):
+    # A complete new file that a power cut kept from taking its place does so now.
+    new = path + ".upynew"
+    try:
+        os.stat(new)
+    except OSError:
+        return
+    try:
+        os.stat(path)
+        os.remove(new)
+    except OSError:
+        os.rename(new, path)
+
+
+def replace(temp, path):
+    try:
+        if os.stat(path)[0] & 0x4000:
+            raise OSError(21)
+    except OSError as e:
+        if e.args[0] == 21:
+            raise
+        os.rename(temp, path)
+        return
+    # FAT's rename removes the target first: from here on the name says that the content is complete.
+    new = path + ".upynew"
+    try:
+        os.rename(temp, new)
+    except OSError:
+        new = temp
+    try:
+        os.rename(new, path)
+    except OSError as e:
+        try:
+            os.remove(path)
+        except OSError:
+            os.remove(new)
+            raise e
+        os.rename(new, path)
+
+
+def put(path, in_place=0):
+    e = f = None
+    temp = path if in_place else path[: path.rfind("/") + 1] + "~upytool.tmp"
+    size = 0
+    h = Hash()
+    try:
+        try:
+            if not in_place:
+                settle(path)
+            f = open(temp, "wb")
+        except OSError as x:
+            e = x
+        while 1:
+            u = unit()
+            if not u:
+                break
+            if e is None:
+                try:
+                    f.write(u)
+                    h.update(u)
+                    size += len(u)
+                except OSError as x:
+                    e = x
+        digest = unit()
+        if e is None:
+            try:
+                kbd_intr(-1)
+                f.close()
+                f = None
+                if digest != h.digest() or os.stat(temp)[6] != size:
+                    raise OSError(5)
+                if temp != path:
+                    replace(temp, path)
+                temp = None
+            except OSError as x:
+                e = x
+    finally:
+        kbd_intr(-1)
+        if f:
+            try:
+                f.close()
+            except OSError:
+                pass
+        if temp and temp != path:
+            try:
+                os.remove(temp)
+            except OSError:
+                pass
+        kbd_intr(3)
+    if e:
+        raise e
+    tell(82)

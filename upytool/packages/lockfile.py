@@ -1,0 +1,156 @@
+"""The lock `mip.lock`: exactly which files an install brings, with whole digests.
+
+`mip install --locked` installs from it alone: no index is asked for a newest version, and a file counts only
+with the SHA-256 that the lock has, all 64 digits (an index promises 8). JSON, sorted, so that a diff tells
+what changed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from upytool.errors import ConfigError, LocalFileError, PackageError
+
+from .download import Fetcher, is_url
+from .index import SOURCES
+from .installer import verified
+from .manifest import safe_path
+from .resolver import Resolution, ResolvedPackage
+from .sources import SourceFile
+
+NAME = "mip.lock"
+
+
+def locked(resolution: Resolution, fetcher: Fetcher) -> Resolution:
+    """The resolution with whole digests: every file is fetched and verified.
+
+    Raises: as `Fetcher.fetch_all`.
+    """
+    wanted = {file.location: file.immutable for package in resolution.packages for file in package.files}
+    contents = fetcher.fetch_all(wanted.items())
+    packages = []
+    for package in resolution.packages:
+        files = tuple(
+            replace(file, digest=sha256(verified(file, contents[file.location])).hexdigest())
+            for file in package.files
+        )
+        packages.append(replace(package, files=files))
+    return Resolution(tuple(packages), resolution.notes)
+
+
+def write_lock(path: Path, resolution: Resolution, abi: str) -> None:
+    """Write a locked resolution, whole or not at all.
+
+    Args:
+        path: of the lock.
+        abi: the .mpy version that it was made for ("6"), "py" for sources.
+
+    Raises:
+        LocalFileError: the file cannot be written.
+    """
+    by_name = sorted(resolution.packages, key=lambda each: each.name)
+    packages = [_package(each, path.parent) for each in by_name]
+    order = [each.name for each in resolution.packages]
+    text = json.dumps({"v": 1, "abi": abi, "order": order, "packages": packages}, indent=1) + "\n"
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise LocalFileError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def read_lock(path: Path, abi: str) -> Resolution:
+    """Read a lock for a board.
+
+    Args:
+        abi: what the board loads, as an index names it.
+
+    Raises:
+        LocalFileError: there is none.
+        ConfigError: it is damaged.
+        PackageError: it was made for boards that load other .mpy files.
+    """
+    try:
+        raw = json.loads(path.read_bytes())
+    except OSError as error:
+        raise LocalFileError(
+            f"{path} cannot be read: {error.strerror}", hint="`upytool mip lock` makes it."
+        ) from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is damaged: {error}", hint="`upytool mip lock` makes it anew.") from None
+    try:
+        if raw["v"] != 1:
+            raise ConfigError(f"{path} was written by a newer upytool", hint="pip install -U upytool")
+        by_name = {each["name"]: _read(each, path.parent) for each in raw["packages"]}
+        packages = tuple(by_name[name] for name in raw["order"])
+        if len(packages) != len(by_name):
+            raise ValueError("order and packages differ")
+        made_for = str(raw["abi"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path} is damaged: {error!r}", hint="`upytool mip lock` makes it anew.") from None
+    if made_for != abi and any(each.abi != SOURCES for each in packages):
+        takes = "takes sources" if abi == SOURCES else f"takes .mpy version {abi}"
+        raise PackageError(
+            f"{path.name} was made for .mpy version {made_for}, and this install {takes}",
+            hint="`upytool mip lock` with this board makes it anew.",
+        )
+    return Resolution(packages)
+
+
+def _package(package: ResolvedPackage, base: Path) -> dict[str, Any]:
+    return {
+        "name": package.name,
+        "source": package.source,
+        "version": package.version,
+        "wanted": package.wanted,
+        "requested": package.requested,
+        "deps": list(package.deps),
+        "abi": package.abi,
+        "files": [
+            {
+                "path": file.path,
+                "from": file.location if is_url(file.location) else _relative(file.location, base),
+                "sha256": file.digest,
+                "compilable": file.compilable,
+            }
+            for file in package.files
+        ],
+    }
+
+
+def _read(raw: dict[str, Any], base: Path) -> ResolvedPackage:
+    files = []
+    for each in raw["files"]:
+        path, location, digest = str(each["path"]), str(each["from"]), str(each["sha256"])
+        if safe_path(path) != path:
+            raise ValueError(f"{path!r} is no path below the target")
+        if len(digest) != 64 or not all(digit in "0123456789abcdef" for digit in digest):
+            raise ValueError(f"the digest of {path!r} is none")
+        location = location if is_url(location) else str((base / location).resolve())
+        files.append(SourceFile(path, location, digest, bool(each["compilable"])))
+    version, wanted = raw["version"], raw["wanted"]
+    return ResolvedPackage(
+        str(raw["name"]),
+        str(raw["source"]),
+        str(raw["source"]),
+        None if version is None else str(version),
+        None if wanted is None else str(wanted),
+        bool(raw["requested"]),
+        tuple(str(dep) for dep in raw["deps"]),
+        tuple(files),
+        str(raw["abi"]),
+    )
+
+
+def _relative(path: str, base: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, base)).as_posix()
+    except ValueError:  # another drive
+        return Path(path).as_posix()
