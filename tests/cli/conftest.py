@@ -17,7 +17,13 @@ from upytool.cli.main import run
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """No setting of the machine reaches a test; returns the home of the test's own files."""
     for name in list(os.environ):
-        if name.startswith(("UPYTOOL_", "XDG_")) or name in ("NO_COLOR", "FORCE_COLOR", "CI", "TERM", "VISUAL"):
+        if name.startswith(("UPYTOOL_", "XDG_")) or name in (
+            "NO_COLOR",
+            "FORCE_COLOR",
+            "CI",
+            "TERM",
+            "VISUAL",
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "100")
     for kind in ("config", "cache", "state", "data"):

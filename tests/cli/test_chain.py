@@ -66,7 +66,9 @@ def options(step: Step) -> set[str]:
         if parameter.is_flag:
             if flag in parameter.secondary_opts:
                 long = max(parameter.secondary_opts, key=len)
-            if (flag in parameter.opts) != bool(parameter.default):
+            # Ours may leave a choice open (None) where mpremote's default is yes.
+            default = parameter.default is True or parameter.name in ("mpy", "follow")
+            if (flag in parameter.opts) != default:
                 found.add(long)
         else:
             found.add(f"{long}={value if equals or value else rest.pop(0)}")
@@ -119,7 +121,9 @@ def normal(name: str, values: dict[str, Any], parser: Any) -> Plain:
     for key, value in values.items():
         flag = key.replace("_", "-")
         if value != defaults[key]:
-            found.add(f"--{flag}" if value is True else f"--no-{flag}" if value is False else f"--{flag}={value}")
+            found.add(
+                f"--{flag}" if value is True else f"--no-{flag}" if value is False else f"--{flag}={value}"
+            )
     text = words[0] if words else ""
     if name == "exec" and "machine.reset()" in text:
         return "reset", (), frozenset()
@@ -335,7 +339,8 @@ def test_global_options_anywhere(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "level"), [("-v", 1), ("-vv", 2), ("-v -v", 2), ("-vvv", 2), ("-q", -1), ("-qq", -2), ("-qy", -1)]
+    ("line", "level"),
+    [("-v", 1), ("-vv", 2), ("-v -v", 2), ("-vvv", 2), ("-q", -1), ("-qq", -2), ("-qy", -1)],
 )
 def test_levels(line: str, level: int) -> None:
     assert split([*line.split(), "exec", "1"], require)[1].values["verbosity"] == level

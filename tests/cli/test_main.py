@@ -106,7 +106,7 @@ def test_error_and_hint_are_a_block(cli: Cli, add_command: Add) -> None:
 
 
 def test_the_boards_traceback_is_shown_as_it_is(cli: Cli, add_command: Add) -> None:
-    text = "Traceback (most recent call last):\r\n  File \"x.py\", line 1\r\nValueError: é\r\n"
+    text = 'Traceback (most recent call last):\r\n  File "x.py", line 1\r\nValueError: é\r\n'
     add_command(raiser(errors.RemoteException(text)))
     done = cli("boom")
     assert done.code == 1
@@ -125,9 +125,7 @@ def test_interrupted_program_shows_where_it_was(cli: Cli, add_command: Add) -> N
     assert cli("boom").err == "Traceback:\nKeyboardInterrupt: \nerror: interrupted\n"
 
 
-def test_a_bug_leaves_a_report_and_no_traceback(
-    cli: Cli, add_command: Add, clean_environment: Path
-) -> None:
+def test_a_bug_leaves_a_report_and_no_traceback(cli: Cli, add_command: Add, clean_environment: Path) -> None:
     add_command(raiser(ZeroDivisionError("division by zero")))
     done = cli("boom", "-d", "ws://:secret@board")
     assert done.code == 1
@@ -225,6 +223,32 @@ def test_bytes_are_exact(add_command: Add, capfdbinary: pytest.CaptureFixture[by
     assert capfdbinary.readouterr().out == data
 
 
+@pytest.mark.parametrize(
+    ("value", "code", "text"),
+    [
+        ("tests.cli.test_main:question", 0, "done"),
+        ("tests.cli.test_main:nothing_there", 2, "cannot be loaded: AttributeError"),
+        ("tests.cli.no_such_module:x", 2, "cannot be loaded: ModuleNotFoundError"),
+        ("tests.cli.test_main:raiser", 2, "is not a click.Command"),
+    ],
+)
+def test_plug_in_commands(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, value: str, code: int, text: str
+) -> None:
+    from importlib import metadata
+
+    entry = metadata.EntryPoint("question", value, "upytool.commands")
+
+    def entry_points(group: str, name: str) -> list[metadata.EntryPoint]:
+        return [entry] if (group, name) == (entry.group, entry.name) else []
+
+    monkeypatch.setattr(metadata, "entry_points", entry_points)
+    done = cli("question", "--yes")
+    assert done.code == code
+    assert text in done.out + done.err
+    assert cli("no-such-command").code == 2
+
+
 # -- as a process ---------------------------------------------------------------------------------
 
 
@@ -257,7 +281,7 @@ def test_module_exit_code_is_the_runs() -> None:
 def test_legacy_console_gets_what_it_can_show() -> None:
     env = {**os.environ, "PYTHONIOENCODING": "ascii:strict", "PYTHONUTF8": "0"}
     with process("help", "caf\u00e9", env=env) as child:
-        out, err = child.communicate(timeout=30)
+        _, err = child.communicate(timeout=30)
     assert child.returncode == 2
     assert b"no command or topic caf" in err
     assert b"Unicode" not in err

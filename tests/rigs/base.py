@@ -77,9 +77,14 @@ def cached_build(name: str, key: str, build: Callable[[Path], None]) -> Path:
 
 
 def run_step(
-    argv: list[str], *, timeout: float, cwd: Path | None = None, env: dict[str, str] | None = None, low: bool = True
+    argv: list[str],
+    *,
+    timeout: float,
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+    low: bool = True,
 ) -> str:
-    """Run one bounded command at low priority and return its output; RigBroken with the output's end if it fails."""
+    """Run one bounded command at low priority, return its output; RigBroken with its last words if it fails."""
     command = ["nice", *argv] if low else argv
     try:
         done = subprocess.run(
@@ -106,16 +111,27 @@ def jobs() -> str:
 
 
 def apt_install(*packages: str) -> None:
-    """Install those Debian packages that are missing; RigUnavailable if the registry or the machine refuses."""
+    """Install the Debian packages that are missing; RigUnavailable if the registry or the machine refuses."""
     missing = [package for package in packages if not _installed(package)]
     if not missing:
         return
     line = "apt-get install " + " ".join(missing)
     if not shutil.which("apt-get"):
-        raise RigUnavailable(f"the rigs need Debian's packages ({' '.join(missing)}), and apt-get is not here")
+        raise RigUnavailable(
+            f"the rigs need Debian's packages ({' '.join(missing)}), and apt-get is not here"
+        )
     if os.geteuid():
         raise RigUnavailable(f"missing packages, and only root can install them: {line}")
-    apt = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3", "-o", "Acquire::http::Timeout=30"]
+    apt = [
+        "apt-get",
+        "-q",
+        "-o",
+        "DPkg::Lock::Timeout=300",
+        "-o",
+        "Acquire::Retries=3",
+        "-o",
+        "Acquire::http::Timeout=30",
+    ]
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     with locked("apt"):
         try:
@@ -125,7 +141,11 @@ def apt_install(*packages: str) -> None:
         try:
             run_step([*apt, "install", "-y", "--no-install-recommends", *missing], timeout=600, env=quiet)
         except RigBroken as failed:
-            refused = [text for text in str(failed).splitlines() if "Failed to fetch" in text or "Unable to locate" in text]
+            refused = [
+                text
+                for text in str(failed).splitlines()
+                if "Failed to fetch" in text or "Unable to locate" in text
+            ]
             if refused:
                 raise RigUnavailable(f"{line}: {refused[0]}") from failed
             raise
@@ -133,6 +153,9 @@ def apt_install(*packages: str) -> None:
 
 def _installed(package: str) -> bool:
     asked = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${db:Status-Status}", package], capture_output=True, text=True, check=False
+        ["dpkg-query", "-W", "-f", "${db:Status-Status}", package],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return asked.returncode == 0 and asked.stdout == "installed"

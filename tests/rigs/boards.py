@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol, Self, cast
 
+from tests.rigs.pico import Pico
 from tests.rigs.qemu import Qemu
 from tests.rigs.unix import Unix
 
@@ -14,6 +15,7 @@ NAMES = {
     "qemu-stock": "no sys.stdin.buffer, select, time",
     "qemu-bare": "also no deflate, hashlib, binascii, json; 64 kB of heap",
     "qemu-uart": "as qemu, but a full 260-byte receive ring drops bytes, like an ESP32's UART",
+    "pico": "an emulated Raspberry Pi Pico: USB CDC, LittleFS; slow",
     "unix": "the 64-bit unix port in a chroot, with real files",
 }
 
@@ -47,6 +49,8 @@ def start(name: str) -> AbstractContextManager[Board]:
             board = Qemu("bare")
         case "qemu-uart":
             board = Qemu(overrun="drop", ring=260)
+        case "pico":
+            board = Pico()
         case "unix":
             board = Unix()
         case _:

@@ -1,11 +1,11 @@
 """Source packages from Debian's archive, fetched file by file by apt with lists of their own.
 
 The machine's own apt lists and sources stay as they are: every command here gets its own sources list, list
-directory and cache through apt's Dir options. The mirror is the machine's own, read from its apt configuration at
-run time. Releases older or newer than the machine's are asked for by name (trixie, sid).
+directory and cache through apt's Dir options. The mirror is the machine's own, read from its apt
+configuration at run time. Releases older or newer than the machine's are asked for by name (trixie, sid).
 
-Every pinned file has its SHA-256 here, taken from Debian's signed index, so a file is accepted for what it is,
-whatever delivered it. apt checks the index's signature too, with the archive keyring of the machine.
+Every pinned file has its SHA-256 here, taken from Debian's signed index, so a file is accepted for what it
+is, whatever delivered it. apt checks the index's signature too, with the archive keyring of the machine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 @dataclasses.dataclass(frozen=True)
 class Pin:
-    """One file of the archive: `kind` "orig" is a source package's original tarball, "deb" a binary package."""
+    """One file of the archive; `kind` is "orig" (a source package's tarball) or "deb" (a binary package)."""
 
     name: str
     kind: str
@@ -88,7 +88,8 @@ def source_tree(name: str) -> Path:
 def micropython_tree() -> tuple[str, Path]:
     """(version, tree) of the newest MicroPython source that the archive still has.
 
-    1.26.1 lives in the moving release (sid), so one day it is gone; the stable release's 1.25.0 then takes its place.
+    1.26.1 lives in the moving release (sid), so one day it is gone; the stable release's 1.25.0 then takes
+    its place.
     """
     try:
         return "1.26.1", source_tree("micropython-1.26.1")
@@ -121,7 +122,7 @@ def _right(file: Path, pin: Pin) -> bool:
 
 
 class Archive:
-    """Debian's archive through apt, with its own lists (kept in the cache and refreshed when a package is missing)."""
+    """Debian's archive through apt, with lists of its own, refreshed when a package is missing in them."""
 
     def __init__(self) -> None:
         self.home = cache_root() / "apt"
@@ -129,25 +130,36 @@ class Archive:
             (self.home / part).mkdir(parents=True, exist_ok=True)
 
     def fetch(self, pin: Pin, into: Path) -> None:
-        """Download the pinned file into a directory; RigUnavailable with apt's own words if the archive refuses."""
+        """Download the pinned file; RigUnavailable with apt's words if the archive refuses."""
         version = self._version(pin)
         if version is None:
             self._refresh()
             version = self._version(pin)
         if version is None:
-            raise RigUnavailable(f"Debian's archive has no {pin.package} {pin.version} any more (trixie, sid)")
+            raise RigUnavailable(
+                f"Debian's archive has no {pin.package} {pin.version} any more (trixie, sid)"
+            )
         if pin.kind == "deb":
             command = ["apt-get", *self._options(), "download", f"{pin.package}={version}"]
         else:
             # --tar-only: a mirror may refuse the .dsc or the debian.tar, which are not needed here.
-            command = ["apt-get", *self._options(), "source", "--download-only", "--tar-only", f"{pin.package}={version}"]
+            command = [
+                "apt-get",
+                *self._options(),
+                "source",
+                "--download-only",
+                "--tar-only",
+                f"{pin.package}={version}",
+            ]
         try:
             run_step(command, timeout=300, cwd=into)
         except RigBroken as failed:
             refused = [line for line in str(failed).splitlines() if line.startswith("E: Failed to fetch")]
             if not refused:
                 raise
-            raise RigUnavailable(f"Debian's archive refuses {pin.package} {version}: {refused[0][3:]}") from failed
+            raise RigUnavailable(
+                f"Debian's archive refuses {pin.package} {version}: {refused[0][3:]}"
+            ) from failed
 
     def _version(self, pin: Pin) -> str | None:
         verb = "show" if pin.kind == "deb" else "showsrc"
@@ -155,7 +167,9 @@ class Archive:
             shown = run_step(["apt-cache", *self._options(), verb, pin.package], timeout=60)
         except RigBroken:
             return None
-        versions = [line.split(": ", 1)[1].strip() for line in shown.splitlines() if line.startswith("Version: ")]
+        versions = [
+            line.split(": ", 1)[1].strip() for line in shown.splitlines() if line.startswith("Version: ")
+        ]
         exact = not pin.version.endswith(".")
         fitting = [v for v in versions if v.startswith(pin.version + "-" if exact else pin.version)]
         return fitting[0] if fitting else None
@@ -188,13 +202,15 @@ class Archive:
             text = str(failed)
             if "NO_PUBKEY" not in text and "not signed" not in text:
                 raise RigUnavailable(f"Debian's archive does not answer: {_first_error(text)}") from failed
-            # A machine of an older release may not know the key of a newer one. The files that matter are pinned by
-            # SHA-256 in this module, so the index may come unsigned then.
+            # A machine of an older release may not know the key of a newer one. The files that matter are
+            # pinned by SHA-256 in this module, so the index may come unsigned then.
             self._write_list(mirror, "trusted=yes")
             try:
                 run_step(["apt-get", *self._options(), "update", "--error-on=any"], timeout=240)
             except RigBroken as again:
-                raise RigUnavailable(f"Debian's archive does not answer: {_first_error(str(again))}") from again
+                raise RigUnavailable(
+                    f"Debian's archive does not answer: {_first_error(str(again))}"
+                ) from again
 
     def _write_list(self, mirror: str, option: str) -> None:
         marks = f"[{option}] " if option else ""
@@ -209,9 +225,13 @@ def _first_error(text: str) -> str:
 
 def _mirror() -> str:
     """The machine's own Debian mirror: the first archive of its apt sources that is not the security one."""
-    listed = run_step(["apt-get", "indextargets", "--no-release-info", "--format", "$(REPO_URI) $(COMPONENT)"], timeout=60)
+    listed = run_step(
+        ["apt-get", "indextargets", "--no-release-info", "--format", "$(REPO_URI) $(COMPONENT)"], timeout=60
+    )
     for line in listed.splitlines():
         uri, _, component = line.partition(" ")
         if component == "main" and uri.rstrip("/").endswith("/debian"):
             return uri
-    raise RigUnavailable("apt has no Debian archive among its sources, so there is no mirror to ask for source packages")
+    raise RigUnavailable(
+        "apt has no Debian archive among its sources, so there is no mirror to ask for source packages"
+    )

@@ -1,9 +1,11 @@
-"""mpremote's own test scripts, run unmodified from MicroPython's source package with any tool in mpremote's place.
+"""mpremote's own test scripts, run unmodified from MicroPython's source package with any tool in mpremote's
+place.
 
-Their own runner (run-mpremote-tests.sh) starts each script with $MPREMOTE and a fresh $TMP, strips CR, replaces the
-temporary directory's name, and compares with the .exp file beside the script; so does this module. The scripts count
-on finding the board by themselves, as they would find one on USB: a `sitecustomize` in front of the tool's Python
-makes pyserial's port list hold the rig's port, with the USB identity of a MicroPython board.
+Their own runner (run-mpremote-tests.sh) starts each script with $MPREMOTE and a fresh $TMP, strips CR,
+replaces the temporary directory's name, and compares with the .exp file beside the script; so does this
+module. The scripts count on finding the board by themselves, as they would find one on USB: a `sitecustomize`
+in front of the tool's Python makes pyserial's port list hold the rig's port, with the USB identity of a
+MicroPython board.
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ if port and "serial" not in sys.modules:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """One script's result: "pass", "fail" (other output), "crash" (the script stopped), "timeout"; and the diff."""
+    """One script's result: "pass", "fail" (other output), "crash" (it stopped) or "timeout"; and the diff."""
 
     script: str
     result: str
@@ -75,10 +77,12 @@ def scripts() -> list[Path]:
 
 
 def run(tool: Sequence[str], port: str, *, only: Iterable[str] = (), timeout: float = 180) -> list[Outcome]:
-    """Run the scripts (all, or those named) with `tool` (a command line) as $MPREMOTE against the board on `port`."""
+    """Run the scripts (all, or `only` those) with the command line `tool` as $MPREMOTE, on the board at `port`."""
     wanted = set(only)
     return [
-        run_script(script, tool, port, timeout=timeout) for script in scripts() if not wanted or script.stem in wanted
+        run_script(script, tool, port, timeout=timeout)
+        for script in scripts()
+        if not wanted or script.stem in wanted
     ]
 
 
@@ -117,22 +121,31 @@ def run_script(script: Path, tool: Sequence[str], port: str, *, timeout: float =
             )
         except subprocess.TimeoutExpired as stopped:
             text = (stopped.stdout or b"").decode("utf-8", "replace")
-            return Outcome(script.stem, "timeout", f"no end after {timeout:.0f} s; output so far:\n{text[-2000:]}")
+            return Outcome(
+                script.stem, "timeout", f"no end after {timeout:.0f} s; output so far:\n{text[-2000:]}"
+            )
         output = done.stdout.replace(b"\r", b"").decode("utf-8", "replace").replace(str(scratch), "${TMP}")
     expected = Path(f"{script}.exp").read_text()
     if output == expected:
         return Outcome(script.stem, "pass", "")
-    lines = difflib.unified_diff(expected.splitlines(), output.splitlines(), "expected", "got", lineterm="", n=2)
-    # Their runner calls it a crash when the pipeline fails; without pipefail that is the exit status of sed, so a
-    # script that stops early shows as a difference there too. Here the script's own status tells the two apart.
+    lines = difflib.unified_diff(
+        expected.splitlines(), output.splitlines(), "expected", "got", lineterm="", n=2
+    )
+    # Their runner calls it a crash when the pipeline fails; without pipefail that is the exit status of sed,
+    # so a script that stops early shows as a difference there too. Here the script's own status tells the two
+    # apart.
     return Outcome(script.stem, "crash" if done.returncode else "fail", "\n".join(lines))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the suite from a shell: `python -m tests.rigs.mpremote_suite --tool mpremote --port PATH [SCRIPT...]`."""
+    """Run the suite from a shell: `python -m tests.rigs.mpremote_suite --tool mpremote --rig qemu [SCRIPT...]`."""
     parser = argparse.ArgumentParser(prog="python -m tests.rigs.mpremote_suite")
-    parser.add_argument("--tool", default=f"{sys.executable} -m mpremote", help="command line in mpremote's place")
-    parser.add_argument("--rig", default="qemu", help="rig to start (qemu, qemu-lfs, unix, ...) when no --port is given")
+    parser.add_argument(
+        "--tool", default=f"{sys.executable} -m mpremote", help="command line in mpremote's place"
+    )
+    parser.add_argument(
+        "--rig", default="qemu", help="rig to start (qemu, qemu-lfs, unix, ...) when no --port is given"
+    )
     parser.add_argument("--port", help="a board that runs already")
     parser.add_argument("--diff", action="store_true", help="show what differs")
     parser.add_argument("scripts", nargs="*", help="script names without .sh; all without it")

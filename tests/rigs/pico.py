@@ -1,15 +1,17 @@
 """The Pico rig: RPI_PICO firmware 1.25.0, built from Debian's packages alone, on the emulator rp2040py.
 
-The emulated chip has a real USB CDC port, LittleFS on its flash and Ctrl-C, and runs about 3.7 million instructions a
-second: keep payloads small. The product's own `sim:pico` runs the same image; this rig does not depend on it.
+The emulated chip has a real USB CDC port, LittleFS on its flash and Ctrl-C, and runs about 3.7 million
+instructions a second: keep payloads small. The product's own `sim:pico` runs the same image; this rig does
+not depend on it.
 
-MicroPython's source package comes without its submodules, so lib/pico-sdk, lib/tinyusb and lib/mbedtls are put in
-from their own packages, and an empty micropython-lib satisfies the check for it. picotool, which the SDK would fetch to
-make the UF2, is replaced by MicroPython's own tools/uf2conv.py.
+MicroPython's source package comes without its submodules, so lib/pico-sdk, lib/tinyusb and lib/mbedtls are
+put in from their own packages, and an empty micropython-lib satisfies the check for it. picotool, which the
+SDK would fetch to make the UF2, is replaced by MicroPython's own tools/uf2conv.py.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import select
@@ -21,7 +23,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from tests.rigs.base import FIRMWARE, HERE, RigBroken, apt_install, cached_build, jobs, recipe_key, run_step
+from tests.rigs.base import FIRMWARE, RigBroken, apt_install, cached_build, jobs, recipe_key, run_step
 from tests.rigs.debian_source import PINS, source_tree
 
 PACKAGES = (
@@ -35,7 +37,8 @@ SUBMODULES = ("pico-sdk", "tinyusb", "mbedtls")
 def pico_image() -> Path:
     """The firmware.uf2 of RPI_PICO, from the cache or built now (about a minute on two cores)."""
     manifest = FIRMWARE / "pico" / "manifest.py"
-    key = recipe_key(*(str(PINS[name]) for name in ("micropython-1.25.0", *SUBMODULES)), files=[HERE / "pico.py", manifest])
+    pins = [str(PINS[name]) for name in ("micropython-1.25.0", *SUBMODULES)]
+    key = recipe_key(*pins, inspect.getsource(_make), files=[manifest])
     return cached_build("pico", key, _make) / "firmware.uf2"
 
 
@@ -66,7 +69,15 @@ def _make(directory: Path) -> None:
         env=env,
     )
     run_step(["cmake", "--build", str(build), jobs()], timeout=600, env=env)
-    converter = [sys.executable, str(tree / "tools" / "uf2conv.py"), "-b", "0x10000000", "-f", RP2040_FAMILY, "-c"]
+    converter = [
+        sys.executable,
+        str(tree / "tools" / "uf2conv.py"),
+        "-b",
+        "0x10000000",
+        "-f",
+        RP2040_FAMILY,
+        "-c",
+    ]
     run_step([*converter, "-o", str(directory / "firmware.uf2"), str(build / "firmware.bin")], timeout=60)
     (build / "firmware.elf").rename(directory / "firmware.elf")
     shutil.rmtree(build)
@@ -90,8 +101,14 @@ class Pico:
     def __enter__(self) -> Pico:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
+
+    def power_cycle(self) -> None:
+        """Start the emulator again: like `blank`, because rp2040py keeps the flash in memory."""
+        self.blank()
 
     def blank(self) -> None:
         """Start again with an erased flash; the port's path changes."""
@@ -108,7 +125,16 @@ class Pico:
         with open(log, "wb") as output:
             self._process = subprocess.Popen(
                 [
-                    *("setpriv", "--pdeathsig", "KILL", sys.executable, "-u", "-m", "rp2040py", "micropython"),
+                    *(
+                        "setpriv",
+                        "--pdeathsig",
+                        "KILL",
+                        sys.executable,
+                        "-u",
+                        "-m",
+                        "rp2040py",
+                        "micropython",
+                    ),
                     *("--image", str(self._image), "--pty"),
                 ],
                 stdin=subprocess.DEVNULL,
@@ -119,7 +145,9 @@ class Pico:
         end = time.monotonic() + 30
         while not (found := re.search(rb"listening on (/dev/\S+)", log.read_bytes())):
             if self._process.poll() is not None or time.monotonic() > end:
-                raise RigBroken(f"the emulated Pico did not start: {log.read_text('utf-8', 'replace')[-1000:]}")
+                raise RigBroken(
+                    f"the emulated Pico did not start: {log.read_text('utf-8', 'replace')[-1000:]}"
+                )
             time.sleep(0.05)
         self.port = found[1].decode()
         self._await_raw_repl()

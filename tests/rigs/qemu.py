@@ -1,13 +1,14 @@
 """The qemu rig: MicroPython's qemu port on an emulated MPS2 AN385 board (Cortex-M3), made into a usual board.
 
-The firmware is Debian's source package plus the small C module in firmware/qemu: a file system (FAT or LittleFS)
-on a "flash" that outlives resets and power cuts, boot.py and main.py, a receive interrupt with a ring and Ctrl-C.
-The UART is the master side of a pty that this process holds; a client opens the slave side, and no byte passes
-through Python on its way.
+The firmware is Debian's source package plus the small C module in firmware/qemu: a file system (FAT or
+LittleFS) on a "flash" that outlives resets and power cuts, boot.py and main.py, a receive interrupt with a
+ring and Ctrl-C. The UART is the master side of a pty that this process holds; a client opens the slave side,
+and no byte passes through Python on its way.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
 import pty
 import select
@@ -29,10 +30,22 @@ from tests.rigs.debian_source import micropython_tree
 Variant = Literal["full", "stock", "bare"]
 FLASH_BYTES = 16 * 1024 * 1024
 PARAMS_AT = FLASH_BYTES - 4096
-PACKAGES = ("make", "python3", "gcc", "libc6-dev", "gcc-arm-none-eabi", "libnewlib-arm-none-eabi", "qemu-system-arm")
+PACKAGES = (
+    "make",
+    "python3",
+    "gcc",
+    "libc6-dev",
+    "gcc-arm-none-eabi",
+    "libnewlib-arm-none-eabi",
+    "qemu-system-arm",
+)
 
 # variant -> (RIG_FEATURES in rig_config.h, heap in bytes)
-VARIANTS: dict[Variant, tuple[int, int]] = {"full": (2, 192 * 1024), "stock": (1, 140 * 1024), "bare": (0, 64 * 1024)}
+VARIANTS: dict[Variant, tuple[int, int]] = {
+    "full": (2, 192 * 1024),
+    "stock": (1, 140 * 1024),
+    "bare": (0, 64 * 1024),
+}
 
 
 def build(variant: Variant = "full") -> Path:
@@ -65,16 +78,18 @@ def build(variant: Variant = "full") -> Path:
         (directory / "build" / "firmware.elf").rename(directory / "firmware.elf")
         shutil.rmtree(directory / "build")
 
-    key = recipe_key(version, str(VARIANTS[variant]), files=[Path(__file__), *module.iterdir()])
+    key = recipe_key(version, str(VARIANTS[variant]), inspect.getsource(build), files=module.iterdir())
     return cached_build(f"qemu-{variant}", key, make) / "firmware.elf"
 
 
 class Qemu:
-    """A running board. Attributes: port (path), flash (Path, the board's flash as a file), boots (how often it was switched on).
+    """A running board. Attributes: port (path), flash (Path, the board's flash as a file), boots (how often
+    it was switched on).
 
-    variant: "full" (as a Pico), "stock" (no stdin buffer, select, time), "bare" (also no deflate, hashlib, binascii,
-    json). fs: "fat" (512-byte sectors) or "lfs" (LittleFS v2). disk: bytes of the file system, at most 15 MB.
-    overrun: what a full receive ring of `ring` bytes does: "hold" the sender (as USB CDC) or "drop" (as a UART).
+    variant: "full" (as a Pico), "stock" (no stdin buffer, select, time), "bare" (also no deflate, hashlib,
+    binascii, json). fs: "fat" (512-byte sectors) or "lfs" (LittleFS v2). disk: bytes of the file system, at
+    most 15 MB. overrun: what a full receive ring of `ring` bytes does: "hold" the sender (as USB CDC) or
+    "drop" (as a UART).
     """
 
     def __init__(
@@ -113,7 +128,9 @@ class Qemu:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -127,7 +144,7 @@ class Qemu:
         shutil.rmtree(self._home, ignore_errors=True)
 
     def kill(self) -> None:
-        """Cut the power at once (SIGKILL). The board comes up again by itself, with the flash as it was left."""
+        """Cut the power at once (SIGKILL). The board comes up again by itself, its flash as it was left."""
         with self._state:
             if self._process is not None:
                 self._process.kill()
@@ -211,5 +228,7 @@ class Qemu:
             _, text = process.communicate()
             quick = quick + 1 if time.monotonic() - began < 0.2 and process.returncode not in (0, -9) else 0
             if quick > 3 or process.returncode not in (0, -9):
-                self._failure = f"qemu ended with {process.returncode}: {text.decode('utf-8', 'replace')[-500:]}"
+                self._failure = (
+                    f"qemu ended with {process.returncode}: {text.decode('utf-8', 'replace')[-500:]}"
+                )
                 return

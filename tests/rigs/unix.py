@@ -1,13 +1,14 @@
 """The unix rig: MicroPython's unix port, imprisoned, behind a serial-like port.
 
-The unix port sees the files of the machine it runs on: `rm -r :/` on it deletes that machine. So it is built static
-and started only inside a chroot of an empty directory (as another user; without root, in a user namespace), never
-otherwise. Its version in Debian has no raw REPL; firmware/unix adds MicroPython's own pyexec, which has.
+The unix port sees the files of the machine it runs on: `rm -r :/` on it deletes that machine. So it is built
+static and started only inside a chroot of an empty directory (as another user; without root, in a user
+namespace), never otherwise. Its version in Debian has no raw REPL; firmware/unix adds MicroPython's own
+pyexec, which has.
 
 A bridge process (`python -m tests.rigs.unix`) joins the pty that clients open to the pty that is the board's
-controlling terminal: it sends Ctrl-C as SIGINT while a program runs, and starts the process again after a soft reset,
-in the mode it ended in. Unlike a bare-metal port, this one does not turn `\\n` into `\\r\\n` on its output, has no
-`machine.reset`, and its files are real files below `Unix.root`.
+controlling terminal: it sends Ctrl-C as SIGINT while a program runs, and starts the process again after a
+soft reset, in the mode it ended in. Unlike a bare-metal port, this one does not turn `\\n` into `\\r\\n` on
+its output, has no `machine.reset`, and its files are real files below `Unix.root`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import contextlib
 import ctypes
 import fcntl
+import inspect
 import os
 import pty
 import select
@@ -59,7 +61,7 @@ def build() -> Path:
         (directory / "build" / "micropython").rename(directory / "micropython")
         shutil.rmtree(directory / "build")
 
-    key = recipe_key(version, *PACKAGES, files=[HERE / "unix.py", *module.iterdir()])
+    key = recipe_key(version, inspect.getsource(build), files=module.iterdir())
     return cached_build("unix", key, make) / "micropython"
 
 
@@ -89,7 +91,9 @@ class Unix:
     def __enter__(self) -> Unix:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def power_cycle(self) -> None:
@@ -147,22 +151,23 @@ class _Bridge:
         self.forward_from = 0.0
 
     def start(self, raw: bool) -> None:
-        parent_read, parent_write = os.pipe()
+        wait, go = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                self._become_board(raw, parent_read)
+                self._become_board(raw, wait, go)
             finally:
                 os._exit(127)
         if os.geteuid():
             self._map_user()
-        os.close(parent_read)
-        os.close(parent_write)  # the child waits for this
+        os.close(wait)
+        os.close(go)  # the child waits for this
         self.pidfd = os.pidfd_open(self.pid)
         self.forward_from = time.monotonic() + 0.1  # the board empties its input while it starts
 
     def _map_user(self) -> None:
-        # The child has (or soon will have) a user namespace of its own; in it this user is root, which chroot needs.
+        # The child has (or soon will have) a user namespace of its own; in it this user is root, which chroot
+        # needs.
         end = time.monotonic() + 2
         mine = os.readlink("/proc/self/ns/user")
         while os.readlink(f"/proc/{self.pid}/ns/user") == mine and time.monotonic() < end:
@@ -171,7 +176,7 @@ class _Bridge:
         Path(f"/proc/{self.pid}/uid_map").write_text(f"0 {os.getuid()} 1")
         Path(f"/proc/{self.pid}/gid_map").write_text(f"0 {os.getgid()} 1")
 
-    def _become_board(self, raw: bool, parent_read: int) -> None:
+    def _become_board(self, raw: bool, wait: int, go: int) -> None:
         root = os.geteuid() == 0
         self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if not root and self.libc.unshare(CLONE_NEWUSER):
@@ -181,9 +186,8 @@ class _Bridge:
         for descriptor in (0, 1, 2):
             os.dup2(self.inner_slave, descriptor)
         if not root:
-            os.set_inheritable(parent_read, False)
-            os.closerange(parent_read + 1, parent_read + 2)  # the write end: only the parent's copy counts
-            os.read(parent_read, 1)
+            os.close(go)
+            os.read(wait, 1)  # ends when the parent has mapped the user
         os.chroot(self.root)
         os.chdir("/")
         if root:
@@ -192,7 +196,9 @@ class _Bridge:
             os.setuid(NOBODY)
             self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of user clears it
         code = f"import rig; rig.repl({raw})"
-        os.execve(self.binary, ["micropython", "-X", "heapsize=2M", "-c", code], {"MICROPYPATH": ":.frozen:/lib"})
+        os.execve(
+            self.binary, ["micropython", "-X", "heapsize=2M", "-c", code], {"MICROPYPATH": ":.frozen:/lib"}
+        )
 
     def stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -223,7 +229,7 @@ class _Bridge:
             writers = [self.outer] if self.to_client else []
             if self.to_board and not wait:
                 writers.append(self.inner)
-            readable, writable, _ = select.select(readers, writers, [], wait or None)
+            readable, _, _ = select.select(readers, writers, [], wait or None)
             if self.inner in readable:
                 self.to_client += _read(self.inner)
             if self.outer in readable:

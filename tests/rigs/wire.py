@@ -1,21 +1,23 @@
 """A wire between a client and a board: throttled like a UART, slow like a USB bridge, faulty on demand.
 
-The client opens the slave of a new pty; the wire relays to the board's port (a path, or any open file descriptor).
-Throttling is a serial line: one byte leaves every 10/baud seconds per direction, after the one before it, and arrives
-`latency` seconds later. At most 4096 bytes wait before the line, as in a kernel's tty buffer; the sender then blocks.
+The client opens the slave of a new pty; the wire relays to the board's port (a path, or any open file
+descriptor). Throttling is a serial line: one byte leaves every 10/baud seconds per direction, after the one
+before it, and arrives `latency` seconds later. At most 4096 bytes wait before the line, as in a kernel's tty
+buffer; the sender then blocks.
 
-Faults are counted in bytes: `Fault("drop", "up", 100)` loses the byte with index 100 (the 101st) on its way up, that
-is from the client to the board; "down" is from the board to the client.
+Faults are counted in bytes: `Fault("drop", "up", 100)` loses the byte with index 100 (the 101st) on its way
+up, that is from the client to the board; "down" is from the board to the client.
 
-As a thread: `with Wire(board.port, baud=115200, latency=0.001) as wire: open(wire.port)`. As a process of its own,
-so that a benchmark and the wire share no interpreter lock: `WireProcess(...)`, or on a shell
-`python -m tests.rigs.wire --to PATH --baud 115200 --latency 0.001`, which prints the port's path.
+As a thread: `with Wire(board.port, baud=115200, latency=0.001) as wire: open(wire.port)`. As a process of its
+own, so that a benchmark and the wire share no interpreter lock: `WireProcess(...)`, or on a shell `python -m
+tests.rigs.wire --to PATH --baud 115200 --latency 0.001`, which prints the port's path.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import json
 import os
 import pty
@@ -34,7 +36,8 @@ from types import TracebackType
 from typing import Literal
 
 BUFFER = 4096
-QUANTUM = 0.0005  # while bytes are on the line, look at most this often: exact for a burst's last byte, cheap between
+# While bytes are on the line, look at most this often: exact for a burst's last byte, cheap in between.
+QUANTUM = 0.0005
 
 Direction = Literal["up", "down"]
 Kind = Literal["drop", "corrupt", "duplicate", "delay", "split", "mute", "vanish"]
@@ -45,10 +48,10 @@ KINDS: tuple[Kind, ...] = ("drop", "corrupt", "duplicate", "delay", "split", "mu
 class Fault:
     """What happens to the byte with index `at` (0 is the first) of one direction.
 
-    drop: lost. corrupt: XOR with `value` (default 0x20). duplicate: comes twice. delay: it and all after it come
-    `value` seconds later (default 1). split: it and all after it are delivered one by one, `value` seconds apart at
-    least (default 0.001). mute: it and all after it are swallowed. vanish: the bytes before it are delivered, then
-    the client's port hangs up, as when the plug is pulled.
+    drop: lost. corrupt: XOR with `value` (default 0x20). duplicate: comes twice. delay: it and all after it
+    come `value` seconds later (default 1). split: it and all after it are delivered one by one, `value`
+    seconds apart at least (default 0.001). mute: it and all after it are swallowed. vanish: the bytes before
+    it are delivered, then the client's port hangs up, as when the plug is pulled.
     """
 
     kind: Kind
@@ -75,14 +78,18 @@ class Vanished(Exception):
 class _Line:
     """One direction: bytes taken from `source` at their time, given to `sink` at theirs."""
 
-    def __init__(self, source: int, sink: int, baud: int | None, latency: float, faults: Sequence[Fault]) -> None:
+    def __init__(
+        self, source: int, sink: int, baud: int | None, latency: float, faults: Sequence[Fault]
+    ) -> None:
         self.source, self.sink = source, sink
         self.per_byte = 10.0 / baud if baud else 0.0
         self.latency = latency
         self.faults = sorted(faults, key=lambda fault: fault.at)
         self.entered = 0  # bytes taken from the sender
         self.delivered = 0  # bytes given to the receiver
-        self.queue: deque[tuple[float, bytes]] = deque()  # (time when the chunk's first byte left the line, chunk)
+        self.queue: deque[tuple[float, bytes]] = (
+            deque()
+        )  # (time when the chunk's first byte left the line, chunk)
         self.queued = 0
         self.free_at = 0.0  # when the line has sent all it has
         self.mute = self.gone = False
@@ -100,7 +107,7 @@ class _Line:
                 data = self._enter(data, now)
 
     def _enter(self, data: bytes, now: float) -> bytes:
-        """Put the bytes up to the next fault on the line, or the one byte that the fault is for; return the rest."""
+        """Put the bytes up to the next fault on the line, or the byte the fault is for; return the rest."""
         if not self.faults or self.faults[0].at >= self.entered + len(data):
             self._put(data, now)
             return b""
@@ -193,10 +200,15 @@ class _Line:
 
 
 class Wire:
-    """The wire as a thread of this process. Attributes: port, up and down (bytes delivered), vanished (an Event)."""
+    """The wire as a thread here. Attributes: port, up and down (bytes delivered), vanished (an Event)."""
 
     def __init__(
-        self, to: str | Path | int, *, baud: int | None = None, latency: float = 0.0, faults: Sequence[Fault] = ()
+        self,
+        to: str | Path | int,
+        *,
+        baud: int | None = None,
+        latency: float = 0.0,
+        faults: Sequence[Fault] = (),
     ) -> None:
         self._own_board = not isinstance(to, int)
         self._board = os.open(to, os.O_RDWR | os.O_NOCTTY) if not isinstance(to, int) else to
@@ -209,7 +221,9 @@ class Wire:
         os.set_blocking(self._client, False)
         self.port = os.ttyname(self._held)
         self._up = _Line(self._client, self._board, baud, latency, [f for f in faults if f.direction == "up"])
-        self._down = _Line(self._board, self._client, baud, latency, [f for f in faults if f.direction == "down"])
+        self._down = _Line(
+            self._board, self._client, baud, latency, [f for f in faults if f.direction == "down"]
+        )
         self.vanished = threading.Event()
         self._stop_read, self._stop_write = os.pipe()
         self._open = True
@@ -229,7 +243,9 @@ class Wire:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -254,12 +270,22 @@ class Wire:
             if self._own_board:
                 os.close(self._board)
 
+    def _let_client_read(self) -> None:
+        """Wait, at most 0.5 s, until the client has read what was delivered: a hang-up discards the rest."""
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            waiting = fcntl.ioctl(self._held, termios.FIONREAD, b"\0\0\0\0")
+            if not int.from_bytes(waiting, sys.byteorder):
+                return
+            time.sleep(0.001)
+
     def _run(self) -> None:
         try:
             self._relay()
         except Vanished:
-            self.vanished.set()
+            self._let_client_read()
             self._hang_up()
+            self.vanished.set()
         except OSError:
             self._hang_up()  # the board's side closed: the client sees a hang-up too
 
@@ -268,7 +294,10 @@ class Wire:
         clock = time.monotonic
         while True:
             now = clock()
-            readers = [self._stop_read, *(line.source for line in lines if line.queued < BUFFER and not line.gone)]
+            readers = [
+                self._stop_read,
+                *(line.source for line in lines if line.queued < BUFFER and not line.gone),
+            ]
             writers = [line.sink for line in lines if line.blocked]
             due = [at for line in lines if (at := line.next_time(now)) is not None]
             wait = max(0.0, min(due) - now) if due else None
@@ -297,7 +326,11 @@ class WireProcess:
         for fault in faults:
             command += ["--fault", str(fault)]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).resolve().parents[2]
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).resolve().parents[2],
         )
         assert self._process.stdout is not None
         self.port = self._process.stdout.readline().strip()
@@ -309,7 +342,9 @@ class WireProcess:
     def __enter__(self) -> WireProcess:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -331,17 +366,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--to", required=True, help="the board's port")
     parser.add_argument("--baud", type=int, help="bits per second; unthrottled without it")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds each way")
-    parser.add_argument("--fault", type=Fault.parse, action="append", default=[], help="kind:up|down:at[:value]")
+    parser.add_argument(
+        "--fault", type=Fault.parse, action="append", default=[], help="kind:up|down:at[:value]"
+    )
     given = parser.parse_args(arguments)
-    with contextlib.suppress(KeyboardInterrupt), Wire(
-        given.to, baud=given.baud, latency=given.latency, faults=given.fault
-    ) as wire:
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        Wire(given.to, baud=given.baud, latency=given.latency, faults=given.fault) as wire,
+    ):
         print(wire.port, flush=True)
         try:
             while os.read(0, 1024):
                 pass
         finally:
-            print(json.dumps({"up": wire.up, "down": wire.down, "vanished": wire.vanished.is_set()}), flush=True)
+            print(
+                json.dumps({"up": wire.up, "down": wire.down, "vanished": wire.vanished.is_set()}), flush=True
+            )
 
 
 if __name__ == "__main__":

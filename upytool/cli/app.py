@@ -15,6 +15,7 @@ import click
 from ..config.load import Settings
 from ..errors import AmbiguousDeviceError
 from ..events import Notice, Reporter, notice
+from ..protocol.ops import Interrupted
 from .ui.plain_reporter import PlainReporter
 from .ui.streams import Streams
 from .ui.style import Style
@@ -31,12 +32,14 @@ class App:
 
     Attributes:
         acted: whether a command has done something; a line of mere preparations ends in the REPL.
+        echoes: whether file commands say in a log what they do.
     """
 
     def __init__(self, settings: Settings, streams: Streams | None = None) -> None:
         self.settings = settings
         self.streams = streams or Streams(settings.color)
         self.acted = False
+        self.echoes = True
         self._reporter: PlainReporter | None = None
         self._device: Device | None = None
         self._selector: str | None = None
@@ -207,6 +210,15 @@ class App:
         if not self.settings.json:
             self._sink.emit(Notice("info", message))
 
+    def echo(self, words: str, *, several: bool = False) -> None:
+        """Say on stderr what is done now, as mpremote does: in a log always, on a terminal where there are
+        several to tell apart, or with -v."""
+        settings = self.settings
+        if settings.json or settings.verbosity < 0 or not self.echoes:
+            return
+        if several or settings.verbosity > 0 or not self.streams.err_tty:
+            self._sink.emit(Notice("info", words))
+
     def detail(self, message: str) -> None:
         """The same, shown with -v."""
         self._sink.emit(Notice("detail", message))
@@ -236,12 +248,17 @@ class App:
         remember_listing(self.selector, path, entries)
 
     def close(self) -> None:
-        """The line is over: let go of the board, take bars off the screen. Never raises."""
+        """The line is over: take bars off the screen, let go of the board. Ctrl-C drops it at once."""
         device, self._device = self._device, None
         if self._reporter is not None:
             self._reporter.close()
         if device is not None:
-            device.close()
+            try:
+                device.close()
+            except (KeyboardInterrupt, Interrupted):
+                # The second Ctrl-C: no more politeness.
+                device.transport.close()
+                raise
 
 
 pass_app = click.make_pass_decorator(App)

@@ -22,8 +22,8 @@ from ..errors import UsageError
 from .suggest import did_you_mean
 
 _GLOBAL = global_flags()
-# Accepted for mpremote's sake, whose `fs` commands have it; here less talk is -q.
-_IGNORED = frozenset(("--no-verbose",))
+# mpremote's `fs` commands have it: they do not say what they do then (App.echo).
+_QUIET = frozenset(("--no-verbose",))
 # argparse takes a negative number for a word, not for an option; so must we.
 _NUMBER = regex(r"-\d+$|-\d*\.\d+$")
 
@@ -65,6 +65,7 @@ class Flags:
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self.open: Option | None = None
+        self.echo = True
         self._level_sign = 0
 
     def set(self, option: Option, flag: str, opposite: bool, text: str | None) -> None:
@@ -217,7 +218,7 @@ def _dispatch(
     """Take one option word, with its value when it has one."""
     name, equals, _ = word.partition("=")
     if word.startswith("--"):
-        if name not in options and name not in _GLOBAL and name not in _IGNORED:
+        if name not in options and name not in _GLOBAL and name not in _QUIET:
             # argparse accepts any unambiguous beginning, so scripts may use one.
             near = [known for known in (*options, *_GLOBAL) if known.startswith(name)]
             if len(near) == 1:
@@ -227,6 +228,11 @@ def _dispatch(
                 step.options.append(word)
             else:
                 _take_option(options[name], name, words, step, unfinished)
+            return
+        if name.startswith("--no-") and "--" + name[5:] in options and not equals:
+            # mpremote's flags all have an opposite; where ours has none, it takes the flag back.
+            taken = options["--" + name[5:]]
+            step.options[:] = [given for given in step.options if given not in taken.opts]
             return
     elif any(flag.startswith("-") and word[:2] == flag for flag in options):
         _take_cluster(word, words, options, step, flags, unfinished)
@@ -269,7 +275,8 @@ def _take_option(option: click.Option, flag: str, words: list[str], step: Step, 
 def _take_global(word: str, words: list[str], flags: Flags, unfinished: bool) -> bool:
     """Take a global option off the line; False where it is none."""
     name, equals, text = word.partition("=")
-    if word in _IGNORED:
+    if word in _QUIET:
+        flags.echo = False
         return True
     if word.startswith("--"):
         found = _GLOBAL.get(name)

@@ -195,7 +195,10 @@ def remote_paths(selector: str | None, incomplete: str) -> list[str]:
     if not isinstance(known, dict):
         return []
     head, slash, start = incomplete.rpartition("/")
-    listing = known.get("/" + head.strip("/"), [])
+    try:
+        listing = [(str(name), bool(is_dir)) for name, is_dir in known.get("/" + head.strip("/"), [])]
+    except (TypeError, ValueError):
+        return []
     return [
         head + slash + name + ("/" if is_dir else "") for name, is_dir in listing if name.startswith(start)
     ]

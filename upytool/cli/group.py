@@ -15,7 +15,7 @@ from typing import Any
 import click
 from click.formatting import HelpFormatter as ClickFormatter
 
-from ..errors import UsageError
+from ..errors import ConfigError, UsageError
 from . import table
 from .suggest import did_you_mean
 from .ui.help import example_lines, root_help
@@ -145,13 +145,32 @@ def load(name: str) -> click.Command | None:
 
 def require(name: str, macros: Sequence[str] = ()) -> click.Command:
     """The command behind a name. Raises UsageError with the nearest names."""
-    found = load(name)
+    found = load(name) or _plugin(name)
     if found is None:
         raise UsageError(
             f"there is no command {name}",
             hint=did_you_mean(name, [*table.BY_NAME, *macros], "`upytool --help` lists the commands"),
         )
     return found
+
+
+def _plugin(name: str) -> click.Command | None:
+    """A command that another package brings (entry point group `upytool.commands`), looked for only when the
+    table has no such name."""
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group="upytool.commands", name=name):
+        try:
+            found = entry.load()
+        except Exception as error:
+            raise ConfigError(
+                f"the plug-in command {name} cannot be loaded: {type(error).__name__}: {error}",
+                hint=f"it comes from {entry.value}",
+            ) from error
+        if isinstance(found, click.Command):
+            return found
+        raise ConfigError(f"the plug-in command {name} ({entry.value}) is not a click.Command")
+    return None
 
 
 def define(

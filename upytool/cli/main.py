@@ -5,6 +5,7 @@ A bare `upytool`, `--help` and `--version` are answered before Click is imported
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -23,7 +24,10 @@ def run(argv: Sequence[str]) -> int:
     from .ui.streams import ClosedPipe, Streams
 
     try:
-        if len(argv) == 0 or (len(argv) == 1 and argv[0] in ("--help", "-h", "--version")):
+        completing = "_UPYTOOL_COMPLETE" in os.environ
+        if not completing and (
+            len(argv) == 0 or (len(argv) == 1 and argv[0] in ("--help", "-h", "--version"))
+        ):
             streams = Streams()
             from .ui import help
 
@@ -46,8 +50,6 @@ def run(argv: Sequence[str]) -> int:
 
 def _silence_stdout() -> None:
     """The interpreter flushes stdout at its end; give it somewhere to go."""
-    import os
-
     try:
         sys.stdout.close()
     except (OSError, ValueError):

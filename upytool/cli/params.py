@@ -102,6 +102,8 @@ class ByteSize(click.ParamType[int]):
             return value
         text = str(value).strip().lower().removesuffix("b").removesuffix("i")
         try:
+            if text.startswith("-"):
+                raise ValueError
             if text[-1:] in ("k", "m", "g"):
                 return int(text[:-1]) * (1024, 1024**2, 1024**3)["kmg".index(text[-1])]
             return int(str(value), 0)

@@ -10,6 +10,7 @@ import click
 from ..config.load import Settings, load
 from ..config.macros import Macros, load_macros
 from ..errors import ConfigError, OperationInterrupted, UpytoolError, UsageError
+from ..protocol.ops import Interrupted
 from . import table
 from .app import App
 from .chain import Step, split
@@ -32,14 +33,21 @@ def run_line(argv: list[str]) -> int:
         settings.override(flags.values)
         settings.warnings += macros.warnings
         app = App(settings)
-        return _run_steps(steps, app, macros)
+        app.echoes = flags.echo
+        code = _run_steps(steps, app, macros)
     except (ClosedPipe, BrokenPipeError):
-        raise
-    except BaseException as error:
-        return _report(error, app, argv)
-    finally:
         if app is not None:
             app.close()
+        raise
+    except BaseException as error:
+        code = _report(error, app, argv)
+    try:
+        if app is not None:
+            app.close()
+    except BaseException as error:
+        # What goes wrong while letting go counts only where the work itself went well.
+        return code or _report(error, app, argv)
+    return code
 
 
 # These must work with a broken configuration too: they are how it is mended.
@@ -145,10 +153,8 @@ def _as_known(error: BaseException) -> UpytoolError | None:
         return UsageError(message[:1].lower() + message[1:], hint=f"`upytool help {name}`" if name else "")
     if isinstance(error, click.ClickException):
         return UsageError(error.format_message())
-    if isinstance(error, (KeyboardInterrupt, click.exceptions.Abort)):
-        return OperationInterrupted()
-    if not isinstance(error, Exception) and type(error).__name__ == "Interrupted":
-        # protocol.ops.Interrupted, let out by an operation that had nothing to clean up.
+    # Interrupted comes from an operation that had nothing to clean up.
+    if isinstance(error, (KeyboardInterrupt, Interrupted, click.exceptions.Abort)):
         return OperationInterrupted()
     return None
 

@@ -83,6 +83,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("wipe", "Files", "erase the board's file system"),
     Entry("fs", "Files", "mpremote's name for the file commands: `fs cp` is `cp`", hidden=True),
     Entry("mip", "Packages", "install and manage packages"),
+    Entry("firmware", "Firmware", "look into firmware files"),
     Entry("romfs", "Firmware", "build and deploy read-only file systems"),
     Entry("config", "Settings", "show and change settings"),
     Entry("dirs", "Settings", "show where upytool keeps things"),

@@ -64,7 +64,8 @@ def _edit(text: str, table: str, key: str, literal: str | None) -> str:
             lines.append("")
         lines.append(f"[{_key(table)}]")
         start = end = len(lines)
-    spelling = re.compile(rf"""\s*(?:{re.escape(key)}|"{re.escape(key)}"|'{re.escape(key)}')\s*=\s*""")
+    spellings = "|".join(map(re.escape, {key, f'"{key}"', f"'{key}'", _literal(key)}))
+    spelling = re.compile(rf"\s*(?:{spellings})\s*=\s*")
     for number in range(start, end):
         match = spelling.match(lines[number])
         if match:
@@ -118,9 +119,8 @@ def _literal(value: str | int | float | bool) -> str:
     if isinstance(value, (int, float)):
         return repr(value)
     escapes = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-    return (
-        '"' + "".join(escapes.get(c) or (c if c.isprintable() else f"\\u{ord(c):04x}") for c in value) + '"'
-    )
+    letters = (escapes.get(c) or (c if c.isprintable() else f"\\U{ord(c):08x}") for c in value)
+    return '"' + "".join(letters) + '"'
 
 
 def _write(path: str, text: str) -> None:

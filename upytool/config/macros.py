@@ -171,5 +171,5 @@ def _run_file(macros: Macros, folder: str, path: str) -> None:
         finally:
             os.chdir(before)
         macros.add(names["commands"], path)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         macros.warnings.append(f"{path}: its macros are not loaded: {type(error).__name__}: {error}")

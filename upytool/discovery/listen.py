@@ -13,8 +13,8 @@ from .ports import SerialPort
 
 OpenPort = Callable[[SerialPort], Transport]
 
-LISTEN = 0.15
-LONGER = 0.6
+# A GPS receiver talks once a second. It is waited for once only: a board that answered is remembered.
+LISTEN = 1.1
 
 _MICROPYTHON = re.compile(rb">>> |MicroPython|raw REPL|CircuitPython")
 _FOREIGN: tuple[tuple[re.Pattern[bytes], str], ...] = (
@@ -59,8 +59,8 @@ def listen(
 ) -> str:
     """Why the device behind `port` is no board, '' where it may be one (silence says nothing).
 
-    150 ms, and up to 600 ms where bytes come that are no text: the ESP8266's ROM talks at another rate for a
-    moment after a reset, a binary protocol goes on.
+    It takes up to 1.1 s, less where what is heard decides. Bytes that are no text decide only when they go on
+    to the end: the ESP8266's ROM talks at another rate for a moment after a reset, a binary protocol stays.
 
     Errors: the TransportErrors of opening.
     """
@@ -68,17 +68,17 @@ def listen(
     try:
         start = clock()
         heard, late = bytearray(), bytearray()
-        until = LISTEN
-        while (left := start + until - clock()) > 0:
+        while (left := start + LISTEN - clock()) > 0:
             data = transport.read(left)
             heard += data
-            if clock() - start > LONGER * 2 / 3:
+            del heard[:-8192]
+            if clock() - start > LISTEN * 2 / 3:
                 late += data
             reason = judge(bytes(heard))
             if reason:
                 return reason
-            if looks_binary(bytes(heard)):
-                until = LONGER
+            if _MICROPYTHON.search(heard):
+                return ""
         if looks_binary(bytes(heard)) and looks_binary(bytes(late)):
             return "what it sends all the time is not text"
         return ""

@@ -64,10 +64,11 @@ class Remembered:
         """The device answered as MicroPython. A file that cannot be written is no error."""
         if not port.key:
             return
-        old = self.get(port) or Entry()
+        known = self.get(port)
+        old = known or Entry()
         entry = Entry(board or old.board, int(self._clock()), baud if baud is not None else old.baud)
         # Once an hour is enough to know when it was seen: most runs write nothing.
-        if (entry.board, entry.baud) == (old.board, old.baud) and entry.seen - old.seen < 3600:
+        if known and (entry.board, entry.baud) == (old.board, old.baud) and entry.seen - old.seen < 3600:
             return
         self._entries = self._load()
         self._entries[port.key] = entry

@@ -1,8 +1,8 @@
 """Chips by the numbers that firmware files carry: UF2 families and Espressif's chip ids.
 
-Sources: microsoft/uf2 `utils/uf2families.json`; pico-sdk `boot/uf2.h`; the ids and offsets of Espressif's chips are
-constants of their ROMs, as esptool's `targets/` list them. A chip's name is written the way its maker does, in small
-letters and without dashes; `port` is MicroPython's name of the port.
+Sources: microsoft/uf2 `utils/uf2families.json`; pico-sdk `boot/uf2.h`; the ids and offsets of Espressif's
+chips are constants of their ROMs, as esptool's `targets/` list them. A chip's name is written the way its
+maker does, in small letters and without dashes; `port` is MicroPython's name of the port.
 """
 
 from __future__ import annotations

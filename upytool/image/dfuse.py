@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import ImageError
 from .memory import Memory
@@ -125,7 +126,7 @@ def read_dfu(data: bytes) -> DfuFile:
     return DfuFile(tuple(targets), suffix.vendor, suffix.product, suffix.device, suffix.crc_ok)
 
 
-def _unpack(layout: struct.Struct, data: bytes, at: int, what: str) -> tuple[int | bytes, ...]:
+def _unpack(layout: struct.Struct, data: bytes, at: int, what: str) -> tuple[Any, ...]:
     if at + layout.size > len(data):
         raise ImageError(f"the DFU file is cut short in its {what}")
     return layout.unpack_from(data, at)

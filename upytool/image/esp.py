@@ -1,10 +1,11 @@
 """Espressif's images: one image (boot loader or application), and MicroPython's firmware.bin made of them.
 
-An image: E9, segments, flash mode, flash size and frequency, u32 entry; from the ESP32 on 16 bytes more (the chip id
-at 12, "a SHA-256 follows" at 23); then u32 load address, u32 length and data for each segment; a check sum byte (XOR
-of the segments' bytes, from EF on) as the last of a multiple of 16; then the SHA-256 of all before it.
-Sources: ESP-IDF "App Image Format" and `esp_app_desc_t`; MicroPython `ports/esp32/makeimg.py` (firmware.bin begins at
-the boot loader's place in flash) and `ports/esp8266/makeimg.py` (length and MD5 of the ESP8266's).
+An image: E9, segments, flash mode, flash size and frequency, u32 entry; from the ESP32 on 16 bytes more
+(the chip id at 12, "a SHA-256 follows" at 23); then u32 load address, u32 length and data for each segment;
+a check sum byte (XOR of the segments' bytes, from EF on) as the last of a multiple of 16; then the SHA-256
+of all before it. Sources: ESP-IDF "App Image Format" and `esp_app_desc_t`; MicroPython
+`ports/esp32/makeimg.py` (firmware.bin begins at the boot loader's place in flash) and
+`ports/esp8266/makeimg.py` (length and MD5 of the ESP8266's).
 """
 
 from __future__ import annotations
@@ -152,11 +153,22 @@ def read_image(data: bytes, offset: int = 0) -> EspImage:
             raise ImageError("the ESP image is cut short in its SHA-256", hint=_AGAIN)
         digest_ok = sha256(memoryview(data)[offset:at]).digest() == digest
         at += 32
-    revisions = struct.unpack_from("<HH", data, offset + 15) if extended else (0, 0)
+    oldest, newest = struct.unpack_from("<HH", data, offset + 15) if extended else (0, 0)
     return EspImage(
-        chip, offset, at - offset, entry, mode, size_freq & 0xF0, size_freq & 0x0F, *revisions, tuple(segments),
-        checksum_ok, digest_ok, _descriptor(data, segments[0]),
-    )  # fmt: skip
+        chip=chip,
+        offset=offset,
+        length=at - offset,
+        entry=entry,
+        mode=mode,
+        size_nibble=size_freq & 0xF0,
+        freq_nibble=size_freq & 0x0F,
+        min_revision=oldest,
+        max_revision=newest,
+        segments=tuple(segments),
+        checksum_ok=checksum_ok,
+        digest_ok=digest_ok,
+        app=_descriptor(data, segments[0]),
+    )
 
 
 _AGAIN = "download or copy it again"
@@ -266,7 +278,7 @@ def read_firmware(data: bytes) -> EspFirmware:
 
 
 def _esp8266_trailer(data: bytes) -> bool | None:
-    """MicroPython's: the length in the 4 bytes before 0x9000, the MD5 of all but the first 4 bytes behind it."""
+    """MicroPython's: the length in the 4 bytes before 0x9000, the MD5 (not of the first 4 bytes) at the end."""
     length = int.from_bytes(data[ESP8266_ROM_PART - 4 : ESP8266_ROM_PART], "little")
     if not ESP8266_ROM_PART <= length <= len(data) - 16:
         return None

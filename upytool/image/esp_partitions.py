@@ -1,8 +1,9 @@
 """The ESP32's partition table: rows of 32 bytes at flash offset 0x8000.
 
-A row: AA 50, type, subtype, u32 offset, u32 size, 16 bytes label, u32 flags. Then a row EB EB FF... with the MD5 of the
-rows, and FF up to 0xC00 bytes. Sources: ESP-IDF "Partition Tables" and its `esp_flash_partitions.h`;
-MicroPython `ports/esp32/main.c` (what becomes the file system), `partitions-*.csv` (the romfs row).
+A row: AA 50, type, subtype, u32 offset, u32 size, 16 bytes label, u32 flags. Then a row EB EB FF... with
+the MD5 of the rows, and FF up to 0xC00 bytes. Sources: ESP-IDF "Partition Tables" and its
+`esp_flash_partitions.h`; MicroPython `ports/esp32/main.c` (what becomes the file system),
+`partitions-*.csv` (the romfs row).
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ ENCRYPTED, READONLY = 1, 2
 _ROW = struct.Struct("<2sBBII16sI")
 _MD5_ROW = b"\xeb\xeb" + b"\xff" * 14
 _DATA_TYPES = {
-    0x00: "ota", 0x01: "phy", 0x02: "nvs", 0x03: "coredump", 0x04: "nvs_keys", 0x05: "efuse", 0x06: "undefined",
+    0x00: "ota", 0x01: "phy", 0x02: "nvs", 0x03: "coredump", 0x04: "nvs_keys", 0x05: "efuse",
+    0x06: "undefined",
     0x80: "esphttpd", 0x81: "fat", 0x82: "spiffs", 0x83: "littlefs", ROMFS: "romfs",
 }  # fmt: skip
 
@@ -45,8 +47,9 @@ class Partition:
     def kind(self) -> str:
         """Type and subtype as partition CSV files write them."""
         if self.type == APP:
-            name = "factory" if self.subtype == 0 else "test" if self.subtype == 0x20 else ""
-            return "app, " + (name or (f"ota_{self.subtype - 0x10}" if 0x10 <= self.subtype < 0x20 else f"{self.subtype:#04x}"))
+            if 0x10 <= self.subtype < 0x20:
+                return f"app, ota_{self.subtype - 0x10}"
+            return "app, " + {0: "factory", 0x20: "test"}.get(self.subtype, f"{self.subtype:#04x}")
         if self.type == DATA:
             return "data, " + _DATA_TYPES.get(self.subtype, f"{self.subtype:#04x}")
         return f"{self.type:#04x}, {self.subtype:#04x}"
@@ -73,7 +76,7 @@ class PartitionTable:
         return max((row.end for row in self.rows), default=0)
 
     def filesystem(self, flash_size: int | None = None) -> Partition | None:
-        """What MicroPython mounts: `vfs`, or `ffat`, else (from 1.26 on) all that is left at the end of the flash.
+        """What MicroPython mounts: `vfs`, or `ffat`, else (from 1.26 on) what is left of the flash.
 
         Args:
             flash_size: bytes of the real flash; None for "not known", and the third rule is not applied.
@@ -96,7 +99,9 @@ class PartitionTable:
             if last is not None and row.offset < last.end:
                 found.append(f"partitions {last.label} and {row.label} overlap")
             if flash_size is not None and row.end > flash_size:
-                found.append(f"partition {row.label} ends at {row.end:#x}, behind the flash of {flash_size:#x} bytes")
+                found.append(
+                    f"partition {row.label} ends at {row.end:#x}, behind the flash of {flash_size:#x} bytes"
+                )
             last = row
         return found
 

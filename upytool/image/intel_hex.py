@@ -44,7 +44,9 @@ def read_hex(text: bytes) -> HexFile:
         try:
             record = unhexlify(line[1:].rstrip())
         except ValueError:
-            raise ImageError(f"line {number} of the HEX file has characters that are no hexadecimal digits") from None
+            raise ImageError(
+                f"line {number} of the HEX file has characters that are no hexadecimal digits"
+            ) from None
         if len(record) < 5 or len(record) != record[0] + 5:
             raise ImageError(f"line {number} of the HEX file has the wrong length")
         if sum(record) & 0xFF:
@@ -104,7 +106,9 @@ def write_hex(memory: Memory, *, start: int | None = None, width: int = 16) -> b
                 upper = at >> 16
                 lines.append(_record(LINEAR, 0, upper.to_bytes(2, "big")))
             stop = min(at + width, segment.end, ((at >> 16) + 1) << 16)
-            lines.append(_record(DATA, at & 0xFFFF, segment.data[at - segment.address : stop - segment.address]))
+            lines.append(
+                _record(DATA, at & 0xFFFF, segment.data[at - segment.address : stop - segment.address])
+            )
             at = stop
     if start is not None:
         lines.append(_record(START_LINEAR, 0, start.to_bytes(4, "big")))

@@ -1,6 +1,7 @@
 """Pieces of memory: bytes at addresses, sorted, never overlapping.
 
-Gaps are never filled in here, so a file that names two far addresses costs no more than the bytes that it holds.
+Gaps are never filled in here, so a file that names two far addresses costs no more than the bytes that it
+holds.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class Memory:
         Args:
             pieces: (address, data) in any order. The same bytes twice at one place are taken once.
 
-        Raises: ImageError when two pieces put different bytes at one address, or leave the 32-bit address space.
+        Raises: ImageError when two pieces put different bytes at one address, or leave the 32-bit address
+            space.
         """
         joined: list[Segment] = []
         run = bytearray()  # grown in place: hostile overlaps must not cost a copy each

@@ -1,7 +1,8 @@
 """The header of .mpy files, and whether a board takes them.
 
     "M", version, feature byte (sub-version in bits 0-1, architecture in bits 2-5, "flags follow" in bit 6),
-    small-int bits, [architecture flags,] number of qstrs, number of constants, qstrs...: the first is the source's name
+    small-int bits, [architecture flags,] number of qstrs, number of constants, qstrs...: the first is the
+    source's name
 
 Numbers behind the fourth byte are base 128, big-endian, with bit 7 for "more". Sources: MicroPython
 `py/persistentcode.h`, `py/persistentcode.c`, `docs/reference/mpyfiles.rst`.
@@ -111,14 +112,15 @@ def check(header: MpyHeader, board_mpy: int, small_int_bits: int = 31) -> str | 
         return f"it is .mpy version {header.version}, the board takes version {version}"
     if header.native:
         if header.sub_version != sub:
-            return f"its machine code is for .mpy {version}.{header.sub_version}, the board takes {version}.{sub}"
+            theirs = f"{version}.{header.sub_version}"
+            return f"its machine code is for .mpy {theirs}, the board takes {version}.{sub}"
         if not arch:
             return f"it holds machine code for {header.arch_name}, the board takes none"
         fits = header.arch in _THUMB and header.arch <= arch if arch in _THUMB else header.arch == arch
         if not fits:
             return f"its machine code is for {header.arch_name}, the board's is {arch_name(arch)}"
         if header.arch_flags & ~flags:
-            return f"its machine code uses extensions (flags {header.arch_flags:#x}) that the board lacks ({flags:#x})"
+            return f"its machine code uses extensions (flags {header.arch_flags:#x}) that the board lacks"
     if header.small_int_bits > small_int_bits:
         return f"it needs small integers of {header.small_int_bits} bits, the board's have {small_int_bits}"
     return None

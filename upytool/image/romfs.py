@@ -1,9 +1,10 @@
 """ROMFS: MicroPython's read-only file system, in place of where it lies in flash.
 
-Records inside records: kind, length, payload; both numbers base 128, big-endian, bit 7 for "more", leading 80 allowed.
-The outer kind is 14A6B1 (bytes D2 CD 31) and the whole has an even size. 1 padding, 2 data, 3 pointer (length, offset
-from the start of the outer payload), 4 directory, 5 file (both: name length, name, records). Source: MicroPython
-`extmod/vfs_rom.c`; its driver trusts what it reads, so that an image is checked here before it goes to a board.
+Records inside records: kind, length, payload; both numbers base 128, big-endian, bit 7 for "more", leading
+80 allowed. The outer kind is 14A6B1 (bytes D2 CD 31) and the whole has an even size. 1 padding, 2 data, 3
+pointer (length, offset from the start of the outer payload), 4 directory, 5 file (both: name length, name,
+records). Source: MicroPython `extmod/vfs_rom.c`; its driver trusts what it reads, so that an image is
+checked here before it goes to a board.
 """
 
 from __future__ import annotations
@@ -74,8 +75,8 @@ def image_size(data: bytes) -> int:
 def read_romfs(data: bytes) -> Romfs:
     """Read and check an image at the start of `data`.
 
-    Raises: ImageError when a record does not fit into the one around it, a pointer leads outside, a name is unusable
-        or used twice, or directories nest deeper than 64.
+    Raises: ImageError when a record does not fit into the one around it, a pointer leads outside, a name is
+        unusable or used twice, or directories nest deeper than 64.
     """
     size = image_size(data)
     if size > len(data):
@@ -169,8 +170,8 @@ def build_romfs(
     Args:
         files: content by path (slashes; a leading one is dropped).
         directories: further directories, for empty ones.
-        align: where the data of a file begins, counted from the image's start: a power of two, or a function from
-            the path to one. 1 for anywhere.
+        align: where the data of a file begins, counted from the image's start: a power of two, or a
+            function from the path to one. 1 for anywhere.
         share: store identical contents once.
 
     Raises: ImageError for unusable or contradicting paths.
@@ -185,7 +186,7 @@ def build_romfs(
     width = _HEADER - len(MAGIC) if blob else 0
     length = _encode(len(payload)).rjust(width, b"\x80") if blob else _encode(len(payload))
     if (len(MAGIC) + len(length) + len(payload)) % 2:
-        if blob:  # the header's size is settled: the last byte is one of padding (kind 1, length 0 are two: pad a number)
+        if blob:  # the header's size is settled: add an empty padding record of three bytes
             payload += _encode(PADDING) + b"\x80\x00"
             length = _encode(len(payload)).rjust(width, b"\x80")
         else:
@@ -215,7 +216,7 @@ def _place(tree: _Tree, path: str, content: bytes | None) -> None:
 def _blob(
     files: Mapping[str, bytes], align: Callable[[str], int], share: bool
 ) -> tuple[bytes, dict[str, tuple[int, int]]]:
-    """Data that is shared or aligned lies in one padding record at the front, which lookups skip; files point to it."""
+    """Shared or aligned data: in one padding record at the front, which lookups skip; files point to it."""
     groups: dict[bytes, list[str]] = {}
     alone: list[tuple[bytes, list[str]]] = []
     for path in sorted(files):

@@ -1,9 +1,10 @@
 """What an RP2040 or RP2350 program says about itself: the SDK's "binary info", read from the image's bytes.
 
-A marker near the start, 7188EBF2 first last map E71AA390, points to an array of pointers to records. Pointers are
-run-time addresses; the map (from, to, end; ended by 0) says where data lies in flash that is copied to RAM at the
-start. Source: pico-sdk `pico/binary_info/defs.h`, `structure.h`; MicroPython `ports/rp2/mpconfigport.h` (frozen
-modules), `rp2_flash.c` (the block devices); pico-sdk `boot/picobin.h` (RP2350's image definition).
+A marker near the start, 7188EBF2 first last map E71AA390, points to an array of pointers to records.
+Pointers are run-time addresses; the map (from, to, end; ended by 0) says where data lies in flash that is
+copied to RAM at the start. Source: pico-sdk `pico/binary_info/defs.h`, `structure.h`; MicroPython
+`ports/rp2/mpconfigport.h` (frozen modules), `rp2_flash.c` (the block devices); pico-sdk `boot/picobin.h`
+(RP2350's image definition).
 """
 
 from __future__ import annotations
@@ -158,10 +159,11 @@ class _Reader:
 
 
 def boot2_ok(data: bytes) -> bool:
-    """Whether the first 256 bytes are an RP2040's second stage: a CRC-32 of 252 bytes, as its boot ROM checks it.
+    """Whether the first 256 bytes are an RP2040's second stage: a CRC-32 of 252 bytes.
 
-    Source: RP2040 datasheet 2.8.1.3.1. The CRC has polynomial 04C11DB7, starts with FFFFFFFF, reflects nothing and
-    inverts nothing; with the bits of all bytes turned round it is zlib's without the last inversion.
+    Source: RP2040 datasheet 2.8.1.3.1. The CRC has polynomial 04C11DB7, starts with FFFFFFFF, reflects
+    nothing and inverts nothing; with the bits of all bytes turned round it is zlib's without the last
+    inversion.
     """
     if len(data) < 256:
         return False

@@ -1,8 +1,9 @@
 """UF2: firmware in 512-byte blocks, each with its address, for boot loaders that look like a USB stick.
 
-A block: 0A324655 9E5D5157 flags address payload-size number count family | 476 bytes | 0AB16F30, little endian.
-Sources: microsoft/uf2 README (blocks, flags, tags, MD5); pico-sdk `boot/uf2.h` (RP2350's families and ignore tag);
-the boot ROMs' `virtual_disk.c` (what they do with the numbering). docs/protocols/uf2.md has the facts in one place.
+A block: 0A324655 9E5D5157 flags address payload-size number count family | 476 bytes | 0AB16F30, little
+endian. Sources: microsoft/uf2 README (blocks, flags, tags, MD5); pico-sdk `boot/uf2.h` (RP2350's families
+and ignore tag); the boot ROMs' `virtual_disk.c` (what they do with the numbering). docs/protocols/uf2.md
+has the facts in one place.
 """
 
 from __future__ import annotations
@@ -142,13 +143,17 @@ def read_uf2(data: bytes) -> Uf2File:
             runs.append(run)
         run.numbers.add(number)
         run.pieces.append((address, body[:size]))
-    return Uf2File(*_finish(runs, skipped), erratum, skipped, tags, *_verdict(runs, regions, bool(erratum)))
+    groups = _finish(runs, skipped)
+    return Uf2File(
+        groups, erratum, skipped, tags, _check_md5(runs, regions), tuple(_notes(runs, bool(erratum)))
+    )
 
 
-def _finish(runs: Sequence[_Run], skipped: int) -> tuple[tuple[Uf2Group, ...]]:
+def _finish(runs: Sequence[_Run], skipped: int) -> tuple[Uf2Group, ...]:
     if not runs:
         raise ImageError(
-            "the UF2 file holds nothing for the main flash" + (f" ({skipped} other blocks)" if skipped else "")
+            "the UF2 file holds nothing for the main flash"
+            + (f" ({skipped} other blocks)" if skipped else "")
         )
     groups = []
     for run in runs:
@@ -159,16 +164,16 @@ def _finish(runs: Sequence[_Run], skipped: int) -> tuple[tuple[Uf2Group, ...]]:
                 hint="it is cut short or damaged: download or copy it again",
             )
         groups.append(Uf2Group(run.family, Memory.of(run.pieces), run.count))
-    return (tuple(groups),)
+    return tuple(groups)
 
 
-def _verdict(runs: Sequence[_Run], regions: set[bytes], erratum: bool) -> tuple[bool | None, tuple[str, ...]]:
+def _notes(runs: Sequence[_Run], erratum: bool) -> list[str]:
     notes = []
     seen: set[int | None] = set()
     for run in runs:
         if run.family in seen:
             notes.append(
-                "the block numbers start again in the middle: boot loaders that count restart after the first part"
+                "the block numbers start again in the middle: RP2 boot ROMs restart after the first part"
             )
             break
         seen.add(run.family)
@@ -178,7 +183,7 @@ def _verdict(runs: Sequence[_Run], regions: set[bytes], erratum: bool) -> tuple[
         notes.append("some blocks do not hold 256 bytes: RP2 boot ROMs ignore those")
     if seen & _RP2350 and not erratum:
         notes.append("no block for erratum RP2350-E10: copied to the drive, the first block may be lost")
-    return _check_md5(runs, regions), tuple(notes)
+    return notes
 
 
 _RP2350 = {RP2350_ARM_S, RP2350_RISCV, RP2350_ARM_NS}
@@ -186,7 +191,7 @@ _RP2 = _RP2350 | {0xE48BFF56}
 
 
 def _check_md5(runs: Sequence[_Run], regions: set[bytes]) -> bool | None:
-    """Compare the MD5 regions that lie in the file; huge or strange ones are left alone, for the work is bounded."""
+    """Compare the MD5 regions that lie in the file; huge ones are left alone, for the work is bounded."""
     budget = 4 * sum(len(data) for run in runs for _, data in run.pieces)
     if not regions:
         return None
@@ -213,7 +218,7 @@ def _check_md5(runs: Sequence[_Run], regions: set[bytes]) -> bool | None:
 
 
 def _tags(body: bytes, size: int, has_md5: bool) -> dict[int, bytes]:
-    """The extension tags behind the payload: length (with its own 4 bytes), 24-bit type, data, padded to 4."""
+    """The extension tags behind the payload: length (with these 4 bytes), 24-bit type, data, padding."""
     found: dict[int, bytes] = {}
     at, end = (size + 3) & ~3, CAPACITY - (24 if has_md5 else 0)
     while at + 4 <= end:
@@ -226,7 +231,7 @@ def _tags(body: bytes, size: int, has_md5: bool) -> dict[int, bytes]:
 
 
 def e10_block() -> bytes:
-    """The block that RP2350 files start with (erratum RP2350-E10): number 0 of 2, to be ignored by the boot ROM."""
+    """The block that RP2350 files start with (erratum RP2350-E10): number 0 of 2, to be ignored."""
     body = (b"\xef" * PAGE + bytes((4,)) + TAG_IGNORE.to_bytes(3, "little")).ljust(CAPACITY, b"\0")
     return _HEAD.pack(
         MAGIC0, MAGIC1, HAS_FAMILY | HAS_TAGS, E10_ADDRESS, PAGE, 0, 2, ABSOLUTE, body, MAGIC_END
@@ -245,10 +250,10 @@ def write_uf2(
 
     Args:
         groups: (family, memory) in the order of the file; each family is numbered by itself.
-        payload: bytes a block, up to 476. RP2's boot ROMs take 256 alone. Blocks begin at multiples of it when it
-            is a power of two.
-        sector: when not 0, every sector of this size that is touched is filled up. RP2040's boot ROM erases by the
-            blocks' NUMBERS, so that 4096 keeps numbers and sectors in step.
+        payload: bytes a block, up to 476. RP2's boot ROMs take 256 alone. Blocks begin at multiples of it
+            when it is a power of two.
+        sector: when not 0, every sector of this size that is touched is filled up. RP2040's boot ROM erases
+            by the blocks' NUMBERS, so that 4096 keeps numbers and sectors in step.
         fill: the byte for what memory does not hold.
         erratum_block: begin with the RP2350-E10 block; bytes are written as they are.
 

@@ -90,7 +90,7 @@ def receive():
                 count = count + 1 & 65535
                 sink.write(b"\x06")
                 return n
-        stop = 3 in head[:2] or n > 2 and 3 in frame[: n + 2] and n > 249
+        stop = 3 in head[:2]
         while ready.poll(80):
             if source.read(1) == b"\x03":
                 stop = 1
@@ -133,7 +133,10 @@ def unit():
     pull(c, packed.write)
     packed_end = packed.tell()
     packed.seek(0)
-    inflate.readinto(held, u)
+    try:
+        inflate.readinto(held, u)
+    except OSError:
+        raise ValueError("packed data")
     return held_view[:u]
 
 
@@ -145,6 +148,11 @@ def tell(kind, data=b""):
     sink.write(crc32(data, crc32(h)).to_bytes(4, "little"))
 
 
+def refuse(e):
+    # Only an OSError that left the stream in step comes here; every other exception ends the program.
+    tell(69, repr(e.args[0] if e.args else 5).encode())
+
+
 def serve():
     tell(72, repr((UNIT, WBITS, HASH, SUM, free, hasattr(os, "rename"))).encode())
     while 1:
@@ -154,9 +162,7 @@ def serve():
         try:
             exec(bytes(u), globals())
         except OSError as e:
-            tell(69, repr(e.args[0] if e.args else 5).encode())
-        except Exception as e:
-            tell(69, repr(e).encode())
+            refuse(e)
 
 
 serve()

@@ -33,34 +33,41 @@ def check(base, names, sizes, keep):
 
 
 def space(path):
-    try:
-        s = os.statvfs(path)
-        s = (s[1] or s[0], s[3])
-    except (OSError, AttributeError):
-        s = (0, 0)
-    tell(82, repr(s).encode())
+    # Of the file system that holds the nearest folder there is: block size, free blocks; zeros where unknown.
+    while 1:
+        try:
+            s = os.statvfs(path)
+            return tell(82, repr((s[1] or s[0], s[3])).encode())
+        except AttributeError:
+            path = ""
+        except OSError:
+            pass
+        if not path.strip("/"):
+            return tell(82, b"(0,0)")
+        path = path[: path.rfind("/")] or ("/" if path[:1] == "/" else "")
 
 
-def scan(path, depth=9):
-    # All below a folder: one message a folder, then an empty one.
-    if depth == 9:
-        path = path.rstrip("/")
-    out = []
-    try:
-        entries = os.ilistdir(path or "/")
-    except AttributeError:
-        entries = ((n,) + os.stat(path + "/" + n)[:1] for n in os.listdir(path or "/"))
-    except OSError:
-        entries = ()
-    for x in entries:
-        n = x[0]
-        if x[1] & 0x4000:
-            out.append((n, -1))
-        elif len(x) > 3:
-            out.append((n, x[3]))
-        else:
-            out.append((n, os.stat(path + "/" + n)[6]))
-        if len(out) == 50:
-            tell(76, repr((path, out)).encode())
-            out = []
-    tell(76, repr((path, out)).encode())
+def scan(path):
+    # All below a folder, at most 50 entries a message; a folder's size is -1.
+    todo = [path.rstrip("/")]
+    while todo:
+        p = todo.pop()
+        out = []
+        try:
+            entries = os.ilistdir(p or "/")
+        except AttributeError:
+            entries = ((n,) + os.stat(p + "/" + n)[:1] for n in os.listdir(p or "/"))
+        except OSError:
+            continue
+        for x in entries:
+            n = x[0]
+            if x[1] & 0x4000:
+                todo.append(p + "/" + n)
+                out.append((n, -1))
+            else:
+                out.append((n, x[3] if len(x) > 3 else os.stat(p + "/" + n)[6]))
+            if len(out) == 50:
+                tell(76, repr((p, out)).encode())
+                out = []
+        tell(76, repr((p, out)).encode())
+    tell(82)

@@ -53,7 +53,9 @@ def replace(temp, path):
 
 
 def put(path, in_place=0):
-    e = f = None
+    # Content units, an empty one, the digest. After a failure the rest is read and dropped, to stay in step.
+    f = None
+    good = 1
     temp = path if in_place else path[: path.rfind("/") + 1] + "~upytool.tmp"
     size = 0
     h = Hash()
@@ -62,32 +64,35 @@ def put(path, in_place=0):
             if not in_place:
                 settle(path)
             f = open(temp, "wb")
-        except OSError as x:
-            e = x
+        except OSError as e:
+            good = temp = None
+            refuse(e)
         while 1:
             u = unit()
             if not u:
                 break
-            if e is None:
+            if good:
                 try:
                     f.write(u)
                     h.update(u)
                     size += len(u)
-                except OSError as x:
-                    e = x
-        digest = unit()
-        if e is None:
+                except OSError as e:
+                    good = 0
+                    refuse(e)
+        u = unit()
+        if good:
             try:
                 kbd_intr(-1)
                 f.close()
                 f = None
-                if digest != h.digest() or os.stat(temp)[6] != size:
+                if u != h.digest() or os.stat(temp)[6] != size:
                     raise OSError(5)
                 if temp != path:
                     replace(temp, path)
                 temp = None
-            except OSError as x:
-                e = x
+                tell(82)
+            except OSError as e:
+                refuse(e)
     finally:
         kbd_intr(-1)
         if f:
@@ -101,6 +106,3 @@ def put(path, in_place=0):
             except OSError:
                 pass
         kbd_intr(3)
-    if e:
-        raise e
-    tell(82)

@@ -7,10 +7,11 @@ import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
-from upytool.errors import REMOTE_ERRNO, PackageError, RawReplError, RemoteOSError
+from upytool.errors import REMOTE_ERRNO, PackageError, RawReplError, RemoteError, RemoteOSError
 
 STAGE = "/.upytool-stage"
 RECORD = "/.upytool.json"
@@ -55,7 +56,7 @@ class Survey:
         target: its path without a slash at the end ("" for the root).
         block: bytes of a block of its file system; 0 where the board does not tell.
         free: bytes free there, None where the board does not tell.
-        staged: names of files that an earlier install left behind.
+        staged: an earlier install left something behind.
         journal: what that install had still to do, None where it had not got so far.
         record: the text of the record of what is installed.
     """
@@ -63,7 +64,7 @@ class Survey:
     target: str
     block: int
     free: int | None
-    staged: tuple[str, ...]
+    staged: bool
     journal: bytes | None
     record: bytes | None
 
@@ -151,7 +152,25 @@ def survey(board: Board, target: str | None, *, write: bool) -> Survey:
     if space:
         block = int(space[1]) or int(space[0])
         free = block * int(space[3])
-    return Survey("" if path == "/" else path, block or 0, free, tuple(staged), journal, record)
+    return Survey("" if path == "/" else path, block or 0, free, bool(staged), journal, record)
+
+
+def digests(board: Board, paths: Sequence[str]) -> dict[str, str | None]:
+    """The SHA-256 of each file, None for what is not there; one round trip.
+
+    A board without hashlib sends the files instead: slow, but it can still tell what is unchanged.
+    """
+    wanted = list(paths)
+    if not wanted:
+        return {}
+    try:
+        return dict(board.fs.hash(wanted))
+    except RemoteError:
+        found: dict[str, str | None] = {}
+        for path in wanted:
+            data = run(board, "read", path)
+            found[path] = None if data is None else sha256(data).hexdigest()
+        return found
 
 
 def plain_target(target: str) -> str:

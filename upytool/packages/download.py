@@ -360,6 +360,8 @@ def _network(url: str, error: BaseException) -> Exception:
     offline = "Is this computer on line? With --offline the cache alone is used."
     if isinstance(error, exceptions.NameResolutionError):
         return _Retry(NetworkError(f"the name {host} cannot be looked up", hint=offline))
+    if isinstance(error, exceptions.NewConnectionError):
+        return _Retry(NetworkError(f"no connection to {host}", hint=offline))
     if isinstance(error, exceptions.SSLError) or _TLS in str(error):
         return NetworkError(
             f"the secure connection to {host} failed: {error}",
@@ -373,8 +375,6 @@ def _network(url: str, error: BaseException) -> Exception:
         return _Retry(NetworkError(f"{url} broke off before its end", hint="Try again later."))
     if isinstance(error, exceptions.ProxyError):
         return NetworkError(f"the proxy does not let us through to {host}: {error}", hint=f"{_proxy_names()}")
-    if isinstance(error, exceptions.NewConnectionError):
-        return _Retry(NetworkError(f"no connection to {host}", hint=offline))
     return _Retry(NetworkError(f"{url} cannot be fetched: {error}", hint=offline))
 
 

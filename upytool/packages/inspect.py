@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from .hosts import Hosts
 from .installer import context_for, index_abi, shadows, source_digest, verified
 from .record import Installed, Record, parse_record
 from .resolver import resolve
-from .sources import parse_source
+from .sources import Source, parse_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def check(board: boards.Board, target: str | None = None) -> list[Problem]:
                 owned[whole] = (package.name, digest)
                 for shadow in [*shadows(whole), *_elsewhere(path, earlier)]:
                     suspects.setdefault(shadow, (package.name, whole))
-    here = board.fs.hash([*owned, *(each for each in suspects if each not in owned)]) if owned else {}
+    here = boards.digests(board, [*owned, *(each for each in suspects if each not in owned)])
     problems = []
     for whole, (name, digest) in owned.items():
         there = here.get(whole)
@@ -184,6 +184,26 @@ def outdated(
     return found, notes
 
 
+def upgrades(
+    board: boards.Board, names: Sequence[str], hosts: Hosts, *, target: str | None = None
+) -> tuple[str, list[Source]]:
+    """The folder, and the newest of these installed packages; of all that were asked for if none is named.
+
+    Raises:
+        PackageError: one of them is not installed.
+    """
+    seen = boards.survey(board, target, write=False)
+    record = parse_record(seen.record, seen.target + boards.RECORD)
+    for name in names:
+        if name not in record.packages:
+            raise PackageError(
+                f"{name} is not installed in {seen.target or '/'}", hint="`upytool mip list` shows what is."
+            )
+    chosen = names or [each.name for each in record.packages.values() if each.requested]
+    found = [parse_source(record.packages[name].source, hosts).at(None) for name in chosen]
+    return seen.target or "/", found
+
+
 @dataclass(frozen=True, slots=True)
 class Branch:
     """A package in a tree: `again` where its own branches are shown elsewhere already."""
@@ -193,6 +213,14 @@ class Branch:
     missing: bool
     again: bool
     branches: tuple[Branch, ...]
+
+    def lines(self, first: str = "", rest: str = "") -> Iterator[str]:
+        """The tree for a person; `first` stands before this line, `rest` before those below."""
+        mark = " (missing)" if self.missing else " (see above)" if self.again else ""
+        yield f"{first}{self.name} {self.version or ''}".rstrip() + mark
+        for number, each in enumerate(self.branches):
+            last = number == len(self.branches) - 1
+            yield from each.lines(rest + ("└── " if last else "├── "), rest + ("    " if last else "│   "))
 
     def data(self) -> dict[str, Any]:
         """As `--json` prints it."""

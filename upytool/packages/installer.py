@@ -141,8 +141,8 @@ class _Planner:
             needed,
             self.seen.free,
             self.seen.block,
-            staged,
-            bool(self.seen.staged),
+            staged=staged,
+            stale_stage=self.seen.staged,
         )
 
     def _fit(self, package: ResolvedPackage) -> list[tuple[SourceFile, str, bool]]:
@@ -173,7 +173,7 @@ class _Planner:
             if name in self.record.packages:
                 before = self.record.packages[name].files
                 wanted.update((f"{self.seen.target}/{each}", None) for each in before)
-        self.here = dict(self.board.fs.hash(list(wanted))) if wanted else {}
+        self.here = boards.digests(self.board, list(wanted))
 
     def _fetch(self, fitted: dict[str, list[tuple[SourceFile, str, bool]]]) -> dict[SourceFile, bytes]:
         """Get and verify every file that the board does not have already."""

@@ -37,7 +37,7 @@ def make(path: str, made: list[str]) -> None:
 
 
 def survey(candidates: object, write: bool, stage: str, record: str) -> object:
-    """Choose the first usable target folder: (path, statvfs, names in its stage, journal, record, failures).
+    """Choose the first usable target folder: (path, statvfs, has it a stage, journal, record, failures).
 
     `candidates` None means: those of sys.path that end in /lib. With `write`, a folder counts when a folder
     can be made in it; it is made itself where it is missing.
@@ -59,16 +59,20 @@ def survey(candidates: object, write: bool, stage: str, record: str) -> object:
                     failures.append((path, error.args[0]))
                     tidy(made)
                     continue
-        names: list[str] = []
-        if exists(base + stage):
-            names = os.listdir(base + stage)
         space: object = None
         try:
             space = tuple(os.statvfs(path or "/"))
         except (OSError, AttributeError):
             pass
-        return (path, space, names, read(base + stage + "/journal"), read(base + record), failures)
-    return ("", None, [], None, None, failures)
+        return (
+            path,
+            space,
+            exists(base + stage),
+            read(base + stage + "/journal"),
+            read(base + record),
+            failures,
+        )
+    return ("", None, False, None, None, failures)
 
 
 def records(folders: object, name: str) -> object:
@@ -127,7 +131,7 @@ def clear(stage: str) -> object:
                 os.remove(stage + "/" + name)
         if exists(stage + "/journal"):
             os.remove(stage + "/journal")
-        os.rmdir(stage)
+        tidy([stage])
     return True
 
 

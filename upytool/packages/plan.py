@@ -54,6 +54,10 @@ class PlannedPackage:
     before: str | None = None
     installed: bool = False
 
+    def label(self, version: str | None) -> str:
+        """Name and version."""
+        return f"{self.name} {version}" if version else self.name
+
     def to_data(self) -> dict[str, Any]:
         """As `--json` prints it."""
         return {
@@ -90,6 +94,7 @@ class InstallPlan:
         block: bytes of a block there, 0 where it does not tell.
         staged: all files wait beside their places and take them at once in the end; False where the room is
             too small for old and new at the same time, and each file is replaced on its own.
+        removing: it is an uninstall.
         stale_stage: an earlier install left files behind that go first.
     """
 
@@ -103,6 +108,7 @@ class InstallPlan:
     free: int | None = None
     block: int = 0
     staged: bool = True
+    removing: bool = False
     stale_stage: bool = False
 
     def files(self) -> Iterator[PlannedFile]:
@@ -136,3 +142,31 @@ class InstallPlan:
             "needed": self.needed,
             "free": self.free,
         }
+
+    def lines(self, dry_run: bool = False) -> list[str]:
+        """For a person: what is done, or with `dry_run` every file of it."""
+        found = []
+        for package in self.packages:
+            if self.removing:
+                found.append(
+                    f"{package.label(package.before)}: {'would be removed' if dry_run else 'removed'}"
+                )
+                continue
+            writes = [file for file in package.files if file.action != "unchanged"]
+            same = len(package.files) - len(writes)
+            parts = [f"{_files(len(writes))}, {sum(file.size for file in writes)} bytes"] if writes else []
+            parts += [f"{_files(same)} unchanged"] if same else []
+            changed = package.before and package.before != package.version
+            was = f" (was {package.before})" if changed else ""
+            found.append(f"{package.label(package.version)}{was}: {', '.join(parts) or 'no files'}")
+            if dry_run:
+                found += [f"  {file.action:9}  {file.path}" for file in package.files]
+        if dry_run or not self.removing:
+            found += [f"  {'remove':9}  {each.path} ({each.reason})" for each in self.removals]
+        if self.writes():
+            found.append(f"{'Would go' if dry_run else 'Installed'} to {self.target or '/'}")
+        return found
+
+
+def _files(number: int) -> str:
+    return f"{number} file{'' if number == 1 else 's'}"

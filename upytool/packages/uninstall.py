@@ -61,7 +61,7 @@ def plan_uninstall(
         for path, digest in record.packages[name].files.items()
         if not rest.owners(path)
     }
-    here = board.fs.hash(list(files)) if files else {}
+    here = boards.digests(board, list(files))
     removals, notes = [], []
     for path, digest in files.items():
         there = here.get(path)
@@ -88,6 +88,7 @@ def plan_uninstall(
         0,
         seen.free,
         seen.block,
-        True,
-        bool(seen.staged),
+        staged=True,
+        removing=True,
+        stale_stage=seen.staged,
     )

@@ -72,9 +72,24 @@ class Inbox:
             if deadline is None:
                 self.now = yield Pause(0)
                 deadline = self.now + timeout
-            more = yield from self.fill(max(0.0, deadline - self.now))
-            if not more and self.now >= deadline:
+            yield from self.fill(max(0.0, deadline - self.now))
+            # Time counts whether bytes come or not: a far end that talks for ever must not hold us here.
+            if self.now >= deadline and marker not in self.data[max(0, searched - len(marker) + 1) :]:
                 return None
+
+    def hunt(self, marker: bytes, timeout: float, keep: int = 4096) -> Op[bytes | None]:
+        """As `read_until`, for a far end that may talk for ever: only the last `keep` bytes are held.
+
+        Returns the end of what came, with `marker`; None when it did not come.
+        """
+        self.now = yield Pause(0)
+        deadline = self.now + timeout
+        while (found := self.data.find(marker)) < 0:
+            if self.now >= deadline:
+                return None
+            del self.data[:-keep]
+            yield from self.fill(deadline - self.now)
+        return self.take(found + len(marker))
 
     def drain(self, quiet: float, at_most: float) -> Op[bytes]:
         """Throw away what comes until nothing came for `quiet` seconds, `at_most` seconds long.

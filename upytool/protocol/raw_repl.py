@@ -98,7 +98,7 @@ class RawRepl:
             # On a friendly prompt 03 clears the line; at the raw prompt too, silently; in a program it raises.
             # 01 right behind it saves a round trip: the UART and CDC receivers keep bytes that follow a 03.
             yield Send(b"\r\x03\x01" if attempt % 3 != 2 else b"\r\x03\x03\x02\r\x01")
-            found = yield from self.inbox.read_until(PROMPT, wait)
+            found = yield from self.inbox.hunt(PROMPT, wait)
             now = self.inbox.now
             if found is not None:
                 if attempt:

@@ -1,8 +1,8 @@
 """The serial line of a simulated board: what the host sent, what the board said, and who waits for it.
 
-It behaves as MicroPython's USB CDC does: the interrupt character is taken out of the stream while a program runs and
-empties what was waiting before it (shared/tinyusb/mp_usbd_cdc.c), a host that does not read stalls the board for a
-while and then loses output.
+It behaves as MicroPython's USB CDC does: the interrupt character is taken out of the stream while a program
+runs and empties what was waiting before it (shared/tinyusb/mp_usbd_cdc.c), a host that does not read stalls
+the board for a while and then loses output.
 """
 
 from __future__ import annotations

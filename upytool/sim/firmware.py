@@ -1,4 +1,4 @@
-"""Where the data that firmware is built from lies: the checkout's `firmware/`, or the wheel's copy of a part of it."""
+"""Where the modules for boards lie: in the checkout's `firmware/`, or in the wheel's copy of that part."""
 
 from __future__ import annotations
 

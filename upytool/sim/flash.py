@@ -1,9 +1,9 @@
 """The simulated board's flash: a LittleFS 2 volume in one file, as a board's flash holds it.
 
-The VM of the `wasm` board knows only POSIX files, so its file calls end here (see wasi.py) and are served from a
-real LittleFS: a full disk, a rename over an open target, the block rounding and the wear of a metadata pair are
-LittleFS's own. The file is mapped into memory; what the VM has synced survives a killed server, and littlefs-python
-or a real board can read the same image.
+The VM of the `wasm` board knows only POSIX files, so its file calls end here (see wasi.py) and are served
+from a real LittleFS: a full disk, a rename over an open target, the block rounding and the wear of a metadata
+pair are LittleFS's own. The file is mapped into memory; what the VM has synced survives a killed server, and
+littlefs-python or a real board can read the same image.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ O_CREAT, O_EXCL, O_TRUNC, O_APPEND = 0x100, 0x200, 0x400, 0x800
 TYPE_FILE, TYPE_DIR = 1, 2  # lfs.h enum lfs_type
 
 ATTR_MTIME = 1  # extmod/vfs_lfs.c: LFS_ATTR_MTIME, eight bytes, nanoseconds since 1970, little endian
-EIO, EBADF = 5, 9
+EIO, EBADF, EFBIG, ENOSPC = 5, 9, 27, 28
 
 
 class Medium:
@@ -75,7 +75,7 @@ class Medium:
 
 
 class Flash:
-    """Files on the flash. Paths are absolute and normal; errors are OSError with LittleFS's (= MicroPython's) numbers.
+    """Files on the flash. Paths are absolute and normal; errors are OSError with LittleFS's numbers.
 
     Args:
         path: the image file, made when missing; None keeps the flash in memory.
@@ -95,7 +95,8 @@ class Flash:
         new = path is None or not path.exists()
         self._lfs = lfs
         self._medium = Medium(path, size)
-        # read, program and look-ahead sizes are run-time choices that the disk does not record; these are quick ones
+        # read, program and look-ahead sizes are run-time choices that the disk does not record; these are
+        # quick ones
         self._cfg = lfs.LFSConfig(
             self._medium,
             block_size=BLOCK_SIZE,
@@ -246,4 +247,6 @@ def as_oserror(err: Exception) -> OSError:
     if isinstance(err, OSError) and err.errno is not None and not hasattr(err, "code"):
         return err
     code = getattr(err, "code", -EIO)
+    if code == -EFBIG:  # 27 is WASI's EINTR, at which the VM would try again for ever
+        code = -ENOSPC
     return OSError(-code if isinstance(code, int) and code < 0 else EIO, str(err))

@@ -1,9 +1,9 @@
 """Ctrl-C for a VM that computes and never looks at its input.
 
 MicroPython raises a pending exception at the next backward jump when its scheduler is marked as having work
-(py/vm.c, py/scheduler.c: mp_sched_keyboard_interrupt). On a board the USB or UART interrupt handler marks it; here
-another thread does so in the VM's linear memory, while the VM runs. The three addresses are found and proved by
-firmware/modules/simboard/interrupt.py at every start of a VM.
+(py/vm.c, py/scheduler.c: mp_sched_keyboard_interrupt). On a board the USB or UART interrupt handler marks it;
+here another thread does so in the VM's linear memory, while the VM runs. The three addresses are found and
+proved by firmware/modules/simboard/interrupt.py at every start of a VM.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import threading
 
-from .wasi import Memory
+from .memory import Memory
 
 SCHED_IDLE, SCHED_PENDING = 1, 0  # py/mpstate.h; -1 is "locked", which looks again when it unlocks
 TRACEBACK_OFFSET = 8  # py/objexcept.h: type, lengths, traceback, arguments
@@ -32,7 +32,7 @@ class Interrupter:
         return self._value != 0
 
     def attach(self, memory: Memory, addresses: list[int]) -> None:
-        """`addresses`: of the KeyboardInterrupt, of mp_pending_exception, of sched_state. Empty: not known."""
+        """`addresses`: the KeyboardInterrupt, mp_pending_exception, sched_state. Empty: not known."""
         with self._lock:
             if len(addresses) != 3:
                 self._value = 0

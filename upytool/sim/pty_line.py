@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class PtyLine:
-    """The master side. The slave is kept open here too, in raw mode without echo, so clients may come and go."""
+    """The master side. The slave stays open here, in raw mode without echo: clients may come and go."""
 
     def __init__(self, link: Path) -> None:
         self._master, self._slave = pty.openpty()

@@ -1,7 +1,8 @@
 """The simulated boards of this user: which run, where their port is, how to start and stop them.
 
-Each has a folder of state files under `state_dir()`: NAME.json (who and where), NAME.lock (held by the server as long
-as it lives, so a killed one is noticed whatever happened), NAME.tty (a link to the pty), NAME.log, NAME/ (the flash).
+Each has a folder of state files under `state_dir()`: NAME.json (who and where), NAME.lock (held by the server
+as long as it lives, so a killed one is noticed whatever happened), NAME.tty (a link to the pty), NAME.log,
+NAME/ (the flash).
 """
 
 from __future__ import annotations
@@ -89,11 +90,17 @@ def start(
         raise UsageError(f"there is no simulated board {kind!r}", hint="choose " + " or ".join(KINDS))
     name = check_name(name or kind)
     if kind == "pico" and image is None:
-        raise UsageError("a simulated pico needs a firmware image", hint="give an RPI_PICO .uf2 file with --image")
+        raise UsageError(
+            "a simulated pico needs a firmware image", hint="give an RPI_PICO .uf2 file with --image"
+        )
     if image is not None and kind != "pico":
-        raise UsageError(f"a simulated {kind} board takes no image", hint="leave --image out, or start a pico")
+        raise UsageError(
+            f"a simulated {kind} board takes no image", hint="leave --image out, or start a pico"
+        )
     if image is not None and not Path(image).is_file():
-        raise UsageError(f"there is no image {os.fspath(image)}", hint="give the path of an RPI_PICO .uf2 file")
+        raise UsageError(
+            f"there is no image {os.fspath(image)}", hint="give the path of an RPI_PICO .uf2 file"
+        )
     _require(kind)
     running = find(name)
     if running is not None:
@@ -192,7 +199,9 @@ def resolve(selector: str) -> str:
 def check_name(name: str) -> str:
     """Raises: UsageError unless it can be a file name and the tail of a selector."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", name):
-        raise UsageError(f"{name!r} cannot name a simulated board", hint="letters, digits, - and _, at most 32")
+        raise UsageError(
+            f"{name!r} cannot name a simulated board", hint="letters, digits, - and _, at most 32"
+        )
     return name
 
 
@@ -250,10 +259,17 @@ def _launch(name: str, arguments: list[str], folder: Path, timeout: float) -> Si
         options["start_new_session"] = True
     with open(log, "wb") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd=folder, **options
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            cwd=folder,
+            **options,
         )
     deadline = time.monotonic() + timeout
-    # On POSIX the process that we started forks the server and ends at once, so nobody has to reap the server.
+    # On POSIX the process that we started forks the server and ends at once, so nobody has to reap the
+    # server.
     while time.monotonic() < deadline:
         info = find(name)
         if info is not None:

@@ -1,7 +1,7 @@
 """The background process that holds one simulated board: `python -m upytool.sim.server` (see registry.start).
 
-It bridges the board's console to a pty (a TCP port on Windows), answers the control channel, and holds a lock file
-as long as it lives.
+It bridges the board's console to a pty (a TCP port on Windows), answers the control channel, and holds a lock
+file as long as it lives.
 """
 
 from __future__ import annotations
@@ -161,11 +161,12 @@ def serve(options: argparse.Namespace) -> None:
         raise SimulatorError(f"a simulated board named {name} runs already") from None
     try:
         clean(folder, name)
-        board = make_board(options, folder / name)
+        home = folder / name
+        board = make_board(options, home)
         line = open_line(folder / f"{name}.tty", tcp=options.tcp)
         token = secrets.token_hex(16)
         server = Server(board, line, token)
-        info = SimInfo(name, options.kind, line.name, os.getpid(), str(folder / name), server.control_port, token)
+        info = SimInfo(name, options.kind, line.name, os.getpid(), str(home), server.control_port, token)
         try:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: server.stop())
@@ -203,7 +204,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--foreground", action="store_true")
     options = parser.parse_args(arguments)
     if sys.platform != "win32" and not options.foreground and os.fork():
-        os._exit(0)  # the starter waits for us and is done; the child has no parent that would have to reap it
+        # the starter waits for us and is done; the child has no parent that would have to reap it
+        os._exit(0)
     try:
         serve(options)
     except UpytoolError as err:

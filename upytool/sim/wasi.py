@@ -1,16 +1,16 @@
 """The system calls of the MicroPython VM (WASI preview 1), served from a Console and a Flash.
 
-Source of the call shapes: the WASI preview 1 witx files (`wasi_snapshot_preview1`). Nothing of the host computer is
-reachable from here: the files are the Flash's, the three standard streams the Console's.
+Source of the call shapes: the WASI preview 1 witx files (`wasi_snapshot_preview1`). Nothing of the host
+computer is reachable from here: the files are the Flash's, the three standard streams the Console's.
 
-Two kinds of error numbers are in use. wasi-libc and the VM compare a few with their own constants (EAGAIN, EINTR,
-EBADF while looking for preopened directories): these are WASI's. What a program sees as `OSError.errno` is the number
-that a board has (py/mperrno.h), and the VM's tables of names are changed to match (firmware/modules/simboard/patch.py).
+Two kinds of error numbers are in use. wasi-libc and the VM compare a few with their own constants (EAGAIN,
+EINTR, EBADF while looking for preopened directories): these are WASI's. What a program sees as
+`OSError.errno` is the number that a board has (py/mperrno.h), and the VM's tables of names are changed to
+match (firmware/modules/simboard/patch.py).
 """
 
 from __future__ import annotations
 
-import ctypes
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 from . import flash as _flash
 from .console import Console, Interrupted
 from .flash import Flash, FlashFile
+from .memory import Memory
 
 WASI_EAGAIN, WASI_EBADF, WASI_EINTR, WASI_EINVAL = 6, 8, 27, 28
 ENOENT, EBADF, EROFS, EISDIR, ENOTDIR = 2, 9, 30, 21, 20
@@ -35,43 +36,6 @@ RANDOM = "/dev/urandom"
 
 KIND_CHAR, KIND_DIR, KIND_FILE = 2, 3, 4
 CLOCK_REALTIME = 0
-
-
-class Memory:
-    """The VM's linear memory as bytes; it may grow, its place stays."""
-
-    def __init__(self) -> None:
-        self.address = 0
-        self._view = memoryview(b"")
-        self._size: Callable[[], int] = lambda: 0
-
-    def attach(self, address: int, size: Callable[[], int]) -> None:
-        self.address, self._size = address, size
-
-    def view(self, end: int = 0) -> memoryview:
-        """The memory, at least up to `end`."""
-        if end >= len(self._view) or not self._view:
-            size = self._size()
-            self._view = memoryview((ctypes.c_ubyte * size).from_address(self.address)).cast("B")
-        return self._view
-
-    def detach(self) -> None:
-        """The VM is gone: its memory must not be touched again."""
-        self._view = memoryview(b"")
-        self._size = lambda: 0
-
-    def text(self, start: int, length: int) -> str:
-        return bytes(self.view(start + length)[start : start + length]).decode("utf-8", "replace")
-
-    def vectors(self, pointer: int, count: int) -> list[tuple[int, int]]:
-        view = self.view(pointer + 8 * count)
-        return [unpack_from("<II", view, pointer + 8 * i) for i in range(count)]
-
-    def put(self, start: int, data: bytes) -> None:
-        self.view(start + len(data))[start : start + len(data)] = data
-
-    def pack(self, layout: str, start: int, *values: int) -> None:
-        pack_into(layout, self.view(start + 64), start, *values)
 
 
 class Directory:
@@ -181,16 +145,17 @@ class Wasi:
     # time
 
     def clock_time_get(self, clock: int, precision: int, out: int) -> int:
-        now = time.time_ns() + self.clock_offset_ns if clock == CLOCK_REALTIME else time.monotonic_ns()
-        self.memory.pack("<Q", out, now)
+        self.memory.pack("<Q", out, self._now(clock))
         return 0
+
+    def _now(self, clock: int) -> int:
+        return time.time_ns() + self.clock_offset_ns if clock == CLOCK_REALTIME else time.monotonic_ns()
 
     def sched_yield(self) -> int:
         return 0
 
     def poll_oneoff(self, subs: int, events: int, count: int, done: int) -> int:
         view = self.memory.view(subs + 48 * count)
-        now = [0]
         timeout: float | None = None
         waits_for_input = False
         ready: list[tuple[int, int]] = []
@@ -202,8 +167,7 @@ class Wasi:
             if kind == 0:
                 clock, span, flags = *unpack_from("<I4xQ", view, at + 16), unpack_from("<H", view, at + 40)[0]
                 if flags & 1:
-                    now[0] = time.time_ns() + self.clock_offset_ns if clock == CLOCK_REALTIME else time.monotonic_ns()
-                    span = max(0, span - now[0])
+                    span = max(0, span - self._now(clock))
                 seconds = span / 1e9
                 if timeout is None or seconds < timeout:
                     timeout, sleeper = seconds, (user, kind)
@@ -255,8 +219,8 @@ class Wasi:
         spans = self.memory.vectors(vectors, count)
         want = sum(length for _, length in spans)
         if fd in STOPS:
-            # The VM asks again when it got less than it wanted; the second answer is always "nothing more", so that
-            # what follows a control character stays for the program that it starts.
+            # The VM asks again when it got less than it wanted; the second answer is always "nothing more",
+            # so that what follows a control character stays for the program that it starts.
             data = b"" if self._told_short else self._console.read_now(want, STOPS[fd])
             self._told_short = 0 < len(data) < want
             if not data and want:
@@ -335,9 +299,10 @@ class Wasi:
             name, kind, size = directory.entries[i]
             raw = name.encode()
             entry = bytearray(24)
-            # The inode carries the size plus one: the VM hands it on, and our VfsFlash makes it the size that a
-            # board's ilistdir gives (zero would make wasi-libc ask for the real inode).
-            pack_into("<QQIB", entry, 0, i + 1, size + 1, len(raw), KIND_DIR if kind == _flash.TYPE_DIR else KIND_FILE)
+            # The inode carries the size plus one: the VM hands it on, and our VfsFlash makes it the size that
+            # a board's ilistdir gives (zero would make wasi-libc ask for the real inode).
+            what = KIND_DIR if kind == _flash.TYPE_DIR else KIND_FILE
+            pack_into("<QQIB", entry, 0, i + 1, size + 1, len(raw), what)
             out += bytes(entry) + raw
             if len(out) >= length:
                 break
@@ -349,7 +314,16 @@ class Wasi:
     # paths
 
     def path_open(
-        self, root: int, lookup: int, path: int, length: int, oflags: int, rights: int, inherit: int, fdflags: int, out: int
+        self,
+        root: int,
+        lookup: int,
+        path: int,
+        length: int,
+        oflags: int,
+        rights: int,
+        inherit: int,
+        fdflags: int,
+        out: int,
     ) -> int:
         name = self._path(path, length)
         file: FlashFile | Directory | Source

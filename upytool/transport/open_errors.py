@@ -26,7 +26,7 @@ def explain_open_error(
     if "://" in port:
         return _url_error(port, error)
     number = getattr(error, "errno", None)
-    # On Windows pyserial puts the system's error into its text: "...: PermissionError(13, 'Access is denied.')".
+    # For Windows pyserial puts the system's error into its text: "...: PermissionError(13, 'Access is ...')".
     text = str(error)
     if number in _MISSING or "FileNotFoundError" in text:
         return PortMissingError(f"there is no port {port}", hint="see what is plugged in: `upytool devs`")
@@ -69,7 +69,7 @@ def permission_hint(port: str) -> str:
         return "ask the administrator for access to serial ports"
     if status.st_gid == 0 or status.st_mode & 0o060 != 0o060:
         # Being in the group would not help, and nobody should join root's.
-        return f"only {_owner(status.st_uid)} may: a udev rule has to give serial ports to a group (MODE, GROUP)"
+        return f"only {_owner(status.st_uid)} may: a udev rule has to give serial ports to a group"
     if _user() in group.gr_mem and status.st_gid not in os.getgroups():
         return f"you are in the group {group.gr_name}, but not since this login: log out and in again"
     return f"join the group that owns it, then log in again: sudo usermod -aG {group.gr_name} $USER"

@@ -34,7 +34,7 @@ def _begin():
     host.call("seal", "")
     vfs.umount("/")
     vfs.mount(flash_vfs.VfsFlash(), "/")
-    for name in ("patch", "flash_vfs", "repl", "interrupt"):
+    for name in ("patch", "flash_vfs", "repl", "line_edit", "interrupt"):
         del sys.modules[name]
     sys.path[:] = ["", ".frozen", "/lib"]
     del sys.argv[:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import asyncio  # noqa: TID253
 import os
 import signal
 import sys
@@ -157,7 +157,7 @@ def test_ctrl_c_that_the_operation_does_not_answer_is_an_error_of_ours() -> None
 
 @posix_only
 def test_ctrl_c_between_two_waits_loses_no_thought() -> None:
-    """It comes while the operation computes: that part runs to its end, the next wait is the one interrupted."""
+    """It comes while the operation computes: that part runs on, the next wait is interrupted."""
     steps: list[str] = []
 
     def op() -> Op[None]:

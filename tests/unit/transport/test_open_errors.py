@@ -1,4 +1,4 @@
-"""The four reasons why a port does not open, each for real, and the words of Windows as pyserial passes them on."""
+"""The four reasons why a port does not open, each for real, and the words that pyserial has for Windows'."""
 
 from __future__ import annotations
 

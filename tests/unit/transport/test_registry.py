@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import socket
 import sys
 
@@ -72,7 +71,7 @@ def test_a_plug_in_adds_a_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
     def entry_points(*, group: str, name: str) -> list[Entry]:
         return [Entry()] if (group, name) == ("upytool.transports", "pigeon") else []
 
-    monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
+    monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
     open_transport("pigeon://coop")
     assert calls == ["pigeon://coop"]
     with pytest.raises(PortMissingError):

@@ -143,7 +143,7 @@ def test_lines_on_a_pty_are_silently_nothing(pair: Pair) -> None:
 
 
 class _Watched:
-    """Records the modem-line requests of a transport (a pty takes none, so the request itself is what is seen)."""
+    """Records the modem-line requests of a transport: a pty takes none, so the request is what is seen."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seen: list[tuple[str, str]] = []

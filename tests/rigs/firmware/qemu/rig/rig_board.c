@@ -45,8 +45,8 @@ static void uart_rx_isr(void) {
             NVIC_ICER = 1; // leave the byte in the UART: the sender waits until the ring is read
             return;
         }
+        UART0->intstatus = UART_INT_RX; // before the read, which lets the next byte raise it again
         uint8_t c = UART0->data;
-        UART0->intstatus = UART_INT_RX;
         if (c == mp_interrupt_char) {
             mp_sched_keyboard_interrupt();
         } else if (next != ring_out) {

@@ -1,0 +1,88 @@
+"""Renders docs/reference from the tables of the program: `make docs`. A test compares the files with it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import click
+
+from upytool.cli import table
+from upytool.cli.group import Context, load, root
+from upytool.cli.topics import SELECTORS
+from upytool.config.options import OPTIONS, VARIABLES
+from upytool.errors import EXIT_CODES
+
+REFERENCE = Path(__file__).resolve().parent / "reference"
+NOTE = "<!-- Rendered by `make docs` from the program's own tables: change those, not this page. -->\n\n"
+
+
+def exit_codes() -> str:
+    rows = "".join(f"| {code} | {meaning} |\n" for code, meaning in EXIT_CODES.items())
+    return (
+        "# Exit codes\n\n" + NOTE + "| code | meaning |\n|---|---|\n" + rows + "\nA number is never used for something "
+        "else. The status that a program on the board gives to `sys.exit()` is the exit code as it is.\n"
+    )
+
+
+def environment() -> str:
+    lines = ["# Settings and environment variables\n\n", NOTE]
+    lines.append("Flag > environment > project (`upytool.toml`) > user (`config.toml`) > default.\n\n")
+    lines.append("| variable | flag | key in a file | default | what |\n|---|---|---|---|---|\n")
+    for option in OPTIONS:
+        flags = " ".join(f"`{flag}`" for flag in (*option.flags, *option.off))
+        key = f"`{option.key}`" if option.configurable else ""
+        default = "" if option.default in (None, "") else f"`{str(option.default).lower()}`"
+        lines.append(f"| `{option.env}` | {flags} | {key} | {default} | {option.help} |\n")
+    lines.append("\nOther variables:\n\n| variable | what |\n|---|---|\n")
+    lines += [f"| `{variable[0]}` | {variable[1]} |\n" for variable in VARIABLES]
+    return "".join(lines)
+
+
+def commands() -> str:
+    top = Context(root, info_name="upytool")
+    out = ["# Commands\n\n", NOTE]
+    for section in table.SECTIONS:
+        out.append(f"## {section}\n\n")
+        for entry in table.COMMANDS:
+            if entry.section == section and not entry.hidden:
+                command = load(entry.name)
+                out.append(_command(entry.name, command, top, 3, entry.aliases))
+    return "".join(out).rstrip() + "\n"
+
+
+def _command(name: str, command: click.Command, parent: click.Context, level: int, aliases: tuple[str, ...]) -> str:
+    context = Context(command, info_name=name, parent=parent)
+    text = [f"{'#' * level} `{context.command_path}`\n\n"]
+    if aliases:
+        text.append("Also " + ", ".join(f"`{alias}`" for alias in aliases) + ".\n\n")
+    text.append("```text\n" + click.unstyle(command.get_help(context)).strip() + "\n```\n\n")
+    if isinstance(command, click.Group) and name != "fs":
+        for sub in command.list_commands(context):
+            child = command.get_command(context, sub)
+            if child is not None and not child.hidden:
+                text.append(_command(sub, child, context, level + 1, ()))
+    return "".join(text)
+
+
+def selectors() -> str:
+    rows = "".join(f"| `{form}` | {meaning.split(' (`')[0]} |\n" for form, meaning in SELECTORS)
+    return "| selector | which board |\n|---|---|\n" + rows
+
+
+PAGES = {
+    "exit-codes.md": exit_codes,
+    "environment.md": environment,
+    "commands.md": commands,
+}
+
+
+def main() -> None:
+    for name, render in PAGES.items():
+        (REFERENCE / name).write_text(render(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

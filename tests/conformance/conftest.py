@@ -1,0 +1,77 @@
+"""One suite over every real MicroPython there is: each test runs once per board."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from tests.rigs import boards as rigs
+from tests.rigs.base import RigUnavailable
+from upytool.device.device import Device
+from upytool.transport.registry import open_transport
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A running board and what it cannot do."""
+
+    name: str
+    port: str
+
+    @property
+    def interrupts(self) -> bool:
+        """Ctrl-C reaches a running program (qemu's UART is only polled while code reads it)."""
+        return not self.name.startswith("qemu")
+
+    @property
+    def slow(self) -> bool:
+        return self.name == "pico"
+
+
+BOARDS = ["wasm", "unix", "qemu", "qemu-lfs", "qemu-stock", "qemu-bare", "qemu-uart", "pico"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "bench" in metafunc.fixturenames:
+        marks = [
+            pytest.param(name, marks=[pytest.mark.rig, pytest.mark.xdist_group(name)]) for name in BOARDS
+        ]
+        metafunc.parametrize("bench", marks, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    name: str = request.param
+    with ExitStack() as stack:
+        try:
+            if name == "wasm":
+                from upytool import sim
+
+                info = sim.start("wasm", name="conformance", fresh=True)
+                stack.callback(sim.stop, "conformance")
+                port = str(info.port)
+            elif name == "pico":
+                from tests.rigs.pico import pico_image
+                from upytool import sim
+
+                info = sim.start("pico", name="conformance-pico", image=pico_image(), fresh=True)
+                stack.callback(sim.stop, "conformance-pico")
+                port = str(info.port)
+            else:
+                port = stack.enter_context(rigs.start(name)).port
+        except RigUnavailable as refused:
+            request.config.stash.setdefault(REFUSED, {})[name] = str(refused)
+            pytest.skip(f"{name}: {refused}")
+        yield Bench(name, port)
+
+
+@pytest.fixture
+def device(bench: Bench) -> Iterator[Device]:
+    with Device(open_transport(bench.port)) as board:
+        yield board
+
+
+REFUSED: pytest.StashKey[dict[str, str]] = pytest.StashKey()

@@ -1,0 +1,225 @@
+"""A model of a board: files in memory, and the programs of ours run by this Python against them.
+
+It is not a MicroPython: tests/packages runs the same things on a real one. It can do what a real one cannot be
+asked for: fail at the n-th change, lose power in the middle of a program, be full, be read-only.
+"""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import hashlib
+import io
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from upytool.errors import ConnectionLostError, RemoteOSError
+
+MPY_63 = 6 | 3 << 8
+BLOCK = 512
+
+
+class PowerCut(BaseException):
+    """The board stops here; no program on it sees an exception."""
+
+
+@dataclass
+class ModelFiles:
+    """The file system: plain semantics, `capacity` in bytes, counted in blocks."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=lambda: {"/"})
+    capacity: int = 1 << 20
+    read_only: tuple[str, ...] = ()
+    changes: int = 0
+    cut_at: int | None = None
+    fail_at: int | None = None
+    writes: list[str] = field(default_factory=list)
+
+    def used(self) -> int:
+        return sum(-(-len(data) // BLOCK) * BLOCK for data in self.files.values())
+
+    def _change(self, path: str) -> None:
+        self.changes += 1
+        if self.cut_at is not None and self.changes >= self.cut_at:
+            raise PowerCut
+        if self.fail_at == self.changes:
+            raise OSError(errno.EIO)
+        if any(path == each or path.startswith(each + "/") for each in self.read_only):
+            raise OSError(errno.EROFS)
+
+    @staticmethod
+    def _plain(path: str) -> str:
+        return posixpath.normpath("/" + path.lstrip("/"))
+
+    def stat(self, path: str) -> tuple[int, ...]:
+        path = self._plain(path)
+        if path in self.folders:
+            return (0x4000, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+        if path in self.files:
+            return (0x8000, 0, 0, 0, 0, 0, len(self.files[path]), 0, 0, 0)
+        raise OSError(errno.ENOENT)
+
+    def mkdir(self, path: str) -> None:
+        path = self._plain(path)
+        if path in self.folders or path in self.files:
+            raise OSError(errno.EEXIST)
+        if posixpath.dirname(path) not in self.folders:
+            raise OSError(errno.ENOENT)
+        self._change(path)
+        self.folders.add(path)
+
+    def rmdir(self, path: str) -> None:
+        path = self._plain(path)
+        if path not in self.folders:
+            raise OSError(errno.ENOENT)
+        if any(posixpath.dirname(each) == path for each in (*self.files, *self.folders - {"/"})):
+            raise OSError(errno.ENOTEMPTY)
+        self._change(path)
+        self.folders.remove(path)
+
+    def remove(self, path: str) -> None:
+        path = self._plain(path)
+        if path not in self.files:
+            raise OSError(errno.EISDIR if path in self.folders else errno.ENOENT)
+        self._change(path)
+        del self.files[path]
+
+    def rename(self, source: str, path: str) -> None:
+        source, path = self._plain(source), self._plain(path)
+        if source not in self.files:
+            raise OSError(errno.ENOENT)
+        if path in self.folders:
+            raise OSError(errno.EISDIR)
+        if posixpath.dirname(path) not in self.folders:
+            raise OSError(errno.ENOENT)
+        self._change(path)
+        self.files[path] = self.files.pop(source)
+
+    def listdir(self, path: str) -> list[str]:
+        path = self._plain(path)
+        return sorted(
+            posixpath.basename(each)
+            for each in (*self.files, *self.folders - {"/"})
+            if posixpath.dirname(each) == path
+        )
+
+    def statvfs(self, path: str) -> tuple[int, ...]:
+        total, used = self.capacity // BLOCK, self.used() // BLOCK
+        return (BLOCK, BLOCK, total, total - used, total - used, 0, 0, 0, 0, 255)
+
+    def open(self, path: str, mode: str = "r") -> io.BytesIO:
+        path = self._plain(path)
+        assert mode == "rb"
+        if path not in self.files:
+            raise OSError(errno.ENOENT)
+        return io.BytesIO(self.files[path])
+
+    def write(self, path: str, data: bytes) -> None:
+        path = self._plain(path)
+        if posixpath.dirname(path) not in self.folders:
+            raise OSError(errno.ENOENT)
+        if path in self.folders:
+            raise OSError(errno.EISDIR)
+        self._change(path)
+        before = self.files.get(path)
+        self.files[path] = data
+        if self.used() > self.capacity:
+            del self.files[path]
+            if before is not None:
+                self.files[path] = before
+            raise OSError(errno.ENOSPC)
+        self.writes.append(path)
+
+    def put(self, path: str, data: bytes | str = b"") -> None:
+        """A file that is there from the beginning."""
+        path = self._plain(path)
+        folder = posixpath.dirname(path)
+        while folder not in self.folders:
+            self.folders.add(folder)
+            folder = posixpath.dirname(folder)
+        self.files[path] = data.encode() if isinstance(data, str) else data
+
+
+@dataclass
+class ModelBoard:
+    """A board as `packages.board.Board` wants one; `trips` counts the round trips."""
+
+    mpy: int = MPY_63
+    sys_path: tuple[str, ...] = ("", ".frozen", "/lib")
+    storage: ModelFiles = field(default_factory=ModelFiles)
+    trips: int = 0
+    lost: bool = False
+
+    @property
+    def info(self) -> Any:
+        return SimpleNamespace(mpy=self.mpy)
+
+    @property
+    def fs(self) -> ModelBoard:
+        return self
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        return self.storage.files
+
+    def tree(self, top: str = "/lib") -> dict[str, bytes]:
+        """The files below `top` that are not ours to keep books."""
+        return {
+            path: data
+            for path, data in self.storage.files.items()
+            if path.startswith(top.rstrip("/") + "/") and "/.upytool" not in path
+        }
+
+    def _trip(self) -> None:
+        if self.lost:
+            raise ConnectionLostError("the board went away")
+        self.trips += 1
+
+    def _cut(self) -> ConnectionLostError:
+        self.lost = True
+        return ConnectionLostError("the board went away")
+
+    def power_up(self) -> None:
+        """The board is back, with the files that it had."""
+        self.lost, self.storage.cut_at, self.storage.fail_at = False, None, None
+
+    def exec(self, source: bytes | str, *, timeout: float | None = None) -> str:
+        assert timeout is not None, "every wait is bounded"
+        self._trip()
+        out: list[str] = []
+        fake_sys = SimpleNamespace(path=list(self.sys_path))
+
+        def load(name: str, *_: object) -> object:
+            return {"os": self.storage, "sys": fake_sys}[name]
+
+        def show(text: str) -> None:
+            out.append(f"{text}\n")
+
+        space = vars(builtins) | {"__import__": load, "open": self.storage.open, "print": show}
+        try:
+            exec(compile(source, "<board>", "exec"), {"__builtins__": space})
+        except PowerCut:
+            raise self._cut() from None
+        return "".join(out)
+
+    def hash(self, paths: Sequence[str], algo: str = "sha256") -> dict[str, str | None]:
+        self._trip()
+        found: dict[str, str | None] = {}
+        for path in paths:
+            data = self.storage.files.get(posixpath.normpath("/" + path.lstrip("/")))
+            found[path] = None if data is None else hashlib.new(algo, data).hexdigest()
+        return found
+
+    def put_many(self, items: list[tuple[str, bytes]]) -> None:
+        self._trip()
+        for path, data in items:
+            try:
+                self.storage.write(path, data)
+            except PowerCut:
+                raise self._cut() from None
+            except OSError as error:
+                raise RemoteOSError(error.args[0], path) from None

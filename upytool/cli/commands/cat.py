@@ -1,0 +1,25 @@
+"""`upytool cat`."""
+
+from __future__ import annotations
+
+import click
+
+from ..app import App, pass_app
+from ..group import define
+from ..params import RemotePath
+
+
+@define(
+    "cat",
+    examples=[
+        ("upytool cat boot.py", "print a file of the board"),
+        ("upytool cat :data.bin > data.bin", "byte for byte, whatever is in it"),
+    ],
+)
+@click.argument("paths", type=RemotePath(), nargs=-1, required=True)
+@pass_app
+def command(app: App, paths: tuple[str, ...]) -> None:
+    """Print files of the board, byte for byte."""
+    device = app.device()
+    for path in paths:
+        device.fs.read_to(path, app.out)

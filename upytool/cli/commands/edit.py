@@ -1,0 +1,94 @@
+"""`upytool edit`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from ...errors import RemoteOSError, UpytoolError, UsageError
+from ..app import App, pass_app
+from ..group import define
+from ..params import RemotePath
+
+ENOENT = 2
+
+
+@define(
+    "edit",
+    examples=[
+        ("upytool edit :main.py", "in $VISUAL, $EDITOR, or what this system has"),
+        ("upytool edit :new.py", "a file that does not exist yet"),
+    ],
+)
+@click.argument("files", type=RemotePath(), nargs=-1, required=True)
+@pass_app
+def command(app: App, files: tuple[str, ...]) -> None:
+    """Edit files of the board in your editor.
+
+    Only what was changed is written back, and as safely as `cp` does it. When that fails, your text is kept on
+    this computer, and the error says where.
+    """
+    device = app.device()
+    for file in files:
+        app.echo(f"edit :{file}")
+        try:
+            before = device.fs.read_bytes(file)
+        except RemoteOSError as error:
+            if error.errno != ENOENT:
+                raise
+            before = None
+        path = _scratch(file, before or b"")
+        try:
+            _open_editor(path)
+            after = path.read_bytes()
+            if after != before:
+                device.fs.write_bytes(file, after)
+            else:
+                app.note(f"{file} was not changed")
+        except UpytoolError as error:
+            error.hint = f"your text is in {path}" + (f"\n{error.hint}" if error.hint else "")
+            raise
+        except BaseException:
+            app.warn(f"your text is in {path}")
+            raise
+        path.unlink()
+        path.parent.rmdir()
+
+
+def _scratch(file: str, contents: bytes) -> Path:
+    """A local file with the board's contents, named as on the board, for the editor to see what it is."""
+    path = Path(tempfile.mkdtemp(prefix="upytool-edit-")) / (file.rstrip("/").rpartition("/")[2] or "file")
+    path.write_bytes(contents)
+    return path
+
+
+def _open_editor(path: Path) -> None:
+    chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    words = shlex.split(chosen, posix=os.name != "nt") if chosen else _default_editor()
+    try:
+        status = subprocess.call([*words, str(path)])
+    except OSError as error:
+        raise UsageError(
+            f"the editor {words[0]!r} does not start: {error.strerror}", hint="set $VISUAL or $EDITOR"
+        ) from error
+    if status:
+        raise UsageError(f"the editor ended with status {status}; nothing was written to the board")
+
+
+def _default_editor() -> list[str]:
+    if os.name == "nt":
+        return ["notepad"]
+    if sys.platform == "darwin":
+        return ["open", "-W", "-t"]
+    from shutil import which
+
+    for name in ("sensible-editor", "nano", "vim", "vi"):
+        if which(name):
+            return [name]
+    raise UsageError("there is no editor", hint="set $VISUAL or $EDITOR")

@@ -1,0 +1,166 @@
+"""`upytool sim`: boards without hardware."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ...errors import UsageError
+from ..app import App, pass_app
+from ..group import define_group
+from ..ui.text import rows
+
+if TYPE_CHECKING:
+    from ...sim.registry import SimInfo
+
+
+class Name(click.ParamType[str]):
+    """The name of a running simulated board."""
+
+    name = "name"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        from click.shell_completion import CompletionItem
+
+        from ...sim.registry import list_running
+
+        return [
+            CompletionItem(info.name, help=info.port)
+            for info in list_running()
+            if info.name.startswith(incomplete)
+        ]
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes, `512k` or `4M`."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value).lower().removesuffix("ib").removesuffix("b")
+        factor = {"k": 1024, "m": 1024 * 1024}.get(text[-1:], 1)
+        digits = text[:-1] if factor > 1 else text
+        if not digits.isdecimal():
+            self.fail(f"{value} is not a size, write 512k or 4M")
+        return int(digits) * factor
+
+
+@define_group(
+    "sim",
+    examples=[
+        ("upytool sim start", "a board in the background; then `upytool -d sim ls`"),
+        ("upytool sim list", ""),
+        ("upytool sim stop", ""),
+    ],
+)
+def command() -> None:
+    """Start, list, reset and stop simulated boards.
+
+    `wasm` is the real MicroPython in WebAssembly: quick, and all it needs comes with upytool[sim].
+    `pico` is an emulated RP2040 that runs a real RPI_PICO image.
+    """
+
+
+@command.command(
+    "start",
+    examples=[
+        ("upytool sim start", "a wasm board"),
+        ("upytool sim start pico --image RPI_PICO.uf2", "an emulated Pico"),
+        ("upytool sim start --name second --flash-size 512k --fresh", "one more, small and empty"),
+    ],
+)
+@click.argument("kind", type=click.Choice(["wasm", "pico"]), default="wasm")
+@click.option("--name", metavar="NAME", help="Its name, to have several; the kind where not given.")
+@click.option(
+    "--image", type=click.Path(exists=True, dir_okay=False), help="The firmware of a pico, a .uf2 file."
+)
+@click.option("--fresh", is_flag=True, help="Begin with an empty flash.")
+@click.option("--tcp", is_flag=True, help="Offer a TCP port in place of a pty (always so on Windows).")
+@click.option(
+    "--flash-size", type=Size(), metavar="SIZE", help="Of a new wasm board's flash; 16M where not given."
+)
+@pass_app
+def start(
+    app: App, kind: Any, name: str | None, image: str | None, fresh: bool, tcp: bool, flash_size: int | None
+) -> None:
+    """Start a simulated board in the background.
+
+    Its flash is kept: the next start finds its files. Other tools can open its port too.
+    """
+    from ...sim.registry import find, start
+
+    running = find(name or kind)
+    info = start(kind, name=name, image=image, fresh=fresh, tcp=tcp, flash_size=flash_size)
+    if running is not None and fresh:
+        app.warn(f"{info.name} runs already and kept its flash; stop it first to start fresh")
+    app.emit(info.data(), info.port)
+    app.note(f"{info.name} {'was running' if running else 'is running'}: upytool -d sim:{info.name} ...")
+
+
+@command.command("list", examples=[("upytool sim list --json", "")])
+@pass_app
+def list_(app: App) -> None:
+    """List the simulated boards that run."""
+    from ...sim.registry import list_running
+
+    running = list_running()
+    body = [(f"sim:{info.name}", info.kind, info.port, str(info.pid)) for info in running]
+    header = ["selector", "kind", "port", "process"]
+    app.emit([info.data() for info in running], (lambda style: rows(style, header, body)) if body else "")
+    if not running:
+        app.note("No simulated board is running; `upytool sim start` starts one")
+
+
+@command.command(
+    "stop",
+    examples=[
+        ("upytool sim stop", "the only one"),
+        ("upytool sim stop --all", ""),
+        ("upytool sim stop pico", ""),
+    ],
+)
+@click.argument("names", type=Name(), nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Stop all that run.")
+@pass_app
+def stop(app: App, names: tuple[str, ...], everything: bool) -> None:
+    """Stop simulated boards; their flash is kept."""
+    from ...sim.registry import list_running, stop
+
+    chosen = [info.name for info in list_running()] if everything else _choose(names)
+    for name in chosen:
+        stop(name)
+    app.emit({"stopped": chosen}, "")
+    app.note(f"Stopped {', '.join(chosen)}" if chosen else "No simulated board was running")
+
+
+@command.command("reset", examples=[("upytool sim reset", "press its reset button")])
+@click.argument("names", type=Name(), nargs=-1)
+@pass_app
+def reset(app: App, names: tuple[str, ...]) -> None:
+    """Press the reset button of simulated boards, whatever their program does."""
+    from ...sim.registry import reset
+
+    chosen = _choose(names)
+    for name in chosen:
+        reset(name)
+    app.emit({"reset": chosen}, "")
+    app.note(f"Reset {', '.join(chosen)}")
+
+
+def _choose(names: tuple[str, ...]) -> list[str]:
+    """`names`, or the only board that runs. `sim:NAME` is understood as NAME."""
+    if names:
+        return [name.removeprefix("sim:") for name in names]
+    from ...errors import NoDeviceError
+    from ...sim.registry import list_running
+
+    running: list[SimInfo] = list_running()
+    if not running:
+        raise NoDeviceError("no simulated board is running", hint="upytool sim start")
+    if len(running) > 1:
+        raise UsageError(
+            "several simulated boards are running",
+            hint="name one of " + ", ".join(info.name for info in running),
+        )
+    return [running[0].name]

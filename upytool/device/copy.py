@@ -1,0 +1,211 @@
+"""What a copy would do, as a value: pure functions from listings to a CopyPlan (law 4 of the house).
+
+The meaning of sources and destination is mpremote's `cp`, which is Unix's: into a folder that exists under the source's
+own name, else to the name given; a trailing `/` of the destination says that it has to be a folder. Ours in addition: a
+trailing `/` of a source folder means its contents.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..errors import UsageError
+from .transfer import Status
+from .tree import Tree, join
+
+What = Literal["mkdir", "write", "skip", "delete", "rmdir"]
+_WORDS = {"mkdir": "make", "write": "write", "skip": "keep", "delete": "delete", "rmdir": "remove"}
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a copy goes.
+
+    Attributes:
+        path: without a trailing `/` (but `/` itself); '' is the board's working directory.
+        kind: `none`, `file` or `dir`.
+        must_be_dir: it was written with a trailing `/`.
+        remote: it is on the board.
+    """
+
+    path: str
+    kind: str
+    must_be_dir: bool
+    remote: bool
+
+    def join(self, name: str) -> str:
+        return join(self.path, name) if self.remote else os.path.join(self.path, *name.split("/"))
+
+    @property
+    def shown(self) -> str:
+        return f":{self.path}" if self.remote else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A file and where it is to go; `content` in place of the file's own where it was compiled."""
+
+    tree: Tree
+    relative: str
+    path: str
+    size: int
+    content: bytes | None = None
+
+    @property
+    def source(self) -> str:
+        return self.tree.path_of(self.relative)
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The folders to exist, parents first, and the files to be in them."""
+
+    dirs: tuple[str, ...]
+    files: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One step. `why`: new, changed, forced, unchanged, extra, shadowed."""
+
+    what: What
+    path: str
+    size: int = 0
+    why: str = ""
+    source: str = ""
+
+    def line(self) -> str:
+        """For people."""
+        return f"{_WORDS[self.what]:7}{self.path}" + (f"  ({self.why})" if self.why else "")
+
+    def data(self) -> dict[str, object]:
+        return {
+            "action": self.what,
+            "path": self.path,
+            "size": self.size,
+            "why": self.why,
+            "source": self.source,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CopyPlan:
+    """What a copy or sync does, in order; board paths begin with `:`."""
+
+    actions: tuple[Action, ...] = ()
+    targets: Mapping[str, Target] = field(default_factory=dict, compare=False, repr=False)
+
+    def of(self, *what: What) -> list[Action]:
+        """The actions of these kinds."""
+        return [action for action in self.actions if action.what in what]
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything would be different afterwards."""
+        return any(action.what != "skip" for action in self.actions)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of content to be written."""
+        return sum(action.size for action in self.of("write"))
+
+    def data(self) -> dict[str, object]:
+        return {
+            "actions": [action.data() for action in self.actions],
+            "write": len(self.of("write")),
+            "unchanged": len(self.of("skip")),
+            "delete": len(self.of("delete", "rmdir")),
+            "bytes": self.bytes,
+        }
+
+
+def targets(trees: Sequence[Tree], to: Destination) -> Targets:
+    """Where everything goes. Errors: UsageError when the destination does not suit."""
+    if to.must_be_dir and to.kind == "file":
+        raise UsageError(f"{to.shown}/ is no folder", hint="leave the trailing / away to replace the file")
+    if to.must_be_dir and to.kind == "none" and any(tree.kind == "file" for tree in trees):
+        raise UsageError(f"{to.shown}/ does not exist", hint="make it first: `upytool mkdir`")
+    if len(trees) > 1 and to.kind != "dir":
+        problem = "does not exist" if to.kind == "none" else "is no folder"
+        raise UsageError(f"{to.shown} {problem}", hint="several sources need a folder to go to")
+    dirs: dict[str, None] = {}
+    files: dict[str, Target] = {}
+    for tree in trees:
+        if tree.kind == "file":
+            path = to.join(tree.name) if to.kind == "dir" else to.path
+            _add(files, Target(tree, "", path, tree.files[""]))
+            continue
+        if to.kind == "file":
+            raise UsageError(f"{to.shown} is a file, {tree.root} a folder", hint="choose another name")
+        inside = to.kind == "dir" and not tree.contents
+        prefix = f"{tree.name}/" if inside else ""
+        if inside:
+            dirs[to.join(tree.name)] = None
+        elif to.kind == "none":
+            dirs[to.path] = None
+        dirs.update((to.join(prefix + name), None) for name in tree.dirs)
+        for relative, size in tree.files.items():
+            _add(files, Target(tree, relative, to.join(prefix + relative), size))
+    return Targets(tuple(dirs), tuple(files.values()))
+
+
+def _add(files: dict[str, Target], target: Target) -> None:
+    other = files.setdefault(target.path, target)
+    if other is not target:
+        raise UsageError(
+            f"{other.source} and {target.source} would both become {target.path}",
+            hint="copy them one after the other to different names",
+        )
+
+
+def plan_copy(
+    wanted: Targets,
+    there: Mapping[str, Status],
+    unchanged: Collection[str],
+    *,
+    remote: bool,
+    force: bool = False,
+    extra: Mapping[str, int] | None = None,
+) -> CopyPlan:
+    """The plan.
+
+    Args:
+        wanted: from `targets`.
+        there: path -> what is there now (a path that is missing here does not exist).
+        unchanged: target paths whose content is equal already.
+        remote: the destination is on the board.
+        force: write also what is unchanged.
+        extra: path -> size (-1 a folder) of what is to be deleted.
+
+    Errors: UsageError when a folder stands where a file is to go, or the reverse.
+    """
+    mark = ":" if remote else ""
+    none = Status("none")
+    actions: list[Action] = []
+    for path in wanted.dirs:
+        kind = there.get(path, none).kind
+        if kind == "file":
+            raise UsageError(f"{mark}{path} is a file, a folder is to go there", hint="remove it first")
+        if kind == "none":
+            actions.append(Action("mkdir", mark + path, why="new"))
+    for target in wanted.files:
+        state = there.get(target.path, none)
+        source = target.source if not target.tree.remote else f":{target.source}"
+        if state.kind == "dir":
+            raise UsageError(f"{mark}{target.path} is a folder, a file is to go there", hint="remove it first")
+        if state.kind == "none":
+            actions.append(Action("write", mark + target.path, target.size, "new", source))
+        elif force:
+            actions.append(Action("write", mark + target.path, target.size, "forced", source))
+        elif target.path in unchanged:
+            actions.append(Action("skip", mark + target.path, target.size, "unchanged", source))
+        else:
+            actions.append(Action("write", mark + target.path, target.size, "changed", source))
+    gone = extra or {}
+    actions.extend(Action("delete", mark + path, size, "extra") for path, size in gone.items() if size >= 0)
+    folders = sorted((path for path, size in gone.items() if size < 0), key=lambda path: -path.count("/"))
+    actions.extend(Action("rmdir", mark + path, why="extra") for path in folders)
+    return CopyPlan(tuple(actions), {mark + target.path: target for target in wanted.files})

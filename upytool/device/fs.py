@@ -1,0 +1,150 @@
+"""The files of a board: `board.fs`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..events import Task
+from .fs_ops import FsOps
+from .fs_types import Entry, Mount, Removed, Stat
+from .local import CallSink, FileSink
+from .remote_path import RemotePath
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from .device import Device
+
+__all__ = ["Entry", "Mount", "RemoteFS", "RemotePath", "Removed", "Stat"]
+
+
+class RemoteFS:
+    """The files of one board.
+
+    Paths are texts, absolute or relative to the board's working directory. A file is written under another name,
+    compared on the board and renamed: whatever goes wrong, it is the old or the new one.
+
+    Errors of every method: RemoteOSError (also an OSError, with the board's number) and what the connection raises.
+    """
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self.ops = FsOps(device.session)
+
+    def path(self, path: str = "/") -> RemotePath:
+        """A path of this board as an object like pathlib's."""
+        return RemotePath(self, path)
+
+    # -- looking --------------------------------------------------------------------------------
+
+    def stat(self, path: str) -> Stat:
+        """Kind, size and time of a path."""
+        return self._device.drive(self.ops.stat(path))
+
+    def exists(self, path: str) -> bool:
+        return self._device.drive(self.ops.exists(path))
+
+    def is_dir(self, path: str) -> bool:
+        found = self._device.drive(self.ops.stats([path]))[0]
+        return isinstance(found, Stat) and found.is_dir
+
+    def is_file(self, path: str) -> bool:
+        found = self._device.drive(self.ops.stats([path]))[0]
+        return isinstance(found, Stat) and not found.is_dir
+
+    def ls(self, path: str = "") -> list[Entry]:
+        """The entries of a folder, by name; of a file the file itself."""
+        return self._device.drive(self.ops.ls(path))
+
+    def walk(self, path: str = "") -> list[Entry]:
+        """All below a folder; each `name` is a path that begins with `path`. One round trip."""
+        return self._device.drive(self.ops.walk(path))
+
+    def df(self) -> list[Mount]:
+        """The mounted file systems and their space."""
+        return self._device.drive(self.ops.df())
+
+    def hash(self, paths: Sequence[str] | str, algo: str = "sha256") -> dict[str, str | None]:
+        """Hexadecimal digests by path, None for what is no file. Errors: RemoteError where the board lacks `algo`."""
+        return self._device.drive(self.ops.hash([paths] if isinstance(paths, str) else paths, algo))
+
+    def getcwd(self) -> str:
+        return self._device.drive(self.ops.getcwd())
+
+    def chdir(self, path: str) -> str:
+        """Change the working directory; returns it as an absolute path."""
+        return self._device.drive(self.ops.chdir(path))
+
+    # -- changing -------------------------------------------------------------------------------
+
+    def mkdir(self, path: str, parents: bool = False, exist_ok: bool = False) -> None:
+        self._device.drive(self.ops.mkdir(path, parents, exist_ok))
+
+    def rmdir(self, path: str) -> None:
+        """Remove an empty folder."""
+        self._device.drive(self.ops.rmdir(path))
+
+    def remove(self, path: str) -> None:
+        """Remove a file."""
+        self._device.drive(self.ops.remove(path))
+
+    def rmtree(self, path: str, *, root: bool = False) -> list[Removed]:
+        """Remove a file, or a folder with all below; a mount point stays. `root=True` allows `/`."""
+        return self._device.drive(self.ops.rmtree(path, root=root))
+
+    def rename(self, source: str, target: str) -> None:
+        """Rename as the board's file system does it."""
+        self._device.drive(self.ops.rename(source, target))
+
+    def move(self, source: str, target: str) -> str:
+        """`mv`: into `target` where it is a folder, also between file systems; returns the new path."""
+        return self._device.drive(self.ops.move(source, target))
+
+    def touch(self, path: str) -> None:
+        """Make an empty file where there is none."""
+        self._device.drive(self.ops.touch(path))
+
+    # -- content --------------------------------------------------------------------------------
+
+    def read_bytes(self, path: str) -> bytes:
+        """The content of a file, byte for byte."""
+        parts: list[bytes] = []
+        self._device.drive(self.ops.fetch(path, CallSink(parts.append)))
+        return b"".join(parts)
+
+    def read_text(self, path: str) -> str:
+        return self.read_bytes(path).decode("utf-8")
+
+    def write_bytes(self, path: str, data: bytes, *, in_place: bool = False) -> None:
+        """Replace a file's content as a whole. `in_place` overwrites the old file at once: no net, half the space."""
+        self._device.drive(self.ops.store(path, data, in_place=in_place))
+
+    def write_text(self, path: str, text: str) -> None:
+        self.write_bytes(path, text.encode("utf-8"))
+
+    def get(self, remote: str, local: str | Path | BinaryIO) -> int:
+        """Fetch a file to a local path (a folder takes it under its own name) or an open binary file.
+
+        Returns the bytes fetched. Errors: also LocalFileError.
+        """
+        if isinstance(local, (str, Path)):
+            path = Path(local)
+            if path.is_dir():
+                path = path / remote.rstrip("/").rpartition("/")[2]
+            sink: FileSink | CallSink = FileSink(path)
+        else:
+            sink = CallSink(local.write)
+        with Task(self._device.reporter, remote, None) as task:
+            return self._device.drive(self.ops.fetch(remote, sink, task.advance))
+
+    def put(self, local: str | Path, remote: str, *, in_place: bool = False) -> int:
+        """Copy a local file to the board (into a folder under its own name). Returns the bytes copied."""
+        path = Path(local)
+        if remote.endswith("/") or self.is_dir(remote or "."):
+            remote = f"{remote.rstrip('/')}/{path.name}" if remote else path.name
+        with Task(self._device.reporter, path.name, None) as task:
+            return self._device.drive(
+                self.ops.store(remote, path, in_place=in_place, progress=task.advance)
+            )

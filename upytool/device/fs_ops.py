@@ -1,0 +1,284 @@
+"""The file operations of a board, as operations: RemoteFS and AsyncRemoteFS drive the same text.
+
+Paths are the board's: absolute, or relative to its working directory. Each small operation is one program; what moves
+file content goes through a Mover (device.transfer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from ..errors import RemoteError, RemoteException, RemoteOSError, UsageError
+from ..protocol.ops import Op
+from .fs_types import Entry, Mount, Removed, Stat
+from .ondevice import snippet
+from .session import Session
+from .local import local_size, opener
+from .stream import Capabilities, NoStreamError, hint_for
+from .transfer import GetItem, Mover, Progress, PutItem, Sink, Status, StreamMover, Survey, ignore
+
+T = TypeVar("T")
+
+LONG = 600.0
+
+
+class FsOps:
+    """The operations on one board's files.
+
+    Attributes:
+        can: what was learnt of the board's ways to transfer.
+        protected: mount points of this computer's folders, which nothing here deletes below.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.can = Capabilities()
+        self.protected: set[str] = {"/remote"}
+
+    def mover(self) -> Mover:
+        """A way to move files; to be closed."""
+        if self.can.stream:
+            return StreamMover(self.session, self.can)
+        from .text_transfer import TextMover
+
+        return TextMover(self.session)
+
+    def moving(self, work: Callable[[Mover], Op[T]]) -> Op[T]:
+        """Do `work` with a mover; where the board cannot run the transfer program, once more with the slow one."""
+        while True:
+            mover = self.mover()
+            try:
+                result = yield from work(mover)
+            except NoStreamError:
+                continue
+            yield from mover.close()
+            return result
+
+    # -- one program each -----------------------------------------------------------------------
+
+    def _call(self, name: str, *args: object, path: str = "", limit: float = 30.0) -> Op[object]:
+        try:
+            return (yield from self.session.call(name, *args, path=path, limit=limit))
+        except RemoteOSError as error:
+            raise RemoteOSError(error.errno or 5, path, hint=error.hint or hint_for(error.errno or 5)) from error
+
+    def stats(self, paths: Sequence[str]) -> Op[list[Stat | int]]:
+        """For each path its Stat, or the board's error number."""
+        answer = yield from self._call("fs_stat", *paths)
+        assert isinstance(answer, list)
+        return [
+            item if isinstance(item, int) else Stat("dir" if item[0] & 0x4000 else "file", item[1], item[2])
+            for item in answer[1:]
+        ]
+
+    def stat(self, path: str) -> Op[Stat]:
+        found = (yield from self.stats([path]))[0]
+        if isinstance(found, int):
+            raise RemoteOSError(found, path)
+        return found
+
+    def exists(self, path: str) -> Op[bool]:
+        return isinstance((yield from self.stats([path]))[0], Stat)
+
+    def getcwd(self) -> Op[str]:
+        answer = yield from self._call("fs_stat")
+        assert isinstance(answer, list)
+        return str(answer[0])
+
+    def _do(self, what: str, path: str, other: str | None = None) -> Op[str]:
+        return str((yield from self._call("fs_do", what, path, other, path=path)))
+
+    def chdir(self, path: str) -> Op[str]:
+        return (yield from self._do("chdir", path))
+
+    def mkdir(self, path: str, parents: bool = False, exist_ok: bool = False) -> Op[None]:
+        try:
+            yield from self._do("mkdirs" if parents else "mkdir", path)
+        except RemoteOSError as error:
+            if not (exist_ok and error.errno == 17 and (yield from self.stat(path)).is_dir):
+                raise
+
+    def rmdir(self, path: str) -> Op[None]:
+        yield from self._do("rmdir", path)
+
+    def remove(self, path: str) -> Op[None]:
+        yield from self._do("remove", path)
+
+    def touch(self, path: str) -> Op[None]:
+        yield from self._do("touch", path)
+
+    def rename(self, source: str, target: str) -> Op[None]:
+        yield from self._do("rename", source, target)
+
+    def move(self, source: str, target: str) -> Op[str]:
+        """`mv`: into `target` where it is a folder; between file systems a copy, then a removal. Returns the new path."""
+        what, where = yield from self.stats([source, target])
+        if isinstance(what, int):
+            raise RemoteOSError(what, source)
+        if isinstance(where, Stat) and where.is_dir:
+            target = f"{target.rstrip('/')}/{source.rstrip('/').rpartition('/')[2]}"
+        try:
+            yield from self.rename(source, target)
+        except RemoteOSError as error:
+            # vfs_rename (extmod/vfs.c) answers EPERM for two mounts, and some file systems refuse to replace a file.
+            if error.errno not in (1, 17, 18):
+                raise
+            yield from self.copy_on_board(source, target)
+            yield from self.rmtree(source)
+        return target
+
+    def copy_on_board(self, source: str, target: str) -> Op[int]:
+        """Copy a file or folder within the board; no content passes the wire. Returns the bytes copied."""
+        total = 0
+        found = yield from self.stat(source)
+        if not found.is_dir:
+            size = yield from self._call("fs_copy", source, target, path=target, limit=LONG)
+            return int(str(size))
+        yield from self.mkdir(target, exist_ok=True)
+        for entry in sorted((yield from self.walk(source)), key=lambda entry: entry.name):
+            there = target.rstrip("/") + "/" + entry.name[len(source.rstrip("/")) + 1 :]
+            if entry.is_dir:
+                yield from self.mkdir(there, exist_ok=True)
+            else:
+                size = yield from self._call("fs_copy", entry.name, there, path=there, limit=LONG)
+                total += int(str(size))
+        return total
+
+    def _listing(self, path: str, deep: bool) -> Op[list[Entry]]:
+        source = f"{snippet('fs_list')}\nrun({path!r},{int(deep)})"
+        answer = yield from self.session.call_source(source, path, LONG)
+        return [Entry(name, "dir" if size < 0 else "file", max(0, size)) for name, size in answer]
+
+    def ls(self, path: str = "") -> Op[list[Entry]]:
+        """The entries of a folder, sorted by name; a file gives itself."""
+        try:
+            entries = yield from self._listing(path, False)
+        except RemoteOSError as error:
+            found = (yield from self.stats([path]))[0]
+            if not isinstance(found, Stat) or found.is_dir:
+                raise RemoteOSError(error.errno or 5, path, hint=hint_for(error.errno or 5)) from error
+            return [Entry(path, found.kind, found.size)]
+        return sorted(entries, key=lambda entry: entry.name)
+
+    def walk(self, path: str = "") -> Op[list[Entry]]:
+        """All entries below a folder, their names being paths that begin with `path`."""
+        return sorted((yield from self._listing(path, True)), key=lambda entry: entry.name.split("/"))
+
+    def rmtree(self, path: str, *, root: bool = False) -> Op[list[Removed]]:
+        """Remove a file, or a folder with all below. `root` allows the whole file system.
+
+        Errors: RemoteOSError; UsageError for the root, and below a folder of this computer.
+        """
+        source = f"{snippet('fs_rmtree')}\nrun({path!r},{int(root)},{tuple(sorted(self.protected))!r})"
+        try:
+            answer = yield from self.session.call_source(source, path, LONG)
+        except RemoteOSError as error:
+            if error.errno == 1:
+                raise UsageError(
+                    f"{path} lies in a folder of this computer that is mounted on the board",
+                    hint="unmount it first, or delete the files here",
+                ) from error
+            if error.errno == 16:
+                raise UsageError(
+                    f"{path or '/'} is the whole file system of the board", hint="`upytool wipe` removes all files"
+                ) from error
+            raise RemoteOSError(error.errno or 5, path, hint=hint_for(error.errno or 5)) from error
+        return [Removed(name, bool(how), how == 2) for name, how in answer]
+
+    def df(self) -> Op[list[Mount]]:
+        answer = yield from self._call("fs_df")
+        assert isinstance(answer, list)
+        return [
+            Mount(path, block * count, block * (count - free), block * free, kind, block)
+            for path, block, count, free, kind in answer
+        ]
+
+    def hash(self, paths: Sequence[str], algo: str = "sha256") -> Op[dict[str, str | None]]:
+        """Hexadecimal digests of files by any algorithm of the board's hashlib; None for what is no file."""
+        out: dict[str, str | None] = {}
+        for at in range(0, len(paths), 40):
+            part = list(paths[at : at + 40])
+            try:
+                answer = yield from self._call("fs_hash", algo, *part, limit=LONG)
+            except RemoteException as error:
+                if error.kind in ("AttributeError", "ImportError"):
+                    raise RemoteError(
+                        f"the board has no {algo}", hint="copy the file here and hash it: `upytool cp`"
+                    ) from error
+                raise
+            assert isinstance(answer, list)
+            out.update(zip(part, answer, strict=True))
+        return out
+
+    def touch_all(self, paths: Iterable[str]) -> Op[None]:
+        for path in paths:
+            yield from self.touch(path)
+
+    # -- content --------------------------------------------------------------------------------
+
+    def fetch(self, path: str, sink: Sink, progress: Progress = ignore) -> Op[int]:
+        """A file's content into `sink`; returns its size."""
+
+        def work(mover: Mover) -> Op[int]:
+            survey = yield from mover.survey([(path, -1)])
+            found = survey.statuses[0]
+            if found.kind != "file":
+                raise RemoteOSError(21 if found.kind == "dir" else 2, path)
+            yield from mover.get([GetItem(path, found.size, sink)], progress)
+            return found.size
+
+        return (yield from self.moving(work))
+
+    def store(
+        self, path: str, source: Path | bytes, *, in_place: bool = False, progress: Progress = ignore
+    ) -> Op[int]:
+        """Content into a file of the board; returns its size. A failure keeps the old file."""
+        size = len(source) if isinstance(source, bytes) else local_size(source)
+        item = PutItem(path, size, opener(source), in_place)
+
+        def work(mover: Mover) -> Op[None]:
+            survey = yield from mover.survey([(path, -1)], space=parent_of(path))
+            if survey.statuses[0].kind == "dir":
+                raise RemoteOSError(21, path)
+            check_space(survey, [(size, survey.statuses[0], in_place)])
+            yield from mover.put([], [item], progress)
+
+        yield from self.moving(work)
+        return size
+
+
+def parent_of(path: str) -> str:
+    """The folder of a path of the board, '' for the working directory."""
+    cut = path.rstrip("/").rfind("/")
+    return path[:cut] or "/" if cut >= 0 else ""
+
+
+def check_space(survey: Survey, writes: Iterable[tuple[int, Status, bool]]) -> None:
+    """Refuse before the first byte what cannot fit: (size, what is there, in place) in the order of writing.
+
+    Whole blocks are counted, and both copies while an old file is replaced; a file of at most an eighth of a block counts
+    nothing, for LittleFS may keep it in its folder's block. Errors: RemoteOSError (28, no space).
+    """
+    if not survey.block:
+        return
+    blocks = lambda size: 0 if size <= survey.block // 8 else -(-size // survey.block)
+    free = survey.free
+    for size, old, in_place in writes:
+        had = blocks(old.size) if old.kind == "file" else 0
+        if in_place:
+            free += had
+        if blocks(size) > free:
+            alone = had and not in_place and blocks(size) <= free + had
+            raise RemoteOSError(
+                28,
+                hint=(
+                    "there is room for one copy only; `--in-place` overwrites the old file without a net"
+                    if alone
+                    else f"{blocks(size) * survey.block // 1024} kB are needed and {free * survey.block // 1024} kB are free"
+                ),
+            )
+        free -= blocks(size)
+        if not in_place:
+            free += had

@@ -1,0 +1,68 @@
+"""What the file operations return."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["file", "dir"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """A path of the board. `size` in bytes (0 for a folder), `mtime` in seconds since 1970 (0 where unknown)."""
+
+    kind: Kind
+    size: int
+    mtime: int = 0
+
+    @property
+    def is_dir(self) -> bool:
+        return self.kind == "dir"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a folder; `path` is the name, or from `walk` and `tree` the path below what was asked for."""
+
+    name: str
+    kind: Kind
+    size: int
+
+    @property
+    def is_dir(self) -> bool:
+        return self.kind == "dir"
+
+    def data(self) -> dict[str, object]:
+        return {"name": self.name, "kind": self.kind, "size": self.size}
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A mounted file system; sizes in bytes, `kind` as the board names it (`VfsLfs2`), '' where it does not say."""
+
+    path: str
+    total: int
+    used: int
+    free: int
+    kind: str = ""
+    block: int = 0
+
+    def data(self) -> dict[str, object]:
+        return {
+            "path": self.path,
+            "total": self.total,
+            "used": self.used,
+            "free": self.free,
+            "kind": self.kind,
+            "block": self.block,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What `rmtree` did with a path: `removed`, or `kept` because something is mounted there."""
+
+    path: str
+    is_dir: bool
+    kept: bool = False

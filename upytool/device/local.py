@@ -1,0 +1,105 @@
+"""Local files as sources and sinks of a transfer: a file is replaced as a whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import LocalFileError
+
+
+class FileSink:
+    """Writes beside `path` and takes its place when all has come. Errors: LocalFileError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._temp = ""
+
+    def _open(self) -> BinaryIO:
+        if self._file is None:
+            try:
+                number, self._temp = tempfile.mkstemp(prefix=".upytool-", dir=self._path.parent)
+                self._file = os.fdopen(number, "wb")
+            except OSError as error:
+                raise local_error(error, self._path) from error
+        return self._file
+
+    def write(self, data: bytes) -> None:
+        file = self._open()
+        try:
+            file.write(data)
+        except OSError as error:
+            self.drop()
+            raise local_error(error, self._path) from error
+
+    def done(self) -> None:
+        file = self._open()
+        try:
+            file.close()
+            # mkstemp makes a private file; what is copied gets the rights of any new file, or of the old one.
+            os.chmod(self._temp, _mode_of(self._path))
+            os.replace(self._temp, self._path)
+            self._file = None
+        except OSError as error:
+            self.drop()
+            raise local_error(error, self._path) from error
+
+    def drop(self) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            with contextlib.suppress(OSError):
+                os.unlink(self._temp)
+            self._file = None
+
+
+class CallSink:
+    """Hands the content on as it comes."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+
+    def write(self, data: bytes) -> None:
+        self._write(data)
+
+    def done(self) -> None:
+        return
+
+    def drop(self) -> None:
+        return
+
+
+def opener(source: Path | bytes) -> Callable[[], BinaryIO]:
+    """How to open content, again and again."""
+    if isinstance(source, bytes):
+        return lambda: io.BytesIO(source)
+    return lambda: open(source, "rb")
+
+
+def local_size(path: Path) -> int:
+    """A local file's size. Errors: LocalFileError."""
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise local_error(error, path) from error
+
+
+def local_error(error: OSError, path: Path | str) -> LocalFileError:
+    hint = "free some space on this computer" if error.errno == 28 else "check the path and its permissions"
+    return LocalFileError(f"{path}: {error.strerror or error}", hint=hint)
+
+
+def _mode_of(path: Path) -> int:
+    try:
+        return path.stat().st_mode & 0o7777
+    except OSError:
+        # The umask cannot be read without setting it; threads of ours create no files meanwhile.
+        mask = os.umask(0o022)
+        os.umask(mask)
+        return 0o666 & ~mask

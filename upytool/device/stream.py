@@ -1,0 +1,265 @@
+"""The transfer program on the board, started and spoken to.
+
+Written laws:
+
+1. One program does a whole copy. It goes over as one packed literal where the board has `deflate`, else as text.
+2. A board that cannot run it (no stdin.buffer, no select, no memory) says so once; `device.text_transfer` serves it.
+3. Whatever ends the stream, the program has ended too, or the REPL's state is BROKEN and `enter` ends it.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import zlib
+from collections.abc import Iterator
+from typing import Protocol
+
+from ..errors import (
+    DeviceTimeoutError,
+    OperationInterrupted,
+    RemoteError,
+    RemoteOSError,
+    StreamError,
+    TimeLimitError,
+    UsageError,
+)
+from ..protocol.ops import Interrupted, Op, Send
+from ..protocol.raw_repl import CTRL_C, ReplState
+from ..protocol.transfer import ERROR, HELLO, STOP, Message, StreamDamaged, StreamLink, checksum_of
+from ..protocol.units import Packer, plain_unit
+from .ondevice import snippet
+from .session import Session
+
+LITERAL_WBITS = 12
+PATIENCE = 20.0
+PLAIN_WINDOW = 64  # without raw paste nothing says how long the board's input ring is: half of the smallest known
+
+
+class Hash(Protocol):
+    def update(self, data: bytes | memoryview, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+
+class SumHash:
+    """The check of boards without sha256: CRC-32, or a plain sum, over the whole content."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind, self._value = kind, 0
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        self._value = checksum_of(data, self._value, self._kind)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(4, "little")
+
+
+def new_hash(kind: str) -> Hash:
+    """`sha256`, `crc32` or `sum`."""
+    return hashlib.sha256() if kind == "sha256" else SumHash(kind)
+
+
+class NoStreamError(StreamError):
+    """This board cannot run the transfer program."""
+
+    code = "protocol.no-stream"
+
+
+class Capabilities:
+    """What was learnt of one board's ways to transfer; kept for the life of a connection.
+
+    Attributes:
+        stream: False once the transfer program was refused.
+        packed: whether programs may go over packed (the board has `deflate`).
+        window: bytes in flight, where the transport knows better than raw paste's announcement; 0: it does not.
+    """
+
+    def __init__(self) -> None:
+        self.stream = True
+        self.packed = True
+        self.window = 0
+
+
+class Server:
+    """The program, running. All methods that talk are operations.
+
+    Attributes:
+        unit: the most bytes of a unit.
+        hash_kind: how the board checks content: `sha256`, `crc32` or `sum`.
+        can_rename: False where the board has no os.rename.
+        packer: cuts content into units.
+    """
+
+    def __init__(self, session: Session, can: Capabilities) -> None:
+        self._session, self._can = session, can
+        self._repl = session.repl
+        self._parts: set[str] = set()
+        self.unit, self.hash_kind, self.can_rename, self.mem_free = 1024, "sum", True, 0
+        self.packer = Packer(1024, 0)
+        self.link = StreamLink(self._repl.inbox, 64)
+
+    def open(self) -> Op[None]:
+        """Start it. Errors: NoStreamError."""
+        yield from self._session.ready()
+        while True:
+            packed = self._can.packed and self._repl.paste is not False
+            yield from self._repl.start(_program(packed))
+            window = self._can.window or 2 * self._repl.window or PLAIN_WINDOW
+            self.link = StreamLink(self._repl.inbox, window)
+            try:
+                hello = yield from self.link.message(PATIENCE)
+                break
+            except StreamDamaged as damage:
+                error = yield from self._last_words(damage)
+                if packed and ("deflate" in error or "MemoryError" in error):
+                    self._can.packed = False
+                    continue
+                self._can.stream = False
+                raise NoStreamError(
+                    f"the board cannot run the transfer program ({error or 'no answer'})",
+                    hint="a slower way is used for it",
+                ) from damage
+        self._greet(hello)
+
+    def _greet(self, hello: Message) -> None:
+        try:
+            unit, wbits, kind, checksum, free, rename = ast.literal_eval(hello.payload.decode())
+            if hello.kind != HELLO:
+                raise ValueError
+        except (ValueError, SyntaxError, TypeError) as error:
+            raise StreamDamaged("the transfer program said nothing sensible", hint="try again") from error
+        self.unit, self.hash_kind, self.can_rename, self.mem_free = unit, kind, bool(rename), free
+        self.link.checksum = checksum
+        self.packer = Packer(unit, wbits)
+
+    def _last_words(self, cause: StreamDamaged) -> Op[str]:
+        """The program ended by itself, or does not speak: its error's last line; the prompt is back afterwards."""
+        error = b""
+        if self._repl.inbox.data[:1] == b"\x04":
+            try:
+                error = yield from self._repl.follow(_ignore, 3.0)
+            except (TimeLimitError, OperationInterrupted):
+                self._repl.state = ReplState.BROKEN
+        else:
+            yield from self.stop()
+        yield from self._session.ready()
+        lines = error.decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else str(cause) if self._repl.state is ReplState.BROKEN else ""
+
+    # -- talking --------------------------------------------------------------------------------
+
+    def load(self, *parts: str) -> Op[None]:
+        """Give the program more functions, once each: `put`, `get`, `check`."""
+        for part in parts:
+            if part not in self._parts:
+                self._parts.add(part)
+                for piece in pieces(snippet(f"server_{part}"), self.unit):
+                    yield from self.say(piece)
+
+    def say(self, command: str, *, flush: bool = False) -> Op[None]:
+        """Have `command` executed, at most `unit` bytes; what it answers is to be taken with `answer`."""
+        data = command.encode("utf-8", "surrogateescape")
+        if len(data) > self.unit:
+            raise UsageError("a command for the board is too long", hint="use shorter paths")
+        self.packer.begin(data if len(data) > 150 else b"")
+        for piece in (*self.packer.add(data), *self.packer.finish()):
+            yield from self.link.write(piece)
+        if flush:
+            yield from self.link.write(b"", flush=True)
+
+    def answer(self, path: str = "", patience: float = PATIENCE) -> Op[Message]:
+        """The next message. Errors: RemoteOSError for `path`; StreamDamaged."""
+        message = yield from self.link.message(patience)
+        if message.kind == ERROR:
+            raise remote_error(message.payload, path)
+        return message
+
+    # -- ending ---------------------------------------------------------------------------------
+
+    def close(self) -> Op[None]:
+        """End the program; the raw prompt is back."""
+        try:
+            yield from self.link.write(plain_unit(b""), flush=True)
+            error = yield from self._repl.follow(_ignore, 10.0)
+        except (StreamError, TimeLimitError, DeviceTimeoutError, OperationInterrupted):
+            yield from self.stop()
+            return
+        if error:
+            raise RemoteError(
+                f"the transfer program failed at its end: {error.decode('utf-8', 'replace').strip()[-80:]}",
+                hint="run the command again",
+            )
+
+    def stop(self) -> Op[str]:
+        """Break the program off; it removes what it had begun. Returns its last words."""
+        if self._repl.state is not ReplState.RUNNING:
+            return ""
+        yield Send(CTRL_C if self._repl.can_interrupt else STOP)
+        try:
+            error = yield from self._repl.follow(_ignore, 2.0)
+        except (TimeLimitError, OperationInterrupted):
+            # Where Ctrl-C does not reach a program, a whole frame of it does.
+            yield Send(STOP)
+            self._repl.state = ReplState.BROKEN
+            return ""
+        except Interrupted:
+            self._repl.state = ReplState.BROKEN
+            raise
+        lines = error.decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else ""
+
+
+def pieces(source: str, limit: int) -> Iterator[str]:
+    """A part's text cut before its functions, so that each piece is a command of at most `limit` bytes."""
+    piece = ""
+    for function in source.split("\ndef "):
+        text = function if not piece and function.startswith("def ") else "def " + function
+        if piece and len(piece) + len(text) + 1 > limit:
+            yield piece
+            piece = text
+        else:
+            piece = f"{piece}\n{text}" if piece else text
+    yield piece
+
+
+def remote_error(payload: bytes, path: str) -> RemoteOSError:
+    """The error for an ERROR message."""
+    text = payload.decode("utf-8", "replace")
+    try:
+        number = int(text)
+    except ValueError:
+        number = 5
+    return RemoteOSError(number, path, hint=hint_for(number))
+
+
+def hint_for(number: int) -> str:
+    """What to do about an error number of the board's file system."""
+    if number == 28:
+        return "the old file is kept; free some space, or try `--in-place`, which needs room for one copy only"
+    if number == 30:
+        return "CircuitPython: copy through its USB drive, or remount in boot.py; else it is a read-only mount"
+    if number == 5:
+        return "what arrived differs from what was sent, or the flash failed; the old file is kept: try again"
+    return ""
+
+
+def _ignore(_: bytes) -> None:
+    return
+
+
+_ESCAPES = {byte: f"\\x{byte:02x}".encode() for byte in (0, 1, 2, 3, 4, 10, 13)} | {39: b"\\'", 92: b"\\\\"}
+
+
+def _program(packed: bool) -> bytes:
+    """The server as one statement that leaves no name in the board's `__main__`."""
+    text = snippet("server").encode()
+    if not packed:
+        return b"exec(r'''" + text + b"''',{})"
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -LITERAL_WBITS, 9)
+    data = deflate.compress(text) + deflate.flush()
+    literal = b"".join(_ESCAPES.get(byte) or bytes((byte,)) for byte in data)
+    return (
+        b"exec(__import__('deflate').DeflateIO(__import__('io').BytesIO(b'%s'),1,%d).read(),{})"
+        % (literal, LITERAL_WBITS)
+    )

@@ -1,0 +1,120 @@
+"""The slow way to move files, for boards whose stdin and stdout carry text only, or that lack `select` or memory.
+
+Every step is a small program of its own and content travels as hexadecimal text, so it needs nothing but files. It keeps
+the promises of the fast way: temporary name, comparison of the content on the board, then the rename.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+
+from ..errors import OperationInterrupted, RemoteOSError, StreamError, UpytoolError
+from ..protocol.ops import Interrupted, Op
+from .ondevice import snippet
+from .session import Session
+from .stream import new_hash
+from .transfer import DIGEST, Done, GetItem, Progress, PutItem, Status, Survey, ignore, read_chunks
+
+PIECE = 384
+LIMIT = 600.0
+_KINDS = {0: "none", 1: "file", 2: "dir"}
+
+
+class TextMover:
+    """A Mover by small programs."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._kind = ""
+        self._can_rename = True
+
+    def close(self) -> Op[None]:
+        """Nothing runs on the board."""
+        yield from ()
+
+    def survey(
+        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), space: str | None = None
+    ) -> Op[Survey]:
+        statuses: list[Status] = []
+        for at in range(0, len(asked) or 1, 20):
+            part = asked[at : at + 20]
+            paths, sizes = [path for path, _ in part], [size for _, size in part]
+            self._kind, found = yield from self._session.call("text_check", paths, sizes, limit=LIMIT)
+            width = DIGEST if self._kind == "sha256" else 4
+            statuses.extend(
+                Status(_KINDS[kind], size, bytes.fromhex(digest)[:width]) for kind, size, digest in found
+            )
+        block = free = 0
+        block, free, self._can_rename = yield from self._session.call("text_space", space or "")
+        listing: dict[str, int] = {}
+        for folder in scans:
+            with contextlib.suppress(RemoteOSError):
+                source = f"{snippet('fs_list')}\nrun({folder.rstrip('/') or '/'!r},1)"
+                listing.update((yield from self._session.call_source(source, folder, LIMIT)))
+        return Survey(statuses, listing, self._kind, block, free)
+
+    def put(
+        self, folders: Sequence[str], items: Iterable[PutItem], progress: Progress = ignore, done: Done = ignore
+    ) -> Op[None]:
+        if not self._kind:
+            yield from self.survey([])
+        for folder in folders:
+            try:
+                yield from self._session.call("fs_do", "mkdir", folder, path=folder)
+            except RemoteOSError:
+                if (yield from self._look(folder, -1)).kind != "dir":
+                    raise
+        for item in items:
+            yield from self._put_one(item, progress)
+            done(item.path)
+
+    def _look(self, path: str, size: int) -> Op[Status]:
+        kind, found = yield from self._session.call("text_check", [path], [size], limit=LIMIT)
+        return Status(_KINDS[found[0][0]], found[0][1], bytes.fromhex(found[0][2]))
+
+    def _put_one(self, item: PutItem, progress: Progress) -> Op[None]:
+        in_place = item.in_place or not self._can_rename
+        temp = item.path if in_place else item.path[: item.path.rfind("/") + 1] + "~upytool.tmp"
+        try:
+            check, size = new_hash(self._kind), 0
+            for data in read_chunks(item):
+                check.update(data)
+                for at in range(0, max(1, len(data)), PIECE):
+                    piece = data[at : at + PIECE]
+                    first = not size and not at
+                    yield from self._session.call("text_put", temp, first, piece.hex(), path=item.path)
+                    progress(len(piece))
+                size += len(data)
+            there = yield from self._look(temp, size)
+            if there.size != size or there.digest != check.digest():
+                raise StreamError(
+                    f"{item.path} arrived damaged on the board", hint="the old file is kept: try again"
+                )
+            if not in_place:
+                yield from self._session.call("text_done", temp, item.path, path=item.path)
+        except BaseException as error:
+            if not in_place and isinstance(error, (UpytoolError, Interrupted)):
+                with contextlib.suppress(UpytoolError):
+                    yield from self._session.call("fs_do", "remove", temp)
+            if isinstance(error, Interrupted):
+                raise OperationInterrupted() from None
+            raise
+
+    def get(self, items: Iterable[GetItem], progress: Progress = ignore, done: Done = ignore) -> Op[None]:
+        for item in items:
+            try:
+                at = 0
+                while at < item.size:
+                    text = yield from self._session.call("text_get", item.path, at, PIECE, path=item.path)
+                    data = bytes.fromhex(text)
+                    if not data:
+                        raise StreamError(f"{item.path} changed while it was read", hint="try again")
+                    item.sink.write(data)
+                    at += len(data)
+                    progress(len(data))
+                item.sink.done()
+            except BaseException:
+                item.sink.drop()
+                raise
+            done(item.path)

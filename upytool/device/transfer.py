@@ -1,0 +1,424 @@
+"""Files to and from a board in one stream: survey, put, get (the host's plan of work over `device.stream`).
+
+A stream that breaks is started again and goes on with what was not confirmed: an upload with the whole file (the old
+one stands until the new one is complete), a download at the byte it had reached.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol, TypeVar
+
+from ..errors import LocalFileError, OperationInterrupted, StreamError
+from ..protocol.ops import Interrupted, Op
+from ..protocol.transfer import DATA, LISTING, RESULT, StreamDamaged
+from ..protocol.units import plain_unit
+from .session import Session
+from .stream import Capabilities, Server, new_hash
+
+T = TypeVar("T")
+
+CHUNK = 16384
+SEGMENT = 65536
+AHEAD = 3
+RETRIES = 3
+DIGEST = 12  # bytes of a SHA-256 that travel to compare files: 96 bits, no accident makes two of them equal
+LONG = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is at a path of the board: `kind` is `none`, `file` or `dir`; `digest` where the size was the expected one."""
+
+    kind: str
+    size: int = 0
+    digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The answers of one round trip.
+
+    Attributes:
+        statuses: for each path asked about.
+        listing: path -> size (-1 a folder) of all below the scanned folders.
+        hash_kind: what the digests are (`sha256`, `crc32`, `sum`).
+        block, free: block size in bytes and free blocks of the destination; 0 where unknown.
+    """
+
+    statuses: list[Status]
+    listing: dict[str, int] = field(default_factory=dict)
+    hash_kind: str = "sum"
+    block: int = 0
+    free: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PutItem:
+    """A file for the board. `open` gives its content anew each time; `in_place` writes over the old file."""
+
+    path: str
+    size: int
+    open: Callable[[], BinaryIO]
+    in_place: bool = False
+
+
+class Sink(Protocol):
+    """Takes a file from the board: all bytes in order, then `done`; or `drop` when it will not be complete."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def done(self) -> None: ...
+
+    def drop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class GetItem:
+    """A file of the board, `size` bytes long, for `sink`."""
+
+    path: str
+    size: int
+    sink: Sink
+
+
+Progress = Callable[[int], None]
+Done = Callable[[str], None]
+
+
+def ignore(_: object) -> None:
+    return
+
+
+class Mover(Protocol):
+    """A way to move files; `StreamMover` is the fast one."""
+
+    def survey(
+        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), space: str | None = None
+    ) -> Op[Survey]: ...
+
+    def put(
+        self, folders: Sequence[str], items: Iterable[PutItem], progress: Progress = ignore, done: Done = ignore
+    ) -> Op[None]: ...
+
+    def get(self, items: Iterable[GetItem], progress: Progress = ignore, done: Done = ignore) -> Op[None]: ...
+
+    def close(self) -> Op[None]: ...
+
+
+class StreamMover:
+    """All of it through one program on the board, which is started when first needed and ended by `close`."""
+
+    def __init__(self, session: Session, can: Capabilities) -> None:
+        self._session, self._can = session, can
+        self._server: Server | None = None
+        self._steps = 0
+
+    def _opened(self) -> Op[Server]:
+        if self._server is None:
+            server = Server(self._session, self._can)
+            yield from server.open()
+            self._server = server
+        return self._server
+
+    def close(self) -> Op[None]:
+        """End the program on the board."""
+        server, self._server = self._server, None
+        if server is not None:
+            yield from server.close()
+
+    def _break_off(self) -> Op[str]:
+        server, self._server = self._server, None
+        if server is None:
+            return ""
+        return (yield from server.stop())
+
+    def _steady(self, work: Callable[[Server], Op[T]]) -> Op[T]:
+        """Do `work`, again where the stream broke and something was gained since the last time."""
+        left, steps = RETRIES, self._steps
+        while True:
+            try:
+                return (yield from work((yield from self._opened())))
+            except StreamDamaged as damage:
+                words = yield from self._break_off()
+                if "MemoryError" in words:
+                    self._can.packed = False
+                if self._steps > steps:
+                    left, steps = RETRIES, self._steps
+                left -= 1
+                if left < 0:
+                    raise StreamError(
+                        f"the transfer broke {RETRIES + 1} times ({words or damage})",
+                        hint="check the cable and the power supply; `--baud` or another port may help",
+                    ) from damage
+            except Interrupted:
+                yield from self._break_off()
+                raise OperationInterrupted() from None
+            except BaseException:
+                yield from self._break_off()
+                raise
+
+    # -- survey ---------------------------------------------------------------------------------
+
+    def survey(
+        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), space: str | None = None
+    ) -> Op[Survey]:
+        """One round trip: the state of many paths, what lies below folders, and the free space.
+
+        Args:
+            asked: (path, size to compare with or -1).
+            scans: folders to list with all below.
+            space: a path on the file system whose free space is wanted.
+        """
+        return (yield from self._steady(lambda server: self._survey(server, asked, scans, space)))
+
+    def _survey(
+        self, server: Server, asked: Sequence[tuple[str, int]], scans: Sequence[str], space: str | None
+    ) -> Op[Survey]:
+        link = server.link
+        yield from server.load("check")
+        if space is not None:
+            yield from server.say(f"space({space!r})")
+        for folder in scans:
+            yield from server.say(f"scan({folder!r})")
+        batches = list(_batches(asked, min(server.unit - 60, 2000)))
+        for batch in batches:
+            yield from server.say(batch.command)
+        yield from link.write(b"", flush=True)
+        block = free = 0
+        if space is not None:
+            answer = yield from server.answer(space)
+            block, free = ast.literal_eval(answer.payload.decode())
+        listing: dict[str, int] = {}
+        for folder in scans:
+            while True:
+                answer = yield from server.answer(folder, LONG)
+                if answer.kind != LISTING:
+                    break
+                at, entries = ast.literal_eval(answer.payload.decode("utf-8", "surrogateescape"))
+                listing.update((f"{at}/{name}", size) for name, size in entries)
+        statuses: list[Status] = []
+        width = DIGEST if server.hash_kind == "sha256" else 4
+        for batch in batches:
+            answer = yield from server.answer(patience=LONG)
+            statuses.extend(_statuses(answer.payload, batch.sizes, width))
+        if len(statuses) != len(asked):
+            raise StreamDamaged("the board's answer has the wrong length", hint="try again")
+        self._steps += 1
+        return Survey(statuses, listing, server.hash_kind, block, free)
+
+    # -- to the board ---------------------------------------------------------------------------
+
+    def put(
+        self, folders: Sequence[str], items: Iterable[PutItem], progress: Progress = ignore, done: Done = ignore
+    ) -> Op[None]:
+        """Make `folders`, then write `items`, without a pause between files.
+
+        Args:
+            progress: is told how many bytes more were read for sending (less than 0: these are sent again).
+            done: is told the path of each file that is in place.
+
+        Errors: RemoteOSError with the path; LocalFileError. The file that failed keeps its old content; those
+        before it are new.
+        """
+        todo = deque(items)
+        yield from self._steady(lambda server: self._put(server, folders, todo, progress, done))
+
+    def _put(
+        self, server: Server, folders: Sequence[str], todo: deque[PutItem], progress: Progress, done: Done
+    ) -> Op[None]:
+        """`todo` loses each item when the board has confirmed it."""
+        link = server.link
+        yield from server.load("put")
+        waiting: deque[str] = deque()
+        counted: deque[int] = deque()
+        try:
+            for folder in folders:
+                yield from server.say(f"mkdirs({folder!r})")
+                waiting.append(folder)
+            skip = len(waiting)
+            for item in list(todo):
+                counted.append(0)
+                yield from self._put_one(server, item, counted, progress)
+                waiting.append(item.path)
+                while link.messages:
+                    skip = yield from self._confirm(server, waiting, skip, todo, counted, done)
+            yield from link.write(b"", flush=True)
+            while waiting:
+                skip = yield from self._confirm(server, waiting, skip, todo, counted, done)
+        except StreamDamaged:
+            progress(-sum(counted))
+            raise
+
+    def _confirm(
+        self,
+        server: Server,
+        waiting: deque[str],
+        folders: int,
+        todo: deque[PutItem],
+        counted: deque[int],
+        done: Done,
+    ) -> Op[int]:
+        """Take one answer; returns how many folders are still to be answered."""
+        yield from server.answer(waiting[0], LONG)
+        path = waiting.popleft()
+        if folders:
+            return folders - 1
+        todo.popleft()
+        counted.popleft()
+        self._steps += 1
+        done(path)
+        return 0
+
+    def _put_one(self, server: Server, item: PutItem, counted: deque[int], progress: Progress) -> Op[None]:
+        link, packer = server.link, server.packer
+        in_place = item.in_place or not server.can_rename
+        yield from server.say(f"put({item.path!r},1)" if in_place else f"put({item.path!r})")
+        check = new_hash(server.hash_kind)
+        for number, data in enumerate(read_chunks(item)):
+            check.update(data)
+            if not number:
+                packer.begin(data)
+            for unit in packer.add(data):
+                yield from link.write(unit)
+            counted[-1] += len(data)
+            progress(len(data))
+        for unit in packer.finish():
+            yield from link.write(unit)
+        yield from link.write(plain_unit(b"") + plain_unit(check.digest()))
+
+    # -- from the board -------------------------------------------------------------------------
+
+    def get(self, items: Iterable[GetItem], progress: Progress = ignore, done: Done = ignore) -> Op[None]:
+        """Read `items` into their sinks, without a pause between files. Errors: RemoteOSError, LocalFileError."""
+        todo = deque(items)
+        at = [0]
+        try:
+            yield from self._steady(lambda server: self._get(server, todo, at, progress, done))
+        except BaseException:
+            if todo:
+                todo[0].sink.drop()
+            raise
+
+    def _get(
+        self, server: Server, todo: deque[GetItem], at: list[int], progress: Progress, done: Done
+    ) -> Op[None]:
+        """`at` is how much of the first item has come; it is asked for from there on."""
+        yield from server.load("get")
+        segments = _segments(todo, at[0])
+        asked: deque[tuple[GetItem, int]] = deque()
+        more = True
+        while more or asked:
+            while more and len(asked) < AHEAD:
+                segment = next(segments, None)
+                if segment is None:
+                    more = False
+                    break
+                item, start, count, last = segment
+                yield from server.say(f"get({item.path!r},{start},{count})", flush=True)
+                asked.append((item, last))
+            if asked:
+                item, end = asked.popleft()
+                yield from self._take_segment(server, item, at, progress)
+                if end >= 0:
+                    if at[0] != end:
+                        raise StreamError(
+                            f"{item.path} changed while it was read ({at[0]} bytes came of {end})",
+                            hint="stop the program that writes it, then try again",
+                        )
+                    item.sink.done()
+                    todo.popleft()
+                    at[0] = 0
+                    done(item.path)
+
+    def _take_segment(self, server: Server, item: GetItem, at: list[int], progress: Progress) -> Op[None]:
+        while True:
+            answer = yield from server.answer(item.path, LONG)
+            if answer.kind == RESULT:
+                return
+            if answer.kind != DATA:
+                raise StreamDamaged("the board's answers are out of step", hint="try again")
+            item.sink.write(answer.payload)
+            at[0] += len(answer.payload)
+            self._steps += 1
+            progress(len(answer.payload))
+
+
+def read_chunks(item: PutItem) -> Iterator[bytes]:
+    """The content of a local file in pieces of 16 kB, at least one (empty) piece. Errors: LocalFileError."""
+    try:
+        with item.open() as file:
+            data = file.read(CHUNK)
+            yield data
+            while data:
+                data = file.read(CHUNK)
+                if data:
+                    yield data
+    except OSError as error:
+        raise LocalFileError(f"{error.filename or item.path}: {error.strerror or error}", hint="") from error
+
+
+def _segments(todo: Iterable[GetItem], start: int) -> Iterator[tuple[GetItem, int, int, int]]:
+    """(item, start, count, the file's size at its last segment, else -1)."""
+    for item in list(todo):
+        while True:
+            last = item.size - start <= SEGMENT
+            yield item, start, min(SEGMENT, max(0, item.size - start)), item.size if last else -1
+            if last:
+                break
+            start += SEGMENT
+        start = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    command: str
+    sizes: list[int]
+
+
+def _batches(asked: Sequence[tuple[str, int]], limit: int) -> Iterator[_Batch]:
+    """`check` commands of at most `limit` bytes, each for paths of one folder, in the order asked."""
+    base, used = "", 0
+    names: list[str] = []
+    sizes: list[int] = []
+    for path, size in asked:
+        cut = path.rfind("/") + 1
+        cost = len(repr(path[cut:]).encode("utf-8", "surrogateescape")) + len(str(size)) + 4
+        if names and (path[:cut] != base or used + cost > limit or len(names) == 200):
+            yield _batch(base, names, sizes)
+            names, sizes, used = [], [], 0
+        if not names:
+            base, used = path[:cut], cut + 40
+        names.append(path[cut:])
+        sizes.append(size)
+        used += cost
+    if names:
+        yield _batch(base, names, sizes)
+
+
+def _batch(base: str, names: list[str], sizes: list[int]) -> _Batch:
+    text = ",".join(repr(name) for name in names)
+    number = ",".join(str(size) for size in sizes)
+    return _Batch(f"check({base!r},[{text}],[{number}],{DIGEST})", sizes)
+
+
+def _statuses(data: bytes, sizes: Sequence[int], width: int) -> Iterator[Status]:
+    at = 0
+    for expected in sizes:
+        kind = data[at] if at < len(data) else 9
+        at += 1
+        if kind == 0:
+            yield Status("none")
+        elif kind == 2:
+            yield Status("dir")
+        elif kind == 1:
+            size = int.from_bytes(data[at : at + 4], "little")
+            at += 4
+            digest = data[at : at + width] if size == expected else b""
+            at += len(digest)
+            yield Status("file", size, digest)
+        else:
+            raise StreamDamaged("the board's answer makes no sense", hint="try again")

@@ -1,0 +1,122 @@
+"""What is to be copied: a file or a folder with all below, on this computer or on a board."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ..errors import LocalFileError, UsageError
+from .local import local_error
+
+IgnoreRule = Callable[[str, bool], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One source of a copy.
+
+    Attributes:
+        root: its path; local or the board's.
+        kind: `file` or `dir`.
+        name: the name that it gets in a folder.
+        contents: a folder whose contents are meant, not itself (a trailing `/`, or `.`).
+        files: path below the root -> size in bytes; a file's own path is ''.
+        dirs: paths of the folders below the root, parents first.
+        remote: it is on the board.
+    """
+
+    root: str
+    kind: Literal["file", "dir"]
+    name: str
+    contents: bool = False
+    files: Mapping[str, int] = field(default_factory=dict)
+    dirs: tuple[str, ...] = ()
+    remote: bool = False
+
+    def path_of(self, relative: str) -> str:
+        """The whole path of one of its files."""
+        if not relative:
+            return self.root
+        if self.remote:
+            return join(self.root, relative)
+        return os.path.join(self.root, *relative.split("/"))
+
+    @property
+    def size(self) -> int:
+        return sum(self.files.values())
+
+
+def join(folder: str, name: str) -> str:
+    """A path of the board; '' is its working directory."""
+    return f"{folder.rstrip('/')}/{name}" if folder else name
+
+
+def local_tree(path: str, *, recursive: bool, ignore: Callable[[Path], IgnoreRule] | None = None) -> Tree:
+    """A local source; `ignore` makes the rule for a folder. Errors: LocalFileError; UsageError for a folder
+    without `recursive`."""
+    root = Path(path)
+    try:
+        if not root.is_dir():
+            size = root.stat().st_size
+            return Tree(str(root), "file", root.name, files={"": size})
+    except OSError as error:
+        raise local_error(error, path) from error
+    contents = path.endswith(("/", os.sep)) or root.name in ("", "..")
+    if not recursive:
+        raise UsageError(f"{path} is a folder", hint="copy folders with -r")
+    files: dict[str, int] = {}
+    dirs: list[str] = []
+    rule: IgnoreRule = ignore(root) if ignore is not None else lambda path, is_dir: False
+    _scan(root, "", rule, files, dirs, {os.path.realpath(root)})
+    return Tree(str(root), "dir", root.name, contents, files, tuple(dirs))
+
+
+def _scan(
+    folder: Path, prefix: str, rule: IgnoreRule, files: dict[str, int], dirs: list[str], seen: set[str]
+) -> None:
+    """Links are followed, but not into a folder that we are in already."""
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        raise local_error(error, folder) from error
+    for entry in entries:
+        path = prefix + entry.name
+        try:
+            is_dir = entry.is_dir()
+            if rule(path, is_dir):
+                continue
+            if not is_dir:
+                files[path] = entry.stat().st_size
+                continue
+        except OSError as error:
+            raise LocalFileError(
+                f"{entry.path}: {error.strerror or error}", hint="a broken link? Remove it, or ignore it"
+            ) from error
+        real = os.path.realpath(entry.path)
+        if real in seen:
+            continue
+        dirs.append(path)
+        _scan(Path(entry.path), path + "/", rule, files, dirs, seen | {real})
+
+
+def board_tree(path: str, kind: str, size: int, listing: Mapping[str, int], *, recursive: bool) -> Tree:
+    """A source on the board, from a survey's status and listing (absolute or relative as `path` is).
+
+    Errors: UsageError for a folder without `recursive`.
+    """
+    contents = path.endswith("/") or path in ("", ".")
+    root = path.rstrip("/") or ("/" if path.startswith("/") else "")
+    name = root.rpartition("/")[2]
+    if kind == "file":
+        return Tree(root, "file", name, files={"": size}, remote=True)
+    if not recursive:
+        raise UsageError(f":{path} is a folder", hint="copy folders with -r")
+    prefix = root.rstrip("/") + "/"
+    below = {full[len(prefix) :]: n for full, n in listing.items() if full.startswith(prefix)}
+    files = {path: n for path, n in sorted(below.items()) if n >= 0}
+    dirs = tuple(sorted(path for path, n in below.items() if n < 0))
+    return Tree(root, "dir", name, contents or not name, files, dirs, True)

@@ -1,0 +1,225 @@
+"""The host's half of a transfer stream, without any I/O. docs/concepts/transfer.md draws the wire.
+
+Written laws:
+
+1. Down the wire to the board go frames: `n+3, link, body[n]`, the body being data and the low 16 bits of its CRC-32,
+   which is seeded with the frame's number. The byte 03 occurs nowhere: each 03 of the body is replaced by the distance
+   to the next one (plus 3), the first distance being `link`, 0 ending the chain. So Ctrl-C means Ctrl-C throughout.
+2. At most `window` bytes of frames are unconfirmed. The board confirms each good frame with a 06 as soon as it is in
+   its memory; a bad one makes it read on until the line is quiet and send 15 and the number it waits for, from which
+   the host repeats. A board that says nothing may wait for bytes that were lost: 260 bytes that are no frame wake it.
+3. From the board come messages: `02, kind, length (2), payload, CRC-32 (4)`, all little-endian. What is damaged there
+   is a StreamDamaged; the owner starts the program again and repeats what was not confirmed.
+4. Nothing grows without bound: messages are taken as they come, a payload has at most 65,535 bytes.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from dataclasses import dataclass
+
+from ..errors import StreamError
+from .buffer import Inbox
+from .ops import Op, Recv, Send
+
+FRAME_DATA = 250
+ACK, NAK, ALIVE, MESSAGE, END = 0x06, 0x15, 0x16, 0x02, 0x04
+WAKE = b"\xff" * 260
+STOP = b"\x03" * 260
+ACK_TIMEOUT = 2.5
+WAKES = 5
+
+HELLO, RESULT, ERROR, DATA, LISTING = 72, 82, 69, 68, 76
+
+
+class StreamDamaged(StreamError):
+    """The stream broke: bytes were lost, altered or added, or the board's program ended."""
+
+    code = "protocol.damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the board: `kind` is HELLO, RESULT, ERROR, DATA or LISTING."""
+
+    kind: int
+    payload: bytes
+
+
+def encode_frame(data: bytes | memoryview, number: int, checksum: str = "crc32") -> bytes:
+    """`data` (1 to 250 bytes) as frame `number` (see law 1)."""
+    body = bytearray(data)
+    body += (checksum_of(data, number & 0xFFFF, checksum) & 0xFFFF).to_bytes(2, "little")
+    link, before = 0, -1
+    at = body.find(3)
+    while at >= 0:
+        if before < 0:
+            link = at + 4
+        else:
+            body[before] = at - before + 3
+        before = at
+        at = body.find(3, at + 1)
+    if before >= 0:
+        body[before] = 0
+    return bytes((len(body) + 3, link)) + body
+
+
+def checksum_of(data: bytes | memoryview, start: int, kind: str) -> int:
+    """CRC-32 continued from `start`; with kind `sum` the plain sum, for boards without binascii."""
+    if kind == "sum":
+        return sum(data) + start & 0xFFFFFFFF
+    return zlib.crc32(data, start)
+
+
+class StreamLink:
+    """A reliable byte pipe to the board's server, and its messages.
+
+    Args:
+        inbox: what has arrived and was not consumed.
+        window: bytes that may be unconfirmed.
+    """
+
+    def __init__(self, inbox: Inbox, window: int) -> None:
+        self.inbox = inbox
+        self.window = window
+        self.checksum = "crc32"
+        self.messages: deque[Message] = deque()
+        self.resent = 0
+        self._frame_data = max(16, min(FRAME_DATA, window // 2 - 4))
+        self._out = bytearray()
+        self._flying: deque[bytes] = deque()
+        self._flying_bytes = 0
+        self._sent = 0
+        self._repeat = False
+
+    # -- to the board ---------------------------------------------------------------------------
+
+    def write(self, data: bytes, *, flush: bool = False) -> Op[None]:
+        """Queue `data`; full frames go out as the window allows. `flush` sends the rest too."""
+        self._out += data
+        while len(self._out) >= self._frame_data or (flush and self._out):
+            yield from self._send_some(flush)
+
+    def _send_some(self, flush: bool) -> Op[None]:
+        batch = bytearray()
+        at, data = 0, self._out
+        while at < len(data) and (flush or len(data) - at >= self._frame_data):
+            part = bytes(data[at : at + self._frame_data])
+            if self._flying and self._flying_bytes + len(part) + 4 > self.window:
+                break
+            frame = encode_frame(part, self._sent, self.checksum)
+            self._sent += 1
+            self._flying.append(frame)
+            self._flying_bytes += len(frame)
+            batch += frame
+            at += len(part)
+        del data[:at]
+        if batch:
+            yield Send(bytes(batch))
+            yield from self.poll()
+        else:
+            yield from self._wait_for_ack()
+
+    def _wait_for_ack(self) -> Op[None]:
+        before, wakes = self._flying_bytes, 0
+        while self._flying_bytes >= before and self._flying:
+            if (yield from self.receive(ACK_TIMEOUT)):
+                continue
+            if wakes == WAKES:
+                raise StreamDamaged("the board stopped confirming what it was sent", hint="try again")
+            wakes += 1
+            yield Send(WAKE)
+
+    def drained(self) -> Op[None]:
+        """Send all that is queued and wait until the board has confirmed it."""
+        yield from self.write(b"", flush=True)
+        while self._flying:
+            yield from self._wait_for_ack()
+
+    # -- from the board -------------------------------------------------------------------------
+
+    def poll(self) -> Op[None]:
+        """Take what has arrived, without waiting."""
+        data, _ = yield Recv(0)
+        if data:
+            yield from self._arrived(data)
+
+    def receive(self, timeout: float) -> Op[bool]:
+        """Wait up to `timeout` seconds for bytes; False when none came."""
+        data, _ = yield Recv(timeout)
+        if not data:
+            return False
+        yield from self._arrived(data)
+        return True
+
+    def message(self, patience: float) -> Op[Message]:
+        """The next message; `patience` seconds of silence are a StreamDamaged."""
+        if not self.messages:
+            self._parse()
+        waited = 0.0
+        while not self.messages:
+            if (yield from self.receive(min(ACK_TIMEOUT, patience))):
+                waited = 0.0
+                continue
+            waited += min(ACK_TIMEOUT, patience)
+            if waited >= patience:
+                raise StreamDamaged("the board does not answer any more", hint="reset the board, then try again")
+            if self._flying:
+                yield Send(WAKE)
+        return self.messages.popleft()
+
+    def _arrived(self, data: bytes) -> Op[None]:
+        self.inbox.data += data
+        self._parse()
+        if self._repeat:
+            # A late second request would make us repeat twice: the board repeats its own until it is served.
+            self._repeat = False
+            self.resent += len(self._flying)
+            if self._flying:
+                yield Send(b"".join(self._flying))
+
+    def _parse(self) -> None:
+        data, at, end = self.inbox.data, 0, len(self.inbox.data)
+        while at < end:
+            byte = data[at]
+            if byte == ACK:
+                if self._flying:
+                    self._flying_bytes -= len(self._flying.popleft())
+                at += 1
+            elif byte == MESSAGE:
+                if end - at < 4:
+                    break
+                size = data[at + 2] | data[at + 3] << 8
+                if end - at < size + 8:
+                    break
+                self._take_message(bytes(data[at : at + size + 8]))
+                at += size + 8
+            elif byte == NAK:
+                if end - at < 3:
+                    break
+                self._go_back(data[at + 1] | data[at + 2] << 8)
+                at += 3
+            elif byte == END:
+                del data[:at]
+                raise StreamDamaged("the board's program ended", hint="try again")
+            else:
+                at += 1  # ALIVE, or something that a background task of the board prints
+        del data[:at]
+
+    def _take_message(self, raw: bytes) -> None:
+        head, payload, tail = raw[:4], raw[4:-4], raw[-4:]
+        start = checksum_of(head, 0, self.checksum)
+        if checksum_of(payload, start, self.checksum) != int.from_bytes(tail, "little"):
+            raise StreamDamaged("an answer of the board arrived damaged", hint="try again")
+        self.messages.append(Message(head[1], payload))
+
+    def _go_back(self, number: int) -> None:
+        """The board waits for frame `number` (16 bits): all before it are confirmed, the rest goes out again."""
+        first = self._sent - len(self._flying)
+        ahead = (number - first) & 0xFFFF
+        if ahead > len(self._flying):
+            raise StreamDamaged("the board asks for what was never sent", hint="try again")
+        for _ in range(ahead):
+            self._flying_bytes -= len(self._flying.popleft())
+        self._repeat = True
