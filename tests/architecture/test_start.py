@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -50,7 +52,7 @@ DEVICE = (
 )
 
 
-def imported(*argv: str) -> set[str]:
+def imported(home: Path, *argv: str) -> set[str]:
     """The modules that a command line imports; site and its .pth files are left out."""
     code = (
         "import sys; before = set(sys.modules)\n"
@@ -59,18 +61,19 @@ def imported(*argv: str) -> set[str]:
         "sys.stderr.write('\\n'.join(sorted(set(sys.modules) - before)))\n"
         "sys.exit(code)"
     )
-    done = subprocess.run([sys.executable, "-S", "-c", code], **options(), timeout=60)  # type: ignore[call-overload]
-    assert done.returncode == 0, done.stderr
+    done = subprocess.run([sys.executable, "-S", "-c", code], **options(home), timeout=60)  # type: ignore[call-overload]
+    assert done.returncode == 0, done.stderr[:400]
     return set(done.stderr.split("\n"))
 
 
-def options() -> dict[str, object]:
-    import os
-
+def options(home: Path) -> dict[str, object]:
     # -S leaves out site, whose .pth files import things of their own; the path has to be given then.
     path = os.pathsep.join(entry for entry in sys.path if entry)
     env = {key: value for key, value in os.environ.items() if not key.startswith(("UPYTOOL_", "XDG_"))}
-    return {"capture_output": True, "text": True, "env": {**env, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}}
+    env.update(PYTHONPATH=path, PYTHONSAFEPATH="1", XDG_CONFIG_HOME=str(home))
+    for kind in ("CONFIG", "CACHE", "STATE", "DATA"):
+        env[f"UPYTOOL_{kind}_DIR"] = str(home / kind)
+    return {"capture_output": True, "text": True, "env": env, "cwd": home}
 
 
 def banned(modules: set[str], names: tuple[str, ...]) -> set[str]:
@@ -78,8 +81,8 @@ def banned(modules: set[str], names: tuple[str, ...]) -> set[str]:
 
 
 @pytest.mark.parametrize("line", [[], ["--help"], ["--version"]], ids=str)
-def test_help_and_version_import_next_to_nothing(line: list[str]) -> None:
-    modules = imported(*line)
+def test_help_and_version_import_next_to_nothing(line: list[str], tmp_path: Path) -> None:
+    modules = imported(tmp_path, *line)
     assert not banned(
         modules, (*HEAVY, *DEVICE, "click", "dataclasses", "inspect", "json", "tomllib", "upytool.protocol")
     )
@@ -99,14 +102,14 @@ def test_help_and_version_import_next_to_nothing(line: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in COMMANDS])
-def test_a_commands_help_imports_that_command_alone(name: str) -> None:
-    modules = imported(name, "--help")
+def test_a_commands_help_imports_that_command_alone(name: str, tmp_path: Path) -> None:
+    modules = imported(tmp_path, name, "--help")
     assert not banned(modules, HEAVY)
     assert not banned(modules, DEVICE)
     commands = {module for module in modules if module.startswith("upytool.cli.commands.")}
     assert len(commands) <= 1, commands
 
 
-def test_running_a_light_command() -> None:
-    assert not banned(imported("config", "list"), (*HEAVY, *DEVICE))
-    assert not banned(imported("version"), (*HEAVY, *DEVICE))
+def test_running_a_light_command(tmp_path: Path) -> None:
+    assert not banned(imported(tmp_path, "config", "list"), (*HEAVY, *DEVICE))
+    assert not banned(imported(tmp_path, "version"), (*HEAVY, *DEVICE))

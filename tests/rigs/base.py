@@ -84,7 +84,7 @@ def run_step(
     env: dict[str, str] | None = None,
     low: bool = True,
 ) -> str:
-    """Run one bounded command at low priority, return its output; RigBroken with its last words if it fails."""
+    """Run one bounded command at low priority for its output; RigBroken with its last words if it fails."""
     command = ["nice", *argv] if low else argv
     try:
         done = subprocess.run(

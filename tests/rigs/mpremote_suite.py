@@ -77,7 +77,7 @@ def scripts() -> list[Path]:
 
 
 def run(tool: Sequence[str], port: str, *, only: Iterable[str] = (), timeout: float = 180) -> list[Outcome]:
-    """Run the scripts (all, or `only` those) with the command line `tool` as $MPREMOTE, on the board at `port`."""
+    """Run the scripts (all, or `only` those) with the command `tool` as $MPREMOTE on the board at `port`."""
     wanted = set(only)
     return [
         run_script(script, tool, port, timeout=timeout)
@@ -138,7 +138,7 @@ def run_script(script: Path, tool: Sequence[str], port: str, *, timeout: float =
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the suite from a shell: `python -m tests.rigs.mpremote_suite --tool mpremote --rig qemu [SCRIPT...]`."""
+    """Run it from a shell: `python -m tests.rigs.mpremote_suite --tool mpremote --rig qemu [SCRIPT...]`."""
     parser = argparse.ArgumentParser(prog="python -m tests.rigs.mpremote_suite")
     parser.add_argument(
         "--tool", default=f"{sys.executable} -m mpremote", help="command line in mpremote's place"

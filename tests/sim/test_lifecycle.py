@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from upytool.errors import AmbiguousDeviceError, NoDeviceError, SimulatorError, UsageError
 from upytool.sim import list_running, reset, resolve, start, stop
 from upytool.sim.registry import SimInfo
@@ -140,8 +141,8 @@ def test_the_state_file_is_private(board: SimInfo, state: Path) -> None:
 
 
 def test_importing_the_api_is_light() -> None:
-    code = "import sys, upytool.sim.registry; print([m for m in ('wasmtime','platformdirs','filelock') if m in sys.modules])"
+    code = "import sys, upytool.sim.registry\nprint({'wasmtime', 'platformdirs', 'filelock'} & set(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
     )
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.strip() == "set()"

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from upytool.sim.flash import Flash
 from upytool.sim.wasm import WasmBoard
 
@@ -118,7 +119,8 @@ def test_import_from_flash_and_user_file_systems(raw: Wire) -> None:
     raw.run("import os,sys\nos.mkdir('lib')\nwith open('lib/m.py','w') as f: f.write('x = 5')")
     assert raw.value("__import__('m').x, sys.path") == "(5, ['', '.frozen', '/lib'])"
     raw.run(
-        "import vfs\nclass V:\n  def mount(s, r, m): pass\n  def ilistdir(s, p): return iter([('q', 0x8000, 0, 7)])\n"
+        "import vfs\nclass V:\n  def mount(s, r, m): pass\n"
+        "  def ilistdir(s, p): return iter([('q', 0x8000, 0, 7)])\n"
         "vfs.mount(V(), '/r')"
     )
     assert raw.value("os.listdir('/r'), sorted(os.listdir('/'))") == "(['q'], ['lib', 'r'])"
@@ -185,7 +187,8 @@ def test_a_board_can_be_closed_at_any_moment(pause: float) -> None:
 def test_speed(raw: Wire) -> None:
     """Far below what was measured (hundreds of MB/s in, 10 MB/s out): only a broken path fails."""
     size = 4 * 1024 * 1024
-    code = f"import sys,micropython\nmicropython.kbd_intr(-1)\nb=bytearray(8192)\nfor _ in range({size // 8192}):\n  "
+    code = "import sys,micropython\nmicropython.kbd_intr(-1)\nb=bytearray(8192)\n"
+    code += f"for _ in range({size // 8192}):\n  "
     raw.ask(code.encode() + b"sys.stdin.buffer.readinto(b)\x04", b"OK")
     begun = time.monotonic()
     raw.ask(bytes(size))

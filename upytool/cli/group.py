@@ -87,6 +87,14 @@ class Group(click.Group):
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
 
+    def format_commands(self, ctx: click.Context, formatter: ClickFormatter) -> None:
+        # Click cuts the one-line helps at 45 letters; ours are wrapped instead.
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        lines = [(name, sub.get_short_help_str(200)) for name, sub in found if sub and not sub.hidden]
+        if lines:
+            with formatter.section("Commands"):
+                formatter.write_dl(lines)
+
     def format_epilog(self, ctx: click.Context, formatter: ClickFormatter) -> None:
         _end(self, ctx, formatter, self.examples)
         super().format_epilog(ctx, formatter)

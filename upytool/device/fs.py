@@ -15,6 +15,7 @@ from .remote_path import RemotePath
 if TYPE_CHECKING:
     from typing import BinaryIO
 
+    from .copy_ops import CopyResult
     from .device import Device
 
 __all__ = ["Entry", "Mount", "RemoteFS", "RemotePath", "Removed", "Stat"]
@@ -148,3 +149,78 @@ class RemoteFS:
             return self._device.drive(
                 self.ops.store(remote, path, in_place=in_place, progress=task.advance)
             )
+
+    # -- trees ----------------------------------------------------------------------------------
+
+    def copy(
+        self,
+        sources: Sequence[str] | str,
+        dest: str,
+        *,
+        recursive: bool = False,
+        force: bool = False,
+        dry_run: bool = False,
+        in_place: bool = False,
+        mpy: bool = False,
+        ignore: Sequence[str] = (),
+        default_ignores: bool = True,
+    ) -> CopyResult:
+        """`cp`: what begins with `:` is on the board, everything else here; see docs/guides/copying.md.
+
+        Args:
+            sources: files, and with `recursive` folders; a trailing `/` means a folder's contents.
+            dest: a folder that exists takes the sources in; any other name is the new name.
+            force: write also what is unchanged.
+            dry_run: only make the plan.
+            in_place: overwrite old files at once, where two copies do not fit.
+            mpy: compile .py files (never main.py and boot.py) for this board on the way.
+            ignore: patterns of files to leave out, after the defaults and `.upytoolignore`.
+
+        Errors: UsageError, LocalFileError.
+        """
+        from .copy_ops import CopyOptions, copy
+
+        options = CopyOptions(
+            recursive, force, dry_run, in_place, mpy, tuple(ignore), default_ignores
+        )
+        many = [sources] if isinstance(sources, str) else list(sources)
+        return self._device.drive(copy(self.ops, many, dest, options, self._device.reporter))
+
+    def sync(
+        self,
+        local: str | Path,
+        remote: str,
+        *,
+        delete: bool = False,
+        keep: Sequence[str] = (),
+        pull: bool = False,
+        force: bool = False,
+        dry_run: bool = False,
+        in_place: bool = False,
+        mpy: bool = False,
+        ignore: Sequence[str] = (),
+        default_ignores: bool = True,
+    ) -> CopyResult:
+        """Make a folder of the board equal to a local one; with `pull` the other way round.
+
+        Args:
+            delete: remove what the source does not have, but nothing that `keep` or an ignore rule names.
+            keep: patterns of paths below the folder that stay.
+
+        The other arguments, and errors, are those of `copy`.
+        """
+        from .copy_ops import CopyOptions
+        from .sync import sync
+
+        options = CopyOptions(True, force, dry_run, in_place, mpy, tuple(ignore), default_ignores)
+        work = sync(
+            self.ops,
+            str(local),
+            remote,
+            options,
+            delete=delete,
+            keep=keep,
+            pull=pull,
+            reporter=self._device.reporter,
+        )
+        return self._device.drive(work)

@@ -263,7 +263,10 @@ def check_space(survey: Survey, writes: Iterable[tuple[int, Status, bool]]) -> N
     """
     if not survey.block:
         return
-    blocks = lambda size: 0 if size <= survey.block // 8 else -(-size // survey.block)
+
+    def blocks(size: int) -> int:
+        return 0 if size <= survey.block // 8 else -(-size // survey.block)
+
     free = survey.free
     for size, old, in_place in writes:
         had = blocks(old.size) if old.kind == "file" else 0

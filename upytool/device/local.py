@@ -103,3 +103,17 @@ def _mode_of(path: Path) -> int:
         mask = os.umask(0o022)
         os.umask(mask)
         return 0o666 & ~mask
+
+
+def replace_local(source: Path, target: Path, progress: Callable[[int], None]) -> None:
+    """Copy a local file; `target` is the old or the new one. Errors: LocalFileError."""
+    sink = FileSink(target)
+    try:
+        with open(source, "rb") as file:
+            while data := file.read(1 << 18):
+                sink.write(data)
+                progress(len(data))
+        sink.done()
+    except OSError as error:
+        sink.drop()
+        raise local_error(error, source) from error

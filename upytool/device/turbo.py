@@ -1,13 +1,14 @@
 """A faster wire for a copy: the UART of the REPL at another baud rate, and always back again.
 
-Only where bytes really go over a UART (a USB-serial bridge in front of the board); on native USB the rate means
-nothing, and touching UART 0 there would take pins from the program.
+Only where bytes really go over a UART (a USB-serial bridge in front of the board); on native USB the rate
+means nothing, and touching UART 0 there would take pins from the program.
 
-Who guarantees the way back: the board itself. ondevice/turbo.py leaves a timer behind that puts the old rate back
-when nobody has given a sign of life for `PATIENCE` seconds, so that also after this process was killed the next
-one finds the board at its usual rate, within the time that `RawRepl.enter` tries. Facts: `machine.UART(0, rate)`
-sets the rate of the REPL's UART and leaves its driver alone (ports/esp32/machine_uart.c), the same on the ESP8266
-(ports/esp8266/machine_uart.c); `pyb.repl_uart().init(rate)` keeps the REPL attached (ports/stm32/machine_uart.c).
+Who guarantees the way back: the board itself. ondevice/turbo.py leaves a timer behind that puts the old rate
+back when nobody has given a sign of life for `PATIENCE` seconds, so that also after this process was killed
+the next one finds the board at its usual rate, within the time that `RawRepl.enter` tries. Facts:
+`machine.UART(0, rate)` sets the rate of the REPL's UART and leaves its driver alone
+(ports/esp32/machine_uart.c), the same on the ESP8266 (ports/esp8266/machine_uart.c);
+`pyb.repl_uart().init(rate)` keeps the REPL attached (ports/stm32/machine_uart.c).
 
 A program that runs longer than `PATIENCE` while the rate is up gives the sign itself: `_turbo[0]=0`.
 No soft reset while it is up: that would end the timer, not the rate.
@@ -69,8 +70,8 @@ def turbo(
 ) -> Iterator[int]:
     """Within the `with` block the wire runs at up to `baud`; after it at its old rate again.
 
-    Yields the rate that was proven to work, the old one where no other did. Errors: ConnectionLostError; whatever
-    the block raises comes out after the old rate is back.
+    Yields the rate that was proven to work, the old one where no other did. Errors: ConnectionLostError;
+    whatever the block raises comes out after the old rate is back.
 
     Args:
         session: at its raw prompt, or anywhere `ready` finds it.
@@ -87,7 +88,12 @@ def turbo(
 
 def sign_of_life(session: Session, patience: float = PATIENCE) -> Op[None]:
     """Tell the board that this side lives, between programs that take long."""
-    yield from session.call("turbo", "sign", 0, 0, round(patience / TICK), "")
+    yield from session.call_source(f"{_sign(round(patience / TICK))}\nprint('\\x1e1')")
+
+
+def _sign(ticks: int) -> str:
+    # Plain assignments: other programs of ours have taken the name `run` meanwhile.
+    return f"_turbo[0]=0\n_turbo[1]={ticks}"
 
 
 class _Wire:
@@ -114,14 +120,14 @@ class _Wire:
         for rate in [wanted, *(lower for lower in RATES if lower < wanted)]:
             if rate <= self.base:
                 break
-            answer = self._drive(self.session.call("turbo", "on", self.base, rate, round(UNPROVEN / TICK)))
+            answer = self._drive(self.session.call("turbo", self.base, rate, round(UNPROVEN / TICK)))
             if answer != "on":
                 notice(self.reporter, f"the baud rate stays at {self.base}: {answer}", "detail")
                 return False
             self.sleep(TICK + SETTLE)
             try:
                 self._set(rate)
-                if self._proven(self.ticks):
+                if self._proven(_sign(self.ticks)):
                     notice(self.reporter, f"the wire runs at {rate} baud", "detail")
                     return True
             except ConnectionLostError:
@@ -139,11 +145,11 @@ class _Wire:
             if repl.state is not ReplState.RAW:
                 # An interrupted or failed program: the board still listens at the high rate.
                 self._drive(repl.enter(3.0))
-            self._drive(_quick(self.session, "'off'"))
+            self._drive(_ping(self.session, "_turbo[2]=2"))
             self.sleep(2 * TICK + SETTLE)
             self._set(self.base)
             self._drive(self._resync(2.0))
-            if self._proven(0, check_only=True):
+            if self._proven():
                 return
         self._back(self.ticks * TICK)
 
@@ -163,11 +169,10 @@ class _Wire:
         self.transport.set_baud(rate)
         self.rate = rate
 
-    def _proven(self, ticks: int, *, check_only: bool = False) -> bool:
-        """Whether a ping comes back as it was sent."""
-        call = f"'sign',0,0,{ticks},{PROBE!r}" if not check_only else ""
+    def _proven(self, code: str = "") -> bool:
+        """Whether a ping comes back as it was sent, after `code` has run on the board."""
         try:
-            said = self._drive(_quick(self.session, call, PROBE))
+            said = self._drive(_ping(self.session, code))
         except ConnectionLostError:
             raise
         except UpytoolError:
@@ -178,15 +183,11 @@ class _Wire:
         return drive(op, self.transport, self.clock, self.sleep)
 
 
-def _quick(session: Session, arguments: str, echo: str = "") -> Op[str]:
-    """Call the program that is still on the board; waits are short, because nothing else is running there.
-
-    With no `arguments` the board only says `echo`.
-    """
+def _ping(session: Session, code: str) -> Op[str]:
+    """Run `code` and have the board say PROBE; waits are short, because nothing else is running there."""
     repl = session.repl
     yield from repl.inbox.drain(0.02, 0.3)
     said = bytearray()
-    source = f"print('\\x1e'+run({arguments}))" if arguments else f"print('\\x1e'+{echo!r})"
-    yield from repl.start(source.encode(), timeout=0.6)
+    yield from repl.start(f"{code}\nprint('\\x1e'+{PROBE!r})".encode(), timeout=0.6)
     yield from repl.follow(said.extend, 0.8)
     return bytes(said).rpartition(b"\x1e")[2].decode("ascii", "replace").rstrip("\r\n")

@@ -115,6 +115,8 @@ class EspChip:
 
 _FREQ_C2 = ((0xF, "60m"), (0, "30m"), (1, "20m"), (2, "15m"))
 _FREQ_H2 = ((0xF, "48m"), (0, "24m"), (1, "16m"), (2, "12m"))
+_FREQ_C5 = ((0xF, "80m"), (0, "40m"), (2, "20m"))
+_FREQ_H4 = ((0xF, "48m"), (0, "24m"))
 _FREQ_C6 = ((0, "80m"), (2, "20m"))  # a fault of its ROM: 40m is written as 0 as well
 
 ESP_CHIPS: dict[int, EspChip] = {
@@ -128,12 +130,12 @@ ESP_CHIPS: dict[int, EspChip] = {
         EspChip(13, "esp32c6", 0x0, _FREQ_C6),
         EspChip(16, "esp32h2", 0x0, _FREQ_H2),
         EspChip(18, "esp32p4", 0x2000),
-        EspChip(20, "esp32c61", 0x0),
-        EspChip(23, "esp32c5", 0x2000),
-        EspChip(25, "esp32h21", 0x0, _FREQ_H2),
-        EspChip(28, "esp32h4", 0x2000),
+        EspChip(20, "esp32c61", 0x0, _FREQ_C5),
+        EspChip(23, "esp32c5", 0x2000, _FREQ_C5),
+        EspChip(25, "esp32h21", 0x0, _FREQ_H4),
+        EspChip(28, "esp32h4", 0x2000, _FREQ_H4),
         EspChip(31, "esp32e22", 0x0),
-        EspChip(32, "esp32s31", 0x2000),
+        EspChip(32, "esp32s31", 0x2000, _FREQ_C5),
     )
 }
 ESP8266 = EspChip(-1, "esp8266", 0x0)

@@ -14,7 +14,7 @@ def digest(path):
 
 
 def check(base, names, sizes, keep):
-    # For each: 0 nothing there, 1 a file (size, and its digest where the size is the expected one), 2 a folder.
+    # For each: 0 nothing there, 1 a file of another size (4 bytes), 2 a folder, 3 a file of that size (its digest).
     out = bytearray()
     for i in range(len(names)):
         try:
@@ -24,11 +24,12 @@ def check(base, names, sizes, keep):
             continue
         if s[0] & 0x4000:
             out.append(2)
-            continue
-        out.append(1)
-        out.extend(s[6].to_bytes(4, "little"))
-        if s[6] == sizes[i]:
+        elif s[6] == sizes[i]:
+            out.append(3)
             out.extend(digest(base + names[i])[:keep])
+        else:
+            out.append(1)
+            out.extend(s[6].to_bytes(4, "little"))
     tell(82, out)
 
 

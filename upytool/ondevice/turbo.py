@@ -3,15 +3,8 @@
 # Phases: 0 to be raised, 1 raised, 2 and 3 to be lowered, 4 lowered.
 
 
-def run(action, base=0, rate=0, ticks=0, echo=""):
+def run(base, rate, ticks):
     global _turbo
-    if action == "sign":
-        _turbo[0] = 0
-        _turbo[1] = ticks
-        return echo
-    if action == "off":
-        _turbo[2] = 2
-        return echo
     import sys
 
     if sys.platform == "pyboard":

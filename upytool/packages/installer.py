@@ -9,7 +9,7 @@ Not a byte is written to the board before every file is here, verified and compi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -310,25 +310,29 @@ class _Planner:
         """Bytes needed, and whether old and new files fit at once.
 
         Raises:
-            PackageError: not even the new ones fit.
+            PackageError: not even one after the other fits.
         """
         block = self.seen.block or BLOCK
 
-        def room(files: Iterable[PlannedFile]) -> int:
-            return sum(-(-each.size // block) * block for each in files)
+        def room(size: int) -> int:
+            # LittleFS keeps a file of up to an eighth of a block in its folder's block.
+            return -(-size // block) * block if size > block // 8 else 0
 
         writes = draft.writes()
-        needed = room(writes)
+        needed = sum(room(each.size) for each in writes)
         free = self.seen.free
-        if free is None or not writes:
+        if free is None or not writes or needed + 2 * block <= free:
             return needed, True
-        if needed + 2 * block <= free:
-            return needed, True
-        if room(each for each in writes if each.action == "new") > free:
-            raise PackageError(
-                f"the packages need {needed} bytes in {self.seen.target or '/'}, and {free} are free",
-                hint="Free some space (`upytool df`, `upytool rm`), or name another place with --target.",
-            )
+        left = free
+        old = boards.run(self.board, "sizes", [each.path for each in writes])
+        for each, before in zip(writes, old, strict=True):
+            left -= room(each.size)
+            if left < 0:
+                raise PackageError(
+                    f"the packages need {needed} bytes in {self.seen.target or '/'}, and {free} are free",
+                    hint="Free some space (`upytool df`, `upytool rm`), or name another place with --target.",
+                )
+            left += room(before)
         return needed, False
 
     def _below(self, path: str) -> str:

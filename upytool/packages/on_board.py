@@ -86,6 +86,11 @@ def records(folders: object, name: str) -> object:
     return (list(sys.path), found)
 
 
+def sizes(paths: list[str]) -> object:
+    """Bytes of each file, 0 for what is not there."""
+    return [os.stat(path)[6] if exists(path) else 0 for path in paths]
+
+
 def prepare(folders: list[str], files: list[str]) -> object:
     """Make folders; (the new ones, the files that are folders in truth)."""
     made: list[str] = []

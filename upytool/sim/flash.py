@@ -40,8 +40,7 @@ class Medium:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115 (closed in close())
-        have = os.fstat(self._file.fileno()).st_size
-        if have < size:
+        if not os.fstat(self._file.fileno()).st_size:
             self._file.truncate(size)  # sparse: an unused block costs nothing on the host
         self.buffer = mmap.mmap(self._file.fileno(), 0)
 

@@ -171,6 +171,9 @@ def serve(options: argparse.Namespace) -> None:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: server.stop())
             publish(folder / f"{name}.json", info)
+            if options.ready is not None:
+                os.write(options.ready, b"1")
+                os.close(options.ready)
             server.run()
             if board.failure is not None:
                 raise board.failure
@@ -179,6 +182,17 @@ def serve(options: argparse.Namespace) -> None:
     finally:
         clean(folder, name)
         lock.release()
+
+
+def daemonize() -> int:
+    """Go on in a child that nobody has to reap; the process that was started ends with success once the child has
+    written to the returned file descriptor, with failure when the child ends without (POSIX only)."""
+    read, write = os.pipe()
+    if not os.fork():
+        os.close(read)
+        return write
+    os.close(write)
+    os._exit(0 if os.read(read, 1) else 1)
 
 
 def publish(path: Path, info: SimInfo) -> None:
@@ -203,9 +217,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--tcp", action="store_true")
     parser.add_argument("--foreground", action="store_true")
     options = parser.parse_args(arguments)
-    if sys.platform != "win32" and not options.foreground and os.fork():
-        # the starter waits for us and is done; the child has no parent that would have to reap it
-        os._exit(0)
+    options.ready = None
+    if sys.platform != "win32" and not options.foreground:
+        options.ready = daemonize()
     try:
         serve(options)
     except UpytoolError as err:

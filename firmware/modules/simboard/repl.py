@@ -146,7 +146,8 @@ def raw_paste(command, variables):
         _tell(b"R\x00")
         return None
     _tell(b"R\x01" + bytes((WINDOW & 0xFF, WINDOW >> 8)) + b"\x01")
-    parts = []
+    chunks = []
+    source = data = None
     left = WINDOW
     error = None
     ended = False
@@ -155,29 +156,31 @@ def raw_paste(command, variables):
             data = _get(_paste, CHUNK)
             last = data[-1]
             ended = last == 3 or last == 4
-            parts.append(data[:-1] if ended else data)
+            chunks.append(data[:-1] if ended else data)
             left -= len(data) - ended
             while left <= 0:
                 _tell(b"\x01")
                 left += WINDOW
-        data = None
-        parts = b"".join(parts)
+        source = b"".join(chunks)
         if last == 3:
             error = KeyboardInterrupt()
         _tell(b"\x04")
     except MemoryError as e:
         # as a board does: say so at once, and let the host send until it has noticed
-        parts = data = None
         error = e
         _tell(b"\x04")
+        chunks.clear()
+        source = data = None
         gc.collect()
         while not ended:
-            last = _get(_paste, CHUNK)[-1]
+            last = _get(_paste, 256)[-1]
             ended = last == 3 or last == 4
+    chunks.clear()
+    data = None
     code = None
     if error is None:
-        code, error = _compile(parts, "exec")
-    parts = data = None
+        code, error = _compile(source, "exec")
+    source = None
     if error is None:
         error = _run(code, variables)
     code = None

@@ -1,7 +1,7 @@
 """A model of a board: files in memory, and the programs of ours run by this Python against them.
 
-It is not a MicroPython: tests/packages runs the same things on a real one. It can do what a real one cannot be
-asked for: fail at the n-th change, lose power in the middle of a program, be full, be read-only.
+It is not a MicroPython: tests/packages runs the same things on a real one. It can do what a real one cannot
+be asked for: fail at the n-th change, lose power in the middle of a program, be full, be read-only.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def test_faults_are_named(raw: Any, named: str) -> None:
 
 @pytest.mark.parametrize("text", [b"", b"<html>", b"\xff\xfe{", b"{", b"[" * 100_000])
 def test_not_json(text: bytes) -> None:
-    with pytest.raises(PackageError, match="not a package.json"):
+    with pytest.raises(PackageError, match=r"not a package\.json"):
         parse_manifest(text, "x")
 
 
@@ -124,8 +124,7 @@ near = st.fixed_dictionaries(
 def test_any_json_is_read_or_refused(raw: Any) -> None:
     try:
         manifest = manifest_from(raw, "x")
-    except PackageError as error:
-        assert error.message.startswith("x")
+    except PackageError:
         return
     for each in (*manifest.hashes, *manifest.urls):
         assert safe_path(each.path) == each.path

@@ -81,7 +81,7 @@ def test_conflicts_name_both(world: Index) -> None:
         world.resolve("a", "b")
     assert "c@VERSION" in caught.value.hint
     assert world.versions("a", "b", "c@2.0")["c"] == "2.0"
-    with pytest.raises(PackageError, match="asked for as 1.0 and as 2.0"):
+    with pytest.raises(PackageError, match=r"asked for as 1\.0 and as 2\.0"):
         world.resolve("c@1.0", "c@2.0")
 
 

@@ -159,7 +159,8 @@ def test_a_ref_is_for_its_own_repository_alone(web: Web, fetcher: Fetcher) -> No
         """{"urls": [["a.py", "a.py"], ["b.py", "../src/b.py"], ["c.py", "corp:own/repo/c.py"],
             ["d.py", "corp:Own/Repo/d.py@v1"], ["e.py", "github:other/repo/e.py"], ["f.py", "https://h/f.py"],
             ["g.py", "gitlab:own/repo/g.py"]],
-            "deps": [["corp:own/repo/other", "v3"], ["github:other/dep", "latest"], ["../near", "latest"], ["ssl", "1"]]}""",
+            "deps": [["corp:own/repo/other", "v3"], ["github:other/dep", "latest"], ["../near", "latest"],
+            ["ssl", "1"]]}""",
     )
     loaded = source.load(context_for(fetcher, hosts, ["http://i"], "py"))
     assert [file.location for file in loaded.files] == [

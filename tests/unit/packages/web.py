@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Answer:
-    """One answer. `claim` is a Content-Length other than the true one; `drip` waits that long between bytes."""
+    """One answer. `claim` is a Content-Length other than the true one; `drip` waits between bytes."""
 
     body: bytes = b""
     status: int = 200
@@ -30,7 +30,7 @@ Route = Answer | list[Answer] | Callable[[BaseHTTPRequestHandler], Answer]
 
 @dataclass
 class Web:
-    """`routes` maps paths to answers (a list: one after another, the last one stays); `seen` what was asked."""
+    """`routes` maps paths to answers (a list: one after another, the last stays); `seen` what was asked."""
 
     address: str = ""
     routes: dict[str, Route] = field(default_factory=dict)

@@ -20,6 +20,8 @@ from ..params import RemotePath
 @pass_app
 def command(app: App, paths: tuple[str, ...]) -> None:
     """Print files of the board, byte for byte."""
+    from ...device.local import CallSink
+
     device = app.device()
     for path in paths:
-        device.fs.read_to(path, app.out)
+        device.drive(device.fs.ops.fetch(path, CallSink(app.out)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ...errors import UsageError
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
@@ -28,6 +29,8 @@ def command(app: App, paths: tuple[str, ...]) -> None:
         raise click.UsageError("mv needs at least one source and a target")
     *sources, target = paths
     fs = app.device().fs
+    if len(sources) > 1 and not fs.is_dir(target):
+        raise UsageError(f"mv: :{target} is no directory", hint="several sources need a directory to go to")
     for source in sources:
         app.echo(f"mv :{source} :{target}")
-        fs.move(source, target, into=len(sources) > 1 or target.endswith("/"))
+        fs.move(source, target)

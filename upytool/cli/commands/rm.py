@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ...errors import ENOENT, RemoteOSError
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
@@ -29,8 +30,26 @@ def command(app: App, paths: tuple[str, ...], recursive: bool, force: bool) -> N
     device = app.device()
     for path in paths:
         app.echo(f"rm :{path}")
-        if recursive and app.streams.in_tty and device.fs.is_root(path):
-            if not app.confirm(f"Remove everything in {path or 'the working directory'} of the board?"):
-                raise click.Abort
-        for line in device.fs.rm(path, recursive=recursive, missing_ok=force):
-            app.detail(line)
+        try:
+            if recursive:
+                _remove_tree(app, path)
+            else:
+                device.fs.remove(path)
+                app.detail(f"removed: '{path}'")
+        except RemoteOSError as error:
+            if not (force and error.errno == ENOENT):
+                raise
+
+
+def _remove_tree(app: App, path: str) -> None:
+    fs = app.device().fs
+    bare = path.strip("/") in ("", ".")
+    if bare and app.streams.in_tty and not app.settings.yes:
+        where = "on the board" if path.startswith("/") else f"in {fs.getcwd()} of the board"
+        if not app.confirm(f"Remove everything {where}?"):
+            raise click.Abort
+    for item in fs.rmtree(path, root=True):
+        if item.kept:
+            app.detail(f"skipped: '{item.path}' (vfs mountpoint)")
+        else:
+            app.detail(f"removed{' directory' if item.is_dir else ''}: '{item.path}'")

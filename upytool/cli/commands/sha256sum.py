@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ...errors import EISDIR, ENOENT, RemoteOSError
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
@@ -25,7 +26,9 @@ def command(app: App, paths: tuple[str, ...]) -> None:
     sums = {}
     for path in paths:
         app.echo(f"{name} :{path}", several=len(paths) > 1)
-        sums[path] = device.fs.hash_file(path, name.removesuffix("sum"))
+        sums[path] = device.fs.hash(path, name.removesuffix("sum"))[path]
+        if sums[path] is None:
+            raise RemoteOSError(EISDIR if device.fs.is_dir(path) else ENOENT, path)
         if not app.settings.json:
             app.emit(None, sums[path])
     if app.settings.json:

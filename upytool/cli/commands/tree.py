@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...errors import ENOTDIR, RemoteOSError, UsageError
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
 
 if TYPE_CHECKING:
-    from ...device.fs import Node
+    from ...device.fs import Entry, RemoteFS
 
 
 @define(
@@ -28,22 +31,57 @@ if TYPE_CHECKING:
 def command(app: App, paths: tuple[str, ...], bytes_: bool, human: bool) -> None:
     """Show a directory of the board as a tree."""
     if bytes_ and human:
-        raise click.UsageError("--size and --human exclude each other")
+        raise UsageError("--size and --human exclude each other")
     device = app.device()
     roots = []
     for path in paths or ("",):
         app.echo(f"tree :{path}")
-        root = device.fs.tree(path)
+        root = grow(device.fs, path)
         roots.append(root)
         if not app.settings.json:
-            head = f":{root.path}" + (f" on {device.name}" if app.settings.verbosity > 0 else "")
-            app.emit(None, [head, *branches(root, "", bytes_, human)])
+            head = f":{root.name}" + (f" on {device.name}" if app.settings.verbosity > 0 else "")
+            app.emit(None, [head, *_branches(root, "", bytes_, human)])
     if app.settings.json:
-        app.emit([data(root) for root in roots])
+        app.emit([root.data() for root in roots])
 
 
-def branches(node: Node, prefix: str, bytes_: bool, human: bool) -> list[str]:
-    """The lines below a directory."""
+@dataclass
+class Node:
+    """A file or directory with what is below it, by name."""
+
+    name: str
+    kind: str
+    size: int = 0
+    children: list[Node] = field(default_factory=list)
+
+    def data(self) -> dict[str, Any]:
+        result: dict[str, Any] = {"name": self.name, "kind": self.kind, "size": self.size}
+        if self.kind == "dir":
+            result["children"] = [child.data() for child in self.children]
+        return result
+
+
+def grow(fs: RemoteFS, path: str) -> Node:
+    """The tree below `path`, read in one round trip. Errors: RemoteOSError where it is no directory."""
+    shown = fs.getcwd() if path in ("", ".") else path
+    if path and not fs.stat(path).is_dir:
+        raise RemoteOSError(ENOTDIR, path)
+    return build(shown, path, fs.walk(path))
+
+
+def build(shown: str, path: str, entries: Sequence[Entry]) -> Node:
+    """A tree from a walk's entries, whose names are paths that begin with `path`."""
+    root = Node(shown, "dir")
+    known = {path.rstrip("/"): root}
+    for entry in sorted(entries, key=lambda entry: entry.name):
+        above, _, name = entry.name.rpartition("/")
+        node = Node(name, entry.kind, entry.size)
+        known.get(above, root).children.append(node)
+        known[entry.name] = node
+    return root
+
+
+def _branches(node: Node, prefix: str, bytes_: bool, human: bool) -> list[str]:
     lines = []
     children = sorted(node.children, key=lambda child: child.name)
     for child in children:
@@ -55,7 +93,7 @@ def branches(node: Node, prefix: str, bytes_: bool, human: bool) -> list[str]:
             elif human:
                 shown = f"[{short(child.size):>6}]  "
         lines.append(f"{prefix}{'└── ' if last else '├── '}{shown}{child.name}")
-        lines += branches(child, prefix + ("    " if last else "│   "), bytes_, human)
+        lines += _branches(child, prefix + ("    " if last else "│   "), bytes_, human)
     return lines
 
 
@@ -66,14 +104,6 @@ def short(size: int) -> str:
     value = float(size)
     for unit in "KMG":
         value /= 1024
-        if value < 1024:
-            break
-    return f"{value:.1f}{unit}"
-
-
-def data(node: Node) -> dict[str, Any]:
-    """A tree as JSON data."""
-    result: dict[str, Any] = {"name": node.name, "kind": node.kind, "size": node.size}
-    if node.kind == "dir":
-        result["children"] = [data(child) for child in node.children]
-    return result
+        if value < 1024 or unit == "G":
+            return f"{value:.1f}{unit}"
+    return str(size)

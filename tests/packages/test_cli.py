@@ -1,0 +1,140 @@
+"""`upytool mip` from the command line, on a real board."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from upytool.cli.main import run
+
+Mip = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def mip(
+    port: str,
+    index_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Mip:
+    """mip("list") -> exit code, stdout, stderr; the index is the local one."""
+    for name in list(os.environ):
+        if name in ("NO_COLOR", "FORCE_COLOR", "CI") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    for kind in ("config", "cache"):
+        monkeypatch.setenv(f"UPYTOOL_{kind.upper()}_DIR", str(tmp_path / kind))
+    monkeypatch.setenv("UPYTOOL_INDEX", index_url)
+    monkeypatch.setenv("UPYTOOL_DEVICE", port)
+    monkeypatch.setenv("COLUMNS", "100")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+    def call(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run(["mip", *words])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def test_a_life_with_packages(mip: Mip) -> None:
+    code, out, err = mip("install", "ringlog@1.0.0", "--dry-run")
+    assert (code, "Nothing was done" in err) == (0, True)
+    assert "  new        /lib/ringlog/__init__.mpy" in out
+    assert mip("list")[1] == ""
+    code, out, _ = mip("install", "ringlog@1.0.0")
+    assert code == 0
+    assert out.splitlines()[-1] == "Installed to /lib"
+    assert mip("list")[1].splitlines() == [
+        "bytering\t1.0.0\tneeded by others\tbytering\t/lib",
+        "ringlog\t1.0.0\t\tringlog@1.0.0\t/lib",
+    ]
+    assert mip("tree")[1] == "ringlog 1.0.0\n└── bytering 1.0.0\n"
+    assert mip("check")[0] == 0
+    assert mip("outdated")[1] == "ringlog\t1.0.0\t1.1.0\tringlog@1.0.0\n"
+    code, out, _ = mip("upgrade")
+    assert "ringlog 1.1.0 (was 1.0.0): 1 file, " in out
+    assert mip("outdated")[1] == ""
+    code, out, _ = mip("install", "ringlog")
+    assert "2 files unchanged" in out
+    assert mip("uninstall", "bytering")[0] == 9
+    code, out, _ = mip("uninstall", "ringlog", "--unused")
+    assert out == "ringlog 1.1.0: removed\nbytering 1.0.0: removed\n"
+    assert mip("list")[1] == ""
+
+
+def test_json(mip: Mip) -> None:
+    result = json.loads(mip("install", "bytering", "--json")[1])["result"]
+    assert result["target"] == "/lib"
+    assert [file["path"] for file in result["packages"][0]["files"]] == ["/lib/bytering.mpy"]
+    assert json.loads(mip("list", "--json")[1])["result"][0]["name"] == "bytering"
+    assert json.loads(mip("check", "--json")[1])["result"] == []
+
+
+def test_check_says_so(mip: Mip, capsys: pytest.CaptureFixture[str]) -> None:
+    mip("install", "bytering")
+    assert run(["exec", "f=open('/lib/bytering.mpy','w');f.write('x');f.close()"]) == 0
+    code, out, err = mip("check")
+    assert code == 1
+    assert out == "/lib/bytering.mpy of bytering was changed\n"
+    assert "1 problem" in err
+
+
+def test_several_in_one_line_as_with_mpremote(mip: Mip, port: str) -> None:
+    code = run(["connect", port, "mip", "install", "--target", "/x", "bytering", "+", "exec", "print(1)"])
+    assert code == 0
+    assert "/x" in mip("list", "--target", "/x")[1]
+
+
+def test_search_and_show_need_no_board(mip: Mip, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPYTOOL_DEVICE", "/nowhere")
+    assert mip("search", "ring", "log")[1] == "ringlog\t1.1.0\tA log that lives in a ring buffer\n"
+    out = mip("show", "ringlog@1.0.0")[1]
+    assert out.splitlines()[:3] == ["ringlog 1.0.0", "  from    ringlog@1.0.0", "  needs   bytering"]
+    code, _, err = mip("show", "micropython-ringlog")
+    assert code == 9
+    assert "Did you mean ringlog?" in err
+
+
+def test_offline_uses_the_cache(mip: Mip, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, _, err = mip("install", "bytering", "--offline")
+    assert code == 9
+    assert "bytering/latest.json is not in the cache" in err
+    mip("install", "bytering")
+    mip("uninstall", "bytering")
+    assert mip("install", "bytering", "--offline")[0] == 0
+    assert "bytering" in mip("list")[1]
+
+
+def test_a_project_and_its_lock(mip: Mip) -> None:
+    code, _, err = mip("install")
+    assert code == 2
+    assert "nothing to install" in err
+    Path("mine.py").write_text("x = 1\n")
+    Path("upytool.toml").write_text('[packages]\nringlog = "1.0.0"\nmine = "./mine.py"\n')
+    assert mip("install", "--locked")[0] == 6
+    assert mip("lock")[0] == 0
+    Path("upytool.toml").write_text('[packages]\nringlog = "*"\n')
+    assert mip("install", "--locked")[0] == 0
+    listed = mip("list")[1]
+    assert "ringlog\t1.0.0" in listed
+    assert "mine" in listed
+    assert mip("install")[0] == 0
+    assert "ringlog\t1.1.0" in mip("list")[1]
+
+
+def test_hosts_come_from_the_users_file_alone(mip: Mip, tmp_path: Path, index_url: str) -> None:
+    table = f'[mip.hosts.corp]\nkind = "http"\nurl = "{index_url}"\n'
+    Path("upytool.toml").write_text(table)
+    code, _, err = mip("install", "corp:file/../x.py")
+    assert (code, "not known" in err) == (2, True)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.toml").write_text(table)
+    code, _, err = mip("install", "corp:nothing/x.py")
+    assert (code, f"{index_url}/nothing/x.py does not exist" in err) == (9, True)

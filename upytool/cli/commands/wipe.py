@@ -1,0 +1,40 @@
+"""`upytool wipe`."""
+
+from __future__ import annotations
+
+import click
+
+from ...errors import RemoteError
+from ..app import App, pass_app
+from ..group import define
+
+
+@define(
+    "wipe",
+    examples=[
+        ("upytool backup before.tar + wipe --yes", "save everything first"),
+        ("upytool wipe --format --yes", "make the file system anew, where it is damaged"),
+    ],
+)
+@click.option("--format", "format_", is_flag=True, help="Make a new file system instead of removing the files.")
+@pass_app
+def command(app: App, format_: bool) -> None:
+    """Remove every file from the board. Firmware, and what is frozen into it, stays.
+
+    With --format the file system is made anew on the board's flash, which mends a damaged one.
+    """
+    device = app.device()
+    if not app.confirm(f"Remove every file from the board on {device.name}?"):
+        raise click.Abort
+    if format_:
+        kind = device.call("format", timeout=120.0)
+        if not kind:
+            raise RemoteError(
+                "this board does not say where its flash is, so its file system cannot be made anew",
+                hint="`upytool wipe` without --format removes the files",
+            )
+        app.note(f"The board has a new {kind} file system")
+        return
+    removed = [item for item in device.fs.rmtree("/", root=True) if not item.kept]
+    app.emit({"removed": [item.path for item in removed]}, "")
+    app.note(f"Removed {len(removed)} files and directories")

@@ -1,0 +1,181 @@
+"""The files of a board for asyncio: `(await aconnect()).fs`. Methods, arguments and errors are those of RemoteFS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from ..events import Task
+from .fs_ops import FsOps
+from .fs_types import Entry, Mount, Removed, Stat
+from .local import CallSink, FileSink
+
+if TYPE_CHECKING:
+    from .aio import AsyncDevice
+    from .copy_ops import CopyResult
+
+
+class AsyncRemoteFS:
+    """The files of one board; every method is awaited."""
+
+    def __init__(self, device: AsyncDevice) -> None:
+        self._device = device
+        self.ops = FsOps(device.session)
+
+    async def stat(self, path: str) -> Stat:
+        """Kind, size and time of a path."""
+        return await self._device.drive(self.ops.stat(path))
+
+    async def exists(self, path: str) -> bool:
+        return await self._device.drive(self.ops.exists(path))
+
+    async def is_dir(self, path: str) -> bool:
+        found = (await self._device.drive(self.ops.stats([path])))[0]
+        return isinstance(found, Stat) and found.is_dir
+
+    async def is_file(self, path: str) -> bool:
+        found = (await self._device.drive(self.ops.stats([path])))[0]
+        return isinstance(found, Stat) and not found.is_dir
+
+    async def ls(self, path: str = "") -> list[Entry]:
+        """The entries of a folder, by name."""
+        return await self._device.drive(self.ops.ls(path))
+
+    async def walk(self, path: str = "") -> list[Entry]:
+        """All below a folder."""
+        return await self._device.drive(self.ops.walk(path))
+
+    async def df(self) -> list[Mount]:
+        """The mounted file systems and their space."""
+        return await self._device.drive(self.ops.df())
+
+    async def hash(self, paths: Sequence[str] | str, algo: str = "sha256") -> dict[str, str | None]:
+        """Hexadecimal digests by path."""
+        return await self._device.drive(self.ops.hash([paths] if isinstance(paths, str) else paths, algo))
+
+    async def getcwd(self) -> str:
+        return await self._device.drive(self.ops.getcwd())
+
+    async def chdir(self, path: str) -> str:
+        return await self._device.drive(self.ops.chdir(path))
+
+    async def mkdir(self, path: str, parents: bool = False, exist_ok: bool = False) -> None:
+        await self._device.drive(self.ops.mkdir(path, parents, exist_ok))
+
+    async def rmdir(self, path: str) -> None:
+        await self._device.drive(self.ops.rmdir(path))
+
+    async def remove(self, path: str) -> None:
+        await self._device.drive(self.ops.remove(path))
+
+    async def rmtree(self, path: str, *, root: bool = False) -> list[Removed]:
+        """Remove a file, or a folder with all below."""
+        return await self._device.drive(self.ops.rmtree(path, root=root))
+
+    async def rename(self, source: str, target: str) -> None:
+        await self._device.drive(self.ops.rename(source, target))
+
+    async def move(self, source: str, target: str) -> str:
+        """`mv`; returns the new path."""
+        return await self._device.drive(self.ops.move(source, target))
+
+    async def touch(self, path: str) -> None:
+        await self._device.drive(self.ops.touch(path))
+
+    async def read_bytes(self, path: str) -> bytes:
+        """The content of a file, byte for byte."""
+        parts: list[bytes] = []
+        await self._device.drive(self.ops.fetch(path, CallSink(parts.append)))
+        return b"".join(parts)
+
+    async def read_text(self, path: str) -> str:
+        return (await self.read_bytes(path)).decode("utf-8")
+
+    async def write_bytes(self, path: str, data: bytes, *, in_place: bool = False) -> None:
+        """Replace a file's content as a whole."""
+        await self._device.drive(self.ops.store(path, data, in_place=in_place))
+
+    async def write_text(self, path: str, text: str) -> None:
+        await self.write_bytes(path, text.encode("utf-8"))
+
+    async def get(self, remote: str, local: str | Path | BinaryIO) -> int:
+        """Fetch a file to a local path or an open binary file; returns its size."""
+        if isinstance(local, (str, Path)):
+            path = Path(local)
+            if path.is_dir():
+                path = path / remote.rstrip("/").rpartition("/")[2]
+            sink: FileSink | CallSink = FileSink(path)
+        else:
+            sink = CallSink(local.write)
+        with Task(self._device.reporter, remote, None) as task:
+            return await self._device.drive(self.ops.fetch(remote, sink, task.advance))
+
+    async def put(self, local: str | Path, remote: str, *, in_place: bool = False) -> int:
+        """Copy a local file to the board; returns its size."""
+        path = Path(local)
+        if remote.endswith("/") or await self.is_dir(remote or "."):
+            remote = f"{remote.rstrip('/')}/{path.name}" if remote else path.name
+        with Task(self._device.reporter, path.name, None) as task:
+            return await self._device.drive(
+                self.ops.store(remote, path, in_place=in_place, progress=task.advance)
+            )
+
+    async def copy(
+        self,
+        sources: Sequence[str] | str,
+        dest: str,
+        *,
+        recursive: bool = False,
+        force: bool = False,
+        dry_run: bool = False,
+        in_place: bool = False,
+        mpy: bool = False,
+        ignore: Sequence[str] = (),
+        default_ignores: bool = True,
+    ) -> CopyResult:
+        """`cp` (see RemoteFS.copy)."""
+        from .copy_ops import CopyOptions, copy
+
+        options = CopyOptions(recursive, force, dry_run, in_place, mpy, tuple(ignore), default_ignores)
+        many = [sources] if isinstance(sources, str) else list(sources)
+        return await self._device.drive(copy(self.ops, many, dest, options, self._device.reporter))
+
+    async def sync(
+        self,
+        local: str | Path,
+        remote: str,
+        *,
+        delete: bool = False,
+        keep: Sequence[str] = (),
+        pull: bool = False,
+        force: bool = False,
+        dry_run: bool = False,
+        in_place: bool = False,
+        mpy: bool = False,
+        ignore: Sequence[str] = (),
+        default_ignores: bool = True,
+    ) -> CopyResult:
+        """Make a folder of the board equal to a local one; with `pull` the other way round.
+
+        Args:
+            delete: remove what the source does not have, but nothing that `keep` or an ignore rule names.
+            keep: patterns of paths below the folder that stay.
+
+        The other arguments, and errors, are those of `copy`.
+        """
+        from .copy_ops import CopyOptions
+        from .sync import sync
+
+        options = CopyOptions(True, force, dry_run, in_place, mpy, tuple(ignore), default_ignores)
+        work = sync(
+            self.ops,
+            str(local),
+            remote,
+            options,
+            delete=delete,
+            keep=keep,
+            pull=pull,
+            reporter=self._device.reporter,
+        )
+        return await self._device.drive(work)

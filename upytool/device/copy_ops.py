@@ -1,0 +1,295 @@
+"""A copy from beginning to end: look, plan, apply. The plan is `device.copy`, pure; this does the rest.
+
+With the board as destination a copy costs two round trips and the content: one asks what the destination is, one asks
+what is there already; then everything streams.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import LocalFileError, RemoteOSError, UsageError
+from ..events import NULL, Reporter, Task, notice
+from ..protocol.ops import Op
+from .copy import CopyPlan, Destination, Targets, plan_copy, targets
+from .fs_ops import FsOps, check_space
+from .hashes import equal_files, local_digest
+from .ignore import ignore_for
+from .local import FileSink, local_error, opener, replace_local
+from .transfer import GetItem, Mover, PutItem, Status
+from .tree import Tree, board_tree, local_tree
+
+
+@dataclass(frozen=True, slots=True)
+class CopyOptions:
+    """How to copy.
+
+    Attributes:
+        recursive: folders too.
+        force: write also what is unchanged.
+        dry_run: plan only.
+        in_place: overwrite old files at once, where there is no room for two copies.
+        mpy: compile .py files for the board on the way.
+        ignore: patterns in addition to the defaults and .upytoolignore.
+        default_ignores: False copies dot files, __pycache__ and the like too.
+    """
+
+    recursive: bool = False
+    force: bool = False
+    dry_run: bool = False
+    in_place: bool = False
+    mpy: bool = False
+    ignore: tuple[str, ...] = ()
+    default_ignores: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CopyResult:
+    """What was (or, after a dry run, would be) done."""
+
+    plan: CopyPlan
+    dry_run: bool = False
+
+    def data(self) -> dict[str, object]:
+        return {**self.plan.data(), "dry_run": self.dry_run}
+
+
+def copy(
+    fs: FsOps, sources: Sequence[str], dest: str, options: CopyOptions, reporter: Reporter = NULL
+) -> Op[CopyResult]:
+    """Copy `sources` to `dest`; what begins with `:` is on the board, as for mpremote.
+
+    Errors: UsageError, LocalFileError, RemoteOSError.
+    """
+    if not sources:
+        raise UsageError("there is nothing to copy", hint="name sources, then the destination")
+    if not dest.startswith(":") and not any(source.startswith(":") for source in sources):
+        trees = [_local(source, options) for source in sources]
+        return (yield from _copy_locally(trees, dest, options, reporter))
+    cwd = ""
+    if options.recursive and any(source in (":", ":.", ":./") for source in sources):
+        cwd = yield from fs.getcwd()
+
+    def work(mover: Mover) -> Op[CopyResult]:
+        return (yield from _Copy(fs, mover, options, reporter).run(sources, dest, cwd))
+
+    return (yield from fs.moving(work))
+
+
+def _local(source: str, options: CopyOptions) -> Tree:
+    rule = lambda folder: ignore_for(folder, options.ignore, defaults=options.default_ignores)
+    return local_tree(source, recursive=options.recursive, ignore=rule)
+
+
+def local_destination(dest: str) -> Destination:
+    """A destination on this computer."""
+    path = Path(dest)
+    kind = "dir" if path.is_dir() else "file" if path.exists() else "none"
+    return Destination(str(path), kind, dest.endswith(("/", os.sep)), False)
+
+
+class _Copy:
+    """One copy with a board on at least one side."""
+
+    def __init__(self, fs: FsOps, mover: Mover, options: CopyOptions, reporter: Reporter) -> None:
+        self.fs, self.mover, self.options, self.reporter = fs, mover, options, reporter
+
+    def run(self, sources: Sequence[str], dest: str, cwd: str) -> Op[CopyResult]:
+        trees, to = yield from self._look(sources, dest, cwd)
+        wanted = targets(trees, to)
+        shadows: list[str] = []
+        if to.remote:
+            from .compile import prepare_modules
+
+            wanted, shadows = yield from prepare_modules(
+                self.fs, self.mover, wanted, compile_py=self.options.mpy, reporter=self.reporter
+            )
+        plan, there = yield from self.plan(wanted, to, shadows)
+        if not self.options.dry_run:
+            yield from self.apply(plan, there)
+        return CopyResult(plan, self.options.dry_run)
+
+    def _look(self, sources: Sequence[str], dest: str, cwd: str) -> Op[tuple[list[Tree], Destination]]:
+        """The first round trip: what are the destination and the sources on the board?"""
+        options = self.options
+        far = [cwd or "" if source in (":", ":.", ":./") else source[1:] for source in sources if source[:1] == ":"]
+        asked = [(path.rstrip("/") or "/", -1) for path in far]
+        if dest.startswith(":"):
+            asked.append((dest[1:].rstrip("/") or ("/" if len(dest) > 1 else "."), -1))
+        # '.' is no path for every file system of a board; its own folder always exists.
+        survey = yield from self.mover.survey(
+            [(path, size) for path, size in asked if path != "."],
+            [path for path, _ in asked[: len(far)]] if options.recursive else (),
+        )
+        statuses = iter(survey.statuses)
+        trees = []
+        for source in sources:
+            if not source.startswith(":"):
+                trees.append(_local(source, options))
+                continue
+            status = next(statuses)
+            path = far[sum(tree.remote for tree in trees)]
+            if status.kind == "none":
+                raise RemoteOSError(2, path)
+            tree = board_tree(path, status.kind, status.size, survey.listing, recursive=options.recursive)
+            trees.append(tree)
+        if not dest.startswith(":"):
+            return trees, local_destination(dest)
+        path = asked[-1][0]
+        kind = "dir" if path == "." else next(statuses).kind
+        return trees, Destination("" if path == "." else path, kind, len(dest) > 2 and dest.endswith("/"), True)
+
+    def plan(
+        self,
+        wanted: Targets,
+        to: Destination,
+        shadows: Sequence[str] = (),
+        extra: Mapping[str, int] | None = None,
+        warn_space: bool = True,
+    ) -> Op[tuple[CopyPlan, Mapping[str, Status]]]:
+        """The second round trip: what is there already? Then the plan, which is sure to fit."""
+        there: dict[str, Status] = {}
+        unchanged: set[str] = set()
+        if to.remote:
+            asked = [(path, -1) for path in wanted.dirs]
+            asked += [(item.path, -1 if self.options.force else item.size) for item in wanted.files]
+            asked += [(path, -1) for path in shadows]
+            survey = yield from self.mover.survey(asked, space=to.path or ".")
+            there = dict(zip((path for path, _ in asked), survey.statuses, strict=True))
+            for item in wanted.files:
+                digest = there[item.path].digest
+                if digest and survey.hash_kind != "sum" and not item.tree.remote:
+                    content = item.content if item.content is not None else Path(item.source)
+                    if local_digest(content, survey.hash_kind)[: len(digest)] == digest:
+                        unchanged.add(item.path)
+        else:
+            sizes = {item.path: _local_status(item.path) for item in wanted.files}
+            there = {path: _local_status(path) for path in wanted.dirs} | sizes
+            asked = [(item.source, sizes[item.path].size) for item in wanted.files if sizes[item.path].kind == "file"]
+            if asked and not self.options.force:
+                survey = yield from self.mover.survey(asked)
+                states = dict(zip((path for path, _ in asked), survey.statuses, strict=True))
+                for item in wanted.files:
+                    digest = states[item.source].digest if item.source in states else b""
+                    if digest and survey.hash_kind != "sum":
+                        if local_digest(Path(item.path), survey.hash_kind)[: len(digest)] == digest:
+                            unchanged.add(item.path)
+        plan = plan_copy(wanted, there, unchanged, remote=to.remote, force=self.options.force, extra=extra)
+        if to.remote and warn_space:
+            writes = [
+                (action.size, there.get(action.path[1:], Status("none")), self.options.in_place)
+                for action in plan.of("write")
+            ]
+            if not extra:
+                check_space(survey, writes)
+        gone = {path: there[path].size for path in shadows if there[path].kind == "file"}
+        if gone and self.options.mpy:
+            plan = _with_shadows(plan, gone)
+        elif gone:
+            for path in gone:
+                notice(
+                    self.reporter, f":{path} hides the .mpy file beside it: MicroPython imports the .py first", "warning"
+                )
+        return plan, there
+
+    def apply(self, plan: CopyPlan, there: Mapping[str, Status]) -> Op[None]:
+        """Do what the plan says."""
+        writes = plan.of("write")
+        label = writes[0].path if len(writes) == 1 else f"{len(writes)} files"
+        with Task(self.reporter, label, plan.bytes) as task:
+            to_board = [action.path[1:] for action in plan.of("mkdir") if action.path[:1] == ":"]
+            puts, gets, copies = [], [], []
+            for action in plan.of("mkdir"):
+                if action.path[:1] != ":":
+                    _make_local(action.path)
+            for action in writes:
+                item = plan.targets[action.path]
+                remote = action.path[:1] == ":"
+                if remote and item.tree.remote:
+                    copies.append((item.source, item.path))
+                elif remote:
+                    source = item.content if item.content is not None else Path(item.source)
+                    puts.append(PutItem(item.path, item.size, opener(source), self.options.in_place))
+                elif item.tree.remote:
+                    gets.append(GetItem(item.source, item.size, FileSink(Path(item.path))))
+                else:
+                    replace_local(Path(item.source), Path(item.path), task.advance)
+            if puts or to_board:
+                yield from self.mover.put(to_board, puts, task.advance, self._done)
+            if gets:
+                yield from self.mover.get(gets, task.advance, self._done)
+            gone = plan.of("delete", "rmdir")
+            if copies or gone:
+                yield from self.mover.close()
+            for origin, path in copies:
+                task.advance((yield from self.fs.copy_on_board(origin, path)))
+            yield from self._delete([action.path for action in gone])
+
+    def _delete(self, paths: Sequence[str]) -> Op[None]:
+        for path in paths:
+            if path[:1] == ":":
+                try:
+                    yield from self.fs.rmtree(path[1:])
+                except RemoteOSError as error:
+                    if error.errno != 2:
+                        raise
+            else:
+                _delete_local(Path(path))
+
+    def _done(self, path: str) -> None:
+        notice(self.reporter, f"copied {path}", "debug")
+
+
+def _with_shadows(plan: CopyPlan, gone: Mapping[str, int]) -> CopyPlan:
+    from .copy import Action
+
+    more = tuple(Action("delete", f":{path}", size, "shadowed") for path, size in gone.items())
+    return CopyPlan(plan.actions + more, plan.targets)
+
+
+def _local_status(path: str) -> Status:
+    file = Path(path)
+    try:
+        return Status("dir") if file.is_dir() else Status("file", file.stat().st_size)
+    except OSError:
+        return Status("none")
+
+
+def _make_local(path: str) -> None:
+    try:
+        Path(path).mkdir()
+    except OSError as error:
+        raise local_error(error, path) from error
+
+
+def _delete_local(path: Path) -> None:
+    try:
+        path.rmdir() if path.is_dir() else path.unlink()
+    except OSError as error:
+        raise local_error(error, path) from error
+
+
+def _copy_locally(trees: Sequence[Tree], dest: str, options: CopyOptions, reporter: Reporter) -> Op[CopyResult]:
+    """mpremote copies from this computer to this computer as well."""
+    yield from ()
+    to = local_destination(dest)
+    wanted = targets(trees, to)
+    there = {path: _local_status(path) for path in (*wanted.dirs, *(item.path for item in wanted.files))}
+    unchanged = {
+        item.path
+        for item in wanted.files
+        if there[item.path].kind == "file" and equal_files(Path(item.source), Path(item.path))
+    }
+    if any(item.path in unchanged and os.path.samefile(item.source, item.path) for item in wanted.files):
+        raise LocalFileError(f"{dest} is the source itself", hint="choose another destination")
+    plan = plan_copy(wanted, there, unchanged, remote=False, force=options.force)
+    if not options.dry_run:
+        with Task(reporter, "copying", plan.bytes) as task:
+            for action in plan.of("mkdir"):
+                _make_local(action.path)
+            for action in plan.of("write"):
+                replace_local(Path(plan.targets[action.path].source), Path(action.path), task.advance)
+    return CopyResult(plan, options.dry_run)

@@ -1,0 +1,223 @@
+"""Folders of this computer mounted on a board.
+
+`Mounts` puts them there, again after each reset, and takes them away. The wire is protocol/mount.py, the
+requests protocol/mount_server.py, the files device/folder.py, and the board's side ondevice/mount.py.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import random
+import zlib
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from ..errors import LocalFileError, ProtocolError, RemoteError, RemoteException, UsageError
+from ..events import notice
+from ..protocol.mount_server import MountServer
+from ..protocol.ops import Op
+from .folder import Compile, Folder
+from .info import BoardInfo
+from .ondevice import snippet
+from .session import Session
+
+POINT = "/remote"
+_MIN_ANSWER, _MAX_ANSWER = 96, 4096
+_VOLUMES = 200
+_UNIX_YEAR, _EPOCHS = 1970, {1970: 0, 2000: 946684800}
+
+_UMOUNT = """import os
+try:
+ import vfs
+except ImportError:
+ vfs=os
+for p in %r:
+ try:
+  if (os.getcwd()+'/').startswith(p+'/'):os.chdir('/')
+ except OSError:pass
+ try:vfs.umount(p)
+ except OSError:pass
+print('\\x1e0')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A folder on a board: the volume's number, where it is on the board, what it is here."""
+
+    number: int
+    point: str
+    folder: Folder
+
+
+class Mounts:
+    """The mounts of one session. Use `Mounts.of(session)`; all that talks is an operation."""
+
+    _known: WeakKeyDictionary[Session, Mounts] = WeakKeyDictionary()
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._server: MountServer | None = None
+        self._mounts: dict[int, Mount] = {}
+
+    @classmethod
+    def of(cls, session: Session) -> Mounts:
+        """The mounts of `session`, the same object each time."""
+        found = cls._known.get(session)
+        if found is None:
+            found = cls._known[session] = cls(session)
+        return found
+
+    def __len__(self) -> int:
+        return len(self._mounts)
+
+    @property
+    def all(self) -> list[Mount]:
+        """What is mounted, oldest first."""
+        return list(self._mounts.values())
+
+    def add(
+        self,
+        directory: str | os.PathLike[str],
+        point: str = POINT,
+        *,
+        read_only: bool = False,
+        unsafe_links: bool = False,
+        compile: Compile | None = None,
+    ) -> Op[Mount]:
+        """Mount a local directory and make it the board's working directory.
+
+        Args:
+            point: where on the board, an absolute path; what this session mounted there before is replaced.
+            read_only: the board can change nothing.
+            unsafe_links: follow symbolic links that lead out of the directory.
+            compile: makes .mpy files of the .py files that the board imports (see Folder).
+
+        Errors: LocalFileError, UsageError, ProtocolError where the firmware lacks what it takes.
+        """
+        point = _checked_point(point)
+        try:
+            folder = Folder(directory, read_only=read_only, unsafe_links=unsafe_links, compile=compile)
+        except OSError as error:
+            raise LocalFileError(
+                f"{os.fspath(directory)} cannot be mounted: {error.strerror}", hint="name a directory"
+            ) from error
+        server = yield from self._prepare()
+        before = next((mount for mount in self.all if mount.point == point), None)
+        if before is None and len(self._mounts) >= _VOLUMES:
+            raise UsageError(f"a board can have {_VOLUMES} mounts at most", hint="take some away: `umount`")
+        number = before.number if before else next(n for n in range(_VOLUMES) if n not in self._mounts)
+        mount = Mount(number, point, folder)
+        server.volumes[number] = folder
+        try:
+            yield from self._place([mount], point)
+        except BaseException:
+            server.volumes.pop(number, None)
+            self._mounts.pop(number, None)
+            raise
+        if before:
+            before.folder.close_all()
+        self._mounts[number] = mount
+        self._session.places[point + "/"] = folder.root.rstrip(os.sep) + os.sep
+        return mount
+
+    def remove(self, point: str | None = None) -> Op[list[Mount]]:
+        """Take a mount away, or all of them; returns those that went.
+
+        Errors: UsageError for a point where nothing is mounted.
+        """
+        chosen = self.all if point is None else [m for m in self.all if m.point == _checked_point(point)]
+        if point is not None and not chosen:
+            known = ", ".join(mount.point for mount in self.all) or "nothing"
+            raise UsageError(f"{point} is not mounted", hint=f"mounted: {known}")
+        if chosen:
+            yield from self._session.call_source(_UMOUNT % [mount.point for mount in chosen])
+        for mount in chosen:
+            self._drop(mount)
+        return chosen
+
+    def again(self) -> Op[None]:
+        """After a reset of the board: put all mounts back. They stay known when that fails."""
+        if self._server is not None and self._mounts:
+            self._server.forget()
+            yield from self._place(self.all, self.all[0].point)
+
+    def close(self) -> None:
+        """Forget all mounts without a word to the board (it is gone); local files are closed."""
+        for mount in self.all:
+            self._drop(mount)
+
+    def _drop(self, mount: Mount) -> None:
+        del self._mounts[mount.number]
+        self._session.places.pop(mount.point + "/", None)
+        mount.folder.close_all()
+        if self._server is not None:
+            self._server.volumes.pop(mount.number, None)
+
+    # -- the board's side ---------------------------------------------------------------------------
+
+    def _prepare(self) -> Op[MountServer]:
+        info = yield from self._session.info()
+        if not info.has_buffer:
+            raise _unfit("it has no sys.stdin.buffer")
+        if "select" not in info.modules:
+            raise _unfit("it has no select module")
+        if self._server is None:
+            window = self._session.repl.window or 64
+            limit = max(_MIN_ANSWER, min(_MAX_ANSWER, 2 * window - 8))
+            self._server = MountServer(random.getrandbits(23), limit, self._problem)
+            self._session.repl.interceptor = self._server
+            self._session.on_soft_reset.append(self.again)
+        return self._server
+
+    def _place(self, mounts: list[Mount], there: str) -> Op[None]:
+        server = self._server
+        assert server is not None
+        # The longest first: the board's VFS takes the first mount point that a path begins with.
+        volumes = sorted(((m.number, m.point) for m in mounts), key=lambda item: -len(item[1]))
+        call = f"print('\\x1e'+repr(run({server.seed},{server.limit},{there!r},{volumes!r})))\ndel run"
+        info = yield from self._session.info()
+        answer = None
+        if _unpacks(info):
+            try:
+                answer = yield from self._session.call_source(_packed(call))
+            except (RemoteException, RemoteError):
+                answer = None  # not enough memory to unpack it, for instance: send it as it is
+        if answer is None:
+            answer = yield from self._session.call_source(f"{snippet('mount')}\n{call}")
+        if isinstance(answer, str):
+            raise _unfit(f"it has no {answer}")
+        server.epoch = _EPOCHS.get(answer if isinstance(answer, int) else _UNIX_YEAR, 0)
+
+    def _problem(self, error: BaseException) -> None:
+        notice(self._session.reporter, f"a mounted folder could not answer the board: {error}", "warning")
+
+
+def _checked_point(point: str) -> str:
+    plain = "/" + "/".join(part for part in point.split("/") if part)
+    if not point.startswith("/") or plain == "/" or ".." in plain.split("/"):
+        raise UsageError(f"{point!r} is no mount point", hint="name an absolute path on the board: /remote")
+    return plain
+
+
+def _unfit(what: str) -> ProtocolError:
+    return ProtocolError(
+        f"this firmware cannot see a directory of this computer: {what}",
+        hint="copy the files instead: `upytool sync DIR :`",
+    )
+
+
+def _unpacks(info: BoardInfo) -> bool:
+    return {"deflate", "binascii", "io"} <= info.modules and (info.mem_free or 1 << 20) > 60000
+
+
+def _packed(call: str) -> str:
+    """The same program at half the length on the wire."""
+    # A window of 1 KiB: the board keeps one in memory while it unpacks.
+    text = base64.b64encode(zlib.compress(snippet("mount").encode(), 9, 10)).decode()
+    return (
+        "import deflate,io,binascii\n"
+        f"exec(compile(deflate.DeflateIO(io.BytesIO(binascii.a2b_base64('{text}')),deflate.ZLIB).read(),"
+        f"'mount','exec'))\n{call}"
+    )
