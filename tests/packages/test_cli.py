@@ -86,9 +86,10 @@ def test_check_says_so(mip: Mip, capsys: pytest.CaptureFixture[str]) -> None:
     assert "1 problem" in err
 
 
-def test_several_in_one_line_as_with_mpremote(mip: Mip, port: str) -> None:
-    code = run(["connect", port, "mip", "install", "--target", "/x", "bytering", "+", "exec", "print(1)"])
+def test_a_chain_as_with_mpremote(mip: Mip) -> None:
+    code, out, _ = mip("install", "--target", "/x", "bytering", "+", "exec", "print('then')")
     assert code == 0
+    assert out.splitlines()[-1] == "then"
     assert "/x" in mip("list", "--target", "/x")[1]
 
 

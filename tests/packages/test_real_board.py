@@ -35,13 +35,16 @@ def test_a_package_and_what_it_needs_run(device: Device, install: Install) -> No
         "import ringlog\n"
         "log = ringlog.RingLog(64)\n"
         "for n in range(9): log.info('line %d', n)\n"
-        "print(ringlog.__version__, [l.split(' ', 1)[1] for l in log.lines()])\n"
+        "print(ringlog.__version__)\n"
+        "for l in log.lines(): print(l.split(' ', 1)[1])\n"
     )
-    assert said == "1.1.0 ['INFO line 7', 'INFO line 8']\n" or said.startswith("1.1.0 ['INFO line")
-    assert said.rstrip().endswith("'INFO line 8']")
+    version, *lines = said.splitlines()
+    assert version == "1.1.0"
+    assert 1 <= len(lines) <= 4, "64 bytes hold the last few lines"
+    assert lines == [f"INFO line {n}" for n in range(9 - len(lines), 9)]
     assert check(device) == []
-    plan = install("ringlog")
-    assert plan.empty
+    assert install("ringlog").empty
+    assert not set(device.eval("dir()")) & {"_mip", "survey", "commit", "exists", "make", "os", "sys"}
 
 
 @pytest.mark.parametrize("mpy", [True, False], ids=["mpy", "no-mpy"])
@@ -136,9 +139,7 @@ def test_a_full_board_keeps_the_old_package(device: Device, install: Install, tm
 
 
 @pytest.mark.parametrize("moment", [0.2, 0.5, 0.7, 0.9])
-def test_a_cable_that_is_pulled(
-    port: str, install: Install, device: Device, tmp_path: Path, moment: float
-) -> None:
+def test_a_cable_that_is_pulled(port: str, install: Install, device: Device, tmp_path: Path, moment: float) -> None:
     """The connection ends at a moment of an upgrade: the board has the old package or the new one."""
     builder = IndexBuilder(tmp_path / "i")
     old = {f"p/{n}.txt": b"old %d " % n * 300 for n in range(6)}

@@ -142,7 +142,5 @@ def test_the_state_file_is_private(board: SimInfo, state: Path) -> None:
 
 def test_importing_the_api_is_light() -> None:
     code = "import sys, upytool.sim.registry\nprint({'wasmtime', 'platformdirs', 'filelock'} & set(sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.strip() == "set()"

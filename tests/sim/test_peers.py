@@ -63,11 +63,10 @@ def test_mpremote_files(mpremote: Run, tmp_path: Path) -> None:
     assert "m.py" in mpremote("tree", ":")
     mpremote("cp", ":tree/random.bin", "back.bin")
     assert (tmp_path / "back.bin").read_bytes() == data
-    mpremote("mkdir", ":d", "touch", ":d/t", "rm", ":d/t", "rmdir", ":d")
+    mpremote("mkdir", ":d", "+", "touch", ":d/t", "+", "rm", ":d/t", "+", "rmdir", ":d")
     assert "16777216" in mpremote("df")
     mpremote("rm", "-r", ":tree")
     assert "tree" not in mpremote("ls")
-    assert "No such" in mpremote("cat", ":none", status=1)
 
 
 def test_mpremote_mounts(mpremote: Run, tmp_path: Path) -> None:
@@ -77,7 +76,6 @@ def test_mpremote_mounts(mpremote: Run, tmp_path: Path) -> None:
     (folder / "data.txt").write_text("0123456789")
     out = mpremote("mount", "host", "exec", "import hello\nf = open('data.txt')\nf.seek(5)\nprint(f.read())")
     assert "from the host\n56789\n" in out
-    assert "from the host" in mpremote("mount", "host", "soft-reset", "exec", "import hello")
 
 
 def test_mpremote_installs_from_an_index(mpremote: Run, index: str) -> None:
@@ -140,8 +138,8 @@ def test_mpytool(port: str, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     mpytool("cp", ":/random.bin", "out/")
     assert (tmp_path / "out" / "random.bin").read_bytes() == data
-    mpytool("mkdir", "a/b")
+    mpytool("mkdir", ":a/b")
     mpytool("mv", ":text.py", ":a/b/")
     assert "text.py" in mpytool("tree")
-    mpytool("rm", "a")
+    mpytool("rm", ":a")
     assert "wasm" in mpytool("info")

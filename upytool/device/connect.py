@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 
+from ..config.paths import state_dir
+from ..discovery.ports import SerialPort
+from ..discovery.remembered import FILE_NAME, Remembered
 from ..discovery.selector import Target, resolve
 from ..events import NULL, Reporter
+from ..protocol.raw_repl import ReplState
 from ..transport.base import Transport
 from ..transport.registry import open_transport
 from ..transport.serial import Lines
@@ -21,6 +26,16 @@ def find_simulator(selector: str) -> str:
 
     address: str = import_module("upytool.sim.registry").resolve(selector)
     return address
+
+
+def running_simulators() -> list[str]:
+    """Selectors of the simulated boards that run, for the advice when no board is found."""
+    from importlib import import_module
+
+    try:
+        return [f"sim:{info.name}" for info in import_module("upytool.sim.registry").list_running()]
+    except (ImportError, OSError):
+        return []
 
 
 def open_target(target: Target, *, baud: int = 115200) -> Transport:
@@ -54,7 +69,27 @@ def connect(
     Nothing is sent yet: the first method that needs the board talks to it.
     Errors: NoDeviceError, AmbiguousDeviceError, TransportError.
     """
-    target = resolve(selector, aliases=aliases or {}, simulators=simulators, wait=wait, reporter=reporter)
+    remembered = Remembered(os.path.join(state_dir(), FILE_NAME))
+    target = resolve(
+        selector,
+        aliases=aliases or {},
+        simulators=simulators,
+        running=running_simulators,
+        remembered=remembered,
+        wait=wait,
+        reporter=reporter,
+    )
     if lines is not None:
         target = target.with_lines(lines)
-    return Device(open_target(target, baud=baud), reporter=reporter, fresh=fresh)
+    device = Device(open_target(target, baud=baud), reporter=reporter, fresh=fresh)
+    port = device.port = target.port
+    if port is not None and port.key:
+        device.on_close.append(lambda device: _remember(remembered, port, device))
+    return device
+
+
+def _remember(remembered: Remembered, port: SerialPort, device: Device) -> None:
+    """A device that has shown a raw prompt is a board: `auto` need not listen to it first the next time."""
+    if device.session.repl.state in (ReplState.RAW, ReplState.FRIENDLY):
+        board = device.session.board
+        remembered.remember(port, board=(board.build or board.machine) if board else "")

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
-from ..errors import ConnectionLostError, RemoteExit, RemoteException, UpytoolError
+from ..errors import ConnectionLostError, RemoteException, UpytoolError
 from ..protocol.friendly import Pacer, PromptWatcher, escape_non_printable, keys_for
 from ..protocol.ops import Op, Pause, Recv, Request, Send
 from ..protocol.raw_repl import ReplState
 from ..transport.base import Transport
 from .device import Device
-from .mount import Mounts
+from .mount import mounts_of
 
 T = TypeVar("T")
 
@@ -29,6 +29,7 @@ CTRL_J, CTRL_K = 0x0A, 0x0B
 _TURN = 0.02  # seconds to wait for the board, then for keys, where they cannot be waited for together
 _QUIET = 0.3  # seconds without output after which half a request is no request
 _PROMPT_QUIET = 0.15
+_SCRIPT_AHEAD = 65536
 _FIRST_PATIENCE, _PATIENCE, _QUESTION = 2.0, 10.0, 0.7
 
 
@@ -94,7 +95,7 @@ class Console:
         self.options = options or ConsoleOptions()
         self.watcher = PromptWatcher()
         self.pacer = Pacer()
-        self._mounts = Mounts.of(device.session)
+        self._mounts = mounts_of(device)
         self._keys = bytearray()
         self._script = bytearray()
         self._ended = False
@@ -121,21 +122,34 @@ class Console:
                     self._reconnect()
         except _Leave:
             return
+        except KeyboardInterrupt:
+            # Only where the input is no terminal in raw mode: the program on the board is meant.
+            self.device.transport.write(b"\x03")
+            raise
         finally:
             if session.repl.interceptor is not None:
                 self._show(session.repl.interceptor.feed(b"")[0])
-            session.repl.state = ReplState.UNKNOWN
+            # At its prompt the board may be told more later; in a program it is left alone.
+            at_prompt = self.watcher.prompt == b">>> " and not self._keys
+            session.repl.state = ReplState.FRIENDLY if at_prompt else ReplState.UNKNOWN
 
     def _begin(self) -> None:
         session = self._session
         if session.repl.state in (ReplState.RAW, ReplState.BROKEN):
             session.repl.state = ReplState.RAW
-            self._drive(session.leave())
+            self._leave_raw()
         elif not self.terminal.interactive:
             self.device.transport.write(b"\r")
         session.repl.state = ReplState.FRIENDLY
-        if session.repl.inbox.data:
-            self._from_board(session.repl.inbox.take(len(session.repl.inbox.data)))
+
+    def _leave_raw(self) -> None:
+        """To the friendly prompt; its banner says nothing about a restart."""
+        session = self._session
+        self._drive(session.leave())
+        self._restarts = self.watcher.restarts + 1
+        rest = session.repl.inbox.take(len(session.repl.inbox.data))
+        if rest:
+            self._from_board(rest)
 
     def _turn(self) -> None:
         self._type()
@@ -152,7 +166,7 @@ class Console:
         wait = 0.5
         if self._keys:
             wait = self.pacer.wait(now) if self.pacer.allowance(now) <= 0 else 0.0
-        if self._busy() or self._restarts != self.watcher.restarts or self._script or self._ended:
+        if self._busy() or self._restarts < self.watcher.restarts or self._script or self._ended:
             wait = min(wait, 0.05)
         return wait
 
@@ -160,7 +174,7 @@ class Console:
         """(from the board, from the user); both empty when nothing came in time."""
         transport, terminal = self.device.transport, self.terminal
         ours, theirs = terminal.fileno(), transport.fileno()
-        if self._ended:
+        if self._ended or len(self._script) > _SCRIPT_AHEAD:
             return transport.read(timeout), b""
         if os.name == "posix" and ours is not None and theirs is not None:
             ready, _, _ = select.select([ours, theirs], [], [], timeout)
@@ -216,7 +230,7 @@ class Console:
             self.watcher.feed(output)
             self._show(output)
         watcher = self.watcher
-        if self._restarts != watcher.restarts and watcher.prompt == b">>> " and quiet >= _PROMPT_QUIET:
+        if self._restarts < watcher.restarts and watcher.prompt == b">>> " and quiet >= _PROMPT_QUIET:
             self._restarts = self.watcher.restarts
             if self._mounts.all:
                 self._mount_again()
@@ -228,17 +242,20 @@ class Console:
         session = self._session
         try:
             self._drive(self._mounts.again())
-        except (RemoteException, RemoteExit) as error:
-            self.terminal.say(f"The mounted directory could not be mounted again: {error}")
+            done = "Mounted again: " + ", ".join(mount.point for mount in self._mounts.all)
+        except ConnectionLostError:
+            raise
+        except UpytoolError as error:
+            done = f"What was mounted could not be mounted again: {error}"
         finally:
             self._drive(session.leave())
             session.repl.state = ReplState.FRIENDLY
         # The mode change printed a banner and a prompt; the user has one on the screen already.
         deadline, unseen = time.monotonic() + 1.0, PromptWatcher()
+        unseen.feed(session.repl.inbox.take(len(session.repl.inbox.data)))
         while unseen.prompt != b">>> " and time.monotonic() < deadline:
-            unseen.feed(session.repl.inbox.take(len(session.repl.inbox.data)) or self.device.transport.read(0.1))
-        points = ", ".join(mount.point for mount in self._mounts.all)
-        self.terminal.say(f"\nMounted again: {points}")
+            unseen.feed(self.device.transport.read(0.1))
+        self.terminal.say("\n" + done)
         self._show(b">>> ")
         self._heard = time.monotonic()
 
@@ -294,7 +311,7 @@ class Console:
         return quiet >= (_QUESTION if self.watcher.line else _PATIENCE)
 
     def _finished(self) -> bool:
-        if not self._ended or self._keys or self._script or self._restarts != self.watcher.restarts:
+        if not self._ended or self._keys or self._script or self._restarts < self.watcher.restarts:
             return False
         return self._idle(time.monotonic() - self._heard - _PROMPT_QUIET)
 
@@ -315,7 +332,7 @@ class Console:
             self.terminal.say(str(error))
         finally:
             if session.repl.state is ReplState.RAW:
-                self._drive(session.leave())
+                self._leave_raw()
             session.repl.state = ReplState.FRIENDLY
 
     def _seen(self, data: bytes) -> None:

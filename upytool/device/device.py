@@ -13,11 +13,12 @@ from ..events import NULL, Reporter
 from ..protocol.ops import Op
 from ..transport.base import Transport
 from ..transport.drive import drive
-from .info import BoardInfo
 from .session import SNIPPET_LIMIT, OutputSink, Session
 
 if TYPE_CHECKING:
+    from ..discovery.ports import SerialPort
     from .fs import RemoteFS
+    from .info import BoardInfo
 
 T = TypeVar("T")
 
@@ -37,6 +38,9 @@ class Device:
         self.reporter = reporter
         self.session = Session(reporter, reset_pending=fresh and transport.survives_reset)
         self.session.repl.can_interrupt = transport.interrupts
+        # What is known of the serial port, where it is one (turbo.why_not asks).
+        self.port: SerialPort | None = None
+        self.on_close: list[Callable[[Device], None]] = []
         self._fs: RemoteFS | None = None
         self._closed = False
 
@@ -143,6 +147,8 @@ class Device:
         if self._closed:
             return
         self._closed = True
+        for hook in self.on_close:
+            hook(self)
         if leave:
             with contextlib.suppress(UpytoolError):
                 self.drive(self.session.leave())

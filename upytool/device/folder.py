@@ -1,7 +1,8 @@
 """A folder of this computer as a volume for a board: nothing outside of it can be reached.
 
-Paths of the board are made normal first (`..` stops at the top, as in a chroot). Where a symbolic link would
-then lead out of the folder the answer is EACCES, unless unsafe links were allowed. Only regular files are opened.
+Paths of the board are made normal first (`..` stops at the top, as in a chroot). Where a symbolic link
+would then lead out of the folder the answer is EACCES, unless unsafe links were allowed. Only regular files
+are opened.
 """
 
 from __future__ import annotations

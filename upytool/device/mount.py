@@ -7,20 +7,26 @@ requests protocol/mount_server.py, the files device/folder.py, and the board's s
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import random
 import zlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from ..errors import LocalFileError, ProtocolError, RemoteError, RemoteException, UsageError
+from ..errors import LocalFileError, ProtocolError, RemoteError, RemoteException, UpytoolError, UsageError
 from ..events import notice
 from ..protocol.mount_server import MountServer
 from ..protocol.ops import Op
+from ..protocol.raw_repl import ReplState
 from .folder import Compile, Folder
 from .info import BoardInfo
 from .ondevice import snippet
 from .session import Session
+
+if TYPE_CHECKING:
+    from .device import Device
 
 POINT = "/remote"
 _MIN_ANSWER, _MAX_ANSWER = 96, 4096
@@ -103,6 +109,8 @@ class Mounts:
             raise LocalFileError(
                 f"{os.fspath(directory)} cannot be mounted: {error.strerror}", hint="name a directory"
             ) from error
+        # The soft reset that is due would take the mount away again.
+        yield from self._session.ready(fresh=True)
         server = yield from self._prepare()
         before = next((mount for mount in self.all if mount.point == point), None)
         if before is None and len(self._mounts) >= _VOLUMES:
@@ -143,10 +151,17 @@ class Mounts:
             self._server.forget()
             yield from self._place(self.all, self.all[0].point)
 
-    def close(self) -> None:
-        """Forget all mounts without a word to the board (it is gone); local files are closed."""
-        for mount in self.all:
-            self._drop(mount)
+    def take_away(self) -> Op[None]:
+        """All of them, at the end of the session, where the board is known to be at a prompt.
+
+        A program that runs is not disturbed. Local files are closed whatever the board says.
+        """
+        try:
+            if self._mounts and self._session.repl.state in (ReplState.RAW, ReplState.FRIENDLY):
+                yield from self.remove()
+        finally:
+            for mount in self.all:
+                self._drop(mount)
 
     def _drop(self, mount: Mount) -> None:
         del self._mounts[mount.number]
@@ -192,6 +207,20 @@ class Mounts:
 
     def _problem(self, error: BaseException) -> None:
         notice(self._session.reporter, f"a mounted folder could not answer the board: {error}", "warning")
+
+
+def mounts_of(device: Device) -> Mounts:
+    """The mounts of a device; they go when it is closed."""
+    new = device.session not in Mounts._known
+    mounts = Mounts.of(device.session)
+    if new:
+        device.on_close.append(_end)
+    return mounts
+
+
+def _end(device: Device) -> None:
+    with contextlib.suppress(UpytoolError):
+        device.drive(Mounts.of(device.session).take_away())
 
 
 def _checked_point(point: str) -> str:

@@ -15,7 +15,7 @@ import ast
 import io
 import re
 import tokenize
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import RemoteError, RemoteException, RemoteExit, RemoteOSError
 
@@ -24,8 +24,7 @@ _FRAME = re.compile(r'^(  File )"([^"]+)", line (\d+)', re.M)
 _OSERROR = re.compile(r"^OSError: (?:\[Errno (\d+)\]|\(?(\d+))")
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """What goes to the board, and how to read its tracebacks.
 
     Attributes:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import RemoteError, StreamError
 from ..events import NULL, DeviceOutput, Reporter
 from ..protocol.ops import Op
 from ..protocol.raw_repl import RawRepl, ReplState
-from .info import BoardInfo
 from .ondevice import snippet
 from .program import Program, prepare, raise_program_error, raise_snippet_error
+
+if TYPE_CHECKING:
+    from .info import BoardInfo
 
 OutputSink = Callable[[bytes], None]
 RESULT_MARK = b"\x1e"
@@ -145,6 +147,8 @@ class Session:
     def info(self) -> Op[BoardInfo]:
         """What the board is; asked once."""
         if self.board is None:
+            from .info import BoardInfo
+
             answer = yield from self.call("probe")
             if not isinstance(answer, dict):
                 raise RemoteError("the board does not say what it is", hint="is it MicroPython?")

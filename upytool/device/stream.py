@@ -13,6 +13,7 @@ import ast
 import hashlib
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from typing import Protocol
 
 from ..errors import (
@@ -33,6 +34,8 @@ from .session import Session
 
 LITERAL_WBITS = 12
 PATIENCE = 20.0
+START_TIMEOUT = 5.0
+TRIES = 4
 PLAIN_WINDOW = 64  # without raw paste nothing says how long the board's input ring is: half of the smallest known
 
 
@@ -100,27 +103,42 @@ class Server:
         self.link = StreamLink(self._repl.inbox, 64)
 
     def open(self) -> Op[None]:
-        """Start it. Errors: NoStreamError."""
-        yield from self._session.ready()
-        while True:
-            packed = self._can.packed and self._repl.paste is not False
-            yield from self._repl.start(_program(packed))
-            window = self._can.window or 2 * self._repl.window or PLAIN_WINDOW
-            self.link = StreamLink(self._repl.inbox, window)
+        """Start it. Errors: NoStreamError; StreamDamaged after some tries over a bad line."""
+        damage: Exception | None = None
+        for _ in range(TRIES):
             try:
-                hello = yield from self.link.message(PATIENCE)
-                break
-            except StreamDamaged as damage:
-                error = yield from self._last_words(damage)
-                if packed and ("deflate" in error or "MemoryError" in error):
-                    self._can.packed = False
-                    continue
+                while not (yield from self._try_open()):
+                    pass
+                return
+            except (DeviceTimeoutError, StreamDamaged, StreamError) as error:
+                if isinstance(error, NoStreamError):
+                    raise
+                damage = error
+                yield from self.stop()
+        raise StreamDamaged(f"the transfer program does not start: {damage}", hint="try again") from damage
+
+    def _try_open(self) -> Op[bool]:
+        """True when it runs; False when the next way of sending it is to be tried."""
+        yield from self._session.ready()
+        packed = self._can.packed and self._repl.paste is not False
+        yield from self._repl.start(_program(packed), START_TIMEOUT)
+        window = self._can.window or 2 * self._repl.window or PLAIN_WINDOW
+        self.link = StreamLink(self._repl.inbox, window)
+        try:
+            self._greet((yield from self.link.message(START_TIMEOUT)))
+            return True
+        except StreamDamaged as damage:
+            error = yield from self._last_words()
+            lacks = error.startswith(("ImportError", "AttributeError", "MemoryError", "NameError"))
+            if lacks and packed:
+                self._can.packed = False
+                return False
+            if lacks:
                 self._can.stream = False
                 raise NoStreamError(
-                    f"the board cannot run the transfer program ({error or 'no answer'})",
-                    hint="a slower way is used for it",
+                    f"the board cannot run the transfer program ({error})", hint="a slower way is used for it"
                 ) from damage
-        self._greet(hello)
+            raise StreamDamaged(error or str(damage), hint="try again") from damage
 
     def _greet(self, hello: Message) -> None:
         try:
@@ -133,19 +151,16 @@ class Server:
         self.link.checksum = checksum
         self.packer = Packer(unit, wbits)
 
-    def _last_words(self, cause: StreamDamaged) -> Op[str]:
-        """The program ended by itself, or does not speak: its error's last line; the prompt is back afterwards."""
-        error = b""
-        if self._repl.inbox.data[:1] == b"\x04":
-            try:
-                error = yield from self._repl.follow(_ignore, 3.0)
-            except (TimeLimitError, OperationInterrupted):
-                self._repl.state = ReplState.BROKEN
-        else:
-            yield from self.stop()
-        yield from self._session.ready()
-        lines = error.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else str(cause) if self._repl.state is ReplState.BROKEN else ""
+    def _last_words(self) -> Op[str]:
+        """The last line of the error that ended the program, '' when it did not end by itself."""
+        if self._repl.inbox.data[:1] != b"\x04":
+            return (yield from self.stop())
+        try:
+            error = yield from self._repl.follow(_ignore, 3.0)
+        except (TimeLimitError, OperationInterrupted):
+            self._repl.state = ReplState.BROKEN
+            return ""
+        return _last_line(error)
 
     # -- talking --------------------------------------------------------------------------------
 
@@ -206,8 +221,7 @@ class Server:
         except Interrupted:
             self._repl.state = ReplState.BROKEN
             raise
-        lines = error.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else ""
+        return _last_line(error)
 
 
 def pieces(source: str, limit: int) -> Iterator[str]:
@@ -244,6 +258,11 @@ def hint_for(number: int) -> str:
     return ""
 
 
+def _last_line(error: bytes) -> str:
+    lines = error.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
 def _ignore(_: bytes) -> None:
     return
 
@@ -251,15 +270,17 @@ def _ignore(_: bytes) -> None:
 _ESCAPES = {byte: f"\\x{byte:02x}".encode() for byte in (0, 1, 2, 3, 4, 10, 13)} | {39: b"\\'", 92: b"\\\\"}
 
 
+@cache
 def _program(packed: bool) -> bytes:
-    """The server as one statement that leaves no name in the board's `__main__`."""
+    """The server as one statement that leaves no name in the board's `__main__`, and does not run when damaged.
+
+    Packed it is a zlib stream, whose Adler-32 the board's DeflateIO checks; as text its bytes are summed up.
+    """
     text = snippet("server").encode()
     if not packed:
-        return b"exec(r'''" + text + b"''',{})"
-    deflate = zlib.compressobj(9, zlib.DEFLATED, -LITERAL_WBITS, 9)
+        check = b"(lambda s:exec(s if sum(s.encode())==%d else '1/0',{}))(r'''%s''')"
+        return check % (sum(text), text)
+    deflate = zlib.compressobj(9, zlib.DEFLATED, LITERAL_WBITS, 9)
     data = deflate.compress(text) + deflate.flush()
     literal = b"".join(_ESCAPES.get(byte) or bytes((byte,)) for byte in data)
-    return (
-        b"exec(__import__('deflate').DeflateIO(__import__('io').BytesIO(b'%s'),1,%d).read(),{})"
-        % (literal, LITERAL_WBITS)
-    )
+    return b"exec(__import__('deflate').DeflateIO(__import__('io').BytesIO(b'%s'),2).read(),{})" % literal

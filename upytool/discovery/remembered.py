@@ -8,9 +8,7 @@ that a reader sees the old or the new one. The caller says where it is (the stat
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -87,6 +85,8 @@ class Remembered:
             return dict(self._entries or {})
         try:
             with open(self._path, encoding="utf-8") as file:
+                import json
+
                 data = json.load(file)
         except (OSError, ValueError):
             return {}
@@ -105,6 +105,9 @@ class Remembered:
     def _save(self) -> None:
         if self._path is None:
             return
+        import json
+        import tempfile
+
         newest = sorted(self.entries.items(), key=lambda item: item[1].seen, reverse=True)[:MOST]
         text = json.dumps(
             {"version": VERSION, "devices": {key: asdict(entry) for key, entry in newest}}, indent=1

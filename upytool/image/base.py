@@ -156,6 +156,16 @@ class FirmwareImage:
 
         Raises: ImageError when the format cannot hold it.
         """
+        suffix = dfuse.read_suffix(self.raw) if self.format == "dfu" else None
+        if suffix is not None:
+            inner = replace(self, format="bin").encode(memory)
+            return dfuse.add_suffix(
+                inner,
+                vendor=suffix.vendor,
+                product=suffix.product,
+                device=suffix.device,
+                version=suffix.version,
+            )
         if isinstance(self.detail, Uf2File):
             owners = [each for each in self.families if each not in (ABSOLUTE, DATA)] or list(
                 self.families[:1]
@@ -212,6 +222,8 @@ def _read_uf2(data: bytes) -> FirmwareImage:
     checks = () if file.md5 is None else (Check("the MD5 of the UF2 blocks", file.md5),)
     chip = chips[0] if len(chips) == 1 else ""
     port = ports[0] if len(ports) == 1 else ""
+    if not owners and chip_at(memory.start) == "rp2":  # ABSOLUTE, DATA or none at all: the content tells
+        chip, port = _rp2_chip(memory), "rp2"
     if port == "esp32":
         notes.append(
             "a UF2 file for an Espressif chip holds the application alone, for a board that has TinyUF2"

@@ -278,7 +278,7 @@ def read_firmware(data: bytes) -> EspFirmware:
 
 
 def _esp8266_trailer(data: bytes) -> bool | None:
-    """MicroPython's: the length in the 4 bytes before 0x9000, the MD5 (not of the first 4 bytes) at the end."""
+    """MicroPython's: the length in the 4 bytes before 0x9000, the MD5 (from byte 4 on) at the end."""
     length = int.from_bytes(data[ESP8266_ROM_PART - 4 : ESP8266_ROM_PART], "little")
     if not ESP8266_ROM_PART <= length <= len(data) - 16:
         return None

@@ -119,7 +119,9 @@ class Memory:
 
     def touches(self, address: int, size: int) -> bool:
         """Whether any byte of the range is in the file."""
-        return any(segment.address < address + size and address < segment.end for segment in self.segments)
+        return size > 0 and any(
+            segment.address < address + size and address < segment.end for segment in self.segments
+        )
 
     def replaced(self, address: int, data: bytes) -> Memory:
         """A copy with `data` at `address`, over whatever was there."""

@@ -16,7 +16,7 @@ from ..errors import ImageError
 
 MAGIC = b"\xd2\xcd\x31"
 UNUSED, PADDING, DATA, POINTER, DIRECTORY, FILE = range(6)
-MAX_DEPTH = 64
+MAX_DEPTH, MAX_PATH, MAX_ENTRIES = 64, 512, 65536  # far more than a board can use; they bound the work
 _WORTH_SHARING = 16  # a pointer costs up to 10 bytes
 
 
@@ -97,6 +97,10 @@ def read_romfs(data: bytes) -> Romfs:
                     raise ImageError(f"the ROMFS image has a damaged name in /{prefix}")
                 name = _name(data[name_at : name_at + length])
                 path = prefix + name
+                if len(path) > MAX_PATH or len(entries) >= MAX_ENTRIES:
+                    raise ImageError(
+                        f"the ROMFS image has more than {MAX_ENTRIES} entries, or paths that are too long"
+                    )
                 if path in entries:
                     raise ImageError(f"the ROMFS image holds /{path} twice")
                 if kind == FILE:
@@ -200,7 +204,7 @@ _HEADER = 8  # with data at fixed places the header has a fixed size, too
 
 def _place(tree: _Tree, path: str, content: bytes | None) -> None:
     parts = path.strip("/").split("/")
-    if any(not part or part in (".", "..") or "\0" in part for part in parts) or len(parts) > MAX_DEPTH:
+    if any(not part or part in (".", "..") or "\0" in part for part in parts) or not _fits(path, parts):
         raise ImageError(f"ROMFS cannot hold the path {path!r}")
     for part in parts if content is None else parts[:-1]:
         below = tree.setdefault(part, {})
@@ -211,6 +215,10 @@ def _place(tree: _Tree, path: str, content: bytes | None) -> None:
         if parts[-1] in tree:
             raise ImageError(f"{path!r} is to be in ROMFS twice")
         tree[parts[-1]] = bytes(content)
+
+
+def _fits(path: str, parts: list[str]) -> bool:
+    return len(parts) <= MAX_DEPTH and len(path.strip("/")) <= MAX_PATH
 
 
 def _blob(

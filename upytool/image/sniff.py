@@ -67,6 +67,9 @@ def sniff(data: bytes, name: str) -> str:
         return "hex"
     if start[:16].lower().startswith(_HTML) or b"<html" in start.lower():
         raise ImageError(f"{name} is a web page, no firmware", hint=_AGAIN)
+    suffix = read_suffix(data)
+    if suffix is not None and suffix.crc_ok:
+        return "dfu"
     if find_base(data) is not None:
         return "esp"
     for offset, magic, what, hint in _MAGICS:
@@ -74,9 +77,6 @@ def sniff(data: bytes, name: str) -> str:
             raise ImageError(f"{name} {what}", hint=hint)
     if raw_place(data) is not None:
         return "bin"
-    suffix = read_suffix(data)
-    if suffix is not None and suffix.crc_ok:
-        return "dfu"
     _decline(data, name)
     raise AssertionError
 

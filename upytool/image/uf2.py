@@ -18,6 +18,7 @@ from .chips import ABSOLUTE, RP2350_ARM_NS, RP2350_ARM_S, RP2350_RISCV, family
 from .memory import Memory
 
 MAGIC0, MAGIC1, MAGIC_END = 0x0A324655, 0x9E5D5157, 0x0AB16F30
+MAX_TAGS = 64
 START = struct.pack("<II", MAGIC0, MAGIC1)
 BLOCK, CAPACITY, PAGE = 512, 476, 256
 NOT_MAIN_FLASH, FILE_CONTAINER, HAS_FAMILY, HAS_MD5, HAS_TAGS = 0x1, 0x1000, 0x2000, 0x4000, 0x8000
@@ -127,8 +128,8 @@ def read_uf2(data: bytes) -> Uf2File:
             if TAG_IGNORE in found and flags & HAS_FAMILY and owner == ABSOLUTE:
                 erratum = erratum or data[index * BLOCK : (index + 1) * BLOCK]
                 continue
-            for kind, value in found.items():
-                tags.setdefault(kind, value)
+            if len(tags) < MAX_TAGS:
+                tags = found | tags
         if flags & (NOT_MAIN_FLASH | FILE_CONTAINER):
             skipped += 1
             continue

@@ -118,14 +118,12 @@ def run(key, limit, there, volumes):
             s.p = s.o = num(r[2:10])
             s.e = r[10]
             s.b = r[11:]
-            s.w = b""
 
         def q(s, op, n):
             return ask(op + s.v + s.h + n.to_bytes(8, "little"))
 
         def get(s, n):
             # up to n bytes from the position on, b"" at the end
-            s.flush()
             i = s.p - s.o
             if i < 0 or i >= len(s.b):
                 r = s.q(b"r", s.p)
@@ -206,26 +204,20 @@ def run(key, limit, there, volumes):
             raise StopIteration
 
         def write(s, d):
+            # nothing is kept back: a file that is never closed is complete all the same
             if isinstance(d, str):
                 d = d.encode()
-            n = len(d)
-            if len(s.w) + n > limit:
-                s.flush()
-            for i in range(0, n, limit):
-                s.w += d[i : i + limit]
-                s.p += min(limit, n - i)
-                if len(s.w) >= limit:
-                    s.flush()
-            return n
+            s.b = b""
+            for i in range(0, len(d), limit):
+                w = d[i : i + limit]
+                ask(b"w" + s.v + s.h + s.p.to_bytes(8, "little") + w)
+                s.p += len(w)
+            return len(d)
 
         def flush(s):
-            w = s.w
-            if w:
-                s.w = s.b = b""
-                ask(b"w" + s.v + s.h + (s.p - len(w)).to_bytes(8, "little") + w)
+            pass
 
         def seek(s, n, w=0):
-            s.flush()
             if w:
                 n += s.p if w == 1 else num(ask(b"z" + s.v + s.h))
             if n < 0:
@@ -237,19 +229,15 @@ def run(key, limit, there, volumes):
             return s.p
 
         def truncate(s, n=None):
-            s.flush()
             s.b = b""
             s.q(b"t", s.p if n is None else n)
 
         def close(s):
             h = s.h
             if h != b"\0\0":
-                try:
-                    s.flush()
-                finally:
-                    s.h = b"\0\0"
-                    s.b = b""
-                    say(b"\0x" + s.v + h)
+                s.h = b"\0\0"
+                s.b = b""
+                say(b"\0x" + s.v + h)
 
         def __enter__(s):
             return s
@@ -262,11 +250,9 @@ def run(key, limit, there, volumes):
                 return limit
             if op == 4:
                 s.close()
-            elif op == 1:
-                s.flush()
             elif op == 2:
                 s.raw_seek(a)
-            else:
+            elif op != 1:
                 return -22
             return 0
 

@@ -55,18 +55,18 @@ def apply(board: boards.Board, plan: InstallPlan, reporter: Reporter = NULL) -> 
                 notice(reporter, "there is no room for old and new files at once: each is replaced alone")
                 items = [(file.path, file.data or b"") for file in writes]
                 created = [file.path for file in writes if file.action == "new"]
-            if items:
-                board.fs.put_many(items)
             moves = [(f"{stage}/{n}", file.path) for n, file in enumerate(writes)] if plan.staged else []
             removes = [removal.path for removal in plan.removals]
             tidy = sorted(_folders_of(removes, target))
             if plan.record.packages:
                 moves.append((f"{stage}/record", target + boards.RECORD))
-                board.fs.put_many([(f"{stage}/record", plan.record.to_bytes())])
+                items.append((f"{stage}/record", plan.record.to_bytes()))
             else:
                 removes.append(target + boards.RECORD)
+            if items:
+                boards.put(board, items)
             journal = json.dumps({"v": 1, "moves": moves, "removes": removes, "folders": tidy}).encode()
-            board.fs.put_many([(stage + JOURNAL, journal)])
+            boards.put(board, [(stage + JOURNAL, journal)])
             task.advance(len(writes))
     except BaseException as error:
         _undo(board, created, made, stage, error)
@@ -81,7 +81,7 @@ def _remove_only(board: boards.Board, plan: InstallPlan) -> None:
     stage = plan.target + boards.STAGE
     _commit(board, [], removes + last, sorted(_folders_of(removes, plan.target)), stage)
     if plan.record.packages:
-        board.fs.put_many([(plan.target + boards.RECORD, plan.record.to_bytes())])
+        boards.put(board, [(plan.target + boards.RECORD, plan.record.to_bytes())])
 
 
 def recover(board: boards.Board, seen: boards.Survey, reporter: Reporter = NULL) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from upytool.errors import REMOTE_ERRNO, PackageError, RawReplError, RemoteError, RemoteOSError
 
@@ -31,6 +31,14 @@ class BoardFiles(Protocol):
 
     def hash(self, paths: Sequence[str], algo: str = "sha256") -> dict[str, str | None]:
         """The digests of many files in one round trip; None for what is not there."""
+
+    def write_bytes(self, path: str, data: bytes) -> object:
+        """Write a file (its folder exists), crash-safe."""
+
+
+@runtime_checkable
+class PutsMany(Protocol):
+    """A file system that takes many files in one program."""
 
     def put_many(self, items: list[tuple[str, bytes]]) -> object:
         """Write files (their folders exist), each one crash-safe."""
@@ -110,9 +118,11 @@ def run(board: Board, function: str, *args: object) -> Any:
         UpytoolError: what the board raises.
     """
     call = ", ".join(repr(argument) for argument in args)
-    text = board.exec(
-        f"{_program(function)}\nprint({_MARK!r} + repr({function}({call})))\n", timeout=TIME_LIMIT
-    )
+    # Inside a function, so that none of its names stays in the user's REPL.
+    inner = f"{_program(function)}\nprint({_MARK!r} + repr({function}({call})))"
+    body = "".join(f" {line}\n" for line in inner.splitlines())
+    program = f"def _mip():\n{body}try:\n _mip()\nfinally:\n del _mip\n"
+    text = board.exec(program, timeout=TIME_LIMIT)
     answer = text.rpartition(_MARK)[2].strip()
     try:
         return ast.literal_eval(answer)
@@ -153,6 +163,16 @@ def survey(board: Board, target: str | None, *, write: bool) -> Survey:
         block = int(space[1]) or int(space[0])
         free = block * int(space[3])
     return Survey("" if path == "/" else path, block or 0, free, bool(staged), journal, record)
+
+
+def put(board: Board, items: list[tuple[str, bytes]]) -> None:
+    """Write files, all at once where the file system can."""
+    files = board.fs
+    if isinstance(files, PutsMany):
+        files.put_many(items)
+        return
+    for path, data in items:
+        files.write_bytes(path, data)
 
 
 def digests(board: Board, paths: Sequence[str]) -> dict[str, str | None]:

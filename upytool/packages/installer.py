@@ -321,9 +321,11 @@ class _Planner:
         writes = draft.writes()
         needed = sum(room(each.size) for each in writes)
         free = self.seen.free
-        if free is None or not writes or needed + 2 * block <= free:
+        # A folder takes two blocks of LittleFS; the record and the journal take one each.
+        folders = {each.path.rpartition("/")[0] for each in writes if each.action == "new"}
+        if free is None or not writes or needed + (4 + 2 * len(folders)) * block <= free:
             return needed, True
-        left = free
+        left = free - 4 * block
         old = boards.run(self.board, "sizes", [each.path for each in writes])
         for each, before in zip(writes, old, strict=True):
             left -= room(each.size)

@@ -1,9 +1,9 @@
 """The friendly REPL as a person sees it: where its prompt is, and how to type lines into it.
 
-Facts (MicroPython, shared/runtime/pyexec.c and shared/readline/readline.c): the prompts are `>>> `, `... ` and, in
-paste mode, `=== `; a soft reset prints `MPY: soft reboot`; a start of the friendly mode prints a banner with the
-version; a line that opens a block is followed by spaces that the readline typed itself; a backspace behind nothing
-but spaces takes up to four of them away; there is no flow control, only the echo.
+Facts (MicroPython, shared/runtime/pyexec.c and shared/readline/readline.c): the prompts are `>>> `, `... `
+and, in paste mode, `=== `; a soft reset prints `MPY: soft reboot`; a start of the friendly mode prints a
+banner with the version; a line that opens a block is followed by spaces that the readline typed itself; a
+backspace behind nothing but spaces takes up to four of them away; there is no flow control, only the echo.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Pacer:
 
     Args:
         window: bytes that may be on their way without an echo; a UART's buffer holds 128 at least.
-        patience: seconds without any output after which more is sent all the same (a program reads, silently).
+        patience: seconds without any output after which more is sent all the same (a program reads silently).
     """
 
     __slots__ = ("_due", "_unheard", "patience", "window")

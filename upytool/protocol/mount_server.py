@@ -1,8 +1,9 @@
 """The requests of a mounted folder: taken out of the board's output, carried out, answered.
 
 A request's payload is a sequence number, an operation, the number of the volume, and arguments; an answer's
-is the sequence number, an errno (0: it went well) and the result. Every request names all it needs (a path, or
-a handle and an offset), so that one that is sent again does no harm; the last answer is kept for it anyhow.
+is the sequence number, an errno (0: it went well) and the result. Every request names all it needs (a path,
+or a handle and an offset), so that one that is sent again does no harm; the last answer is kept for it
+anyhow.
 
     s  path                         -> kind u8 (1: directory), size u64, mtime u32
     l  n u8, last name, path        -> entries: n u8, kind u8, size u32, name; sorted, those after `last name`

@@ -10,7 +10,7 @@ Written laws:
    the host repeats. A board that says nothing may wait for bytes that were lost: 260 bytes that are no frame wake it.
 3. From the board come messages: `02, kind, length (2), payload, CRC-32 (4)`, all little-endian. What is damaged there
    is a StreamDamaged; the owner starts the program again and repeats what was not confirmed.
-4. Nothing grows without bound: messages are taken as they come, a payload has at most 65,535 bytes.
+4. Nothing grows without bound: messages are taken as they come, a payload has at most 16 kB.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ STOP = b"\x03" * 260
 ACK_TIMEOUT = 2.5
 WAKES = 5
 
-HELLO, RESULT, ERROR, DATA, LISTING = 72, 82, 69, 68, 76
+HELLO, RESULT, ERROR, DATA, LISTING = KINDS = (72, 82, 69, 68, 76)
+LONGEST = 16384
 
 
 class StreamDamaged(StreamError):
@@ -126,6 +127,7 @@ class StreamLink:
         while self._flying_bytes >= before and self._flying:
             if (yield from self.receive(ACK_TIMEOUT)):
                 continue
+            self._check_partial()
             if wakes == WAKES:
                 raise StreamDamaged("the board stopped confirming what it was sent", hint="try again")
             wakes += 1
@@ -162,12 +164,18 @@ class StreamLink:
             if (yield from self.receive(min(ACK_TIMEOUT, patience))):
                 waited = 0.0
                 continue
+            self._check_partial()
             waited += min(ACK_TIMEOUT, patience)
             if waited >= patience:
                 raise StreamDamaged("the board does not answer any more", hint="reset the board, then try again")
             if self._flying:
                 yield Send(WAKE)
         return self.messages.popleft()
+
+    def _check_partial(self) -> None:
+        """Silence in the middle of an answer: the rest of it was lost."""
+        if self.inbox.data:
+            raise StreamDamaged("an answer of the board broke off", hint="try again")
 
     def _arrived(self, data: bytes) -> Op[None]:
         self.inbox.data += data
@@ -191,6 +199,9 @@ class StreamLink:
                 if end - at < 4:
                     break
                 size = data[at + 2] | data[at + 3] << 8
+                if data[at + 1] not in KINDS or size > LONGEST:
+                    at += 1
+                    continue
                 if end - at < size + 8:
                     break
                 self._take_message(bytes(data[at : at + size + 8]))
@@ -208,9 +219,10 @@ class StreamLink:
         del data[:at]
 
     def _take_message(self, raw: bytes) -> None:
-        head, payload, tail = raw[:4], raw[4:-4], raw[-4:]
-        start = checksum_of(head, 0, self.checksum)
-        if checksum_of(payload, start, self.checksum) != int.from_bytes(tail, "little"):
+        head, payload, tail = raw[:4], raw[4:-4], int.from_bytes(raw[-4:], "little")
+        if head[1] == HELLO and tail == checksum_of(payload, checksum_of(head, 0, "sum"), "sum"):
+            self.checksum = "sum"  # the first word of a board without binascii
+        if checksum_of(payload, checksum_of(head, 0, self.checksum), self.checksum) != tail:
             raise StreamDamaged("an answer of the board arrived damaged", hint="try again")
         self.messages.append(Message(head[1], payload))
 

@@ -47,9 +47,7 @@ def read_uf2(path: Path) -> dict[int, bytes]:
         if FLASH_BASE <= address < FLASH_BASE + FLASH_SIZE:
             pages[address - FLASH_BASE] = data[at + 32 : at + 32 + size]
     if not pages:
-        raise SimulatorError(
-            f"{path} holds nothing for an RP2040", hint="a pico takes an RPI_PICO .uf2 image"
-        )
+        raise SimulatorError(f"{path} holds nothing for an RP2040", hint="a pico takes an RPI_PICO .uf2 image")
     return pages
 
 

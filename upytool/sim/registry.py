@@ -54,13 +54,10 @@ class SimInfo:
 
 
 def state_dir() -> Path:
-    """$UPYTOOL_STATE_DIR/sim, else `sim` in the user's state folder."""
-    override = os.environ.get("UPYTOOL_STATE_DIR")
-    if override:
-        return Path(override) / "sim"
-    import platformdirs
+    """`sim` in upytool's state folder ($UPYTOOL_STATE_DIR moves it)."""
+    from ..config import paths
 
-    return Path(platformdirs.user_state_dir("upytool", appauthor=False)) / "sim"
+    return Path(paths.state_dir()) / "sim"
 
 
 def start(
@@ -90,17 +87,11 @@ def start(
         raise UsageError(f"there is no simulated board {kind!r}", hint="choose " + " or ".join(KINDS))
     name = check_name(name or kind)
     if kind == "pico" and image is None:
-        raise UsageError(
-            "a simulated pico needs a firmware image", hint="give an RPI_PICO .uf2 file with --image"
-        )
+        raise UsageError("a simulated pico needs a firmware image", hint="give an RPI_PICO .uf2 file with --image")
     if image is not None and kind != "pico":
-        raise UsageError(
-            f"a simulated {kind} board takes no image", hint="leave --image out, or start a pico"
-        )
+        raise UsageError(f"a simulated {kind} board takes no image", hint="leave --image out, or start a pico")
     if image is not None and not Path(image).is_file():
-        raise UsageError(
-            f"there is no image {os.fspath(image)}", hint="give the path of an RPI_PICO .uf2 file"
-        )
+        raise UsageError(f"there is no image {os.fspath(image)}", hint="give the path of an RPI_PICO .uf2 file")
     _require(kind)
     running = find(name)
     if running is not None:
@@ -199,9 +190,7 @@ def resolve(selector: str) -> str:
 def check_name(name: str) -> str:
     """Raises: UsageError unless it can be a file name and the tail of a selector."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", name):
-        raise UsageError(
-            f"{name!r} cannot name a simulated board", hint="letters, digits, - and _, at most 32"
-        )
+        raise UsageError(f"{name!r} cannot name a simulated board", hint="letters, digits, - and _, at most 32")
     return name
 
 

@@ -314,12 +314,7 @@ def _compile(engine: Any) -> bytes:
 
 
 def cache_dir() -> Path:
-    """Where the compiled VM is kept: $UPYTOOL_CACHE_DIR, else the user's cache folder."""
-    import os
+    """Where the compiled VM is kept: `sim` in upytool's cache folder ($UPYTOOL_CACHE_DIR moves it)."""
+    from ..config import paths
 
-    override = os.environ.get("UPYTOOL_CACHE_DIR")
-    if override:
-        return Path(override) / "sim"
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("upytool", appauthor=False)) / "sim"
+    return Path(paths.cache_dir()) / "sim"

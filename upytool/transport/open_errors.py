@@ -6,7 +6,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from pathlib import Path
 
 from ..errors import PortBusyError, PortMissingError, PortPermissionError, PortUnusableError, TransportError
 
@@ -123,20 +122,21 @@ def holder_of(port: str) -> str:
         return ""
     for entry in _processes():
         try:
-            for link in (entry / "fd").iterdir():
+            for number in os.listdir(f"/proc/{entry}/fd"):
+                link = f"/proc/{entry}/fd/{number}"
                 if os.readlink(link) == real and os.stat(link).st_rdev == target:
-                    name = (entry / "comm").read_text().strip()
-                    return f"{name} (pid {entry.name})"
+                    with open(f"/proc/{entry}/comm", encoding="utf-8", errors="replace") as file:
+                        return f"{file.read().strip()} (pid {entry})"
         except OSError:
             continue  # another user's process, or it ended meanwhile
     return ""
 
 
-def _processes() -> list[Path]:
-    """The folders in /proc, this process last."""
+def _processes() -> list[str]:
+    """The process numbers in /proc, this one last."""
     own = str(os.getpid())
     try:
-        entries = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+        entries = [entry for entry in os.listdir("/proc") if entry.isdigit()]
     except OSError:
         return []
-    return sorted(entries, key=lambda entry: entry.name == own)
+    return sorted(entries, key=lambda entry: entry == own)

@@ -246,7 +246,7 @@ def real_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_main_py_is_put_away_and_brought_back_on_a_real_file_system(real_port: str) -> None:
     from upytool.transport.registry import open_transport
 
-    held = hold(lambda: open_transport(real_port), seconds=30)
+    held = hold(lambda: open_transport(real_port), seconds=60)
     with held.device as board:
         write = "with open({!r},'w') as f: f.write({!r})"
         board.exec(write.format("main.py", "print(1)") + "\n" + write.format("boot.py", ""))
@@ -271,3 +271,48 @@ def test_main_py_is_put_away_and_brought_back_on_a_real_file_system(real_port: s
         assert board.exec("import os;print(sorted(n for n in os.listdir() if n[0]!='l'))") == (
             "['boot.py', 'main.py', 'main.py.off-1']\n"
         )
+
+
+LOOP = """\
+import time
+print('main.py has started')
+while True:
+    try:
+        time.sleep(0.05)
+    except KeyboardInterrupt:
+        print('no')
+"""
+
+
+def test_a_real_main_py_that_swallows_ctrl_c(real_port: str) -> None:
+    """MicroPython itself runs the loop; one Ctrl-C at a time only makes it say no."""
+    import time
+
+    from upytool.sim import reset
+    from upytool.transport.registry import open_transport
+
+    def open_port() -> Transport:
+        return open_transport(real_port)
+
+    with hold(open_port, seconds=60).device as board:
+        board.exec(f"with open('main.py','w') as f: f.write({LOOP!r})")
+    reset("rescue")
+    transport, heard = open_port(), b""
+    try:
+        end = time.monotonic() + 10
+        while b"main.py has started" not in heard and time.monotonic() < end:
+            heard += transport.read(0.2)
+        transport.write(b"\x03")
+        while b"no\r\n" not in heard and time.monotonic() < end:
+            heard += transport.read(0.2)
+        assert b"no\r\n" in heard
+        transport.write(b"\x01")
+        assert b"raw REPL" not in transport.read(0.3)
+    finally:
+        transport.close()
+    held = hold(open_port, seconds=60)
+    with held.device as board:
+        assert [new.rpartition("/")[2] for _, new in disable(board).renamed] == ["main.py.off-1"]
+    reset("rescue")
+    with hold(open_port, seconds=60).device as board:
+        assert board.exec("print('free')") == "free\n"

@@ -357,3 +357,20 @@ def test_a_real_pty_is_listened_to_without_a_byte(monkeypatch: pytest.MonkeyPatc
     finally:
         os.close(master)
         os.close(slave)
+
+
+def test_every_form_in_the_reference_is_one() -> None:
+    import re
+    from pathlib import Path
+
+    page = Path(__file__).resolve().parents[3] / "docs" / "reference" / "selectors.md"
+    table = page.read_text(encoding="utf-8").split("\n\n")[2]
+    cells = [line.split("|")[1] for line in table.splitlines()[2:]]
+    forms = [form for cell in cells for form in re.findall(r"`([^`]+)`", cell)]
+    forms += re.findall(r"`((?:port|usb|execpty):[^`]+)`", table)
+    assert len(forms) > 15
+    serial = "E6605838834F2A30"
+    ports = (zoo.pico(serial=serial), zoo.cp2102(place="1-2.3"))
+    for form in forms:
+        text = form.replace("/SERIAL", f"/{serial}")
+        assert look(text, *ports, aliases={"kitchen": f"id:{serial}"}).address

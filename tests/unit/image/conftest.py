@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 
-from tests.unit.image.parts import GENERIC_4MB, RISCV, XTENSA, app_descriptor, elf, micropython_texts, vfs_table
+from tests.unit.image.parts import (
+    GENERIC_4MB,
+    RISCV,
+    XTENSA,
+    app_descriptor,
+    elf,
+    micropython_texts,
+    vfs_table,
+)
 
 CHIPS = {
     "esp32": (XTENSA, 0x3F400020, 0x400D0020, 0x3FFB0000, 0x40080000),
@@ -43,7 +51,7 @@ class EspParts:
 
 @pytest.fixture(scope="session")
 def esp_parts(esptool: Any) -> Callable[[str], EspParts]:
-    """Boot loader, table, application and merged firmware of a chip, the images linked and merged by esptool."""
+    """Boot loader, table, application and merged firmware of a chip; images and merge are esptool's."""
     made: dict[str, EspParts] = {}
 
     def make(chip: str) -> EspParts:
@@ -63,7 +71,11 @@ def esp_parts(esptool: Any) -> Callable[[str], EspParts]:
                 machine=machine,
                 entry=iram,
             )
-            boot = elf([(".dram0.data", dram, b"boot" * 9), (".iram0.text", iram, code[:500])], machine=machine, entry=iram)
+            boot = elf(
+                [(".dram0.data", dram, b"boot" * 9), (".iram0.text", iram, code[:500])],
+                machine=machine,
+                entry=iram,
+            )
             images = [
                 esptool.elf2image(each, chip, None, flash_size="4MB", flash_mode="dio", flash_freq="40m")
                 for each in (boot, app)

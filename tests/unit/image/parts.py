@@ -1,4 +1,4 @@
-"""What the tests of firmware files are made of: small real programs, and a model of an RP2 program's binary info."""
+"""What the tests of firmware files are made of: small programs, and a model of an RP2 binary info."""
 
 from __future__ import annotations
 
@@ -27,17 +27,44 @@ def elf(sections: list[tuple[str, int, bytes]], *, machine: int, entry: int) -> 
     body += names
     body += bytes(-len(body) % 4)
     count = len(sections)
-    header = struct.pack("<HHIIIIIHHHHHH", 2, machine, 1, entry, 52, head + len(body), 0, 52, 32, count, 40, count + 2, count + 1)
+    header = struct.pack(
+        "<HHIIIIIHHHHHH",
+        2,
+        machine,
+        1,
+        entry,
+        52,
+        head + len(body),
+        0,
+        52,
+        32,
+        count,
+        40,
+        count + 2,
+        count + 1,
+    )
     return b"\x7fELF\x01\x01\x01" + bytes(9) + header + programs + body + table
 
 
 def app_descriptor(idf: bytes = b"v5.5.2") -> bytes:
     return struct.pack(
-        "<IIII32s32s16s16s32s32s", 0xABCD5432, 0, 0, 0, b"1", b"micropython", b"12:34:56", b"Jan  1 2026", idf, bytes(32)
+        "<IIII32s32s16s16s32s32s",
+        0xABCD5432,
+        0,
+        0,
+        0,
+        b"1",
+        b"micropython",
+        b"12:34:56",
+        b"Jan  1 2026",
+        idf,
+        bytes(32),
     ) + bytes(80)
 
 
-def micropython_texts(version: str = "v1.27.0", build: str = "ESP32_GENERIC", machine: str = "Generic ESP32 module with ESP32") -> bytes:
+def micropython_texts(
+    version: str = "v1.27.0", build: str = "ESP32_GENERIC", machine: str = "Generic ESP32 module with ESP32"
+) -> bytes:
     """The texts of py/modsys.c and of the banner, in the way a linker lays them."""
     return (
         f"\0{build}\0003.4.0; MicroPython {version} on 2025-12-09\0VfsFat\0VfsLfs2\0; {machine}\0"
@@ -46,19 +73,27 @@ def micropython_texts(version: str = "v1.27.0", build: str = "ESP32_GENERIC", ma
 
 
 def vfs_table(rows: list[tuple[str, int, int, int, int]]) -> bytes:
-    """A partition table written by the letter of ESP-IDF's documentation: (label, type, subtype, offset, size)."""
+    """A table by the letter of ESP-IDF's documentation; rows are (label, type, subtype, offset, size)."""
     out = b"".join(
-        b"\xaa\x50" + bytes((kind, sub)) + struct.pack("<II", offset, size) + label.encode().ljust(16, b"\0") + bytes(4)
+        b"\xaa\x50"
+        + bytes((kind, sub))
+        + struct.pack("<II", offset, size)
+        + label.encode().ljust(16, b"\0")
+        + bytes(4)
         for label, kind, sub, offset, size in rows
     )
     return (out + b"\xeb\xeb" + b"\xff" * 14 + md5(out).digest()).ljust(0xC00, b"\xff")
 
 
-GENERIC_4MB = [("nvs", 1, 2, 0x9000, 0x6000), ("phy_init", 1, 1, 0xF000, 0x1000), ("factory", 0, 0, 0x10000, 0x1F0000)]
+GENERIC_4MB = [
+    ("nvs", 1, 2, 0x9000, 0x6000),
+    ("phy_init", 1, 1, 0xF000, 0x1000),
+    ("factory", 0, 0, 0x10000, 0x1F0000),
+]
 
 
 def boot2(code: bytes) -> bytes:
-    """252 bytes and the check sum of the RP2040's boot ROM, computed bit by bit as its datasheet describes."""
+    """252 bytes and the RP2040 boot ROM's check sum, bit by bit as its datasheet describes it."""
     code = code.ljust(252, b"\0")
     crc = 0xFFFFFFFF
     for byte in code:
@@ -69,7 +104,7 @@ def boot2(code: bytes) -> bytes:
 
 
 class Rp2Program:
-    """A model of an SDK program: boot2, the marker, records, and texts of which some lie in RAM at run time."""
+    """A model of an SDK program: boot2, the marker, records, and texts (some lie in RAM at run time)."""
 
     RAM_COPY = 0x20000100
 
@@ -108,20 +143,28 @@ class Rp2Program:
         marker = rp2.MARKER + struct.pack("<III", array_at, map_at, map_at) + rp2.MARKER_END
         if rp2350:
             vectors = struct.pack("<II", 0x20082000, 0x10000401).ljust(0x110, b"\0")
-            block = struct.pack("<IBBHI", 0xFFFFDED3, 0x42, 1, 0x1021, 0x000001FF) + struct.pack("<II", 0, 0xAB123579)
+            block = struct.pack("<IBBHI", 0xFFFFDED3, 0x42, 1, 0x1021, 0x000001FF) + struct.pack(
+                "<II", 0, 0xAB123579
+            )
             head = vectors + block.ljust(0x40, b"\0") + marker
         else:
             head = boot2(b"second stage").ljust(0x1D4, b"\xbe") + marker
         return head.ljust(self.start, b"\0") + bytes(self.blob)
 
 
-def pico_like(**more: str) -> bytes:
+def pico_like() -> bytes:
     """A program with what MicroPython's rp2 port declares."""
     program = Rp2Program()
     for number, text in (
-        (0x02031C86, "MicroPython"), (0x11A9BC3A, "v1.27.0"), (0x9DA22254, "Dec  9 2025"), (0xB63CFFBB, "pico"),
-        (0x5360B3AB, "2.1.1"), (0xA1F4B453, "USB REPL"), (0xA1F4B453, "thread support"), (0x4275F0D3, "MinSizeRel"),
-    ):  # fmt: skip
+        (0x02031C86, "MicroPython"),
+        (0x11A9BC3A, "v1.27.0"),
+        (0x9DA22254, "Dec  9 2025"),
+        (0xB63CFFBB, "pico"),
+        (0x5360B3AB, "2.1.1"),
+        (0xA1F4B453, "USB REPL"),
+        (0xA1F4B453, "thread support"),
+        (0x4275F0D3, "MinSizeRel"),
+    ):
         program.string(0x5052, number, text, in_ram=text == "2.1.1")
     for name in ("rp2", "_boot", "asyncio/core"):
         program.string(0x504D, 0x4A99D719, name)

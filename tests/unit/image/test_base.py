@@ -18,7 +18,7 @@ from tests.unit.image.test_esp import esp8266
 from upytool.errors import FlashError, ImageError
 from upytool.image import romfs
 from upytool.image.base import FirmwareImage
-from upytool.image.chips import RP2040, RP2350_ARM_S
+from upytool.image.chips import ABSOLUTE, RP2040, RP2350_ARM_S
 from upytool.image.dfuse import DfuElement, DfuTarget, add_suffix, write_dfu
 from upytool.image.intel_hex import write_hex
 from upytool.image.memory import Memory
@@ -36,9 +36,21 @@ def at(address: int, data: bytes) -> Memory:
 def test_uf2() -> None:
     image = FirmwareImage.read(write_uf2([(RP2040, at(0x10000000, pico_like()))]))
     assert (image.format, image.chip, image.port, image.families) == ("uf2", "rp2040", "rp2", (RP2040,))
-    assert (image.start, image.uf2_family, image.role, image.place_known) == (0x10000000, RP2040, "firmware", True)
+    assert (image.start, image.uf2_family, image.role, image.place_known) == (
+        0x10000000,
+        RP2040,
+        "firmware",
+        True,
+    )
     assert image.memory.get(0x10000000, 300) == pico_like()[:300]
-    assert image.binary_info is not None and image.identity.build == "RPI_PICO"
+    assert image.binary_info is not None
+    assert image.identity.build == "RPI_PICO"
+
+
+def test_uf2_whose_family_says_no_chip() -> None:
+    for family in (ABSOLUTE, None):
+        image = FirmwareImage.read(write_uf2([(family, at(0x10000000, pico_like()))]))
+        assert (image.chip, image.port, image.uf2_family) == ("rp2040", "rp2", RP2040)
 
 
 def test_raw_rp2() -> None:
@@ -72,9 +84,12 @@ def test_dfuse() -> None:
 def test_plain_dfu(esp_parts: Parts) -> None:
     app = esp_parts("esp32s3").app
     image = FirmwareImage.read(add_suffix(app, vendor=0x2341, product=0x0070))
-    assert (image.format, image.chip, image.place_known) == ("esp", "esp32s3", False) or image.format == "dfu"
-    raw = FirmwareImage.read(add_suffix(b"\0" * 16 + STM32, vendor=1, product=2)) if False else None
-    assert raw is None
+    assert (image.format, image.chip, image.role, image.place_known) == ("dfu", "esp32s3", "app", False)
+    assert image.size == len(app)
+    image.require_valid()
+    assert image.encode(image.memory) == image.raw
+    with pytest.raises(ImageError, match="two suffixes"):
+        FirmwareImage.read(add_suffix(image.raw, vendor=1, product=2))
 
 
 def test_esp(esp_parts: Parts) -> None:
@@ -137,7 +152,7 @@ def zipped() -> bytes:
         (b"\xff" * 4096, "nothing but FF bytes"),
         (bytes(4096), "nothing but 00 bytes"),
         (b"import machine\n" * 20, "is a text file"),
-        (b"\xe9\x05\x02\x20" + bytes(40), "begins like an ESP image but is damaged"),
+        (b"\xe9\x05\x02\x20" + b"\x77" * 40, "begins like an ESP image but is damaged"),
         (b"UF2\n" + bytes(600), "begins like a UF2 file but is damaged"),
         (b"\x01\x02\x03", "only 3 bytes"),
         (b"\x93\x12" * 500, "no firmware file that upytool knows"),
@@ -170,7 +185,9 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         os.truncate(file.fileno(), 300 << 20)
     with pytest.raises(ImageError, match="too large"):
         FirmwareImage.read(tmp_path / "huge.bin")
-    assert issubclass(ImageError, FlashError) and ImageError.exit_code == 7 and ImageError.code == "image"
+    assert issubclass(ImageError, FlashError)
+    assert ImageError.exit_code == 7
+    assert ImageError.code == "image"
 
 
 @pytest.mark.parametrize("made", ["uf2", "hex", "dfuse", "esp", "bin"])
@@ -197,7 +214,8 @@ def test_the_same_container_with_another_content(made: str, esp_parts: Parts) ->
 def test_the_real_firmware(pico_uf2: Path) -> None:
     image = FirmwareImage.read(pico_uf2)
     assert (image.format, image.chip, image.identity.build) == ("uf2", "rp2040", "RPI_PICO")
-    assert image.identity.release is not None and image.identity.release >= (1, 25, 0)
+    assert image.identity.release is not None
+    assert image.identity.release >= (1, 25, 0)
     assert image.identity.mpy == (6, 3)
     assert image.identity.machine == "Raspberry Pi Pico with RP2040"
     assert image.identity.capabilities == ("VfsFat", "VfsLfs2")

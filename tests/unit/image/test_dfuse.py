@@ -21,7 +21,13 @@ TWO = (DfuElement(0x08000000, b"vectors!"), DfuElement(0x08020000, b"text" * 64)
 def by_the_book(elements: tuple[DfuElement, ...], name: bytes = b"ST...") -> bytes:
     """A file as ST's UM0391 describes it, with MicroPython's choices (tools/dfu.py)."""
     body = b"".join(struct.pack("<2I", each.address, len(each.data)) + each.data for each in elements)
-    target = b"Target" + b"\0" + struct.pack("<I", 1) + name.ljust(255, b"\0") + struct.pack("<2I", len(body), len(elements))
+    target = (
+        b"Target"
+        + b"\0"
+        + struct.pack("<I", 1)
+        + name.ljust(255, b"\0")
+        + struct.pack("<2I", len(body), len(elements))
+    )
     inner = target + body
     whole = b"DfuSe\x01" + struct.pack("<IB", len(inner) + 11, 1) + inner
     whole += struct.pack("<4H", 0, 0xDF11, 0x0483, 0x011A) + b"UFD\x10"
@@ -39,10 +45,14 @@ def test_read_by_the_book() -> None:
     assert [segment.address for segment in found.memory] == [0x08000000, 0x08020000]
 
 
-@given(st.lists(st.tuples(st.integers(0, 0xFFFFFF00), st.binary(max_size=64)), max_size=5), st.integers(0, 255))
+@given(
+    st.lists(st.tuples(st.integers(0, 0xFFFFFF00), st.binary(max_size=64)), max_size=5), st.integers(0, 255)
+)
 def test_round_trip(parts: list[tuple[int, bytes]], setting: int) -> None:
     elements = tuple(DfuElement(*part) for part in parts)
-    found = read_dfu(write_dfu((DfuTarget(elements, setting), DfuTarget((), 1, "second")), vendor=1, product=2, device=3))
+    found = read_dfu(
+        write_dfu((DfuTarget(elements, setting), DfuTarget((), 1, "second")), vendor=1, product=2, device=3)
+    )
     assert (found.vendor, found.product, found.device) == (1, 2, 3)
     assert found.targets[0].setting == setting
     assert found.targets[1].name == "second"
@@ -87,15 +97,25 @@ def test_a_cut_file() -> None:
         read_dfu(data[:-40] + data[-16:])
 
 
-@pytest.mark.skipif(shutil.which("dfu-suffix") is None, reason="dfu-suffix (Debian: dfu-util) is not installed")
+@pytest.mark.skipif(
+    shutil.which("dfu-suffix") is None, reason="dfu-suffix (Debian: dfu-util) is not installed"
+)
 def test_dfu_suffix_agrees(tmp_path: Path) -> None:
     file = tmp_path / "ours.dfu"
     file.write_bytes(write_dfu((DfuTarget(TWO),)))
-    said = subprocess.run(["dfu-suffix", "-c", file], capture_output=True, text=True, timeout=10, check=True).stdout
-    assert "idVendor:\t0x0483" in said and "idProduct:\t0xDF11" in said
+    said = subprocess.run(
+        ["dfu-suffix", "-c", file], capture_output=True, text=True, timeout=10, check=True
+    ).stdout
+    assert "idVendor:\t0x0483" in said
+    assert "idProduct:\t0xDF11" in said
     plain = tmp_path / "plain.bin"
     plain.write_bytes(b"content of a firmware")
-    subprocess.run(["dfu-suffix", "-v", "1234", "-p", "5678", "-d", "9", "-a", plain], timeout=10, check=True, capture_output=True)
+    subprocess.run(
+        ["dfu-suffix", "-v", "1234", "-p", "5678", "-d", "9", "-a", plain],
+        timeout=10,
+        check=True,
+        capture_output=True,
+    )
     assert plain.read_bytes() == add_suffix(b"content of a firmware", vendor=0x1234, product=0x5678, device=9)
 
 

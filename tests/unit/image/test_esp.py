@@ -19,7 +19,9 @@ Parts = Callable[[str], EspParts]
 
 
 @pytest.mark.parametrize("chip", CHIPS)
-def test_an_image_reads_as_esptool_says(chip: str, esp_parts: Parts, image_info: Callable[[bytes], str]) -> None:
+def test_an_image_reads_as_esptool_says(
+    chip: str, esp_parts: Parts, image_info: Callable[[bytes], str]
+) -> None:
     data = esp_parts(chip).app
     image = esp.read_image(data)
     said = image_info(data)
@@ -27,13 +29,20 @@ def test_an_image_reads_as_esptool_says(chip: str, esp_parts: Parts, image_info:
     assert image.length == len(data)
     assert f"Segments: {len(image.segments)}" in said
     assert f"Entry point: {image.entry:#x}" in said
-    assert "Flash size: 4MB" in said and image.flash_size == 4 << 20
-    assert "Flash freq: 40m" in said and image.flash_freq == "40m"
-    assert "Flash mode: DIO" in said and image.flash_mode == "dio"
+    assert "Flash size: 4MB" in said
+    assert image.flash_size == 4 << 20
+    assert "Flash freq: 40m" in said
+    assert image.flash_freq == "40m"
+    assert "Flash mode: DIO" in said
+    assert image.flash_mode == "dio"
     theirs = re.findall(r"^ *\d+ +(0x[0-9a-f]+) +(0x[0-9a-f]+) +(0x[0-9a-f]+)", said, re.M)
-    ours = [(f"{each.size:#07x}", f"{each.address:#010x}", f"{each.offset - 8:#010x}") for each in image.segments]
+    ours = [
+        (f"{each.size:#07x}", f"{each.address:#010x}", f"{each.offset - 8:#010x}") for each in image.segments
+    ]
     assert ours == theirs
-    assert "(valid)" in said and image.checksum_ok and image.digest_ok
+    assert "(valid)" in said
+    assert image.checksum_ok
+    assert image.digest_ok
     assert image.app is not None
     assert (image.app.project, image.app.idf) == ("micropython", "v5.5.2")
 
@@ -50,7 +59,7 @@ def test_a_changed_byte_is_noticed(esp_parts: Parts) -> None:
 @pytest.mark.parametrize("keep", [0, 10, 23, 24, 40, 2000, -1, -33])
 def test_a_cut_image_is_declined(keep: int, esp_parts: Parts) -> None:
     data = esp_parts("esp32").app
-    with pytest.raises(ImageError, match="cut short|no ESP image"):
+    with pytest.raises(ImageError, match=r"cut short|no ESP image"):
         esp.read_image(data[:keep])
 
 
@@ -60,9 +69,12 @@ def test_firmware_of_all_parts(chip: str, esp_parts: Parts) -> None:
     firmware = esp.read_firmware(parts.merged)
     assert firmware.role == "firmware"
     assert firmware.base == parts.bootloader_at
-    assert firmware.table is not None and firmware.table.md5_ok
-    assert firmware.app is not None and firmware.app.length == len(parts.app)
-    assert firmware.bootloader is not None and firmware.bootloader.length == len(parts.bootloader)
+    assert firmware.table is not None
+    assert firmware.table.md5_ok
+    assert firmware.app is not None
+    assert firmware.app.length == len(parts.app)
+    assert firmware.bootloader is not None
+    assert firmware.bootloader.length == len(parts.bootloader)
 
 
 @pytest.mark.parametrize("chip", CHIPS)
@@ -98,10 +110,18 @@ def test_other_flash_settings(esp_parts: Parts, esptool: Any, image_info: Callab
     parts = esp_parts("esp32")
     changed = esp.with_flash_params(parts.bootloader, size=16 << 20, mode=3, freq=0xF)
     said = image_info(changed)
-    assert "Flash size: 16MB" in said and "Flash mode: DOUT" in said and "Flash freq: 80m" in said
+    assert "Flash size: 16MB" in said
+    assert "Flash mode: DOUT" in said
+    assert "Flash freq: 80m" in said
     assert said.count("(valid)") == 2
     theirs = esptool.merge_bin(
-        [(0x1000, parts.bootloader)], "esp32", None, flash_size="16MB", flash_mode="dout", flash_freq="80m", target_offset=0x1000
+        [(0x1000, parts.bootloader)],
+        "esp32",
+        None,
+        flash_size="16MB",
+        flash_mode="dout",
+        flash_freq="80m",
+        target_offset=0x1000,
     )
     assert changed == theirs
     with pytest.raises(ImageError, match="cannot state"):
@@ -132,7 +152,9 @@ def test_the_tables_of_chips_agree_with_esptool() -> None:
 def esp8266(code: bytes = bytes(5000)) -> bytes:
     """A firmware.bin as ports/esp8266/makeimg.py puts it together."""
     text = b"text" * 50
-    image = struct.pack("<BBBBI", 0xE9, 1, 0, 0x40, 0x40100004) + struct.pack("<II", 0x40100000, len(text)) + text
+    image = (
+        struct.pack("<BBBBI", 0xE9, 1, 0, 0x40, 0x40100004) + struct.pack("<II", 0x40100000, len(text)) + text
+    )
     check = 0xEF
     for byte in text:
         check ^= byte
@@ -146,7 +168,9 @@ def test_esp8266() -> None:
     firmware = esp.read_firmware(data)
     assert (firmware.chip.name, firmware.base, firmware.role) == ("esp8266", 0, "firmware")
     assert firmware.trailer_ok is True
-    assert firmware.app is not None and firmware.app.checksum_ok and firmware.app.flash_size == 4 << 20
+    assert firmware.app is not None
+    assert firmware.app.checksum_ok
+    assert firmware.app.flash_size == 4 << 20
     broken = data[:0x9100] + b"x" + data[0x9101:]
     assert esp.read_firmware(broken).trailer_ok is False
     assert esp.read_firmware(data[:-20]).trailer_ok is None

@@ -37,7 +37,8 @@ def test_what_becomes_the_file_system() -> None:
     table = read_table(vfs_table(GENERIC_4MB))
     assert table.filesystem() is None
     found = table.filesystem(4 << 20)
-    assert found is not None and (found.offset, found.end) == (0x200000, 4 << 20)
+    assert found is not None
+    assert (found.offset, found.end) == (0x200000, 4 << 20)
     assert table.filesystem(2 << 20) is None
     ffat = table.with_row(Partition("ffat", 1, 0x81, 0x300000, 0x100000))
     vfs = ffat.with_row(Partition("vfs", 1, 0x81, 0x200000, 0x100000))
@@ -57,9 +58,11 @@ def test_rows_are_replaced_by_label() -> None:
 def test_the_first_application() -> None:
     ota = [("ota_1", 0, 0x11, 0x190000, 0x180000), ("ota_0", 0, 0x10, 0x10000, 0x180000)]
     first = read_table(vfs_table(ota)).first_app()
-    assert first is not None and first.kind == "app, ota_1"
+    assert first is not None
+    assert first.kind == "app, ota_1"
     with_factory = read_table(vfs_table([*ota, ("factory", 0, 0, 0x310000, 0x10000)])).first_app()
-    assert with_factory is not None and with_factory.label == "factory"
+    assert with_factory is not None
+    assert with_factory.label == "factory"
 
 
 def test_problems_are_named() -> None:
@@ -71,7 +74,13 @@ def test_problems_are_named() -> None:
         )
     )
     said = "\n".join(table.problems(4 << 20))
-    for text in ("early overlaps the boot loader", "odd begins at 0x9100", "odd and app overlap", "app begins", "behind the flash"):
+    for text in (
+        "early overlaps the boot loader",
+        "odd begins at 0x9100",
+        "odd and app overlap",
+        "app begins",
+        "behind the flash",
+    ):
         assert text in said
     assert read_table(vfs_table(GENERIC_4MB)).problems(4 << 20) == []
 

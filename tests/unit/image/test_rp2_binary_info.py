@@ -15,7 +15,12 @@ from upytool.image.rp2_binary_info import BlockDevice, boot2_ok, image_type, rea
 def test_records() -> None:
     info = read_binary_info(Memory.of([(0x10000000, pico_like())]))
     assert info is not None
-    assert (info.program, info.version, info.date, info.board) == ("MicroPython", "v1.27.0", "Dec  9 2025", "pico")
+    assert (info.program, info.version, info.date, info.board) == (
+        "MicroPython",
+        "v1.27.0",
+        "Dec  9 2025",
+        "pico",
+    )
     assert info.sdk == "2.1.1"  # its text lies in RAM at run time
     assert info.features == ("USB REPL", "thread support")
     assert info.attributes == ("MinSizeRel",)
@@ -29,14 +34,18 @@ def test_a_program_in_ram() -> None:
     program = Rp2Program(base=0x20000000)
     program.string(0x5052, 0x02031C86, "ram program")
     info = read_binary_info(Memory.of([(0x20000000, program.build())]))
-    assert info is not None and info.program == "ram program"
+    assert info is not None
+    assert info.program == "ram program"
 
 
 def test_none() -> None:
     assert read_binary_info(Memory()) is None
     assert read_binary_info(Memory.of([(0x10000000, bytes(5000))])) is None
     # The end mark is missing.
-    assert read_binary_info(Memory.of([(0x10000000, pico_like().replace(b"\x90\xa3\x1a\xe7", bytes(4)))])) is None
+    assert (
+        read_binary_info(Memory.of([(0x10000000, pico_like().replace(b"\x90\xa3\x1a\xe7", bytes(4)))]))
+        is None
+    )
 
 
 def test_pointers_that_lie() -> None:
@@ -45,7 +54,8 @@ def test_pointers_that_lie() -> None:
     program.string(0x5052, 0x02031C86, "good")
     data = program.build(end=7)
     info = read_binary_info(Memory.of([(0x10000000, data)]))
-    assert info is not None and info.program == "good"
+    assert info is not None
+    assert info.program == "good"
     at = data.index(b"\xf2\xeb\x88\x71")
     huge = data[: at + 8] + b"\xff\xff\xff\xff" + data[at + 12 :]
     assert read_binary_info(Memory.of([(0x10000000, huge)])) is not None
@@ -81,5 +91,6 @@ def test_the_real_firmware(pico_uf2: Path) -> None:
     assert info.filesystem == BlockDevice("MicroPython", 0x100A0000, 0x160000, 3)
     assert info.romfs is None
     assert info.boot2.startswith("boot2_")
-    assert info.binary_end is not None and image.end - 256 < info.binary_end <= image.end
+    assert info.binary_end is not None
+    assert image.end - 256 < info.binary_end <= image.end
     assert boot2_ok(image.memory.read(0x10000000, 256))

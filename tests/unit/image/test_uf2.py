@@ -1,4 +1,4 @@
-"""UF2, against esptool's writer, MicroPython's uf2conv (the RPI_PICO rig) and picotool where it is installed."""
+"""UF2, against esptool's writer, MicroPython's uf2conv (by the RPI_PICO rig), picotool if installed."""
 
 from __future__ import annotations
 
@@ -23,9 +23,22 @@ from upytool.image.uf2 import BLOCK, Uf2File, e10_block, read_uf2, write_uf2
 ESP32_FAMILY, SAMD51 = 0x1C5F21B0, 0x55114460
 
 
-def block(address: int, data: bytes, number: int, count: int, *, flags: int = 0x2000, family: int = RP2040, tail: bytes = b"") -> bytes:
+def block(
+    address: int,
+    data: bytes,
+    number: int,
+    count: int,
+    *,
+    flags: int = 0x2000,
+    family: int = RP2040,
+    tail: bytes = b"",
+) -> bytes:
     head = struct.pack("<8I", 0x0A324655, 0x9E5D5157, flags, address, len(data), number, count, family)
-    body = data.ljust(476 - len(tail), b"\0") + tail if not tail.startswith(b"+") else (data + tail[1:]).ljust(476, b"\0")
+    body = (
+        data.ljust(476 - len(tail), b"\0") + tail
+        if not tail.startswith(b"+")
+        else (data + tail[1:]).ljust(476, b"\0")
+    )
     return head + body + struct.pack("<I", 0x0AB16F30)
 
 
@@ -39,7 +52,9 @@ def blocks(data: bytes) -> list[bytes]:
     st.sampled_from([RP2040, SAMD51, None]),
     st.randoms(use_true_random=False),
 )
-def test_round_trip_in_any_order(pieces: list[tuple[int, bytes]], payload: int, family: int | None, luck: random.Random) -> None:
+def test_round_trip_in_any_order(
+    pieces: list[tuple[int, bytes]], payload: int, family: int | None, luck: random.Random
+) -> None:
     pieces = [(0x10000000 + address, data) for address, data in pieces]
     try:
         memory = Memory.of(pieces)
@@ -68,15 +83,22 @@ def test_sectors_are_filled_and_numbered_in_step() -> None:
         assert fields[4:8] == (256, number, 32, RP2040)
         assert fields[3] % 4096 == number * 256 % 4096
     (group,) = read_uf2(b"".join(parts)).groups
-    assert [(segment.address, len(segment.data)) for segment in group.memory] == [(0x10000000, 4096), (0x100A0000, 4096)]
+    assert [(segment.address, len(segment.data)) for segment in group.memory] == [
+        (0x10000000, 4096),
+        (0x100A0000, 4096),
+    ]
 
 
 @pytest.mark.parametrize("md5", [True, False])
-def test_esptool_writes(md5: bool, esptool: Any, esp_parts: Callable[[str], EspParts], tmp_path: Path) -> None:
+def test_esptool_writes(
+    md5: bool, esptool: Any, esp_parts: Callable[[str], EspParts], tmp_path: Path
+) -> None:
     file = tmp_path / "esp.uf2"
     parts = esp_parts("esp32")
     pieces = [(0x1000, parts.bootloader), (0x8000, parts.table), (0x10000, parts.app)]
-    esptool.merge_bin(pieces, "esp32", str(file), format="uf2", chunk_size=None if md5 else 256, md5_disable=not md5)
+    esptool.merge_bin(
+        pieces, "esp32", str(file), format="uf2", chunk_size=None if md5 else 256, md5_disable=not md5
+    )
     found = read_uf2(file.read_bytes())
     assert found.families == (ESP32_FAMILY,)
     assert found.memory == Memory.of(pieces)
@@ -125,7 +147,9 @@ def test_a_missing_erratum_block_is_told() -> None:
     assert any("RP2350-E10" in note for note in read_uf2(rp2350()[512:]).notes)
 
 
-@pytest.mark.skipif(shutil.which("picotool") is None, reason="picotool (Debian trixie has it) is not installed")
+@pytest.mark.skipif(
+    shutil.which("picotool") is None, reason="picotool (Debian trixie has it) is not installed"
+)
 def test_picotool_agrees(tmp_path: Path) -> None:
     file = tmp_path / "ours.uf2"
     file.write_bytes(rp2350())
@@ -152,7 +176,11 @@ def test_files_put_one_behind_the_other() -> None:
 
 
 def test_other_blocks_are_counted_not_written() -> None:
-    data = block(0x10000000, bytes(256), 0, 1) + block(0, b"x", 0, 1, flags=0x1) + block(0, b"name", 0, 1, flags=0x1000)
+    data = (
+        block(0x10000000, bytes(256), 0, 1)
+        + block(0, b"x", 0, 1, flags=0x1)
+        + block(0, b"name", 0, 1, flags=0x1000)
+    )
     found = read_uf2(data)
     assert (found.skipped, found.memory.size) == (2, 256)
     with pytest.raises(ImageError, match="nothing for the main flash"):
@@ -174,7 +202,10 @@ def bad(said: str, data: bytes) -> Any:
     [
         bad("cut short", block(0, bytes(256), 0, 1)[:-1]),
         bad("block 1 .*damaged", block(0, bytes(256), 0, 2) + block(256, bytes(256), 1, 2)[:-4] + bytes(4)),
-        bad("claims 477 bytes", block(0, bytes(256), 0, 1)[:16] + struct.pack("<I", 477) + block(0, bytes(256), 0, 1)[20:]),
+        bad(
+            "claims 477 bytes",
+            block(0, bytes(256), 0, 1)[:16] + struct.pack("<I", 477) + block(0, bytes(256), 0, 1)[20:],
+        ),
         bad("number 1 of 1", block(0, bytes(256), 1, 1)),
         bad("number 0 of 0", block(0, bytes(256), 0, 0)),
         bad("1 of 2 blocks for RP2040", block(0, bytes(256), 0, 2)),

@@ -102,9 +102,7 @@ class ModelFiles:
     def listdir(self, path: str) -> list[str]:
         path = self._plain(path)
         return sorted(
-            posixpath.basename(each)
-            for each in (*self.files, *self.folders - {"/"})
-            if posixpath.dirname(each) == path
+            posixpath.basename(each) for each in (*self.files, *self.folders - {"/"}) if posixpath.dirname(each) == path
         )
 
     def statvfs(self, path: str) -> tuple[int, ...]:
@@ -213,6 +211,9 @@ class ModelBoard:
             data = self.storage.files.get(posixpath.normpath("/" + path.lstrip("/")))
             found[path] = None if data is None else hashlib.new(algo, data).hexdigest()
         return found
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        self.put_many([(path, data)])
 
     def put_many(self, items: list[tuple[str, bytes]]) -> None:
         self._trip()

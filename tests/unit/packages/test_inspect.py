@@ -92,17 +92,13 @@ def test_check_knows_the_firmware(board: ModelBoard, index: IndexBuilder, instal
     assert "takes no .mpy files" in check(board)[0].message
 
 
-def test_check_finds_a_module_earlier_in_sys_path(
-    board: ModelBoard, index: IndexBuilder, install: Install
-) -> None:
+def test_check_finds_a_module_earlier_in_sys_path(board: ModelBoard, index: IndexBuilder, install: Install) -> None:
     index.add("a", "1", {"a.py": b"x = 1\n", "data.txt": b""})
     install("a")
     board.sys_path = ("", ".frozen", "/flash", "/lib")
     board.storage.put("/flash/a/__init__.mpy", "")
     board.storage.put("/flash/data.txt", "")
-    assert [each.message for each in check(board)] == [
-        "/flash/a/__init__.mpy is imported in place of /lib/a.mpy"
-    ]
+    assert [each.message for each in check(board)] == ["/flash/a/__init__.mpy is imported in place of /lib/a.mpy"]
 
 
 def test_a_board_without_hashlib(
@@ -119,9 +115,7 @@ def test_a_board_without_hashlib(
     assert install("a").empty
 
 
-def test_outdated_by_version(
-    board: ModelBoard, index: IndexBuilder, install: Install, fetcher: Fetcher
-) -> None:
+def test_outdated_by_version(board: ModelBoard, index: IndexBuilder, install: Install, fetcher: Fetcher) -> None:
     index.add("a", "1.0", {"a.py": b"v = 1\n"})
     index.add("b", "1.0", {"b.py": b"v = 1\n"})
     install("a@1.0", "b")
@@ -301,9 +295,7 @@ def test_a_damaged_lock(tmp_path: Path, text: str) -> None:
         read_lock(tmp_path / "mip.lock", "6")
 
 
-def test_a_lock_stays_below_the_target(
-    index: IndexBuilder, web: Web, fetcher: Fetcher, tmp_path: Path
-) -> None:
+def test_a_lock_stays_below_the_target(index: IndexBuilder, web: Web, fetcher: Fetcher, tmp_path: Path) -> None:
     lock = tmp_path / "mip.lock"
     write_lock(lock, resolved(fetcher, index, web.add("/u.py", b"u = 1\n")), "6")
     lock.write_text(lock.read_text().replace('"path": "u.py"', '"path": "../u.py"'))

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -46,6 +47,16 @@ def test_install_writes_files_and_a_record(board: ModelBoard, index: IndexBuilde
     assert [file.action for file in plan.files()] == ["new", "new"]
 
 
+def test_a_file_system_without_put_many(
+    board: ModelBoard, index: IndexBuilder, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.add("a", "1.0", {"a.txt": b"1", "b.txt": b"2"})
+    plain = SimpleNamespace(hash=board.hash, write_bytes=board.write_bytes)
+    monkeypatch.setattr(ModelBoard, "fs", property(lambda _: plain))
+    install("a")
+    assert board.tree() == {"/lib/a.txt": b"1", "/lib/b.txt": b"2"}
+
+
 def test_dry_run_changes_nothing(board: ModelBoard, index: IndexBuilder, install: Install) -> None:
     index.add("a", "1.0", {"a.py": b"x = 1\n"})
     plan = install("a", dry_run=True)
@@ -54,9 +65,7 @@ def test_dry_run_changes_nothing(board: ModelBoard, index: IndexBuilder, install
     assert plan.data()["packages"][0]["files"][0]["path"] == "/lib/a.mpy"
 
 
-def test_unchanged_files_are_not_written_again(
-    board: ModelBoard, index: IndexBuilder, install: Install
-) -> None:
+def test_unchanged_files_are_not_written_again(board: ModelBoard, index: IndexBuilder, install: Install) -> None:
     index.add("a", "1.0", {"a.py": b"x = 1\n", "b.py": b"y = 2\n"})
     install("a")
     board.storage.writes.clear()
@@ -139,18 +148,14 @@ def test_local_file(board: ModelBoard, install: Install, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["main.py", "boot.py"])
-def test_started_by_name_stays_a_source(
-    board: ModelBoard, install: Install, tmp_path: Path, name: str
-) -> None:
+def test_started_by_name_stays_a_source(board: ModelBoard, install: Install, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"x = 1\n")
     install(str(tmp_path / name), target="/")
     assert board.files[f"/{name}"] == b"x = 1\n"
     assert "/.upytool.json" in board.files
 
 
-def test_no_mpy_installs_sources(
-    board: ModelBoard, index: IndexBuilder, install: Install, tmp_path: Path
-) -> None:
+def test_no_mpy_installs_sources(board: ModelBoard, index: IndexBuilder, install: Install, tmp_path: Path) -> None:
     (tmp_path / "pkg.py").write_bytes(b"x = 1\n")
     index.add("a", "1.0", {"a.py": b"y = 1\n"})
     install("a", str(tmp_path / "pkg.py"), mpy=False)
@@ -170,9 +175,7 @@ def test_boards_that_take_no_mpy_of_ours(
     assert all(note in each for each in plan.notes)
 
 
-def test_sources_of_an_index_are_compiled_here(
-    board: ModelBoard, index: IndexBuilder, install: Install
-) -> None:
+def test_sources_of_an_index_are_compiled_here(board: ModelBoard, index: IndexBuilder, install: Install) -> None:
     index.add("a", "1.0", {"a.py": b"y = 1\n"}, mpy=False)
     plan = install("a")
     assert list(board.tree()) == ["/lib/a.mpy"]
@@ -215,9 +218,7 @@ def test_optimize_takes_asserts_away(board: ModelBoard, install: Install, tmp_pa
     assert b"message here" not in board.files["/lib/pkg.mpy"]
 
 
-def test_a_stale_source_is_removed_and_reported(
-    board: ModelBoard, index: IndexBuilder, install: Install
-) -> None:
+def test_a_stale_source_is_removed_and_reported(board: ModelBoard, index: IndexBuilder, install: Install) -> None:
     index.add("foo", "1.0", {"foo.py": b"new = 1\n"})
     board.storage.put("/lib/foo.py", "old = 1\n")
     plan = install("foo")
@@ -226,9 +227,7 @@ def test_a_stale_source_is_removed_and_reported(
     assert "in place of foo.mpy" in plan.removals[0].reason
 
 
-def test_switching_to_sources_and_back_leaves_one(
-    board: ModelBoard, index: IndexBuilder, install: Install
-) -> None:
+def test_switching_to_sources_and_back_leaves_one(board: ModelBoard, index: IndexBuilder, install: Install) -> None:
     index.add("foo", "1.0", {"foo.py": b"x = 1\n"})
     install("foo", mpy=False)
     assert list(board.tree()) == ["/lib/foo.py"]
@@ -253,9 +252,7 @@ def test_target_is_made(board: ModelBoard, index: IndexBuilder, install: Install
     assert list(board.tree("/ext/deep")) == ["/ext/deep/a.py"]
 
 
-def test_target_is_the_first_lib_that_can_be_written(
-    board: ModelBoard, index: IndexBuilder, install: Install
-) -> None:
+def test_target_is_the_first_lib_that_can_be_written(board: ModelBoard, index: IndexBuilder, install: Install) -> None:
     index.add("a", "1.0", {"a.py": b"x = 1\n"}, mpy=False)
     board.sys_path = ("", ".frozen", "/rom", "/rom/lib", "/sd/lib", "/flash/lib", "/lib")
     board.storage.read_only = ("/sd",)
@@ -424,9 +421,7 @@ def ready(board: ModelBoard, index: IndexBuilder, install: Install, upgrade: boo
 
 
 @pytest.mark.parametrize("upgrade", [False, True], ids=["fresh", "upgrade"])
-def test_power_cut_at_every_change(
-    board: ModelBoard, index: IndexBuilder, install: Install, upgrade: bool
-) -> None:
+def test_power_cut_at_every_change(board: ModelBoard, index: IndexBuilder, install: Install, upgrade: bool) -> None:
     """After the next command the package is whole, and before it no file is anything but old or new."""
     import copy
 
@@ -489,9 +484,7 @@ def test_an_error_at_every_change_takes_all_back(
     assert taken_back > 5
 
 
-def test_a_full_board_in_the_middle(
-    board: ModelBoard, index: IndexBuilder, install: Install, monkeypatch: Any
-) -> None:
+def test_a_full_board_in_the_middle(board: ModelBoard, index: IndexBuilder, install: Install, monkeypatch: Any) -> None:
     """The board does not tell its space, and is full after two files."""
     index.add("p", "1.0", {f"{n}.txt": b"x" * 1000 for n in range(5)}, mpy=False)
 
@@ -506,9 +499,7 @@ def test_a_full_board_in_the_middle(
     assert board.storage.folders == {"/", "/lib"}
 
 
-def test_ctrl_c_takes_all_back(
-    board: ModelBoard, index: IndexBuilder, install: Install, monkeypatch: Any
-) -> None:
+def test_ctrl_c_takes_all_back(board: ModelBoard, index: IndexBuilder, install: Install, monkeypatch: Any) -> None:
     from upytool.errors import OperationInterrupted
 
     index.add("p", "1.0", {"a.txt": b"1", "b.txt": b"2"}, mpy=False)

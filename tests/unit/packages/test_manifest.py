@@ -94,9 +94,7 @@ words = st.text(st.characters(categories=["L", "N"], include_characters=":/.-_@"
 def manifests(draw: st.DrawFn) -> PackageManifest:
     places = draw(st.lists(paths, unique=True, max_size=6))
     split = draw(st.integers(0, len(places)))
-    deps = draw(
-        st.lists(st.tuples(words, words.filter(lambda w: w != "latest") | st.none()), unique=True, max_size=4)
-    )
+    deps = draw(st.lists(st.tuples(words, words.filter(lambda w: w != "latest") | st.none()), unique=True, max_size=4))
     return PackageManifest(
         draw(words | st.none()),
         tuple(HashedFile(path, draw(hexes)) for path in places[:split]),
@@ -115,9 +113,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=12,
 )
-near = st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(("v", "version", "hashes", "urls", "deps"), json_values)
-)
+near = st.fixed_dictionaries({}, optional=dict.fromkeys(("v", "version", "hashes", "urls", "deps"), json_values))
 
 
 @given(near | json_values)
@@ -126,8 +122,8 @@ def test_any_json_is_read_or_refused(raw: Any) -> None:
         manifest = manifest_from(raw, "x")
     except PackageError:
         return
-    for each in (*manifest.hashes, *manifest.urls):
-        assert safe_path(each.path) == each.path
+    for path in [each.path for each in manifest.hashes] + [each.path for each in manifest.urls]:
+        assert safe_path(path) == path
     assert manifest_from(json.loads(json.dumps(manifest.data())), "x") == manifest
 
 

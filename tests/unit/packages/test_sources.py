@@ -118,6 +118,25 @@ def test_private_addresses_are_covered_by_their_token(host: Host, address: str) 
     assert not credential.covers("https://elsewhere.example/api/v1/repos/a/b")
 
 
+def test_plug_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Point:
+        name, value = "mine", "mine.plug:make"
+
+        def load(self) -> object:
+            return lambda text: IndexSource(text.partition(":")[2]) if text != "mine:bad" else 1 / 0
+
+    def points(group: str, name: str) -> list[Point]:
+        assert group == "upytool.package_sources"
+        return [Point()] if name == "mine" else []
+
+    monkeypatch.setattr("importlib.metadata.entry_points", points)
+    assert parse_source("mine:thing", HOSTS) == IndexSource("thing")
+    with pytest.raises(UsageError, match=r"mine\.plug:make for mine: does not work"):
+        parse_source("mine:bad", HOSTS)
+    with pytest.raises(UsageError, match="not known"):
+        parse_source("other:thing", HOSTS)
+
+
 def test_hosts_of_the_settings() -> None:
     table = {"corp": {"kind": "gitea", "url": "https://git.corp.example", "token-env": "CORP"}}
     hosts = hosts_from(table, {"CORP": "secret", "GITHUB_TOKEN": "hub", "UPYTOOL_TOKEN_GITLAB": "lab"})
@@ -127,7 +146,13 @@ def test_hosts_of_the_settings() -> None:
     assert source.place.location() == "https://git.corp.example/api/v1/repos/team/lib/raw/package.json?ref=v2"
     with pytest.raises(ConfigError, match="CORP, which is not set"):
         hosts_from(table, {})
-    for wrong in ({"X": {}}, {"corp": 1}, {"corp": {"kind": "svn"}}, {"corp": {"kind": "gitea", "url": "x"}}):
+    tables: list[dict[str, object]] = [
+        {"X": {}},
+        {"corp": 1},
+        {"corp": {"kind": "svn"}},
+        {"corp": {"kind": "gitea", "url": "x"}},
+    ]
+    for wrong in tables:
         with pytest.raises(ConfigError):
             hosts_from(wrong, {})
 
@@ -204,8 +229,7 @@ def test_http_manifest_and_its_relatives(web: Web, fetcher: Fetcher) -> None:
 
 def test_http_names() -> None:
     names = [
-        parse_source(f"https://h{path}", HOSTS).name
-        for path in ("/a/b.py", "/a/package.json", "/a", "", "/x.json")
+        parse_source(f"https://h{path}", HOSTS).name for path in ("/a/b.py", "/a/package.json", "/a", "", "/x.json")
     ]
     assert names == ["b", "a", "a", "h", "x"]
 

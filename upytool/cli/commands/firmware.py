@@ -25,7 +25,9 @@ def command() -> None:
         ("upytool firmware inspect ESP32_GENERIC.bin --json", "the same for programs"),
     ],
 )
-@click.argument("file", type=LocalPath(), help="A firmware file: UF2, DfuSe, Intel HEX, ESP image or raw image.")
+@click.argument(
+    "file", type=LocalPath(), help="A firmware file: UF2, DfuSe, Intel HEX, ESP image or raw image."
+)
 @pass_app
 def inspect(app: App, file: str) -> None:
     """Say all that a firmware file tells about itself.

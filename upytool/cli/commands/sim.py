@@ -26,9 +26,7 @@ class Name(click.ParamType[str]):
         from ...sim.registry import list_running
 
         return [
-            CompletionItem(info.name, help=info.port)
-            for info in list_running()
-            if info.name.startswith(incomplete)
+            CompletionItem(info.name, help=info.port) for info in list_running() if info.name.startswith(incomplete)
         ]
 
 
@@ -72,14 +70,10 @@ def command() -> None:
 )
 @click.argument("kind", type=click.Choice(["wasm", "pico"]), default="wasm")
 @click.option("--name", metavar="NAME", help="Its name, to have several; the kind where not given.")
-@click.option(
-    "--image", type=click.Path(exists=True, dir_okay=False), help="The firmware of a pico, a .uf2 file."
-)
+@click.option("--image", type=click.Path(exists=True, dir_okay=False), help="The firmware of a pico, a .uf2 file.")
 @click.option("--fresh", is_flag=True, help="Begin with an empty flash.")
 @click.option("--tcp", is_flag=True, help="Offer a TCP port in place of a pty (always so on Windows).")
-@click.option(
-    "--flash-size", type=Size(), metavar="SIZE", help="Of a new wasm board's flash; 16M where not given."
-)
+@click.option("--flash-size", type=Size(), metavar="SIZE", help="Of a new wasm board's flash; 16M where not given.")
 @pass_app
 def start(
     app: App, kind: Any, name: str | None, image: str | None, fresh: bool, tcp: bool, flash_size: int | None

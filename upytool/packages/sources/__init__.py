@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from upytool.errors import UsageError
+from upytool.errors import UpytoolError, UsageError
 from upytool.packages.download import is_url
 from upytool.packages.hosts import Hosts
 
@@ -59,6 +59,8 @@ def parse_source(text: str, hosts: Hosts, *, base: Path | None = None) -> Source
             )
         return IndexSource(name, None if version in ("", "latest") else version)
     if is_absolute(text) and not _exists(text, base):
+        if (plugged := _from_plug_in(text)) is not None:
+            return plugged
         raise UsageError(
             f"{text!r} names a host or protocol that is not known",
             hint="Known are http(s):, github:, gitlab:, codeberg:, and what the settings add.",
@@ -83,6 +85,25 @@ def parse_dependency(text: str, version: str | None, hosts: Hosts) -> Source:
             raise UsageError(f"{text!r} is neither a package's name nor an address")
         source = IndexSource(name, own or None)
     return source.at(version) if version and source.version is None else source
+
+
+def _from_plug_in(text: str) -> Source | None:
+    """The source of a plug-in: an entry point of `upytool.package_sources`, named like the prefix.
+
+    Raises:
+        UsageError: the plug-in is broken.
+    """
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group="upytool.package_sources", name=text.partition(":")[0]):
+        try:
+            source: Source = point.load()(text)
+        except UpytoolError:
+            raise
+        except Exception as error:
+            raise UsageError(f"the plug-in {point.value} for {point.name}: does not work: {error}") from error
+        return source
+    return None
 
 
 def _is_version(text: str) -> bool:

@@ -1,0 +1,152 @@
+"""`upytool devs`, also called `devices` and `ports`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ...errors import UpytoolError
+from ..app import App, pass_app
+from ..group import define
+from ..ui.style import Style
+from ..ui.text import rows
+
+if TYPE_CHECKING:
+    from ...discovery.ports import SerialPort
+    from ...discovery.usb_devices import UsbDevice
+    from ...sim.registry import SimInfo
+
+
+@define(
+    "devs",
+    examples=[
+        ("upytool devs", "the boards that are connected"),
+        ("upytool devices --probe", "ask each of them what it is"),
+        ("upytool devices --all --json", "every serial port, for a program"),
+    ],
+)
+@click.option("--all", "-a", "every", is_flag=True, help="Also the ports that are no boards.")
+@click.option("--probe", "-p", is_flag=True, help="Connect to each board and ask what it runs.")
+@pass_app
+def command(app: App, every: bool, probe: bool) -> None:
+    """List the boards that are connected, and how to name each of them.
+
+    No port is opened for it, except with --probe those of boards. When `devs` does not write to a terminal,
+    it prints every serial port as mpremote does; `devices` prints the table, separated by tabs.
+    """
+    from ...discovery.ports import list_ports
+    from ...discovery.usb_devices import boards_in_bootloader
+
+    ports = list_ports()
+    name = click.get_current_context().info_name
+    if name == "devs" and not (app.style.tty or every or probe or app.settings.json):
+        app.emit(None, mpremote_lines(ports))
+        return
+    taken = {(port.vid, port.pid) for port in ports}
+    loaders = [device for device in boards_in_bootloader() if (device.vid, device.pid) not in taken]
+    simulated = _simulated()
+    answers = _probe(app, ports, simulated) if probe else {}
+    shown = [port for port in ports if every or port.kind not in ("foreign",)]
+    data = {
+        "ports": [
+            {**port_data(port), "alias": _alias(app, port), "board": answers.get(port.path)} for port in shown
+        ],
+        "simulated": [
+            {"selector": f"sim:{info.name}", "path": info.port, "board": answers.get(info.port)}
+            for info in simulated
+        ],
+        "bootloaders": [
+            {
+                "location": device.location,
+                "usb_id": f"{device.vid:04x}:{device.pid:04x}",
+                "what": device.bootloader,
+            }
+            for device in loaders
+        ],
+    }
+    app.emit(data, lambda style: _table(app, style, shown, simulated, loaders, answers))
+    hidden = len(ports) - len(shown)
+    if not (shown or simulated or loaders):
+        app.note("No board is connected; without hardware: `upytool sim start`")
+    elif hidden and app.style.tty:
+        app.note(f"{hidden} more serial ports are no boards: --all shows them")
+
+
+def port_data(port: SerialPort) -> dict[str, Any]:
+    """A port as JSON."""
+    return {
+        "path": port.path,
+        "selector": port.selector,
+        "kind": port.kind,
+        "what": port.what,
+        "usb_id": port.usb_id or None,
+        "serial_number": port.serial_number,
+        "manufacturer": port.manufacturer,
+        "product": port.product,
+        "location": port.location,
+        "interface": port.interface,
+        "description": port.description,
+    }
+
+
+def mpremote_lines(ports: list[SerialPort]) -> list[str]:
+    """The lines of `mpremote connect list`: port, serial number, USB id, maker, product."""
+    return [
+        f"{port.path} {port.serial_number} {port.usb_id or '0000:0000'} {port.manufacturer} {port.product}"
+        for port in ports
+    ]
+
+
+def _simulated() -> list[SimInfo]:
+    try:
+        from ...sim.registry import list_running
+    except ImportError:
+        return []
+    return list_running()
+
+
+def _alias(app: App, port: SerialPort) -> str | None:
+    names = {port.selector, port.path, f"port:{port.path}", f"usb:{port.usb_id}", f"usb:{port.location}"}
+    return next((alias for alias, selector in app.settings.devices.items() if selector in names), None)
+
+
+def _probe(app: App, ports: list[SerialPort], simulated: list[SimInfo]) -> dict[str, str]:
+    """What each board says it is, by path; why not where it does not say."""
+    from ...device.connect import connect
+
+    answers = {}
+    known = [port.path for port in ports if port.kind == "micropython"]
+    for path in [*known, *(info.port for info in simulated)]:
+        try:
+            with connect(path, baud=app.settings.baud, reporter=app.reporter) as board:
+                info = board.info
+            answers[path] = " ".join(
+                part
+                for part in (info.build or info.machine, info.version_text and "v" + info.version_text)
+                if part
+            )
+        except UpytoolError as error:
+            answers[path] = f"({error})"
+    return answers
+
+
+def _table(
+    app: App,
+    style: Style,
+    ports: list[SerialPort],
+    simulated: list[SimInfo],
+    loaders: list[UsbDevice],
+    answers: dict[str, str],
+) -> list[str]:
+    body = []
+    for port in ports:
+        selector = _alias(app, port) or port.selector
+        body.append([port.path, selector, port.kind, answers.get(port.path) or port.what, port.usb_id])
+    for info in simulated:
+        what = answers.get(info.port) or f"simulated board ({info.kind})"
+        body.append([info.port, f"sim:{info.name}", "simulated", what, ""])
+    for device in loaders:
+        usb_id = f"{device.vid:04x}:{device.pid:04x}"
+        body.append([f"usb {device.location}", "", "bootloader", device.bootloader, usb_id])
+    return rows(style, ["port", "selector", "kind", "what", "usb id"], body) if body else []

@@ -1,0 +1,81 @@
+"""`upytool monitor`."""
+
+from __future__ import annotations
+
+import contextlib
+
+import click
+
+from ...errors import LocalFileError
+from ..app import App, pass_app
+from ..group import define
+from ..params import LocalPath
+from .repl import Reopener
+
+
+@define(
+    "monitor",
+    examples=[
+        ("upytool monitor", "until Ctrl-C"),
+        ("upytool monitor --timestamps --capture board.log", "with the time of each line, into a file too"),
+        ("upytool monitor --seconds 10", "for ten seconds"),
+    ],
+)
+@click.option("--timestamps", "-t", is_flag=True, help="Put the time in front of each line.")
+@click.option("--capture", type=LocalPath(), default=None, help="Write the output to this file too.")
+@click.option("--seconds", type=click.FloatRange(min=0), default=None, help="How long; for ever by default.")
+@click.option(
+    "--escape-non-printable/--no-escape-non-printable",
+    "-e",
+    default=False,
+    help="Show bytes that cannot be printed as [xx].",
+)
+@click.option("--once", is_flag=True, help="End when the board goes away; do not wait for it.")
+@pass_app
+def command(
+    app: App,
+    timestamps: bool,
+    capture: str | None,
+    seconds: float | None,
+    escape_non_printable: bool,
+    once: bool,
+) -> None:
+    """Watch what the board prints. Nothing is sent to it: its program goes on undisturbed."""
+    from ...device.monitor import Stamper, watch
+    from ...protocol.friendly import escape_non_printable as escaped
+
+    device = app.device()
+    stamp = Stamper(_time) if timestamps else None
+    with contextlib.ExitStack() as stack:
+        log = None
+        if capture is not None:
+            try:
+                log = stack.enter_context(open(capture, "wb"))
+            except OSError as error:
+                raise LocalFileError(
+                    f"{capture} cannot be written: {error.strerror}", hint="name another file"
+                ) from error
+
+        def show(data: bytes) -> None:
+            data = escaped(data) if escape_non_printable else data
+            data = stamp(data) if stamp is not None else data
+            app.out(data)
+            if log is not None:
+                log.write(data)
+                log.flush()
+
+        app.detail(f"watching {device.name}, Ctrl-C stops")
+        with contextlib.suppress(KeyboardInterrupt):  # the usual way to end it
+            watch(
+                device,
+                show,
+                seconds=seconds,
+                reopen=None if once else Reopener(app, device.name),
+                say=app.note,
+            )
+
+
+def _time() -> str:
+    from datetime import datetime
+
+    return datetime.now().strftime("%H:%M:%S.%f")[:-3] + " "

@@ -1,0 +1,131 @@
+"""`upytool repl`."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ...errors import LocalFileError, TransportError, UsageError
+from ..app import App, pass_app
+from ..group import define
+from ..params import LocalPath
+
+if TYPE_CHECKING:
+    from ...transport.base import Transport
+
+
+@define(
+    "repl",
+    examples=[
+        ("upytool repl", "the board's prompt; Ctrl-] or Ctrl-X leaves"),
+        ("upytool repl --capture session.log", "keep what the board prints"),
+        ("upytool repl --inject-code 'import app\\napp.main()'", "Ctrl-J types this"),
+        ("upytool mount . repl --exit-key ctrl-q", "another key to leave; Ctrl-X goes to the board then"),
+        ("upytool repl < lines.txt", "type the lines of a file and show what the board answers"),
+    ],
+)
+@click.option("--capture", type=LocalPath(), default=None, help="Write the board's output to this file too.")
+@click.option("--inject-code", default=None, metavar="CODE", help="What Ctrl-J types; \\n in it is Enter.")
+@click.option("--inject-file", type=LocalPath(), default=None, help="The program that Ctrl-K runs.")
+@click.option(
+    "--escape-non-printable/--no-escape-non-printable",
+    "-e",
+    default=False,
+    help="Show bytes that cannot be printed as [xx].",
+)
+@click.option(
+    "--exit-key", multiple=True, metavar="KEY", help="Leave with this key instead, ctrl-q for instance."
+)
+@click.option("--once", is_flag=True, help="End when the board goes away; do not wait for it.")
+@pass_app
+def command(
+    app: App,
+    capture: str | None,
+    inject_code: str | None,
+    inject_file: str | None,
+    escape_non_printable: bool,
+    exit_key: tuple[str, ...],
+    once: bool,
+) -> None:
+    """Talk to the board's prompt. Ctrl-] or Ctrl-X leaves, all other keys go to the board.
+
+    Ctrl-C stops the program that runs there, Ctrl-D restarts MicroPython. When the board is unplugged or
+    reset, the REPL waits until it is back. Where the input is no terminal, its lines are typed one by one.
+    """
+    from ...device.console import Console, ConsoleOptions
+    from ..ui.terminal import open_terminal
+
+    keys, name = exit_keys(exit_key)
+    device = app.device()
+    with contextlib.ExitStack() as stack:
+        sink = None
+        if capture is not None:
+            try:
+                sink = stack.enter_context(open(capture, "wb"))
+            except OSError as error:
+                raise LocalFileError(
+                    f"{capture} cannot be written: {error.strerror}", hint="name another file"
+                ) from error
+        options = ConsoleOptions(
+            exit_keys=keys,
+            exit_name=name,
+            inject_code=inject_code.replace("\\n", "\r\n").encode() if inject_code is not None else None,
+            inject_file=Path(inject_file) if inject_file is not None else None,
+            escape=escape_non_printable,
+            capture=sink,
+            reopen=None if once else Reopener(app, device.name),
+        )
+        terminal = stack.enter_context(open_terminal(app.streams))
+        if terminal.interactive:
+            app.note(f"Connected to MicroPython at {device.name}; {name} leaves")
+        Console(device, terminal, options).run()
+    if terminal.interactive:
+        app.streams.err("")
+
+
+def exit_keys(names: tuple[str, ...]) -> tuple[bytes, str]:
+    """The bytes of `ctrl-q`, `^q` or `q`-like names, and how to call them. Errors: UsageError."""
+    if not names:
+        return b"\x1d\x18", "Ctrl-] or Ctrl-X"
+    keys = b""
+    for name in names:
+        letter = name.lower().removeprefix("ctrl-").removeprefix("ctrl+").removeprefix("^").upper()
+        if len(letter) != 1 or len(letter) == len(name) or not "@" < letter <= "_":
+            raise UsageError(f"{name!r} is no key to leave with", hint="write ctrl-q, for instance")
+        keys += bytes((ord(letter) & 0x1F,))
+    return keys, " or ".join(f"Ctrl-{chr(key | 0x40)}" for key in keys)
+
+
+class Reopener:
+    """Finds and opens the board again after it went away, also where it comes back under another name.
+
+    Args:
+        address: the port or URL it was opened with.
+    """
+
+    def __init__(self, app: App, address: str) -> None:
+        from ...discovery.ports import find_path, list_ports
+
+        self._app, self._address = app, address
+        self._port = None if "://" in address else find_path(address, list_ports())
+
+    def __call__(self) -> Transport | None:
+        """The open transport, or None while the board is not there."""
+        from ...discovery.lines import lines_for
+        from ...discovery.ports import list_ports
+        from ...transport.registry import open_transport
+
+        address, port, settings = self._address, self._port, self._app.settings
+        if port is not None:
+            again = [other for other in list_ports() if port.same_device(other)]
+            if not again:
+                return None
+            address = again[0].path
+        try:
+            lines = lines_for(port, dtr=settings.dtr, rts=settings.rts)
+            return open_transport(address, baud=settings.baud, lines=lines)
+        except TransportError:
+            return None

@@ -1,0 +1,29 @@
+"""`upytool umount`."""
+
+from __future__ import annotations
+
+import click
+
+from ..app import App, pass_app
+from ..group import define
+from ..params import RemotePath
+
+
+@define(
+    "umount",
+    examples=[
+        ('upytool mount . exec "import app" umount ls :', "take the directory away before the next command"),
+        ("upytool mount a mount b --at /b umount --at /b repl", "only one of several"),
+    ],
+)
+@click.option("--at", "point", type=RemotePath(), default=None, help="Which mount; all of them by default.")
+@pass_app
+def command(app: App, point: str | None) -> None:
+    """Take mounted directories away; at the end of the command line that happens by itself."""
+    from ...device.mount import mounts_of
+
+    device = app.device()
+    gone = device.drive(mounts_of(device).remove(point))
+    app.emit([mount.point for mount in gone], [])
+    for mount in gone:
+        app.detail(f"{mount.folder.root} is no longer mounted at {mount.point}")
