@@ -28,6 +28,7 @@ def mip(
             monkeypatch.delenv(name)
     for kind in ("config", "cache"):
         monkeypatch.setenv(f"UPYTOOL_{kind.upper()}_DIR", str(tmp_path / kind))
+    monkeypatch.setenv("UPYTOOL_CONFIG_FILE", str(tmp_path / "config.toml"))
     monkeypatch.setenv("UPYTOOL_INDEX", index_url)
     monkeypatch.setenv("UPYTOOL_DEVICE", port)
     monkeypatch.setenv("COLUMNS", "100")
@@ -135,7 +136,6 @@ def test_hosts_come_from_the_users_file_alone(mip: Mip, tmp_path: Path, index_ur
     Path("upytool.toml").write_text(table)
     code, _, err = mip("install", "corp:file/../x.py")
     assert (code, "not known" in err) == (2, True)
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config" / "config.toml").write_text(table)
+    (tmp_path / "config.toml").write_text(table)
     code, _, err = mip("install", "corp:nothing/x.py")
-    assert (code, f"{index_url}/nothing/x.py does not exist" in err) == (9, True)
+    assert (code, f"{index_url}/nothing/x.py does not exist" in err) == (9, True), err

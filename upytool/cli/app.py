@@ -7,7 +7,8 @@ One App serves a whole command line. The board it opened stays open from command
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -84,6 +85,24 @@ class App:
             # Only after a connection: `resume connect a0` keeps its meaning, as with mpremote.
             self._fresh = self.settings.reset
             device.close()
+
+    @contextmanager
+    def turbo(self, baud: int | None) -> Iterator[None]:
+        """The board's UART at up to `baud` within the block, where it has one; None leaves it alone."""
+        if baud is None:
+            yield
+            return
+        from ..device.turbo import turbo, why_not
+        from ..discovery.ports import find_port
+
+        device = self.device()
+        reason = why_not(find_port(device.name), device.transport)
+        if reason:
+            self.warn(f"--turbo changes nothing: {reason}")
+            yield
+            return
+        with turbo(device.session, device.transport, baud, reporter=self.reporter):
+            yield
 
     def let_go(self) -> None:
         """The board restarts and its port may go away: close it without a word, and open it again when it is

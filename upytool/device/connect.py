@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from ..config.paths import state_dir
+from ..discovery.lines import check_baud
 from ..discovery.ports import SerialPort
 from ..discovery.remembered import FILE_NAME, Remembered
 from ..discovery.selector import Target, resolve
@@ -17,6 +18,7 @@ from ..transport.serial import Lines
 from .device import Device
 
 SimResolver = Callable[[str], str]
+DEFAULT_BAUD = 115200
 
 
 def find_simulator(selector: str) -> str:
@@ -39,8 +41,10 @@ def running_simulators() -> list[str]:
 
 
 def open_target(target: Target, *, baud: int = 115200) -> Transport:
-    """Open what a selector resolved to. Errors: TransportError."""
-    return open_transport(target.address, baud=target.baud or baud, lines=target.lines)
+    """Open what a selector resolved to. Errors: TransportError, UsageError for a rate that must not be."""
+    # A rate that the user chose wins over the one that this device was reached with before.
+    rate = baud if baud != DEFAULT_BAUD else target.baud or baud
+    return open_transport(target.address, baud=check_baud(rate), lines=target.lines)
 
 
 def connect(

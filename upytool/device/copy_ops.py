@@ -272,6 +272,17 @@ def _delete_local(path: Path) -> None:
         raise local_error(error, path) from error
 
 
+def copy_locally(sources: Sequence[str], dest: str, options: CopyOptions, reporter: Reporter = NULL) -> CopyResult:
+    """Copy from this computer to this computer; no board is needed. Errors: UsageError, LocalFileError."""
+    op = _copy_locally([_local(source, options) for source in sources], dest, options, reporter)
+    try:
+        next(op)
+    except StopIteration as done:
+        result: CopyResult = done.value
+        return result
+    raise AssertionError("a local copy asked for a board")
+
+
 def _copy_locally(trees: Sequence[Tree], dest: str, options: CopyOptions, reporter: Reporter) -> Op[CopyResult]:
     """mpremote copies from this computer to this computer as well."""
     yield from ()

@@ -196,7 +196,7 @@ class Server:
         """End the program; the raw prompt is back."""
         try:
             yield from self.link.write(plain_unit(b""), flush=True)
-            error = yield from self._repl.follow(_ignore, 10.0)
+            error = yield from self._repl.follow(_ignore, 1.5)
         except (StreamError, TimeLimitError, DeviceTimeoutError, OperationInterrupted):
             yield from self.stop()
             return

@@ -52,7 +52,9 @@ def why_not(port: SerialPort | None, transport: Transport) -> str:
         return f"{transport.name} has no baud rate"
     if port is None:
         return f"{transport.name} is no USB-serial bridge"
-    if (port.vid, port.pid) == (0x303A, 0x1001) or port.kind not in ("bridge", "probe"):
+    from ..discovery.usb_ids import USB_SERIAL_JTAG
+
+    if (port.vid, port.pid) == USB_SERIAL_JTAG or port.kind not in ("bridge", "probe"):
         return f"{transport.name} is native USB, which is as fast as it gets"
     return ""
 

@@ -144,7 +144,7 @@ _MICROPYTHON_PRODUCTS = (
     "micropython",
 )
 
-VID_MICROPYTHON, VID_SEGGER, VID_ADAFRUIT, VID_SILABS, VID_ESPRESSIF = 0xF055, 0x1366, 0x239A, 0x10C4, 0x303A
+VID_MICROPYTHON, VID_SEGGER, VID_ADAFRUIT, VID_SILABS = 0xF055, 0x1366, 0x239A, 0x10C4
 USB_SERIAL_JTAG = (0x303A, 0x1001)
 
 
@@ -194,8 +194,3 @@ def classify(
     if "cmsis-dap" in name:
         return Likely("probe", "CMSIS-DAP probe")
     return Likely("foreign", product or "unknown USB device")
-
-
-def may_reset_espressif(vid: int | None, pid: int | None) -> bool:
-    """Whether DTR and RTS of this port may drive Espressif's auto-reset circuit (or an emulation of it)."""
-    return (vid, pid) in _BRIDGES if vid is not None else False

@@ -69,6 +69,15 @@ except ImportError:
     WBITS = 0
 
 
+def quiet():
+    # Read on until the line is quiet; tell whether a Ctrl-C was among it (some boards pass it on as a byte).
+    stop = 0
+    while ready.poll(80):
+        if source.read(1) == b"\x03":
+            stop = 1
+    return stop
+
+
 def receive():
     # Read one good frame into `frame`, return the length of its data.
     global count
@@ -90,11 +99,7 @@ def receive():
                 count = count + 1 & 65535
                 sink.write(b"\x06")
                 return n
-        stop = 3 in head[:2]
-        while ready.poll(80):
-            if source.read(1) == b"\x03":
-                stop = 1
-        if stop:
+        if quiet() or head[0] == 3 or head[1] == 3:
             raise KeyboardInterrupt
         sink.write(b"\x15" + count.to_bytes(2, "little"))
 
@@ -165,4 +170,9 @@ def serve():
             refuse(e)
 
 
-serve()
+try:
+    serve()
+except BaseException as e:
+    # What is still on its way must not reach the REPL, which would take it for commands.
+    quiet()
+    raise e

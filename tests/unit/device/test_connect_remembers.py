@@ -15,7 +15,7 @@ from upytool.device import connect as module
 from upytool.device.connect import connect
 from upytool.discovery.remembered import FILE_NAME, Remembered
 from upytool.discovery.selector import Target
-from upytool.errors import UpytoolError
+from upytool.errors import UpytoolError, UsageError
 from upytool.testing import ModelBoard
 
 if sys.platform == "win32":
@@ -61,3 +61,15 @@ def test_only_a_device_that_answered_is_remembered(
         os.close(slave)
     known = Remembered(str(tmp_path / FILE_NAME)).get(port)
     assert (known is not None) is answers
+
+
+def test_the_rate_of_the_user_wins_and_1200_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[int] = []
+    monkeypatch.setattr(module, "open_transport", lambda address, baud, lines: opened.append(baud))
+    known = Target("/dev/ttyX", zoo.ch340(), baud=460800)
+    module.open_target(known)
+    module.open_target(known, baud=9600)
+    module.open_target(Target("/dev/ttyX"))
+    assert opened == [460800, 9600, 115200]
+    with pytest.raises(UsageError, match="boot loader"):
+        module.open_target(known, baud=1200)

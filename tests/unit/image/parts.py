@@ -75,11 +75,7 @@ def micropython_texts(
 def vfs_table(rows: list[tuple[str, int, int, int, int]]) -> bytes:
     """A table by the letter of ESP-IDF's documentation; rows are (label, type, subtype, offset, size)."""
     out = b"".join(
-        b"\xaa\x50"
-        + bytes((kind, sub))
-        + struct.pack("<II", offset, size)
-        + label.encode().ljust(16, b"\0")
-        + bytes(4)
+        b"\xaa\x50" + bytes((kind, sub)) + struct.pack("<II", offset, size) + label.encode().ljust(16, b"\0") + bytes(4)
         for label, kind, sub, offset, size in rows
     )
     return (out + b"\xeb\xeb" + b"\xff" * 14 + md5(out).digest()).ljust(0xC00, b"\xff")
@@ -143,9 +139,7 @@ class Rp2Program:
         marker = rp2.MARKER + struct.pack("<III", array_at, map_at, map_at) + rp2.MARKER_END
         if rp2350:
             vectors = struct.pack("<II", 0x20082000, 0x10000401).ljust(0x110, b"\0")
-            block = struct.pack("<IBBHI", 0xFFFFDED3, 0x42, 1, 0x1021, 0x000001FF) + struct.pack(
-                "<II", 0, 0xAB123579
-            )
+            block = struct.pack("<IBBHI", 0xFFFFDED3, 0x42, 1, 0x1021, 0x000001FF) + struct.pack("<II", 0, 0xAB123579)
             head = vectors + block.ljust(0x40, b"\0") + marker
         else:
             head = boot2(b"second stage").ljust(0x1D4, b"\xbe") + marker

@@ -17,9 +17,7 @@ from upytool.image.dfuse import DfuElement, DfuTarget, write_dfu
 from upytool.image.memory import Memory
 from upytool.image.uf2 import write_uf2
 
-pytestmark = pytest.mark.skipif(
-    table.find("firmware") is None, reason="the command table has no row for `firmware`"
-)
+pytestmark = pytest.mark.skipif(table.find("firmware") is None, reason="the command table has no row for `firmware`")
 
 
 def upytool(*words: str | Path) -> subprocess.CompletedProcess[str]:

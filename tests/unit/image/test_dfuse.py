@@ -22,11 +22,7 @@ def by_the_book(elements: tuple[DfuElement, ...], name: bytes = b"ST...") -> byt
     """A file as ST's UM0391 describes it, with MicroPython's choices (tools/dfu.py)."""
     body = b"".join(struct.pack("<2I", each.address, len(each.data)) + each.data for each in elements)
     target = (
-        b"Target"
-        + b"\0"
-        + struct.pack("<I", 1)
-        + name.ljust(255, b"\0")
-        + struct.pack("<2I", len(body), len(elements))
+        b"Target" + b"\0" + struct.pack("<I", 1) + name.ljust(255, b"\0") + struct.pack("<2I", len(body), len(elements))
     )
     inner = target + body
     whole = b"DfuSe\x01" + struct.pack("<IB", len(inner) + 11, 1) + inner
@@ -45,9 +41,7 @@ def test_read_by_the_book() -> None:
     assert [segment.address for segment in found.memory] == [0x08000000, 0x08020000]
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 0xFFFFFF00), st.binary(max_size=64)), max_size=5), st.integers(0, 255)
-)
+@given(st.lists(st.tuples(st.integers(0, 0xFFFFFF00), st.binary(max_size=64)), max_size=5), st.integers(0, 255))
 def test_round_trip(parts: list[tuple[int, bytes]], setting: int) -> None:
     elements = tuple(DfuElement(*part) for part in parts)
     found = read_dfu(
@@ -97,15 +91,11 @@ def test_a_cut_file() -> None:
         read_dfu(data[:-40] + data[-16:])
 
 
-@pytest.mark.skipif(
-    shutil.which("dfu-suffix") is None, reason="dfu-suffix (Debian: dfu-util) is not installed"
-)
+@pytest.mark.skipif(shutil.which("dfu-suffix") is None, reason="dfu-suffix (Debian: dfu-util) is not installed")
 def test_dfu_suffix_agrees(tmp_path: Path) -> None:
     file = tmp_path / "ours.dfu"
     file.write_bytes(write_dfu((DfuTarget(TWO),)))
-    said = subprocess.run(
-        ["dfu-suffix", "-c", file], capture_output=True, text=True, timeout=10, check=True
-    ).stdout
+    said = subprocess.run(["dfu-suffix", "-c", file], capture_output=True, text=True, timeout=10, check=True).stdout
     assert "idVendor:\t0x0483" in said
     assert "idProduct:\t0xDF11" in said
     plain = tmp_path / "plain.bin"

@@ -19,9 +19,7 @@ Parts = Callable[[str], EspParts]
 
 
 @pytest.mark.parametrize("chip", CHIPS)
-def test_an_image_reads_as_esptool_says(
-    chip: str, esp_parts: Parts, image_info: Callable[[bytes], str]
-) -> None:
+def test_an_image_reads_as_esptool_says(chip: str, esp_parts: Parts, image_info: Callable[[bytes], str]) -> None:
     data = esp_parts(chip).app
     image = esp.read_image(data)
     said = image_info(data)
@@ -36,9 +34,7 @@ def test_an_image_reads_as_esptool_says(
     assert "Flash mode: DIO" in said
     assert image.flash_mode == "dio"
     theirs = re.findall(r"^ *\d+ +(0x[0-9a-f]+) +(0x[0-9a-f]+) +(0x[0-9a-f]+)", said, re.M)
-    ours = [
-        (f"{each.size:#07x}", f"{each.address:#010x}", f"{each.offset - 8:#010x}") for each in image.segments
-    ]
+    ours = [(f"{each.size:#07x}", f"{each.address:#010x}", f"{each.offset - 8:#010x}") for each in image.segments]
     assert ours == theirs
     assert "(valid)" in said
     assert image.checksum_ok
@@ -152,9 +148,7 @@ def test_the_tables_of_chips_agree_with_esptool() -> None:
 def esp8266(code: bytes = bytes(5000)) -> bytes:
     """A firmware.bin as ports/esp8266/makeimg.py puts it together."""
     text = b"text" * 50
-    image = (
-        struct.pack("<BBBBI", 0xE9, 1, 0, 0x40, 0x40100004) + struct.pack("<II", 0x40100000, len(text)) + text
-    )
+    image = struct.pack("<BBBBI", 0xE9, 1, 0, 0x40, 0x40100004) + struct.pack("<II", 0x40100000, len(text)) + text
     check = 0xEF
     for byte in text:
         check ^= byte
@@ -190,3 +184,12 @@ def test_a_digest_is_over_the_image_alone(esp_parts: Parts) -> None:
     end = image.offset + image.length
     assert sha256(parts.merged[image.offset : end - 32]).digest() == parts.merged[end - 32 : end]
     assert image.digest_ok
+
+
+def test_an_image_at_an_odd_place(esp_parts: Parts) -> None:
+    """The check sum's place counts from the image's start, not from the file's."""
+    app = esp_parts("esp32").app
+    image = esp.read_image(b"abc" + app, 3)
+    assert image.checksum_ok
+    assert image.digest_ok
+    assert image.length == len(app)

@@ -68,9 +68,7 @@ def samples(esp_parts: Callable[[str], EspParts]) -> dict[str, bytes]:
         "rp2350": write_uf2([(RP2350_ARM_S, memory)], erratum_block=True),
         "bin": pico_like(),
         "hex": write_hex(memory),
-        "dfuse": write_dfu(
-            (DfuTarget((DfuElement(0x08000000, pico_like()), DfuElement(0x08020000, bytes(40)))),)
-        ),
+        "dfuse": write_dfu((DfuTarget((DfuElement(0x08000000, pico_like()), DfuElement(0x08020000, bytes(40)))),)),
         "dfu": add_suffix(firmware.app, vendor=1, product=2),
         "esp": firmware.merged,
         "app": firmware.app,

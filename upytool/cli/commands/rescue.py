@@ -123,9 +123,9 @@ class _Opener:
         return target.address
 
     def __call__(self) -> Transport:
-        from ...discovery.lines import lines_for
+        from ...discovery.lines import check_baud, lines_for
         from ...transport.registry import open_transport
 
         address, settings = self._find(), self._app.settings
         lines = lines_for(self._port, dtr=settings.dtr, rts=settings.rts)
-        return open_transport(address, baud=settings.baud, lines=lines)
+        return open_transport(address, baud=check_baud(settings.baud), lines=lines)

@@ -1,0 +1,35 @@
+"""For every test: the rigs' fixtures, and an environment without the user's own settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["tests.rigs.fixtures"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No setting of the user's reaches a test, and no test writes into the user's state."""
+    home = tmp_path_factory.mktemp("upytool")
+    kept = {"UPYTOOL_RIG_CACHE"}
+    removed = {
+        name: os.environ.pop(name)
+        for name in list(os.environ)
+        if (name.startswith("UPYTOOL_") and name not in kept) or name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")
+    }
+    ours = {"UPYTOOL_STATE_DIR": str(home / "state"), "UPYTOOL_CONFIG_FILE": str(home / "config.toml")}
+    os.environ.update(ours)
+    yield
+    for name in ours:
+        os.environ.pop(name, None)
+    os.environ.update(removed)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The top of the checkout."""
+    return Path(__file__).resolve().parents[1]

@@ -1,0 +1,126 @@
+"""`upytool cp`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from ...errors import UsageError
+from ..app import App, pass_app
+from ..group import define
+from ..params import CopyArgument, CopyPath
+from ..ui.text import plural, size
+
+if TYPE_CHECKING:
+    from ...device.copy_ops import CopyResult
+
+
+@define(
+    "cp",
+    examples=[
+        ("upytool cp main.py :", "to the board, under the same name"),
+        ("upytool cp -r src/ :/app", "what is in src into /app of the board"),
+        ("upytool cp :log.txt .", "from the board"),
+        ("upytool cp -r --mpy lib :", "compile .py files for this board on the way"),
+        ("upytool cp -r --dry-run src :", "show what would be done"),
+        ("echo 1 | upytool cp - :flag.txt", "from stdin; as target `-` is stdout"),
+    ],
+)
+@click.argument("paths", type=CopyPath(), nargs=-1, required=True)
+@click.option("--recursive", "-r", is_flag=True, help="Directories with all that is in them.")
+@click.option("--force", "-f", is_flag=True, help="Copy what is unchanged too.")
+@click.option("--mpy", is_flag=True, help="Compile .py files for this board (boot.py and main.py stay as they are).")
+@click.option("--dry-run", is_flag=True, help="Show the plan, change nothing.")
+@click.option("--in-place", is_flag=True, help="Overwrite files at once, where two copies have no room. Not crash-safe.")
+@click.option("--turbo", type=int, metavar="BAUD", help="Raise the rate of a UART for the copy, and put it back.")
+@click.option("--ignore", multiple=True, metavar="PATTERN", help="Leave these out as well; may be given again.")
+@click.option("--all", "everything", is_flag=True, help="Copy dot files, __pycache__ and the like too.")
+@pass_app
+def command(
+    app: App,
+    paths: tuple[CopyArgument, ...],
+    recursive: bool,
+    force: bool,
+    mpy: bool,
+    dry_run: bool,
+    in_place: bool,
+    turbo: int | None,
+    ignore: tuple[str, ...],
+    everything: bool,
+) -> None:
+    """Copy files to, from or on the board. A path that begins with a colon is on the board.
+
+    The last path is the target: a directory that exists, or a new name. A trailing slash on a source directory
+    means what is in it. Files that the board has already are not sent again. A file on the board is the old one
+    or the new one, whatever happens on the way.
+
+    .git, __pycache__, other dot files and what an .upytoolignore file names are left out.
+    """
+    if len(paths) < 2:
+        raise UsageError("cp needs at least one source and a target", hint="upytool cp main.py :")
+    from ...device.copy_ops import CopyOptions, copy
+
+    *sources, target = paths
+    for source in sources:
+        app.echo(f"cp {source} {target}")
+    if any(str(path) == "-" for path in paths):
+        _pipe(app, sources, target, in_place)
+        return
+    options = CopyOptions(recursive, force, dry_run, in_place, mpy, ignore, not everything)
+    words, to = [str(source) for source in sources], str(target)
+    start = time.monotonic()
+    if not target.remote and not any(source.remote for source in sources):
+        # Local to local, as mpremote has it: no board is asked.
+        from ...device.copy_ops import copy_locally
+
+        result = copy_locally(words, to, options, app.reporter)
+    else:
+        device = app.device()
+        with app.turbo(turbo):
+            result = device.drive(copy(device.fs.ops, words, to, options, app.reporter))
+    report(app, result, time.monotonic() - start, "./" if recursive and to == ":" else "")
+
+
+def _pipe(app: App, sources: list[CopyArgument], target: CopyArgument, in_place: bool) -> None:
+    """`-` on one side: stdin to a file of the board, or a file of the board to stdout."""
+    if len(sources) != 1 or not (sources[0].remote or target.remote):
+        raise UsageError("with `-` there is one source and one target, and the other one is on the board")
+    fs = app.device().fs
+    if str(sources[0]) == "-":
+        if sys.stdin.isatty():
+            app.note("Reading from the terminal; end with Ctrl-D")
+        fs.write_bytes(target.path, sys.stdin.buffer.read(), in_place=in_place)
+        return
+    from ...device.local import CallSink
+
+    app.device().drive(fs.ops.fetch(sources[0].path, CallSink(app.out)))
+
+
+def report(app: App, result: CopyResult, took: float, prefix: str = "") -> None:
+    """Say what a copy or sync did: the plan of a dry run on stdout, a summary on stderr."""
+    plan = result.plan
+    if result.dry_run:
+        app.emit(result.data(), [action.line() for action in plan.actions if action.what != "skip"])
+        app.note(f"Nothing was changed: {_summary(result)} to do")
+        return
+    for action in sorted(plan.of("skip"), key=lambda action: action.path.removeprefix(":").split("/")):
+        path = action.path.removeprefix(":")
+        app.echo(f"Up to date: {path if path.startswith('/') else prefix + path}")
+    if app.settings.json:
+        app.emit(result.data())
+    elif app.streams.err_tty:
+        app.note(f"{_summary(result).capitalize()} ({size(plan.bytes)} in {took:.1f} s)")
+
+
+def _summary(result: CopyResult) -> str:
+    plan = result.plan
+    parts = [plural(len(plan.of("write")), "file") + (" to copy" if result.dry_run else " copied")]
+    for what, count in (("unchanged", len(plan.of("skip"))), ("deleted", len(plan.of("delete", "rmdir")))):
+        if count:
+            parts.append(f"{count} {what}")
+    return ", ".join(parts)
+
+

@@ -1,0 +1,86 @@
+"""`upytool sync`."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from ...errors import DifferencesFound, UsageError
+from ..app import App, pass_app
+from ..group import define
+from ..params import CopyArgument, CopyPath
+from .cp import report
+
+
+@define(
+    "sync",
+    examples=[
+        ("upytool sync src :/app", "make /app on the board what src is here"),
+        ("upytool sync src :/app --delete --dry-run", "what would go and what would come"),
+        ("upytool sync src :/app --delete --keep '*.log'", "remove extra files, but not the logs"),
+        ("upytool sync src :/app --check", "exit code 1 when they differ"),
+        ("upytool sync :/data data", "from the board to here"),
+    ],
+)
+@click.argument("paths", type=CopyPath(), nargs=-1, required=True)
+@click.option("--delete", is_flag=True, help="Remove what the source does not have.")
+@click.option("--keep", multiple=True, metavar="PATTERN", help="But not these; may be given again.")
+@click.option("--check", is_flag=True, help="Change nothing; exit code 1 when something would change.")
+@click.option("--dry-run", is_flag=True, help="Show the plan, change nothing.")
+@click.option("--force", "-f", is_flag=True, help="Copy what is unchanged too.")
+@click.option("--mpy", is_flag=True, help="Compile .py files for this board.")
+@click.option("--in-place", is_flag=True, help="Overwrite files at once. Not crash-safe.")
+@click.option("--turbo", type=int, metavar="BAUD", help="Raise the rate of a UART for the copy, and put it back.")
+@click.option("--ignore", multiple=True, metavar="PATTERN", help="Leave these out as well; may be given again.")
+@click.option("--all", "everything", is_flag=True, help="Dot files, __pycache__ and the like too.")
+@pass_app
+def command(
+    app: App,
+    paths: tuple[CopyArgument, ...],
+    delete: bool,
+    keep: tuple[str, ...],
+    check: bool,
+    dry_run: bool,
+    force: bool,
+    mpy: bool,
+    in_place: bool,
+    turbo: int | None,
+    ignore: tuple[str, ...],
+    everything: bool,
+) -> None:
+    """Make a directory on the board equal to a local one, or the other way round.
+
+    Two questions to the board, whatever the number of files; then what changed goes over. Without --delete
+    extra files stay.
+    """
+    if len(paths) != 2 or paths[0].remote == paths[1].remote:
+        raise UsageError(
+            "sync takes two directories, one of them on the board", hint="upytool sync src :/app"
+        )
+    from ...device.copy_ops import CopyOptions
+    from ...device.sync import sync
+
+    pull = paths[0].remote
+    local, remote = (paths[1], paths[0]) if pull else (paths[0], paths[1])
+    options = CopyOptions(True, force, dry_run or check, in_place, mpy, ignore, not everything)
+    device = app.device()
+    start = time.monotonic()
+    with app.turbo(turbo):
+        result = device.drive(
+            sync(
+                device.fs.ops,
+                local.path,
+                str(remote),
+                options,
+                delete=delete,
+                keep=keep,
+                pull=pull,
+                reporter=app.reporter,
+            )
+        )
+    report(app, result, time.monotonic() - start)
+    if check and result.plan.changes:
+        raise DifferencesFound(
+            f"{paths[0]} and {paths[1]} differ", hint="the same command without --check makes them equal"
+        )
