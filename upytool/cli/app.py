@@ -93,10 +93,9 @@ class App:
             yield
             return
         from ..device.turbo import turbo, why_not
-        from ..discovery.ports import find_port
 
         device = self.device()
-        reason = why_not(find_port(device.name), device.transport)
+        reason = why_not(device.port, device.transport)
         if reason:
             self.warn(f"--turbo changes nothing: {reason}")
             yield

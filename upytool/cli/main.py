@@ -37,6 +37,7 @@ def run(argv: Sequence[str]) -> int:
             version = list(argv) == ["--version"]
             streams.write(help.version_line() if version else help.root_help(streams.style))
             return 0
+        _put_off("uuid")
         from .session import run_line
 
         return run_line(list(argv))
@@ -49,6 +50,23 @@ def run(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         # Before anything ran; a command that was interrupted has been answered in run_line.
         return 130
+
+
+def _put_off(name: str) -> None:
+    """Let `import name` cost nothing until something of it is used.
+
+    Click imports uuid for a parameter type that no command here has, and uuid brings `platform` along.
+    """
+    if name in sys.modules:
+        return
+    from importlib.util import LazyLoader, find_spec, module_from_spec
+
+    spec = find_spec(name)
+    if spec is not None and spec.loader is not None:
+        spec.loader = LazyLoader(spec.loader)
+        module = module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
 
 
 def _silence_stdout() -> None:

@@ -11,7 +11,7 @@ from .options import BY_KEY, BY_NAME, OPTIONS, Option
 from .paths import config_file, find_project_file
 
 # Tables of the user's file that are not settings.
-USER_TABLES = ("devices", "macros")
+USER_TABLES = ("devices", "macros", "mip")
 # A device that starts a program is the user's own business: a project, which may be a mere download, may not
 # name one.
 _STARTS_A_PROGRAM = ("exec:", "execpty:")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
-from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent.parent / "ondevice"
+FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "ondevice")
 
 
 @cache
@@ -15,7 +15,9 @@ def snippet(name: str) -> str:
     Snippets hold no strings over several lines, so that lines can be judged one by one (a test checks it).
     """
     out = []
-    for line in (FOLDER / f"{name}.py").read_text(encoding="utf-8").splitlines():
+    with open(os.path.join(FOLDER, f"{name}.py"), encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    for line in lines:
         body = line.strip()
         if not body or body.startswith("#"):
             continue

@@ -20,8 +20,9 @@ from typing import NamedTuple
 from ..errors import RemoteError, RemoteException, RemoteExit, RemoteOSError
 
 _EXIT_MARK = "\x1eexit"
-_FRAME = re.compile(r'^(  File )"([^"]+)", line (\d+)', re.M)
-_OSERROR = re.compile(r"^OSError: (?:\[Errno (\d+)\]|\(?(\d+))")
+# Compiled when a program fails, not at every start.
+_FRAME = r'^(  File )"([^"]+)", line (\d+)'
+_OSERROR = r"^OSError: (?:\[Errno (\d+)\]|\(?(\d+))"
 
 
 class Program(NamedTuple):
@@ -115,7 +116,7 @@ def rewrite_traceback(text: str, program: Program, places: dict[str, str] | None
                 return f'{match[1]}"{local.rstrip("/")}/{name[len(remote) :]}", line {line}'
         return match[0]
 
-    return _FRAME.sub(frame, text)
+    return re.sub(_FRAME, frame, text, flags=re.M)
 
 
 def raise_program_error(
@@ -167,7 +168,7 @@ def raise_snippet_error(error: bytes, path: str = "") -> None:
     text = error.decode("utf-8", "replace").replace("\r\n", "\n")
     lines = text.strip().splitlines()
     last = lines[-1] if lines else "the board failed"
-    match = _OSERROR.match(last)
+    match = re.match(_OSERROR, last)
     if match:
         raise RemoteOSError(int(match[1] or match[2]), path)
     if last.startswith("MemoryError"):

@@ -118,9 +118,7 @@ def _commit(
         raise error
 
 
-def _undo(
-    board: boards.Board, created: list[str], folders: list[str], stage: str, error: BaseException
-) -> None:
+def _undo(board: boards.Board, created: list[str], folders: list[str], stage: str, error: BaseException) -> None:
     """Take back what is on the board already; say so where the board is gone."""
     if not isinstance(error, ConnectionLostError):
         try:

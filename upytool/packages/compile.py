@@ -131,9 +131,7 @@ class Compiler:
             except subprocess.TimeoutExpired:
                 raise PackageError(f"mpy-cross did not finish {board_path} in {TIMEOUT:g} s") from None
             except OSError as error:
-                raise PackageError(
-                    f"mpy-cross cannot be started: {error.strerror or error}", hint=_HINT
-                ) from error
+                raise PackageError(f"mpy-cross cannot be started: {error.strerror or error}", hint=_HINT) from error
             said = (done.stderr + done.stdout).decode("utf-8", "replace")
             return (out.read_bytes() if done.returncode == 0 and out.is_file() else None), said
 

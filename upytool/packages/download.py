@@ -223,9 +223,7 @@ class Fetcher:
             if etag and where == url:
                 headers["If-None-Match"] = etag
             left = max(0.1, deadline - time.monotonic())
-            timeout = urllib3.Timeout(
-                connect=min(self._limits.connect, left), read=min(self._limits.read, left)
-            )
+            timeout = urllib3.Timeout(connect=min(self._limits.connect, left), read=min(self._limits.read, left))
             self.requests += 1
             try:
                 response = self._pool_for(where).request(

@@ -189,9 +189,7 @@ class Hosts:
         pieces = repo.split("/")
         dots = any(each in (".", "..") for each in pieces + path.split("/"))
         if len(pieces) < 2 or not all(pieces) or dots:
-            raise UsageError(
-                f"{text!r} names no repository", hint=f"Write {host.name}:OWNER/REPO[/PATH][@REF]."
-            )
+            raise UsageError(f"{text!r} names no repository", hint=f"Write {host.name}:OWNER/REPO[/PATH][@REF].")
         return RepoPath(host, repo.removesuffix(".git"), path.strip("/"), ref or None)
 
     def locate(self, url: str, origin: str, own: RepoPath | None = None) -> str:

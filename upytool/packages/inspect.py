@@ -178,9 +178,7 @@ def outdated(
                 notes.append(f"{package.name}: {error.message}")
                 continue
             if differs:
-                found.append(
-                    Outdated(package.name, package.source, package.version, newest.version, place.path)
-                )
+                found.append(Outdated(package.name, package.source, package.version, newest.version, place.path))
     return found, notes
 
 
@@ -249,9 +247,7 @@ def tree(record: Record) -> list[Branch]:
         deps = () if again else tuple(grow(each) for each in package.deps)
         return Branch(name, package.version, False, again and bool(package.deps), deps)
 
-    roots = [
-        each for each in record.packages if record.packages[each].requested or not record.needed_by(each)
-    ]
+    roots = [each for each in record.packages if record.packages[each].requested or not record.needed_by(each)]
     made = [grow(name) for name in roots]
     made += [grow(name) for name in record.packages if name not in shown]
     return made

@@ -368,9 +368,7 @@ def source_digest(
     total = hashlib.sha256()
     for file in sorted(files, key=lambda each: each.path):
         data = contents.get(file)
-        digest = (
-            hashlib.sha256(data).hexdigest() if data is not None else here.get(f"{target}/{file.path}") or ""
-        )
+        digest = hashlib.sha256(data).hexdigest() if data is not None else here.get(f"{target}/{file.path}") or ""
         total.update(f"{file.path}\0{digest}\n".encode())
     return total.hexdigest()[:DIGITS]
 

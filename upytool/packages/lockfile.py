@@ -36,8 +36,7 @@ def locked(resolution: Resolution, fetcher: Fetcher) -> Resolution:
     packages = []
     for package in resolution.packages:
         files = tuple(
-            replace(file, digest=sha256(verified(file, contents[file.location])).hexdigest())
-            for file in package.files
+            replace(file, digest=sha256(verified(file, contents[file.location])).hexdigest()) for file in package.files
         )
         packages.append(replace(package, files=files))
     return Resolution(tuple(packages), resolution.notes)
@@ -80,9 +79,7 @@ def read_lock(path: Path, abi: str) -> Resolution:
     try:
         raw = json.loads(path.read_bytes())
     except OSError as error:
-        raise LocalFileError(
-            f"{path} cannot be read: {error.strerror}", hint="`upytool mip lock` makes it."
-        ) from error
+        raise LocalFileError(f"{path} cannot be read: {error.strerror}", hint="`upytool mip lock` makes it.") from error
     except ValueError as error:
         raise ConfigError(f"{path} is damaged: {error}", hint="`upytool mip lock` makes it anew.") from None
     try:

@@ -148,9 +148,7 @@ class InstallPlan:
         found = []
         for package in self.packages:
             if self.removing:
-                found.append(
-                    f"{package.label(package.before)}: {'would be removed' if dry_run else 'removed'}"
-                )
+                found.append(f"{package.label(package.before)}: {'would be removed' if dry_run else 'removed'}")
                 continue
             writes = [file for file in package.files if file.action != "unchanged"]
             same = len(package.files) - len(writes)

@@ -55,9 +55,7 @@ def _read(path: Path, hosts: Hosts, above: set[Path]) -> list[Source]:
             if line.startswith("-"):
                 option, _, other = line.partition(" ")
                 if option not in ("-r", "--requirement") or not other.strip():
-                    raise ConfigError(
-                        f"{option} is not understood here", hint="A list knows packages and -r."
-                    )
+                    raise ConfigError(f"{option} is not understood here", hint="A list knows packages and -r.")
                 found += _read(path.parent / other.strip(), hosts, above | {path})
                 continue
             name, equals, version = line.partition("==")
@@ -108,9 +106,7 @@ def packages_from_table(table: object, hosts: Hosts, *, base: Path, origin: str)
 def _entry(name: str, value: Any, hosts: Hosts, base: Path) -> Source:
     hint = 'Write a version ("1.0", "*"), a source ("github:user/repo@ref"), or { source = ..., ref = ... }.'
     if isinstance(value, Mapping):
-        if not set(value) <= {"version", "source", "ref"} or not all(
-            isinstance(v, str) for v in value.values()
-        ):
+        if not set(value) <= {"version", "source", "ref"} or not all(isinstance(v, str) for v in value.values()):
             raise ConfigError("only version, source and ref are known, each a text", hint=hint)
         if "source" in value:
             source = parse_source(value["source"], hosts, base=base)

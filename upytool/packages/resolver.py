@@ -113,8 +113,7 @@ def _walk(
             if wanter and source.version not in (None, chosen.version):
                 if chosen.version is not None:
                     context.notes.append(
-                        f"{wanter} wants {source.name} {source.version}; "
-                        f"{chosen.version} is installed, as you asked"
+                        f"{wanter} wants {source.name} {source.version}; {chosen.version} is installed, as you asked"
                     )
                 else:
                     chosen = _pin(source, wanter, pins, key in nodes)
@@ -175,9 +174,7 @@ def _ordered(nodes: dict[str, _Node], with_deps: bool) -> tuple[ResolvedPackage,
                 state[key] = 1
                 stack.append((key, True))
                 if with_deps:
-                    stack += [
-                        (dep.key, False) for dep in reversed(nodes[key].loaded.deps) if dep.key not in state
-                    ]
+                    stack += [(dep.key, False) for dep in reversed(nodes[key].loaded.deps) if dep.key not in state]
     made = []
     for key in order:
         node = nodes[key]

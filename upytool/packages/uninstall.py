@@ -52,9 +52,7 @@ def plan_uninstall(
     for name in gone:
         needed = rest.needed_by(name)
         if needed and not force:
-            raise PackageError(
-                f"{name} is needed by {', '.join(needed)}", hint="Uninstall these too, or use --force."
-            )
+            raise PackageError(f"{name} is needed by {', '.join(needed)}", hint="Uninstall these too, or use --force.")
     files = {
         f"{seen.target}/{path}": digest
         for name in gone

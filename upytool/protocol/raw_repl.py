@@ -28,7 +28,6 @@ from ..errors import (
     UsageError,
 )
 from .buffer import Inbox
-from .diagnose import explain_silence
 from .ops import Interrupted, Op, Pause, Recv, Send
 
 CTRL_A, CTRL_B, CTRL_C, CTRL_D = b"\x01", b"\x02", b"\x03", b"\x04"
@@ -38,7 +37,8 @@ ASK_PASTE = b"\x05A\x01"
 
 _TRACEBACK = b"Traceback (most recent call last):\r\n"
 # An exception that never ran through a frame is printed as one line, `MemoryError: ` for instance.
-_ONE_LINE = re.compile(rb"[A-Za-z_][\w.]*(: ?[^\n]*)?(\r?\n?)?\Z")
+# (Compiled when first needed: most programs print no 04.)
+_ONE_LINE = rb"[A-Za-z_][\w.]*(: ?[^\n]*)?(\r?\n?)?\Z"
 
 OutputSink = Callable[[bytes], None]
 
@@ -111,6 +111,8 @@ class RawRepl:
             del seen[:-4096]
             attempt += 1
             if now - start >= timeout:
+                from .diagnose import explain_silence
+
                 raise explain_silence(bytes(seen), timeout)
             wait = min(wait * 1.6, 2.0, max(0.1, timeout - (now - start)))
 
@@ -382,7 +384,7 @@ class _EndFinder:
             not text
             or text.startswith(_TRACEBACK)
             or (second < 0 and _TRACEBACK.startswith(text))
-            or _ONE_LINE.match(text) is not None
+            or re.match(_ONE_LINE, text) is not None
         )
         if not plausible or len(text) > 65536:
             return True

@@ -14,16 +14,13 @@ import os
 import select
 import sys
 import time
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import ConnectionLostError
 from .base import WRITE_TIMEOUT
-from .open_errors import explain_open_error
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(NamedTuple):
     """Modem lines at opening and closing; None leaves a line to the driver (which raises it).
 
     Attributes:
@@ -77,6 +74,8 @@ class SerialTransport:
                     self._serial.rts = lines.rts
             self._serial.open()
         except (OSError, ValueError) as error:  # SerialException is an OSError
+            from .open_errors import explain_open_error
+
             raise explain_open_error(port, error) from error
         with contextlib.suppress(Exception):
             self._fd = self._serial.fileno() if sys.platform != "win32" else None

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import usb_zoo as zoo
-from upytool.device import connect as module
 from upytool.device.connect import connect
+from upytool.discovery import selector as module
 from upytool.discovery.remembered import FILE_NAME, Remembered
 from upytool.discovery.selector import Target
 from upytool.errors import UpytoolError, UsageError

@@ -44,9 +44,7 @@ mpy_option: Option = click.option(
     default=None,
     help="Install .mpy files where the board loads them (the default), or sources.",
 )
-dry_option: Option = click.option(
-    "--dry-run", "-n", is_flag=True, help="Show what would be done, and do nothing."
-)
+dry_option: Option = click.option("--dry-run", "-n", is_flag=True, help="Show what would be done, and do nothing.")
 
 
 @define_group(
@@ -76,23 +74,15 @@ def command() -> None:
         ("upytool mip install --locked", "exactly what mip.lock says"),
     ],
 )
-@click.argument(
-    "packages", nargs=-1, help="NAME[@VERSION], github:USER/REPO[/PATH][@REF], URL or local path."
-)
+@click.argument("packages", nargs=-1, help="NAME[@VERSION], github:USER/REPO[/PATH][@REF], URL or local path.")
 @target_option
 @index_option
 @mpy_option
-@click.option(
-    "--requirement", "-r", type=LocalPath(), multiple=True, help="A list of packages, or an upytool.toml."
-)
+@click.option("--requirement", "-r", type=LocalPath(), multiple=True, help="A list of packages, or an upytool.toml.")
 @click.option("--locked", is_flag=True, help="Install what the lock says, nothing else.")
-@click.option(
-    "--lock", "lock_file", type=LocalPath(), help="The lock; mip.lock beside the project file if not given."
-)
+@click.option("--lock", "lock_file", type=LocalPath(), help="The lock; mip.lock beside the project file if not given.")
 @click.option("--deps/--no-deps", default=True, help="Also what the packages need (the default).")
-@click.option(
-    "--optimize", "-O", type=click.IntRange(0, 3), default=0, help="mpy-cross's optimization level."
-)
+@click.option("--optimize", "-O", type=click.IntRange(0, 3), default=0, help="mpy-cross's optimization level.")
 @click.option("--force", is_flag=True, help="Replace files that belong to other packages.")
 @dry_option
 @pass_app
@@ -191,9 +181,7 @@ def upgrade(
         device = app.device()
         where, sources = upgrades(device, packages, hosts, target=target)
         options = InstallOptions(where, _indexes(app, index), mpy is not False)
-        plan = plan_install(
-            device, sources, fetcher, hosts, options, write=not dry_run, reporter=app.reporter
-        )
+        plan = plan_install(device, sources, fetcher, hosts, options, write=not dry_run, reporter=app.reporter)
         if not dry_run:
             apply(device, plan, app.reporter)
     _show(app, plan, dry_run)
@@ -294,9 +282,7 @@ def search(app: App, terms: tuple[str, ...], index: tuple[str, ...]) -> None:
         entries = [entry for base in _indexes(app, index) for entry in PackageIndex(base).entries(fetcher)]
     found = match(entries, list(terms))
     body = [(each.name, each.version, each.description) for each in found]
-    app.emit(
-        [each.data() for each in found], lambda style: rows(style, ["name", "version", "description"], body)
-    )
+    app.emit([each.data() for each in found], lambda style: rows(style, ["name", "version", "description"], body))
     if not found:
         app.note(f"No package has {' and '.join(terms)} in its name or description")
 
@@ -340,12 +326,8 @@ def show(app: App, packages: tuple[str, ...], index: tuple[str, ...], mpy: bool 
 @click.argument("packages", nargs=-1, help="As for install.")
 @index_option
 @mpy_option
-@click.option(
-    "--requirement", "-r", type=LocalPath(), multiple=True, help="A list of packages, or an upytool.toml."
-)
-@click.option(
-    "--lock", "lock_file", type=LocalPath(), help="The lock; mip.lock beside the project file if not given."
-)
+@click.option("--requirement", "-r", type=LocalPath(), multiple=True, help="A list of packages, or an upytool.toml.")
+@click.option("--lock", "lock_file", type=LocalPath(), help="The lock; mip.lock beside the project file if not given.")
 @pass_app
 def lock(
     app: App,
@@ -391,9 +373,7 @@ def _fetcher(app: App) -> Iterator[tuple[Fetcher, Hosts]]:
     settings = read_toml(app.settings.user_file).get("mip", {}) if app.settings.user_file else {}
     hosts = hosts_from(settings.get("hosts", {}) if isinstance(settings, dict) else {}, os.environ)
     cache = PackageCache(Path(cache_dir()) / "packages")
-    with Fetcher(
-        cache, offline=app.settings.offline, credentials=hosts.credentials, reporter=app.reporter
-    ) as made:
+    with Fetcher(cache, offline=app.settings.offline, credentials=hosts.credentials, reporter=app.reporter) as made:
         yield made, hosts
 
 
