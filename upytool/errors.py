@@ -267,7 +267,8 @@ REMOTE_ERRNO: dict[int, str] = {
     110: "timed out on the board",
 }
 
-ENOENT, EEXIST, ENOTDIR, EISDIR, ENOSPC, EROFS = (
+EPERM, ENOENT, EEXIST, ENOTDIR, EISDIR, ENOSPC, EROFS = (
+    _errno.EPERM,
     _errno.ENOENT,
     _errno.EEXIST,
     _errno.ENOTDIR,

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.fixtures.make_index import serve_index
+from tests.fixtures.make_index import build, serve
 
 MAIN = """\
 import greet
@@ -52,14 +52,23 @@ class Demo:
         print(f"$ {line}", flush=True)
         words = shlex.split(line)
         done = subprocess.run(
-            [self.program, *words[1:]], cwd=self.folder, env=self.env, input=stdin, text=True, timeout=TIMEOUT
+            [self.program, *words[1:]],
+            cwd=self.folder,
+            env=self.env,
+            input=stdin,
+            stderr=sys.stdout,
+            text=True,
+            timeout=TIMEOUT,
         )
         if done.returncode:
             raise SystemExit(f"the demo failed: `{line}` ended with {done.returncode}")
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="upytool-demo-") as name, serve_index() as index:
+    with (
+        tempfile.TemporaryDirectory(prefix="upytool-demo-") as name,
+        serve(build(Path(name) / "index")) as index,
+    ):
         folder = Path(name)
         (folder / "project" / "lib").mkdir(parents=True)
         (folder / "project" / "main.py").write_text(MAIN)
@@ -70,7 +79,7 @@ def main() -> None:
         demo.run("upytool sim start --fresh")
         try:
             demo.say("What is plugged in, and what is it?")
-            demo.run("upytool devs")
+            demo.run("upytool devices")
             demo.run("upytool info")
             demo.say("Copy a project; the second time nothing needs to go over the wire")
             demo.run("upytool cp -r project/ :")

@@ -14,11 +14,13 @@ import argparse
 import dataclasses
 import difflib
 import os
+import re
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from tests.rigs.debian_source import micropython_tree
@@ -76,18 +78,85 @@ def scripts() -> list[Path]:
     return sorted((tree / "tools" / "mpremote" / "tests").glob("test_*.sh"))
 
 
-def run(tool: Sequence[str], port: str, *, only: Iterable[str] = (), timeout: float = 180) -> list[Outcome]:
+Normalise = Callable[[str], str]
+_MOUNTED = re.compile(r"^Local directory .* is mounted at /remote$")
+
+
+def own_words(text: str) -> str:
+    """What upytool says in words of its own, made equal on both sides; everything else has to be the same.
+
+    1. A failure's message (`mpremote: ...` there, `error: ...` here) is `<error>`, and our `hint:` lines with
+       their continuation are dropped: mpremote has none.
+    2. "Local directory ... is mounted at /remote" goes to the front of its section (a section ends at `-----`):
+       mpremote's stdout is buffered, so that what the board prints afterwards comes before it.
+    3. The status that a script prints after a failure is `<failure>`: mpremote has 1 for all of them but a bad
+       command line (2, and 2 here), we tell a refused file operation (6) from a program's exception (1).
+    """
+    sections: list[list[str]] = [[]]
+    for line in text.splitlines():
+        if line.startswith(("hint: ", "      ")) and (sections[-1] or [""])[-1] == "<error>":
+            continue
+        if line.startswith(("mpremote: ", "error: ")):
+            sections[-1].append("<error>")
+        elif line in ("expect error: 1", "expect error: 6"):
+            sections[-1].append("expect error: <failure>")
+        elif _MOUNTED.match(line):
+            sections[-1].insert(0, line)
+        elif line == "-----":
+            sections.append([])
+        else:
+            sections[-1].append(line)
+    return "\n-----\n".join("\n".join(section) for section in sections)
+
+
+def as_it_is(text: str) -> str:
+    """No normalisation."""
+    return text
+
+
+def run(
+    tool: Sequence[str],
+    port: str,
+    *,
+    only: Iterable[str] = (),
+    timeout: float = 180,
+    normalise: Normalise = as_it_is,
+) -> list[Outcome]:
     """Run the scripts (all, or `only` those) with the command `tool` as $MPREMOTE on the board at `port`."""
     wanted = set(only)
     return [
-        run_script(script, tool, port, timeout=timeout)
+        run_script(script, tool, port, timeout=timeout, normalise=normalise)
         for script in scripts()
         if not wanted or script.stem in wanted
     ]
 
 
-def run_script(script: Path, tool: Sequence[str], port: str, *, timeout: float = 180) -> Outcome:
-    """Run one script and compare its output with the .exp file beside it."""
+def _bounded(command: Sequence[str], env: dict[str, str], cwd: str, timeout: float) -> tuple[int | None, bytes]:
+    """Run a command in a session of its own; its status (None: it took too long, and all of it was ended) and
+    output."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=env,
+        cwd=cwd,
+        start_new_session=True,
+    )
+    with process:
+        try:
+            output, _ = process.communicate(timeout=timeout)
+            return process.returncode, output
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            return None, output
+
+
+def run_script(
+    script: Path, tool: Sequence[str], port: str, *, timeout: float = 180, normalise: Normalise = as_it_is
+) -> Outcome:
+    """Run one script and compare its output with the .exp file beside it, both after `normalise`."""
     with tempfile.TemporaryDirectory(prefix="mpremote-suite-") as home:
         site = Path(home, "site")
         site.mkdir()
@@ -107,25 +176,13 @@ def run_script(script: Path, tool: Sequence[str], port: str, *, timeout: float =
             "LC_ALL": "C.UTF-8",
             "NO_COLOR": "1",
         }
-        try:
-            done = subprocess.run(
-                ["bash", str(script)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=env,
-                cwd=home,
-                timeout=timeout,
-                check=False,
-                start_new_session=True,
-            )
-        except subprocess.TimeoutExpired as stopped:
-            text = (stopped.stdout or b"").decode("utf-8", "replace")
-            return Outcome(
-                script.stem, "timeout", f"no end after {timeout:.0f} s; output so far:\n{text[-2000:]}"
-            )
-        output = done.stdout.replace(b"\r", b"").decode("utf-8", "replace").replace(str(scratch), "${TMP}")
-    expected = Path(f"{script}.exp").read_text()
+        status, data = _bounded(["bash", str(script)], env, home, timeout)
+        output = data.replace(b"\r", b"").decode("utf-8", "replace").replace(str(scratch), "${TMP}")
+    if status is None:
+        why = f"no end after {timeout:.0f} s; output so far:\n{output[-2000:]}"
+        return Outcome(script.stem, "timeout", why)
+    expected = normalise(Path(f"{script}.exp").read_text())
+    output = normalise(output)
     if output == expected:
         return Outcome(script.stem, "pass", "")
     lines = difflib.unified_diff(
@@ -134,7 +191,7 @@ def run_script(script: Path, tool: Sequence[str], port: str, *, timeout: float =
     # Their runner calls it a crash when the pipeline fails; without pipefail that is the exit status of sed,
     # so a script that stops early shows as a difference there too. Here the script's own status tells the two
     # apart.
-    return Outcome(script.stem, "crash" if done.returncode else "fail", "\n".join(lines))
+    return Outcome(script.stem, "crash" if status else "fail", "\n".join(lines))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -148,15 +205,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--port", help="a board that runs already")
     parser.add_argument("--diff", action="store_true", help="show what differs")
+    parser.add_argument("--own-words", action="store_true", help="take a failure's message as equal, whatever it says")
     parser.add_argument("scripts", nargs="*", help="script names without .sh; all without it")
     given = parser.parse_args(arguments)
+    normalise = own_words if given.own_words else as_it_is
     if given.port:
-        outcomes = run(shlex.split(given.tool), given.port, only=given.scripts)
+        outcomes = run(shlex.split(given.tool), given.port, only=given.scripts, normalise=normalise)
     else:
         from tests.rigs.boards import start
 
         with start(given.rig) as board:
-            outcomes = run(shlex.split(given.tool), board.port, only=given.scripts)
+            outcomes = run(shlex.split(given.tool), board.port, only=given.scripts, normalise=normalise)
     for outcome in outcomes:
         print(f"{outcome.result:8}{outcome.script}")
         if given.diff and outcome.detail:

@@ -30,6 +30,8 @@ from tests.rigs.debian_source import micropython_tree
 Variant = Literal["full", "stock", "bare"]
 FLASH_BYTES = 16 * 1024 * 1024
 PARAMS_AT = FLASH_BYTES - 4096
+ROM_AT = 14 * 1024 * 1024
+ROM_MODES = ("none", "ranges", "whole", "blocks")
 PACKAGES = (
     "make",
     "python3",
@@ -89,7 +91,8 @@ class Qemu:
     variant: "full" (as a Pico), "stock" (no stdin buffer, select, time), "bare" (also no deflate, hashlib,
     binascii, json). fs: "fat" (512-byte sectors) or "lfs" (LittleFS v2). disk: bytes of the file system, at
     most 15 MB. overrun: what a full receive ring of `ring` bytes does: "hold" the sender (as USB CDC) or
-    "drop" (as a UART).
+    "drop" (as a UART). rom: ROM partitions of 512 and 256 kB at ROM_AT of the flash (not in "bare"), erased by
+    "ranges", as a "whole" or as a device of "blocks"; the disk has 14 MB then.
     """
 
     def __init__(
@@ -100,12 +103,15 @@ class Qemu:
         disk: int = 1024 * 1024,
         overrun: Literal["hold", "drop"] = "hold",
         ring: int = 512,
+        rom: Literal["none", "ranges", "whole", "blocks"] = "none",
     ) -> None:
-        if disk > PARAMS_AT or disk % 4096 or not 64 <= ring <= 4096:
+        if disk > (ROM_AT if rom != "none" else PARAMS_AT) or disk % 4096 or not 64 <= ring <= 4096:
             raise ValueError("disk is at most 15 MB in whole 4096-byte blocks, ring 64 to 4096 bytes")
         self.firmware = build(variant)
         self.boots = 0
-        self._params = struct.pack("<4sIIII", b"1GIR", fs == "lfs", disk, overrun == "drop", ring)
+        self._params = struct.pack(
+            "<4sIIIII", b"1GIR", fs == "lfs", disk, overrun == "drop", ring, ROM_MODES.index(rom)
+        )
         self._home = Path(tempfile.mkdtemp(prefix="upytool-qemu-"))
         self.flash = self._home / "flash.bin"
         self._write_blank_flash()

@@ -67,8 +67,7 @@ def copy(
     if not sources:
         raise UsageError("there is nothing to copy", hint="name sources, then the destination")
     if not dest.startswith(":") and not any(source.startswith(":") for source in sources):
-        trees = [_local(source, options) for source in sources]
-        return (yield from _copy_locally(trees, dest, options, reporter))
+        return (yield from _copy_locally(sources, dest, options, reporter))
     cwd = ""
     if options.recursive and any(source in (":", ":.", ":./") for source in sources):
         cwd = yield from fs.getcwd()
@@ -274,7 +273,7 @@ def _delete_local(path: Path) -> None:
 
 def copy_locally(sources: Sequence[str], dest: str, options: CopyOptions, reporter: Reporter = NULL) -> CopyResult:
     """Copy from this computer to this computer; no board is needed. Errors: UsageError, LocalFileError."""
-    op = _copy_locally([_local(source, options) for source in sources], dest, options, reporter)
+    op = _copy_locally(sources, dest, options, reporter)
     try:
         next(op)
     except StopIteration as done:
@@ -283,9 +282,13 @@ def copy_locally(sources: Sequence[str], dest: str, options: CopyOptions, report
     raise AssertionError("a local copy asked for a board")
 
 
-def _copy_locally(trees: Sequence[Tree], dest: str, options: CopyOptions, reporter: Reporter) -> Op[CopyResult]:
-    """mpremote copies from this computer to this computer as well."""
+def _copy_locally(sources: Sequence[str], dest: str, options: CopyOptions, reporter: Reporter) -> Op[CopyResult]:
+    """mpremote copies from this computer to this computer as well.
+
+    Here a source's trailing `/` means nothing, as for Unix's and mpremote's cp (their test_recursive_cp.sh).
+    """
     yield from ()
+    trees = [_local(source.rstrip("/" + os.sep) or source, options) for source in sources]
     to = local_destination(dest)
     wanted = targets(trees, to)
     there = {path: _local_status(path) for path in (*wanted.dirs, *(item.path for item in wanted.files))}

@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from ..errors import LocalFileError, ProtocolError, RemoteError, RemoteException, UpytoolError, UsageError
+from ..errors import (
+    LocalFileError,
+    ProtocolError,
+    RemoteError,
+    RemoteException,
+    RemoteOSError,
+    UpytoolError,
+    UsageError,
+)
 from ..events import notice
 from ..protocol.mount_server import MountServer
 from ..protocol.ops import Op
@@ -112,6 +120,11 @@ class Mounts:
         # The soft reset that is due would take the mount away again.
         yield from self._session.ready(fresh=True)
         server = yield from self._prepare()
+        around = next((m.point for m in self.all if point.startswith(m.point + "/")), None)
+        if around:
+            raise UsageError(
+                f"{point} is inside of {around}, which is mounted", hint="mount points cannot be nested"
+            )
         before = next((mount for mount in self.all if mount.point == point), None)
         if before is None and len(self._mounts) >= _VOLUMES:
             raise UsageError(f"a board can have {_VOLUMES} mounts at most", hint="take some away: `umount`")
@@ -120,6 +133,10 @@ class Mounts:
         server.volumes[number] = folder
         try:
             yield from self._place([mount], point)
+        except RemoteOSError as error:
+            raise RemoteOSError(
+                error.errno or 0, point, hint="the board has another file system there: choose another --at"
+            ) from error
         except BaseException:
             server.volumes.pop(number, None)
             self._mounts.pop(number, None)
@@ -189,8 +206,7 @@ class Mounts:
     def _place(self, mounts: list[Mount], there: str) -> Op[None]:
         server = self._server
         assert server is not None
-        # The longest first: the board's VFS takes the first mount point that a path begins with.
-        volumes = sorted(((m.number, m.point) for m in mounts), key=lambda item: -len(item[1]))
+        volumes = [(mount.number, mount.point) for mount in mounts]
         call = f"print('\\x1e'+repr(run({server.seed},{server.limit},{there!r},{volumes!r})))\ndel run"
         info = yield from self._session.info()
         answer = None

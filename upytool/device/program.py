@@ -22,7 +22,7 @@ from ..errors import RemoteError, RemoteException, RemoteExit, RemoteOSError
 _EXIT_MARK = "\x1eexit"
 # Compiled when a program fails, not at every start.
 _FRAME = r'^(  File )"([^"]+)", line (\d+)'
-_OSERROR = r"^OSError: (?:\[Errno (\d+)\]|\(?(\d+))"
+_OSERROR = r"^OSError: (?:\[Errno -?(\d+)\]|\(?-?(\d+))"
 
 
 class Program(NamedTuple):

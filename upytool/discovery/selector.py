@@ -279,7 +279,7 @@ def _not_foreign(finder: Finder, group: list[SerialPort]) -> tuple[list[SerialPo
 
 
 def _chosen(finder: Finder, port: SerialPort) -> Target:
-    notice(finder.reporter, f"using {port.path} ({port.what})", "detail")
+    notice(finder.reporter, f"using {port.path} ({port.what})", "debug")
     return _target(finder, port)
 
 

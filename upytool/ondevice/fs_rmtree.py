@@ -19,27 +19,31 @@ def run(path, root, kept):
         raise OSError(16)
     print("\x1e[")
 
-    def rm(p, kind):
+    bare = path in ("", ".", "./")
+
+    def rm(p, t, kind):
+        # t is the path to tell: as it was given.
         if not kind & 0x4000:
             os.remove(p)
-            print(repr((p, 0)) + ",")
+            print(repr((t, 0)) + ",")
             return
         j = p.rstrip("/") + "/"
+        k = t.rstrip("/") + "/"
         try:
             entries = list(os.ilistdir(p))
         except AttributeError:
             entries = [(n, os.stat(j + n)[0]) for n in os.listdir(p)]
         for x in entries:
             if j + x[0] not in kept:
-                rm(j + x[0], x[1])
-        if p != "/":
+                rm(j + x[0], k + x[0], x[1])
+        if p != "/" and not (bare and t == "."):
             try:
                 os.rmdir(p)
-                print(repr((p, 1)) + ",")
+                print(repr((t, 1)) + ",")
             except OSError as e:
                 if e.args[0] not in (1, 16, 22):
                     raise
-                print(repr((p, 2)) + ",")
+                print(repr((t, 2)) + ",")
 
-    rm(p, os.stat(p)[0])
+    rm(p, "." if bare else path, os.stat(p)[0])
     print("]")

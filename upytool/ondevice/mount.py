@@ -30,7 +30,9 @@ def run(key, limit, there, volumes):
 
     poll = select.poll()
     poll.register(sys.stdin, 1)
-    step = 999 if "FileIO" in str(type(con)) else 1
+    # A read waits for all it was asked for, so that one lost byte would stop it for ever: one byte at a time,
+    # but for the unix family, whose stdin loses none (and whose reads are dear).
+    step = 999 if hasattr(con, "fileno") else 1
     esc = b"\x10\x03\x04\x18"
     # sequence number, tries, busy, keys that came instead of a reply
     st = [0, 4, 0, b""]
@@ -45,7 +47,7 @@ def run(key, limit, there, volumes):
         put(b"\x18\xb5" + bytes((len(b) & 127 | 128, len(b) >> 7 | 128)) + b)
 
     def get(n, ms):
-        # n bytes, or b"" when they stop for ms. One by one where a read waits for all it was asked for.
+        # n bytes, or b"" when they stop for ms
         b = bytearray(n)
         m = memoryview(b)
         i = 0

@@ -19,7 +19,7 @@ def check(base, names, sizes, keep):
     for i in range(len(names)):
         try:
             s = os.stat(base + names[i])
-        except OSError:
+        except (OSError, AttributeError):  # A file system written in Python may have no stat.
             out.append(0)
             continue
         if s[0] & 0x4000:

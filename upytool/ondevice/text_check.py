@@ -34,7 +34,7 @@ def run(paths, sizes):
     for i in range(len(paths)):
         try:
             s = os.stat(paths[i])
-        except OSError:
+        except (OSError, AttributeError):
             out.append((0, 0, ""))
             continue
         if s[0] & 0x4000:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -164,6 +164,23 @@ class InstallPlan:
         if self.writes():
             found.append(f"{'Would go' if dry_run else 'Installed'} to {self.target or '/'}")
         return found
+
+    def log(self, asked: Iterable[str]) -> list[str]:
+        """For a log, in mpremote's words; a file has the name that its package gives it, also where it was compiled.
+
+        Args:
+            asked: the packages as the user named them.
+        """
+        found = [f"Install {words}" for words in asked]
+        for package in self.packages:
+            if package.version and not package.source.endswith(".json"):
+                found.append(
+                    f"Installing {package.name} ({package.version}) from {package.source} to {self.target or '/'}"
+                )
+            for file in package.files:
+                path = file.path.removesuffix(".mpy") + ".py" if file.compiled else file.path
+                found.append(f"{'Exists' if file.action == 'unchanged' else 'Installing'}: {path}")
+        return [*found, "Done"]
 
 
 def _files(number: int) -> str:

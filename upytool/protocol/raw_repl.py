@@ -35,7 +35,8 @@ PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
 BANNER = b"raw REPL; CTRL-B to exit\r\n"
 ASK_PASTE = b"\x05A\x01"
 
-_TRACEBACK = b"Traceback (most recent call last):\r\n"
+# Without its line's end, which is a bare newline on the unix port.
+_TRACEBACK = b"Traceback (most recent call last):"
 # An exception that never ran through a frame is printed as one line, `MemoryError: ` for instance.
 # (Compiled when first needed: most programs print no 04.)
 _ONE_LINE = rb"[A-Za-z_][\w.]*(: ?[^\n]*)?(\r?\n?)?\Z"

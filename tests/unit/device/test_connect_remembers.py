@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import usb_zoo as zoo
+from upytool.device import connect as opener
 from upytool.device.connect import connect
 from upytool.discovery import selector as module
 from upytool.discovery.remembered import FILE_NAME, Remembered
@@ -65,11 +66,11 @@ def test_only_a_device_that_answered_is_remembered(
 
 def test_the_rate_of_the_user_wins_and_1200_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[int] = []
-    monkeypatch.setattr(module, "open_transport", lambda address, baud, lines: opened.append(baud))
+    monkeypatch.setattr(opener, "open_transport", lambda address, baud, lines: opened.append(baud))
     known = Target("/dev/ttyX", zoo.ch340(), baud=460800)
-    module.open_target(known)
-    module.open_target(known, baud=9600)
-    module.open_target(Target("/dev/ttyX"))
+    opener.open_target(known)
+    opener.open_target(known, baud=9600)
+    opener.open_target(Target("/dev/ttyX"))
     assert opened == [460800, 9600, 115200]
     with pytest.raises(UsageError, match="boot loader"):
-        module.open_target(known, baud=1200)
+        opener.open_target(known, baud=1200)

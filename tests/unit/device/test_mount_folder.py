@@ -59,10 +59,9 @@ def test_no_path_leads_out(tmp_path: Path, path: str) -> None:
         (root / "link").symlink_to(tmp_path)
     try:
         place = Folder(root).locate(path)
-    except OSError as error:
-        assert error.errno == errno.EACCES
-    else:
-        assert os.path.commonpath([str(root), place]) == str(root)
+    except PermissionError:
+        return
+    assert os.path.commonpath([str(root), place]) == str(root)
 
 
 def test_names_with_a_nul(folder: Folder) -> None:

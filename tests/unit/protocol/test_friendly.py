@@ -35,7 +35,7 @@ def test_where_the_prompt_is(said: bytes, prompt: bytes, indent: int) -> None:
 
 @given(st.lists(st.integers(0, 120), max_size=10))
 def test_chunks_make_no_difference(cuts: list[int]) -> None:
-    text = b"MPY: soft reboot\r\nMicroPython v1.26.1 on 2025-09-11; Board\r\nType \"help()\"\r\n>>> "
+    text = b'MPY: soft reboot\r\nMicroPython v1.26.1 on 2025-09-11; Board\r\nType "help()"\r\n>>> '
     at, chunks = 0, []
     for cut in [*sorted(min(cut, len(text)) for cut in cuts), len(text)]:
         chunks.append(text[at:cut])
@@ -67,7 +67,9 @@ def test_typing_takes_the_prompt_away_until_the_next_one() -> None:
         (b"a", b"... ", b"a\r"),
     ],
 )
-def test_lines_are_entered_whatever_the_board_typed_in_advance(line: bytes, prompt: bytes, keys: bytes) -> None:
+def test_lines_are_entered_whatever_the_board_typed_in_advance(
+    line: bytes, prompt: bytes, keys: bytes
+) -> None:
     assert keys_for(line, watched(prompt)) == keys
 
 

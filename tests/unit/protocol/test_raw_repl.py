@@ -111,7 +111,7 @@ def test_the_window_is_never_exceeded() -> None:
         bytes(range(256)) * 3,
     ],
 )
-@pytest.mark.parametrize("error", [b"", b"Traceback (most recent call last):\r\nValueError: x\r\n", b"MemoryError: \r\n"])
+@pytest.mark.parametrize("error", [b"", b"Traceback (most recent call last):\r\nValueError: x\r\n", b"MemoryError: \r\n", b"Traceback (most recent call last):\n  File\nValueError: x\n"])
 @pytest.mark.parametrize("chunk", [1, 2, 5, 65536])
 def test_output_is_byte_exact_even_with_04_in_it(output: bytes, error: bytes, chunk: int) -> None:
     assert run(ModelBoard(lambda text: (output, error)), b"x", chunk) == (output, error)

@@ -20,15 +20,14 @@ from ..group import define
 def command(app: App, expression: str) -> None:
     """Evaluate an expression on the board and print its value.
 
-    The text is the value's repr, as the board's own prompt shows it. With --json numbers, text, lists and the
-    like come as JSON, other values as text.
+    The text is what the board's print() makes of it. With --json numbers, text, lists and the like come as
+    JSON, other values as their repr.
     """
     device = app.device()
     if app.settings.json:
         app.emit({"value": _json_value(device.eval(expression, timeout=app.settings.timeout))})
         return
-    text = device.drive(device.session.eval(expression, limit=app.settings.timeout))
-    app.emit({"value": text}, text)
+    device.run(f"print({expression})", on_output=app.out, timeout=app.settings.timeout)
 
 
 def _json_value(value: object) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +128,7 @@ def install(
         )
         if not dry_run:
             apply(device, plan, app.reporter)
-    _show(app, plan, dry_run)
+    _show(app, plan, dry_run, [*packages, *requirement])
 
 
 @command.command("uninstall", examples=[("upytool mip uninstall aioble", "remove its files")])
@@ -413,10 +413,12 @@ def _all(places: list[Place]) -> list[tuple[str, Installed]]:
     return [(place.path, each) for place in places for each in place.record.packages.values()]
 
 
-def _show(app: App, plan: InstallPlan, dry_run: bool) -> None:
+def _show(app: App, plan: InstallPlan, dry_run: bool, installed: Iterable[str] | None = None) -> None:
+    """What was done; an install's log, for a script, is mpremote's."""
     for note in plan.notes:
         app.warn(note)
-    app.emit({"dry_run": dry_run, **plan.data()}, plan.lines(dry_run))
+    as_log = installed is not None and not dry_run and not app.style.tty
+    app.emit({"dry_run": dry_run, **plan.data()}, plan.log(installed or ()) if as_log else plan.lines(dry_run))
     if dry_run:
         app.note("Nothing was done")
 

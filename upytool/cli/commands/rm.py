@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ...errors import ENOENT, RemoteOSError
+from ...errors import ENOENT, EPERM, RemoteOSError
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
@@ -24,15 +24,16 @@ from ..params import RemotePath
 def command(app: App, paths: tuple[str, ...], recursive: bool, force: bool) -> None:
     """Remove files from the board.
 
-    A file system's root is emptied, never removed; on a terminal you are asked first. A directory of this
-    computer that is mounted on the board is never removed from.
+    `rm -r :` empties the board's working directory, `rm -r :/` everything that is mounted; on a terminal you are
+    asked first. The root itself stays, which is an error with `:/` unless -f is given. A directory of this computer
+    that is mounted on the board is never removed from.
     """
     device = app.device()
     for path in paths:
         app.echo(f"rm :{path}")
         try:
             if recursive:
-                _remove_tree(app, path)
+                _remove_tree(app, path, force)
             else:
                 device.fs.remove(path)
                 app.detail(f"removed: '{path}'")
@@ -41,7 +42,7 @@ def command(app: App, paths: tuple[str, ...], recursive: bool, force: bool) -> N
                 raise
 
 
-def _remove_tree(app: App, path: str) -> None:
+def _remove_tree(app: App, path: str, force: bool) -> None:
     fs = app.device().fs
     bare = path.strip("/") in ("", ".")
     if bare and app.streams.in_tty and not app.settings.yes:
@@ -53,3 +54,6 @@ def _remove_tree(app: App, path: str) -> None:
             app.detail(f"skipped: '{item.path}' (vfs mountpoint)")
         else:
             app.detail(f"removed{' directory' if item.is_dir else ''}: '{item.path}'")
+    if path.startswith("/") and bare and not force:
+        # A script for mpremote expects a failure here (their test_filesystem.sh).
+        raise RemoteOSError(EPERM, "/", hint="its files are gone; the root itself cannot be removed")

@@ -63,7 +63,9 @@ class Node:
 
 def grow(fs: RemoteFS, path: str) -> Node:
     """The tree below `path`, read in one round trip. Errors: RemoteOSError where it is no directory."""
-    shown = fs.getcwd() if path in ("", ".") else path
+    if path in (".", "./"):
+        path = ""  # Not every file system of a board knows its own folder as '.'.
+    shown = path or fs.getcwd()
     if path and not fs.stat(path).is_dir:
         raise RemoteOSError(ENOTDIR, path)
     return build(shown, path, fs.walk(path))

@@ -17,6 +17,7 @@ typedef struct _rig_params_t {
     uint32_t disk_bytes;  // size of the file system's region, from RIG_FLASH_BASE on
     uint32_t drop;        // 1: a full receive ring drops bytes (a UART), 0: it holds the sender back (USB CDC)
     uint32_t ring_bytes;  // size of the receive ring, 64 to 4096
+    uint32_t rom;         // ROM partitions: see rig_rom.c
 } rig_params_t;
 
 #define RIG_PARAMS ((volatile rig_params_t *)RIG_PARAMS_ADDR)

@@ -20,6 +20,11 @@ void rig_init(void);
 #define MICROPY_INTERNAL_WFE(TIMEOUT_MS) rig_sleep(TIMEOUT_MS)
 void rig_sleep(int timeout_ms);
 
+#if RIG_FEATURES != RIG_BARE
+#undef MICROPY_VFS_ROM_IOCTL
+#define MICROPY_VFS_ROM_IOCTL (1)
+#endif
+
 #if RIG_FEATURES == RIG_FULL
 #undef MICROPY_PY_SYS_STDIO_BUFFER
 #undef MICROPY_PY_SELECT

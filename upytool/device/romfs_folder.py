@@ -1,0 +1,185 @@
+"""A folder as the content of a ROMFS image: what goes in, under which names, compiled for which board."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import BuildError, UsageError
+from ..events import NULL, Reporter, Task, notice
+from .compile import NEVER, compile_module, mpy_problem
+from .ignore import ignore_for
+from .info import ARCHITECTURES, BoardInfo
+from .local import local_error
+from .tree import IgnoreRule, local_tree
+
+_VERSION = re.compile(r"6(?:\.([0-3]))?")
+_LINE = re.compile(r"\bline (\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an image is made of.
+
+    Attributes:
+        files: content by path in the image.
+        directories: all of them, empty ones too.
+        compiled: paths in the image of the .mpy files that were made from .py files.
+        sources: path in the image -> path in the folder.
+    """
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    directories: tuple[str, ...] = ()
+    compiled: tuple[str, ...] = ()
+    sources: dict[str, str] = field(default_factory=dict)
+
+
+def target_board(mpy_version: str = "6.3", arch: str = "", *, small_int_bits: int = 31) -> BoardInfo:
+    """A board that is not there, to compile for.
+
+    Args:
+        mpy_version: `6` or `6.3`, as docs/reference/mpyfiles.rst of MicroPython lists them.
+        arch: of native code, as mpy-cross names it; '' for bytecode alone, which every board of that version runs.
+
+    Errors: UsageError.
+    """
+    match = _VERSION.fullmatch(mpy_version)
+    if match is None:
+        raise UsageError(f"no .mpy version {mpy_version} can be made", hint="6, or with native code 6.3")
+    numbers = {name: number for number, name in ARCHITECTURES.items() if name}
+    if arch and arch not in numbers:
+        raise UsageError(f"there is no architecture {arch}", hint="one of " + ", ".join(numbers))
+    sub = int(match[1] or 3)
+    mpy = 6 | sub << 8 | numbers.get(arch, 0) << 10
+    return BoardInfo(implementation="micropython", mpy=mpy, small_int_bits=small_int_bits)
+
+
+def collect(
+    folder: str | Path,
+    board: BoardInfo | None,
+    *,
+    ignore: Sequence[str] = (),
+    default_ignores: bool = True,
+    leave_out: Path | None = None,
+    reporter: Reporter = NULL,
+) -> Content:
+    """Read a folder, compiling its .py files for `board` (None: they stay as they are).
+
+    `main.py` and `boot.py` at the top stay sources: a port that starts programs from ROMFS looks for these names.
+    Nothing is written into the folder.
+
+    Args:
+        ignore: patterns after the defaults and the folder's `.upytoolignore`.
+        leave_out: one more file to leave out, the image itself.
+
+    Errors: LocalFileError, UsageError; BuildError with file and line for what does not compile.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise UsageError(f"{folder} is no folder", hint="name the folder whose files the image is to hold")
+    hidden = _relative(leave_out, root)
+
+    def rule(at: Path) -> IgnoreRule:
+        ignored = ignore_for(at, ignore, defaults=default_ignores)
+        return lambda path, is_dir: path == hidden or ignored(path, is_dir)
+
+    tree = local_tree(str(root), recursive=True, ignore=rule)
+    names = {path: _normal(path) for path in (*tree.files, *tree.dirs)}
+    if len(set(names.values())) != len(names):
+        raise UsageError(f"{folder} has names that differ only in how their letters are encoded")
+    sources: dict[str, str] = {}
+    compiled = []
+    for path in tree.files:
+        name = names[path]
+        if board is not None and name.endswith(".py") and name not in NEVER:
+            made = name[:-3] + ".mpy"
+            if made in names.values():
+                notice(reporter, f"{path} is kept as it is beside {made}, and is imported in its place", "warning")
+            else:
+                name = made
+                compiled.append(made)
+        sources[name] = path
+    files = _read(root, sources, set(compiled), board, reporter)
+    return Content(files, tuple(sorted(names[path] for path in tree.dirs)), tuple(sorted(compiled)), sources)
+
+
+def check_modules(content: Content, board: BoardInfo, reporter: Reporter) -> None:
+    """Warn of .mpy files of the folder that `board` would refuse."""
+    for name, data in sorted(content.files.items()):
+        if name.endswith(".mpy") and name not in content.compiled:
+            problem = mpy_problem(data[:4], board)
+            if problem:
+                notice(reporter, f"{content.sources[name]}: the board will refuse it: {problem}", "warning")
+
+
+def _read(
+    root: Path, sources: dict[str, str], compiled: set[str], board: BoardInfo | None, reporter: Reporter
+) -> dict[str, bytes]:
+    """The contents by name in the image; compilers run side by side."""
+
+    def content(name: str) -> bytes:
+        path = root / sources[name]
+        if name in compiled and board is not None:
+            return _compile(path, sources[name], board)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise local_error(error, path) from error
+
+    names = sorted(sources)
+    if not compiled:
+        return {name: content(name) for name in names}
+    with Task(reporter, "compiling", len(names), "files") as task:
+        return dict(zip(names, _side_by_side(content, names, task), strict=True))
+
+
+def _side_by_side(work: Callable[[str], bytes], names: list[str], task: Task) -> list[bytes]:
+    """The results in order, or the first error in order."""
+    import os
+    from concurrent.futures import ThreadPoolExecutor
+
+    done = []
+    with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 1)) as pool:
+        futures = [pool.submit(work, name) for name in names]
+        try:
+            for future in futures:
+                done.append(future.result())
+                task.advance(1)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return done
+
+
+def _compile(path: Path, name: str, board: BoardInfo) -> bytes:
+    try:
+        return compile_module(path, name, board)
+    except BuildError as error:
+        lines = _LINE.findall(error.hint)
+        said = error.hint.strip().splitlines()
+        if not lines:
+            raise
+        hint = error.hint
+        if "arch" in said[-1] and not board.arch:
+            hint = "native code needs --arch, or the board itself"
+        raise BuildError(f"{path}:{lines[-1]}: {said[-1]}", hint=hint) from error
+
+
+def _relative(path: Path | None, root: Path) -> str:
+    """`path` as a path in the folder, '' where it is not there."""
+    if path is None:
+        return ""
+    try:
+        return path.resolve().relative_to(root.resolve()).as_posix()
+    except (ValueError, OSError):
+        return ""
+
+
+def _normal(path: str) -> str:
+    """Names composed (NFC), as most systems have them, so that a folder gives the same image everywhere."""
+    if path.isascii():
+        return path
+    from unicodedata import normalize
+
+    return normalize("NFC", path)
