@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import threading
 import time
 
@@ -36,7 +38,7 @@ def test_state_lives_until_a_soft_reset(device: Device) -> None:
 def test_an_exception_names_the_line(device: Device) -> None:
     with pytest.raises(RemoteException, match="ZeroDivisionError") as caught:
         device.exec("def f():\n  return 1 // 0\nprint('before')\nf()")
-    assert caught.value.output == b"before\r\n"
+    assert caught.value.output.split() == [b"before"]
     assert "line 4" in caught.value.traceback
     assert "line 2" in caught.value.traceback
 
@@ -54,7 +56,7 @@ def test_an_exit_status_comes_through_and_the_board_lives_on(device: Device, sta
         with pytest.raises(RemoteExit) as caught:
             device.exec(f"import sys\nprint('x')\nsys.exit({status})")
         assert caught.value.exit_code == status
-        assert caught.value.output == b"x\r\n"
+        assert caught.value.output.split() == [b"x"]
     else:
         device.exec("import sys\nsys.exit()")
     assert device.eval("mark") == 7
@@ -140,11 +142,9 @@ def test_ctrl_c_stops_a_loop_and_shows_where(bench: Bench, device: Device) -> No
 def test_a_user_interrupt_brings_the_boards_traceback(bench: Bench) -> None:
     if not bench.interrupts:
         pytest.skip("Ctrl-C does not reach a running program on this board")
-    import _thread
-
     with Device(open_transport(bench.port)) as board:
         board.drive(board.session.ready())
-        timer = threading.Timer(3.0 if bench.slow else 1.0, _thread.interrupt_main)
+        timer = threading.Timer(3.0 if bench.slow else 1.0, os.kill, (os.getpid(), signal.SIGINT))
         timer.start()
         try:
             with pytest.raises(OperationInterrupted) as caught:

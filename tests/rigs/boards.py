@@ -15,6 +15,10 @@ NAMES = {
     "qemu-stock": "no sys.stdin.buffer, select, time",
     "qemu-bare": "also no deflate, hashlib, binascii, json; 64 kB of heap",
     "qemu-uart": "as qemu, but a full 260-byte receive ring drops bytes, like an ESP32's UART",
+    "qemu-rom": "as qemu, with two ROM partitions that are erased by ranges",
+    "qemu-rom-whole": "the same; a partition is erased as a whole, as with firmware before 1.29",
+    "qemu-rom-blocks": "the same; a partition is a block device, as on the RP2040",
+    "qemu-rom-stock": "as qemu-stock, with two ROM partitions that are erased by ranges",
     "pico": "an emulated Raspberry Pi Pico: USB CDC, LittleFS; slow",
     "unix": "the 64-bit unix port in a chroot, with real files",
 }
@@ -49,6 +53,14 @@ def start(name: str) -> AbstractContextManager[Board]:
             board = Qemu("bare")
         case "qemu-uart":
             board = Qemu(overrun="drop", ring=260)
+        case "qemu-rom":
+            board = Qemu(rom="ranges")
+        case "qemu-rom-whole":
+            board = Qemu(rom="whole")
+        case "qemu-rom-blocks":
+            board = Qemu(rom="blocks")
+        case "qemu-rom-stock":
+            board = Qemu("stock", rom="ranges")
         case "pico":
             board = Pico()
         case "unix":

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
+import itertools
 import os
 import re
 import shlex
@@ -82,21 +83,28 @@ Normalise = Callable[[str], str]
 _MOUNTED = re.compile(r"^Local directory .* is mounted at /remote$")
 
 
+_LISTED = re.compile(r"^ *\d+ \S")
+
+
 def own_words(text: str) -> str:
     """What upytool says in words of its own, made equal on both sides; everything else has to be the same.
 
-    1. A failure's message (`mpremote: ...` there, `error: ...` here) is `<error>`, and our `hint:` lines with
-       their continuation are dropped: mpremote has none.
+    1. A failure's message (`mpremote: ...` or argparse's `usage: ...` there, `error: ...` here) is `<error>`, and
+       our `hint:` and `caused by` lines with their continuation are dropped: mpremote has none.
     2. "Local directory ... is mounted at /remote" goes to the front of its section (a section ends at `-----`):
        mpremote's stdout is buffered, so that what the board prints afterwards comes before it.
     3. The status that a script prints after a failure is `<failure>`: mpremote has 1 for all of them but a bad
        command line (2, and 2 here), we tell a refused file operation (6) from a program's exception (1).
+    4. The entries of one listing are sorted by name, as we print them. mpremote prints them as they lie in FAT's
+       directory, where a file that was replaced by a complete new one lies elsewhere than one written over.
     """
     sections: list[list[str]] = [[]]
+    said_usage = False
     for line in text.splitlines():
-        if line.startswith(("hint: ", "      ")) and (sections[-1] or [""])[-1] == "<error>":
+        said_usage = line.startswith("usage: ") or (said_usage and line.startswith("   "))
+        if said_usage or (line.startswith(("hint: ", "      ", "  caused by ")) and (sections[-1] or [""])[-1] == "<error>"):
             continue
-        if line.startswith(("mpremote: ", "error: ")):
+        if line.startswith(("mpremote: ", "error: ", "fs: error: ")):
             sections[-1].append("<error>")
         elif line in ("expect error: 1", "expect error: 6"):
             sections[-1].append("expect error: <failure>")
@@ -106,7 +114,14 @@ def own_words(text: str) -> str:
             sections.append([])
         else:
             sections[-1].append(line)
-    return "\n-----\n".join("\n".join(section) for section in sections)
+    return "\n-----\n".join("\n".join(_listings_sorted(section)) for section in sections)
+
+
+def _listings_sorted(lines: Iterable[str]) -> list[str]:
+    found = []
+    for listed, group in itertools.groupby(lines, lambda line: bool(_LISTED.match(line))):
+        found += sorted(group, key=lambda line: line.split()[1]) if listed else list(group)
+    return found
 
 
 def as_it_is(text: str) -> str:

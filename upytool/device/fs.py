@@ -55,9 +55,9 @@ class RemoteFS:
         found = self._device.drive(self.ops.stats([path]))[0]
         return isinstance(found, Stat) and not found.is_dir
 
-    def ls(self, path: str = "", *, ordered: bool = True) -> list[Entry]:
-        """The entries of a folder, by name (else in the board's order); of a file the file itself."""
-        return self._device.drive(self.ops.ls(path, ordered))
+    def ls(self, path: str = "") -> list[Entry]:
+        """The entries of a folder, by name; of a file the file itself."""
+        return self._device.drive(self.ops.ls(path))
 
     def walk(self, path: str = "") -> list[Entry]:
         """All below a folder; each `name` is a path that begins with `path`. One round trip."""

@@ -151,8 +151,8 @@ class FsOps:
         answer = yield from self.session.call_source(source, path, LONG)
         return [Entry(name, "dir" if size < 0 else "file", max(0, size)) for name, size in answer]
 
-    def ls(self, path: str = "", ordered: bool = True) -> Op[list[Entry]]:
-        """The entries of a folder, sorted by name or in the board's order; a file gives itself."""
+    def ls(self, path: str = "") -> Op[list[Entry]]:
+        """The entries of a folder, sorted by name; a file gives itself."""
         try:
             entries = yield from self._listing(path, False)
         except RemoteOSError as error:
@@ -160,7 +160,7 @@ class FsOps:
             if not isinstance(found, Stat) or found.is_dir:
                 raise RemoteOSError(error.errno or 5, path, hint=hint_for(error.errno or 5)) from error
             return [Entry(path, found.kind, found.size)]
-        return sorted(entries, key=lambda entry: entry.name) if ordered else entries
+        return sorted(entries, key=lambda entry: entry.name)
 
     def walk(self, path: str = "") -> Op[list[Entry]]:
         """All entries below a folder, their names being paths that begin with `path`."""

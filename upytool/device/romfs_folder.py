@@ -1,18 +1,20 @@
-"""A folder as the content of a ROMFS image: what goes in, under which names, compiled for which board."""
+"""A folder as the content of a ROMFS image: what goes in, under which names, compiled for which board; and back."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import BuildError, UsageError
+from ..errors import BuildError, LocalFileError, UsageError
 from ..events import NULL, Reporter, Task, notice
 from .compile import NEVER, compile_module, mpy_problem
 from .ignore import ignore_for
 from .info import ARCHITECTURES, BoardInfo
-from .local import local_error
+from .local import FileSink, local_error
 from .tree import IgnoreRule, local_tree
 
 _VERSION = re.compile(r"6(?:\.([0-3]))?")
@@ -137,7 +139,6 @@ def _read(
 
 def _side_by_side(work: Callable[[str], bytes], names: list[str], task: Task) -> list[bytes]:
     """The results in order, or the first error in order."""
-    import os
     from concurrent.futures import ThreadPoolExecutor
 
     done = []
@@ -183,3 +184,45 @@ def _normal(path: str) -> str:
     from unicodedata import normalize
 
     return normalize("NFC", path)
+
+
+def save(files: Mapping[str, bytes], directories: Sequence[str], target: Path, *, force: bool = False) -> None:
+    """Write an image's content into a folder: a new or empty one as a whole or not at all, with `force` any one.
+
+    Errors: UsageError where the folder holds something; LocalFileError, also for names that this computer cannot have.
+    """
+    for name in (*files, *directories):
+        _usable(name)
+    try:
+        taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
+        if taken and not force:
+            raise UsageError(f"{target} is there already", hint="name another folder with -o, or use --force")
+        if taken:
+            _fill(files, directories, target)
+            return
+        target.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".upytool-", dir=target.absolute().parent) as beside:
+            whole = Path(beside) / "content"
+            _fill(files, directories, whole)
+            os.replace(whole, target)
+    except OSError as error:
+        raise local_error(error, error.filename or target) from error
+
+
+def _fill(files: Mapping[str, bytes], directories: Sequence[str], target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for name in sorted(directories):
+        target.joinpath(*name.split("/")).mkdir(parents=True, exist_ok=True)
+    for name, data in sorted(files.items()):
+        path = target.joinpath(*name.split("/"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sink = FileSink(path)
+        sink.write(data)
+        sink.done()
+
+
+def _usable(name: str) -> None:
+    """A name made elsewhere must not mean something else here: `C:` and `\\` on Windows."""
+    bad = "." in name.split("/") or ".." in name.split("/") or name.startswith("/") or not name
+    if bad or (os.name == "nt" and set(name) & set('\\:*?"<>|')):
+        raise LocalFileError(f"{name!r} is no name for a file on this computer", hint="nothing was written")

@@ -70,6 +70,7 @@ class StreamRom:
             server = Server(self._session, self._can)
             yield from server.open()
             self._server = server
+            yield from server.say("import vfs")
             yield from server.load("romfs")
         return self._server
 

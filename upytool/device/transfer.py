@@ -26,7 +26,7 @@ SEGMENT = 65536
 AHEAD = 3
 RETRIES = 3
 DIGEST = 10  # bytes of a SHA-256 that travel to compare files: 80 bits, no accident makes two of them equal
-LONG = 120.0
+LONG = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,4 @@
-# Part of the transfer server: ROM partitions. What is written is read from where it will be used, not from a copy.
-import vfs
-
-
+# Part of the transfer server: ROM partitions; `vfs` is imported. Sums are of the flash itself, not of a copy.
 def rom_begin():
     try:
         vfs.umount("/rom")

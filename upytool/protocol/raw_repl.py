@@ -55,8 +55,13 @@ class ReplState(Enum):
 class Interceptor(Protocol):
     """Takes requests of the board out of a program's output (a mounted folder's, for instance)."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether the last bytes may be the beginning of a request."""
+        ...
+
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
-        """`data` arrived; returns (what is the program's output, what to send back)."""
+        """`data` arrived (b"": nothing did for a while); returns (what is the program's output, what to send back)."""
         ...
 
 
@@ -308,15 +313,10 @@ class RawRepl:
         if self.state is not ReplState.RUNNING:
             raise ProtocolError("no program is running", hint="start one first")
         end = _EndFinder()
-        if self.inbox.data:
-            end.feed(self._intercepted(self.inbox.take(len(self.inbox.data))), on_output)
         now = yield Pause(0)
+        data = self.inbox.take(len(self.inbox.data))  # What came with the confirmation of the hand-over.
         deadline = None if limit is None else now + limit
-        while end.error is None:
-            wait = 0.3 if end.held else 5.0
-            if deadline is not None:
-                wait = min(wait, max(0.0, deadline - now))
-            data, now = yield Recv(wait)
+        while True:
             if data:
                 if self.interceptor is not None:
                     data, reply = self.interceptor.feed(data)
@@ -330,18 +330,15 @@ class RawRepl:
                 raise TimeLimitError(
                     f"the program on the board took longer than {limit:g} s", hint="it was stopped"
                 )
+            if end.error is not None:
+                break
+            wait = 0.3 if end.held else 5.0
+            if deadline is not None:
+                wait = min(wait, max(0.0, deadline - now))
+            data, now = yield Recv(wait)
         self.inbox.data[:0] = end.rest
         self.state = ReplState.RAW
         return end.error
-
-    def _intercepted(self, data: bytes) -> bytes:
-        # Bytes that came with the confirmation of the hand-over can hold no request that needs an answer now.
-        if self.interceptor is None:
-            return data
-        output, reply = self.interceptor.feed(data)
-        if reply:
-            raise StreamError("the board asked before its program started", hint="try again")
-        return output
 
 
 class _EndFinder:

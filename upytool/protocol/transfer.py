@@ -159,16 +159,17 @@ class StreamLink:
         """The next message; `patience` seconds of silence are a StreamDamaged."""
         if not self.messages:
             self._parse()
-        waited = 0.0
+        waited, wakes = 0.0, 0
         while not self.messages:
             if (yield from self.receive(min(ACK_TIMEOUT, patience))):
-                waited = 0.0
+                waited, wakes = 0.0, 0
                 continue
             self._check_partial()
             waited += min(ACK_TIMEOUT, patience)
-            if waited >= patience:
+            if waited >= patience or wakes == WAKES:
                 raise StreamDamaged("the board does not answer any more", hint="reset the board, then try again")
             if self._flying:
+                wakes += 1
                 yield Send(WAKE)
         return self.messages.popleft()
 

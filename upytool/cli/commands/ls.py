@@ -20,15 +20,12 @@ from ..params import RemotePath
 @click.argument("paths", type=RemotePath(), nargs=-1)
 @pass_app
 def command(app: App, paths: tuple[str, ...]) -> None:
-    """List files on the board: size in bytes, and name; a directory ends in a slash.
-
-    On a terminal they are sorted by name; elsewhere they come in the board's order, as mpremote prints them.
-    """
+    """List files on the board, sorted by name: size in bytes, and name; a directory ends in a slash."""
     device = app.device()
     listed = []
     for path in paths or ("",):
         app.echo(f"ls :{path}", several=len(paths) > 1)
-        entries = device.fs.ls(path, ordered=app.streams.out_tty or app.settings.json)
+        entries = device.fs.ls(path)
         app.remember_listing(path, [(entry.name, entry.kind == "dir") for entry in entries])
         listed.append((path, entries))
         if not app.settings.json:

@@ -10,7 +10,6 @@ from ...errors import LocalFileError
 from ..app import App, pass_app
 from ..group import define
 from ..params import LocalPath
-from .repl import Reopener
 
 
 @define(
@@ -43,6 +42,7 @@ def command(
     """Watch what the board prints. Nothing is sent to it: its program goes on undisturbed."""
     from ...device.monitor import Stamper, watch
     from ...protocol.friendly import escape_non_printable as escaped
+    from ..reopen import Reopener
 
     device = app.device()
     stamp = Stamper(_time) if timestamps else None

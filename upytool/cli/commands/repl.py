@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from ...errors import LocalFileError, TransportError, UsageError
+from ...errors import LocalFileError, UsageError
 from ..app import App, pass_app
 from ..group import define
 from ..params import LocalPath
-
-if TYPE_CHECKING:
-    from ...transport.base import Transport
 
 
 @define(
@@ -56,6 +52,7 @@ def command(
     reset, the REPL waits until it is back. Where the input is no terminal, its lines are typed one by one.
     """
     from ...device.console import Console, ConsoleOptions
+    from ..reopen import Reopener
     from ..ui.terminal import open_terminal
 
     keys, name = exit_keys(exit_key)
@@ -97,35 +94,3 @@ def exit_keys(names: tuple[str, ...]) -> tuple[bytes, str]:
             raise UsageError(f"{name!r} is no key to leave with", hint="write ctrl-q, for instance")
         keys += bytes((ord(letter) & 0x1F,))
     return keys, " or ".join(f"Ctrl-{chr(key | 0x40)}" for key in keys)
-
-
-class Reopener:
-    """Finds and opens the board again after it went away, also where it comes back under another name.
-
-    Args:
-        address: the port or URL it was opened with.
-    """
-
-    def __init__(self, app: App, address: str) -> None:
-        from ...discovery.ports import find_path, list_ports
-
-        self._app, self._address = app, address
-        self._port = None if "://" in address else find_path(address, list_ports())
-
-    def __call__(self) -> Transport | None:
-        """The open transport, or None while the board is not there."""
-        from ...discovery.lines import lines_for
-        from ...discovery.ports import list_ports
-        from ...transport.registry import open_transport
-
-        address, port, settings = self._address, self._port, self._app.settings
-        if port is not None:
-            again = [other for other in list_ports() if port.same_device(other)]
-            if not again:
-                return None
-            address = again[0].path
-        try:
-            lines = lines_for(port, dtr=settings.dtr, rts=settings.rts)
-            return open_transport(address, baud=settings.baud, lines=lines)
-        except TransportError:
-            return None
