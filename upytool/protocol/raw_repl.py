@@ -315,15 +315,15 @@ class RawRepl:
         end = _EndFinder()
         now = yield Pause(0)
         data = self.inbox.take(len(self.inbox.data))  # What came with the confirmation of the hand-over.
+        quiet = False
         deadline = None if limit is None else now + limit
         while True:
+            if self.interceptor is not None and (data or quiet):
+                data, reply = self.interceptor.feed(data)
+                if reply:
+                    yield Send(reply)
             if data:
-                if self.interceptor is not None:
-                    data, reply = self.interceptor.feed(data)
-                    if reply:
-                        yield Send(reply)
-                if data:
-                    end.feed(data, on_output)
+                end.feed(data, on_output)
             elif end.held:
                 end.quiet(on_output)
             if deadline is not None and now >= deadline and end.error is None:
@@ -332,10 +332,11 @@ class RawRepl:
                 )
             if end.error is not None:
                 break
-            wait = 0.3 if end.held else 5.0
+            wait = 0.3 if end.held or (self.interceptor is not None and self.interceptor.busy) else 5.0
             if deadline is not None:
                 wait = min(wait, max(0.0, deadline - now))
             data, now = yield Recv(wait)
+            quiet = not data
         self.inbox.data[:0] = end.rest
         self.state = ReplState.RAW
         return end.error
