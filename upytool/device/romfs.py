@@ -244,8 +244,8 @@ class _Deployment:
     def _send(self, link: Link, at: int, stop: int, page: int) -> Op[None]:
         data = self._image[at:stop]
         data += b"\xff" * (-len(data) % page)
-        yield from link.put(at, data, page)
         self._written += stop - at
+        yield from link.put(at, data, page)
         if self._task is not None:
             self._task.advance(stop - at)
 

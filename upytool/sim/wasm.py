@@ -139,6 +139,8 @@ class WasmBoard:
                 self._flash.close_files()
                 if kind == "close":
                     break
+                if kind == "again":
+                    continue
                 if kind == "interrupt":
                     self.console.announce("Traceback (most recent call last):\r\nKeyboardInterrupt: \r\n")
                 self._cause = HARD_RESET if kind == "hard" else SOFT_RESET
@@ -154,7 +156,7 @@ class WasmBoard:
             self.console.close()
 
     def _run_vm(self) -> str:
-        """One VM from start to reset. Returns soft, hard, close or interrupt."""
+        """One VM from start to reset. Returns soft, hard, close, interrupt, or again (it never got to run)."""
         import wasmtime
 
         module = self._module
@@ -183,6 +185,9 @@ class WasmBoard:
         except Stopped:
             pass
         except wasmtime.Trap as trap:
+            if self._asked is None and trap.trap_code == wasmtime.TrapCode.INTERRUPT:
+                # The tail of a reset that the VM before this one has obeyed already: begin anew.
+                self._asked = "again"
             if self._asked is None:
                 raise SimulatorError(f"the VM stopped: {' '.join(trap.message.split())}") from None
         finally:

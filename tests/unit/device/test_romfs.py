@@ -56,7 +56,9 @@ class Bench:
     def put_in_front_of_vfs(self, body: str) -> None:
         """A model of faults between us and the real rom_ioctl: `body` is its text, `real` the real one."""
         self.device.exec(
-            "import sys, vfs as _v\n"
+            "import sys\n"
+            "try: _v\n"
+            "except NameError: import vfs as _v\n"
             "class _Vfs:\n"
             " log = []\n"
             " count = [0]\n"
@@ -136,10 +138,9 @@ def test_the_other_partition_and_reading_back(bench: Bench) -> None:
         bench.deploy(image, 2)
 
 
-@pytest.mark.parametrize("bench", ["qemu-rom", "qemu-rom-whole"], indirect=True)
 def test_an_image_up_to_the_last_byte_fits_and_one_more_does_not(bench: Bench) -> None:
     room = SIZES[1] - len(image_of({"a": b""})) - 6  # three numbers get longer by two bytes each
-    image = image_of({"a": random.Random(2).randbytes(room)})
+    image = image_of({"a": (bytes(range(256)) * 1024)[:room]})
     assert len(image) == SIZES[1]
     assert bench.deploy(image, 1).written == len(image)
     assert bench.flash(1) == image
@@ -193,13 +194,13 @@ class Cutting:
         self._transport.write(data)
 
 
-@pytest.mark.parametrize("bench", ["qemu-rom", "qemu-rom-whole", "qemu-rom-blocks"], indirect=True)
+@pytest.mark.parametrize("bench", ["qemu-rom", "qemu-rom-whole"], indirect=True)
 def test_a_cut_wire_leaves_the_old_image_none_or_the_new_one(bench: Bench) -> None:
-    old, new = image_of(FILES), image_of({**FILES, "data/random.bin": random.Random(3).randbytes(20_000)})
+    old, new = (image_of({"data.bin": random.Random(seed).randbytes(9000)}) for seed in (3, 4))
     bench.deploy(old)
     plain = bench.device
     seen = set()
-    for left in (1000, 3000, 4500, 6000, 9000, 14_000, 20_000, 24_000, 25_500, 26_500, 40_000):
+    for left in (1500, 4500, 6000, 9000, 13_000, 14_500, 40_000):
         bench.deploy(old, reset=False)
         recorder = Recorder()
         bench.device = Device(Cutting(plain.transport, left))  # type: ignore[arg-type]
