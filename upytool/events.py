@@ -23,6 +23,10 @@ class _Value:
     def _fields(self) -> tuple[object, ...]:
         return tuple(getattr(self, name) for name in self.__slots__)
 
+    def as_dict(self) -> dict[str, object]:
+        """The event's values by name."""
+        return dict(zip(self.__slots__, self._fields()))
+
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self._fields() == other._fields()
 

@@ -51,7 +51,16 @@ def cells(row: Row) -> list[str]:
     ours = figure("upytool")
     if "upytool sync" in row.figures:
         ours += f" / {figure('upytool sync')}"
-    return [row.title, row.link, ours, figure("mpremote"), figure("mpytool"), row.target, row.reached, "yes" if row.ok else "NO"]
+    return [
+        row.title,
+        row.link,
+        ours,
+        figure("mpremote"),
+        figure("mpytool"),
+        row.target,
+        row.reached,
+        "yes" if row.ok else "NO",
+    ]
 
 
 HEAD = ["what", "link", "upytool", "mpremote 1.29", "mpytool 2.6", "target", "reached", "met"]

@@ -107,7 +107,9 @@ def source_text(size: int) -> bytes:
     return text[:size].rpartition(b"\n")[0].ljust(size, b"\n")
 
 
-def peers(port: str, upytool: Sequence[str], mpremote: Sequence[str], mpytool: Sequence[str] | None) -> dict[str, Callable[[], list[str]]]:
+def peers(
+    port: str, upytool: Sequence[str], mpremote: Sequence[str], mpytool: Sequence[str] | None
+) -> dict[str, Callable[[], list[str]]]:
     commands = {
         "upytool": lambda: [UPYTOOL, "-d", port, *upytool],
         "mpremote": lambda: [MPREMOTE, "connect", port, *mpremote],
@@ -122,7 +124,9 @@ def copy_up(bench: Bench, throttled: bool, local: Path, title: str, least: float
     name = local.name
     with bench.link(throttled) as port:
         figures = compare(
-            peers(port, ["cp", str(local), f":{name}"], ["cp", str(local), f":{name}"], ["cp", str(local), f":/{name}"]),
+            peers(
+                port, ["cp", str(local), f":{name}"], ["cp", str(local), f":{name}"], ["cp", str(local), f":/{name}"]
+            ),
             runs=bench.runs,
             before=lambda tool: bench.clean() if not throttled else None,
             after=lambda tool: bench.same(name, local) if not throttled else None,
@@ -173,7 +177,12 @@ def _ratio(figures: dict[str, Figure], peer: str) -> float:
 def tree_first(bench: Bench, throttled: bool) -> Row:
     with bench.link(throttled) as port:
         figures = compare(
-            peers(port, ["cp", "-r", str(bench.tree), ":"], ["cp", "-r", str(bench.tree), ":"], ["cp", str(bench.tree), ":/"]),
+            peers(
+                port,
+                ["cp", "-r", str(bench.tree), ":"],
+                ["cp", "-r", str(bench.tree), ":"],
+                ["cp", str(bench.tree), ":/"],
+            ),
             runs=1 if throttled else min(3, bench.runs),
             before=lambda tool: bench.clean(),
             after=lambda tool: bench.same("tree/m199.py", bench.tree / "m199.py"),
@@ -187,7 +196,9 @@ def tree_again(bench: Bench, throttled: bool) -> Row:
     with Device(open_transport(bench.port)) as board:
         board.fs.copy([str(bench.tree)], ":/", recursive=True)
     with bench.link(throttled) as port:
-        commands = peers(port, ["cp", "-r", str(bench.tree), ":"], ["cp", "-r", str(bench.tree), ":"], ["cp", str(bench.tree), ":/"])
+        commands = peers(
+            port, ["cp", "-r", str(bench.tree), ":"], ["cp", "-r", str(bench.tree), ":"], ["cp", str(bench.tree), ":/"]
+        )
         commands["upytool sync"] = lambda: [UPYTOOL, "-d", port, "sync", str(bench.tree), ":/tree"]
         figures = compare(commands, runs=1 if throttled else min(3, bench.runs))
     worst = max(figures["upytool"].wall, figures["upytool sync"].wall)
@@ -209,7 +220,11 @@ def exec_resume(bench: Bench) -> Row:
 def start(option: str, runs: int) -> Row:
     peer = "version" if option == "--version" else "help"
     figures = compare(
-        {"upytool": lambda: [UPYTOOL, option], "mpremote": lambda: [MPREMOTE, peer], "mpytool": lambda: [MPYTOOL, option]},
+        {
+            "upytool": lambda: [UPYTOOL, option],
+            "mpremote": lambda: [MPREMOTE, peer],
+            "mpytool": lambda: [MPYTOOL, option],
+        },
         runs=max(9, runs),
     )
     ours, theirs = figures["upytool"], figures["mpremote"]
@@ -228,7 +243,9 @@ def memory(bench: Bench) -> Row:
     )
     ours = figures["upytool"]
     ok = 0 < ours.memory < 60 << 20 and not ours.failed
-    return Row("8 MB up, peak memory", "unthrottled", figures, "memory", "60 MB", f"{ours.memory / (1 << 20):.0f} MB", ok)
+    return Row(
+        "8 MB up, peak memory", "unthrottled", figures, "memory", "60 MB", f"{ours.memory / (1 << 20):.0f} MB", ok
+    )
 
 
 def rows(bench: Bench) -> Iterator[Row]:

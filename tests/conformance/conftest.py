@@ -36,9 +36,7 @@ BOARDS = ["wasm", "unix", "qemu", "qemu-lfs", "qemu-stock", "qemu-bare", "qemu-u
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "bench" in metafunc.fixturenames:
-        marks = [
-            pytest.param(name, marks=[pytest.mark.rig, pytest.mark.xdist_group(name)]) for name in BOARDS
-        ]
+        marks = [pytest.param(name, marks=[pytest.mark.rig, pytest.mark.xdist_group(name)]) for name in BOARDS]
         metafunc.parametrize("bench", marks, indirect=True, scope="session")
 
 

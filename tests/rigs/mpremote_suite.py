@@ -102,7 +102,9 @@ def own_words(text: str) -> str:
     said_usage = False
     for line in text.splitlines():
         said_usage = line.startswith("usage: ") or (said_usage and line.startswith("   "))
-        if said_usage or (line.startswith(("hint: ", "      ", "  caused by ")) and (sections[-1] or [""])[-1] == "<error>"):
+        if said_usage or (
+            line.startswith(("hint: ", "      ", "  caused by ")) and (sections[-1] or [""])[-1] == "<error>"
+        ):
             continue
         if line.startswith(("mpremote: ", "error: ", "fs: error: ")):
             sections[-1].append("<error>")
@@ -200,9 +202,7 @@ def run_script(
     output = normalise(output)
     if output == expected:
         return Outcome(script.stem, "pass", "")
-    lines = difflib.unified_diff(
-        expected.splitlines(), output.splitlines(), "expected", "got", lineterm="", n=2
-    )
+    lines = difflib.unified_diff(expected.splitlines(), output.splitlines(), "expected", "got", lineterm="", n=2)
     # Their runner calls it a crash when the pipeline fails; without pipefail that is the exit status of sed,
     # so a script that stops early shows as a difference there too. Here the script's own status tells the two
     # apart.
@@ -212,9 +212,7 @@ def run_script(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it from a shell: `python -m tests.rigs.mpremote_suite --tool mpremote --rig qemu [SCRIPT...]`."""
     parser = argparse.ArgumentParser(prog="python -m tests.rigs.mpremote_suite")
-    parser.add_argument(
-        "--tool", default=f"{sys.executable} -m mpremote", help="command line in mpremote's place"
-    )
+    parser.add_argument("--tool", default=f"{sys.executable} -m mpremote", help="command line in mpremote's place")
     parser.add_argument(
         "--rig", default="qemu", help="rig to start (qemu, qemu-lfs, unix, ...) when no --port is given"
     )

@@ -157,18 +157,22 @@ class Qemu:
 
     def power_cycle(self) -> None:
         """Cut the power and wait until the board is at its prompt again."""
-        before = self.boots
-        self.kill()
-        self._await_reset(before)
+        self._switch(blank=False)
 
     def blank(self) -> None:
         """Power cycle with an erased flash: a new board with an empty file system."""
+        self._switch(blank=True)
+
+    def _switch(self, *, blank: bool) -> None:
+        """Off and on again. An earlier prompt that nobody has read must not pass for the new one."""
         with self._state:
             before = self.boots
             if self._process is not None:
                 self._process.kill()
                 self._process.wait(10)
-            self._write_blank_flash()
+            if blank:
+                self._write_blank_flash()
+            termios.tcflush(self._slave, termios.TCIOFLUSH)
         self._await_reset(before)
 
     def drain(self) -> bytes:

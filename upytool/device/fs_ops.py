@@ -6,16 +6,17 @@ file content goes through a Mover (device.transfer).
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import RemoteError, RemoteException, RemoteOSError, UsageError
+from ..errors import RemoteError, RemoteException, RemoteOSError, UpytoolError, UsageError
 from ..protocol.ops import Op
 from .fs_types import Entry, Mount, Removed, Stat
 from .ondevice import snippet
 from .session import Session
-from .local import local_size, opener
+from .local import CallSink, local_size, opener
 from .stream import Capabilities, NoStreamError, hint_for
 from .transfer import GetItem, Mover, Progress, PutItem, Sink, Status, StreamMover, Survey, ignore
 
@@ -53,6 +54,11 @@ class FsOps:
                 result = yield from work(mover)
             except NoStreamError:
                 continue
+            except UpytoolError:
+                # What failed on our side leaves the program on the board running, and its prompt away.
+                with contextlib.suppress(UpytoolError):
+                    yield from mover.close()
+                raise
             yield from mover.close()
             return result
 
@@ -226,6 +232,9 @@ class FsOps:
         def work(mover: Mover) -> Op[int]:
             survey = yield from mover.survey([(path, -1)])
             found = survey.statuses[0]
+            if found.kind == "none":
+                # The survey tells what is there, not why something is not; opening it does.
+                yield from mover.get([GetItem(path, 0, CallSink(ignore))])
             if found.kind != "file":
                 raise RemoteOSError(21 if found.kind == "dir" else 2, path)
             yield from mover.get([GetItem(path, found.size, sink)], progress)

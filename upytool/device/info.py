@@ -59,9 +59,14 @@ class BoardInfo:
     @classmethod
     def from_probe(cls, answer: Mapping[str, Any]) -> BoardInfo:
         """From the dictionary of ondevice/probe.py."""
-        text = lambda key: str(answer.get(key) or "")
-        number = lambda key: int(answer.get(key) or 0)
-        uname = answer.get("uname") or ()
+
+        def text(key: str) -> str:
+            return str(answer.get(key) or "")
+
+        def number(key: str) -> int:
+            return int(answer.get(key) or 0)
+
+        uname: tuple[Any, ...] = tuple(answer.get("uname") or ())
         uid = answer.get("uid")
         maxsize = number("maxsize")
         return cls(

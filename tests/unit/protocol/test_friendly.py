@@ -67,9 +67,7 @@ def test_typing_takes_the_prompt_away_until_the_next_one() -> None:
         (b"a", b"... ", b"a\r"),
     ],
 )
-def test_lines_are_entered_whatever_the_board_typed_in_advance(
-    line: bytes, prompt: bytes, keys: bytes
-) -> None:
+def test_lines_are_entered_whatever_the_board_typed_in_advance(line: bytes, prompt: bytes, keys: bytes) -> None:
     assert keys_for(line, watched(prompt)) == keys
 
 

@@ -183,9 +183,7 @@ def test_errors_have_a_number(asker: Asker, request_: bytes) -> None:
     assert result == b""
 
 
-@pytest.mark.parametrize(
-    "request_", [b"?", b"s\xff\xfe", b"o\x05zz/f", b"o\1q/f", b"w\1", b"r", b"n\x09", b"l", b""]
-)
+@pytest.mark.parametrize("request_", [b"?", b"s\xff\xfe", b"o\x05zz/f", b"o\1q/f", b"w\1", b"r", b"n\x09", b"l", b""])
 def test_nonsense_is_refused_and_nothing_breaks(asker: Asker, request_: bytes) -> None:
     number, _ = asker.ask(request_)
     assert number in (5, 22)

@@ -111,7 +111,15 @@ def test_the_window_is_never_exceeded() -> None:
         bytes(range(256)) * 3,
     ],
 )
-@pytest.mark.parametrize("error", [b"", b"Traceback (most recent call last):\r\nValueError: x\r\n", b"MemoryError: \r\n", b"Traceback (most recent call last):\n  File\nValueError: x\n"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        b"",
+        b"Traceback (most recent call last):\r\nValueError: x\r\n",
+        b"MemoryError: \r\n",
+        b"Traceback (most recent call last):\n  File\nValueError: x\n",
+    ],
+)
 @pytest.mark.parametrize("chunk", [1, 2, 5, 65536])
 def test_output_is_byte_exact_even_with_04_in_it(output: bytes, error: bytes, chunk: int) -> None:
     assert run(ModelBoard(lambda text: (output, error)), b"x", chunk) == (output, error)
@@ -169,7 +177,7 @@ def test_control_bytes_in_the_source_are_refused_before_anything_is_sent() -> No
 
 
 def test_the_board_gives_up_while_a_program_is_sent() -> None:
-    error = b"Traceback (most recent call last):\r\n  File \"<stdin>\", line 1\r\nSyntaxError: invalid syntax\r\n"
+    error = b'Traceback (most recent call last):\r\n  File "<stdin>", line 1\r\nSyntaxError: invalid syntax\r\n'
     state = {"on": False}
     board = ModelBoard(window=32)
 
@@ -197,7 +205,8 @@ def test_ctrl_c_stops_the_program_and_keeps_its_traceback() -> None:
 
     def feed(data: bytes) -> list[bytes]:
         if repl.state is ReplState.RUNNING:
-            return [b"\x04Traceback (most recent call last):\r\nKeyboardInterrupt: \r\n\x04>"] if data == b"\x03" else []
+            ended = b"\x04Traceback (most recent call last):\r\nKeyboardInterrupt: \r\n\x04>"
+            return [ended] if data == b"\x03" else []
         return [board.feed(data).removesuffix(b"\x04\x04>")]
 
     script = ScriptDriver(feed)

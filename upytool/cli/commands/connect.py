@@ -7,7 +7,6 @@ import click
 from ..app import App, pass_app
 from ..group import define
 from ..params import Selector
-from .devs import mpremote_lines, port_data
 
 
 @define(
@@ -28,6 +27,7 @@ def command(app: App, device: str) -> None:
     """
     if device == "list":
         from ...discovery.ports import list_ports
+        from .devs import mpremote_lines, port_data
 
         ports = list_ports()
         app.emit([port_data(port) for port in ports], mpremote_lines(ports))

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
 
 import click
 
 from ...errors import UsageError
 from ..app import App, pass_app
+from ..copying import report
 from ..group import define
 from ..params import CopyArgument, CopyPath
-from ..ui.text import plural, size
-
-if TYPE_CHECKING:
-    from ...device.copy_ops import CopyResult
 
 
 @define(
@@ -34,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--force", "-f", is_flag=True, help="Copy what is unchanged too.")
 @click.option("--mpy", is_flag=True, help="Compile .py files for this board (boot.py and main.py stay as they are).")
 @click.option("--dry-run", is_flag=True, help="Show the plan, change nothing.")
-@click.option("--in-place", is_flag=True, help="Overwrite files at once, where two copies have no room. Not crash-safe.")
+@click.option("--in-place", is_flag=True, help="Overwrite files at once, where two copies do not fit. Unsafe.")
 @click.option("--turbo", type=int, metavar="BAUD", help="Raise the rate of a UART for the copy, and put it back.")
 @click.option("--ignore", multiple=True, metavar="PATTERN", help="Leave these out as well; may be given again.")
 @click.option("--all", "everything", is_flag=True, help="Copy dot files, __pycache__ and the like too.")
@@ -97,30 +93,3 @@ def _pipe(app: App, sources: list[CopyArgument], target: CopyArgument, in_place:
     from ...device.local import CallSink
 
     app.device().drive(fs.ops.fetch(sources[0].path, CallSink(app.out)))
-
-
-def report(app: App, result: CopyResult, took: float, prefix: str = "") -> None:
-    """Say what a copy or sync did: the plan of a dry run on stdout, a summary on stderr."""
-    plan = result.plan
-    if result.dry_run:
-        app.emit(result.data(), [action.line() for action in plan.actions if action.what != "skip"])
-        app.note(f"Nothing was changed: {_summary(result)} to do")
-        return
-    for action in sorted(plan.of("skip"), key=lambda action: action.path.removeprefix(":").split("/")):
-        path = action.path.removeprefix(":")
-        app.echo(f"Up to date: {path if path.startswith('/') else prefix + path}")
-    if app.settings.json:
-        app.emit(result.data())
-    elif app.streams.err_tty:
-        app.note(f"{_summary(result).capitalize()} ({size(plan.bytes)} in {took:.1f} s)")
-
-
-def _summary(result: CopyResult) -> str:
-    plan = result.plan
-    parts = [plural(len(plan.of("write")), "file") + (" to copy" if result.dry_run else " copied")]
-    for what, count in (("unchanged", len(plan.of("skip"))), ("deleted", len(plan.of("delete", "rmdir")))):
-        if count:
-            parts.append(f"{count} {what}")
-    return ", ".join(parts)
-
-

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import shlex
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +12,9 @@ from ...errors import RemoteOSError, UpytoolError, UsageError
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ENOENT = 2
 
@@ -63,12 +63,18 @@ def command(app: App, files: tuple[str, ...]) -> None:
 
 def _scratch(file: str, contents: bytes) -> Path:
     """A local file with the board's contents, named as on the board, for the editor to see what it is."""
+    import tempfile
+    from pathlib import Path
+
     path = Path(tempfile.mkdtemp(prefix="upytool-edit-")) / (file.rstrip("/").rpartition("/")[2] or "file")
     path.write_bytes(contents)
     return path
 
 
 def _open_editor(path: Path) -> None:
+    import shlex
+    import subprocess
+
     chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     words = shlex.split(chosen, posix=os.name != "nt") if chosen else _default_editor()
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import click
 
@@ -52,7 +52,7 @@ def command(app: App, set_: bool, utc: bool, to: str | None) -> None:
 
 
 def _now(utc: bool) -> datetime:
-    return (datetime.now(timezone.utc) if utc else datetime.now()).replace(tzinfo=None)
+    return (datetime.now(UTC) if utc else datetime.now()).replace(tzinfo=None)
 
 
 def _wanted(to: str | None, utc: bool) -> datetime:

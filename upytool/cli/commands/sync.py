@@ -8,9 +8,9 @@ import click
 
 from ...errors import DifferencesFound, UsageError
 from ..app import App, pass_app
+from ..copying import report
 from ..group import define
 from ..params import CopyArgument, CopyPath
-from .cp import report
 
 
 @define(

@@ -98,7 +98,6 @@ class JsonReporter(PlainReporter):
 
     def emit(self, event: Event) -> None:
         import json
-        from dataclasses import asdict
 
         if isinstance(event, DeviceOutput):
             self.streams.out(event.data)
@@ -107,4 +106,4 @@ class JsonReporter(PlainReporter):
             self.warnings.append(event.message)
         name = type(event).__name__
         kind = "".join("-" + c.lower() if c.isupper() else c for c in name).lstrip("-")
-        self.streams.err(json.dumps({"event": kind, **asdict(event)}))
+        self.streams.err(json.dumps({"event": kind, **event.as_dict()}))

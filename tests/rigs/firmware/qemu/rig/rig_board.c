@@ -74,6 +74,7 @@ void rig_uart_init(void) {
         }
     }
     UART0->ctrl |= UART_CTRL_RX_INT;
+    uart_rx_isr(); // a byte that came before raised no interrupt, and none follows while it lies there
     NVIC_ISER = 1;
     __asm volatile ("cpsie i");
 }
