@@ -120,18 +120,27 @@ def peers(
 
 
 def copy_up(bench: Bench, throttled: bool, local: Path, title: str, least: float) -> Row:
-    """Time of a copy to the board as a share of the line rate (10 bits a byte at 115,200 baud)."""
-    name = local.name
+    """Time of a copy to the board as a share of the line rate (10 bits a byte at 115,200 baud).
+
+    Every run has a name of its own on the board: no tool finds the file there already.
+    """
+    bench.clean()
+    names: list[str] = []
+
+    def fresh() -> str:
+        names.append(f"{len(names)}-{local.name}")
+        return names[-1]
+
     with bench.link(throttled) as port:
         figures = compare(
-            peers(
-                port, ["cp", str(local), f":{name}"], ["cp", str(local), f":{name}"], ["cp", str(local), f":/{name}"]
-            ),
+            {
+                "upytool": lambda: [UPYTOOL, "-d", port, "cp", str(local), f":{fresh()}"],
+                "mpremote": lambda: [MPREMOTE, "connect", port, "cp", str(local), f":{fresh()}"],
+                "mpytool": lambda: [MPYTOOL, "-p", port, "cp", str(local), f":/{fresh()}"],
+            },
             runs=bench.runs,
-            before=lambda tool: bench.clean() if not throttled else None,
-            after=lambda tool: bench.same(name, local) if not throttled else None,
         )
-    if throttled:
+    for name in names:
         bench.same(name, local)
     return _rate_row(title, throttled, figures, least)
 

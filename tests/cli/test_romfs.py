@@ -213,7 +213,8 @@ class TestOnABoard:
         size = json.loads(cli("-d", board.port, "romfs", "query", "--json").out)["result"][0]["image_size"]
         code = "from mpremote.main import main; import sys; sys.exit(main())"
         words = ["connect", board.port, "romfs", "query"]
-        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60, check=False)
+        line = [sys.executable, "-c", code, *words]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
         # Its number is the image without the header, of 4 to 8 bytes.
         told = [int(line.split()[-1]) for line in done.stdout.splitlines() if "image size" in line]
         assert len(told) == 1, done

@@ -122,7 +122,8 @@ def own_words(text: str) -> str:
 def _listings_sorted(lines: Iterable[str]) -> list[str]:
     found = []
     for listed, group in itertools.groupby(lines, lambda line: bool(_LISTED.match(line))):
-        found += sorted(group, key=lambda line: line.split()[1]) if listed else list(group)
+        entries = list(group)
+        found += sorted(entries, key=lambda line: line.split()[1]) if listed else entries
     return found
 
 

@@ -1,192 +1,239 @@
-"""The whole file system of a board in one archive: backup, restore, and what differs.
+"""The files of a board saved in one archive, and brought back: `backup` and `restore`.
 
-An archive is a tar (`.tar`, `.tar.gz`) or a zip (`.zip`) that any tool opens: the files under their paths, with their
-times, and `upytool-backup.json`: what board it was, and each file's size and SHA-256. It appears under its name when it
-is complete. A restore compares every file of the archive with that list before the board is touched.
+A backup is compared with the board's own digests while it is made, and appears under its name when it is complete. A
+restore reads the whole archive before it touches the board, plans, checks the space, and writes as every copy does: each
+file is the old or the new one.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
-import os
-import tarfile
-import tempfile
-import time
-import zipfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Protocol
+import posixpath
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
-from ..errors import LocalFileError, UsageError
+from ..errors import RemoteOSError, StreamError, UsageError
 from ..events import NULL, Reporter, Task, notice
 from ..protocol.ops import Op
-from .copy import CopyPlan
-from .copy_ops import CopyOptions, CopyResult
-from .fs_ops import FsOps
-from .fs_types import Stat
+from .backup_file import FILES, Backup, Reader, SavedFile, Writer
+from .copy import CopyPlan, Target, Targets, plan_copy
+from .copy_ops import CopyResult
+from .fs_ops import LONG, FsOps, check_space
+from .fs_types import Mount
 from .info import BoardInfo
-from .local import local_error
-from .sync import sync
-from .transfer import GetItem, Mover
+from .ondevice import snippet
+from .stream import hint_for, new_hash
+from .transfer import DIGEST, GetItem, Mover, PutItem, Status, Survey
+from .tree import Tree
 
-MANIFEST = "upytool-backup.json"
-SPOOL = 1 << 20
-ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class SavedFile:
-    """One file of a backup: bytes, seconds since 1970 (0: unknown), hexadecimal SHA-256."""
-
-    size: int
-    mtime: int
-    sha256: str
+# The classes that serve a folder of the host: ours (ondevice/mount.py) and mpremote's (transport_serial.py).
+HOST_KINDS = ("Volume", "RemoteFS")
+SCRATCH = "~upytool.tmp"
 
 
 @dataclass(frozen=True, slots=True)
-class BackupInfo:
-    """What a backup holds.
+class Scene:
+    """What is below a path of the board.
 
     Attributes:
-        root: the folder of the board that was saved.
-        created: seconds since 1970.
-        board: implementation, version, machine, build, unique_id.
-        files: path below the root -> SavedFile.
-        dirs: paths of the folders below the root.
+        mounts: all mounted file systems.
+        skipped: the mount points among them that were left out.
+        folders: absolute paths, parents first.
+        files: path -> (size, seconds since 1970).
     """
 
-    root: str
-    created: int
-    board: Mapping[str, str]
-    files: Mapping[str, SavedFile]
-    dirs: tuple[str, ...]
+    mounts: Sequence[Mount]
+    skipped: frozenset[str]
+    folders: Sequence[str]
+    files: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class BackupResult:
+    """A backup that was made, and its file."""
+
+    file: str
+    backup: Backup
 
     def data(self) -> dict[str, object]:
-        return {
-            "format": 1,
-            "root": self.root,
-            "created": self.created,
-            "board": dict(self.board),
-            "dirs": list(self.dirs),
-            "files": {path: asdict(file) for path, file in self.files.items()},
-        }
+        return {"file": self.file, "bytes": self.backup.bytes, **self.backup.data()}
 
 
-class _Archive(Protocol):
-    def add(self, path: str, file: BinaryIO, size: int, mtime: int) -> None: ...
-
-    def close(self) -> None: ...
+# -- looking --------------------------------------------------------------------------------------
 
 
-class _Tar:
-    def __init__(self, path: str, gz: bool) -> None:
-        self._tar = tarfile.open(path, "w:gz" if gz else "w", format=tarfile.PAX_FORMAT)
-
-    def add(self, path: str, file: BinaryIO, size: int, mtime: int) -> None:
-        info = tarfile.TarInfo(path)
-        info.size, info.mtime = size, mtime
-        self._tar.addfile(info, file)
-
-    def close(self) -> None:
-        self._tar.close()
+def within(path: str, top: str) -> bool:
+    """Whether `path` is `top` or below it; both absolute."""
+    return path == top or path.startswith(top.rstrip("/") + "/")
 
 
-class _Zip:
-    def __init__(self, path: str) -> None:
-        self._zip = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED)
+def mount_of(path: str, mounts: Iterable[str]) -> str:
+    """The mount point that a path lies on, `/` where none is known."""
+    return max((point for point in mounts if within(path, point)), key=len, default="/")
 
-    def add(self, path: str, file: BinaryIO, size: int, mtime: int) -> None:
-        stamp = max(time.gmtime(mtime)[:6], ZIP_EPOCH)
-        with self._zip.open(zipfile.ZipInfo(path, stamp), "w") as out:
-            while data := file.read(1 << 16):
-                out.write(data)
 
-    def close(self) -> None:
-        self._zip.close()
+def absolute(fs: FsOps, path: str) -> Op[str]:
+    """A path of the board (a leading colon does no harm) from its root; '' is the working directory."""
+    path = path.removeprefix(":")
+    if not path.startswith("/"):
+        path = posixpath.join((yield from fs.getcwd()), path)
+    return posixpath.normpath("/" + path.strip("/"))
+
+
+def foreign(fs: FsOps, mounts: Iterable[Mount], root: str) -> frozenset[str]:
+    """The mount points that hold nothing of the board's own: folders of this computer, ROM unless `root` names it.
+
+    Errors: UsageError when `root` is in a folder of this computer.
+    """
+    here = {mount.path for mount in mounts if mount.kind in HOST_KINDS or mount.path in fs.protected}
+    rom = {mount.path for mount in mounts if "Rom" in mount.kind or mount.path == "/rom"}
+    if any(within(root, path) for path in here):
+        raise UsageError(f"{root} is a folder of this computer", hint="copy it here, without the board")
+    return frozenset(here | {path for path in rom if not within(root, path)})
+
+
+def look(fs: FsOps, root: str, mounts: Sequence[Mount] | None = None, skip: Collection[str] = ()) -> Op[Scene]:
+    """What is below `root` (absolute), without foreign mounts and what `skip` names. Two programs.
+
+    Errors: RemoteOSError with the path that cannot be read.
+    """
+    if mounts is None:
+        mounts = yield from fs.df()
+    skipped = foreign(fs, mounts, root) | frozenset(skip)
+    source = f"{snippet('fs_tree')}\nrun({root!r},{tuple(sorted(skipped))!r})"
+    answer = yield from fs.session.call_source(source, root, LONG)
+    folders: list[str] = []
+    files: dict[str, tuple[int, int]] = {}
+    for path, size, mtime in sorted(answer, key=lambda entry: entry[0].split("/")):
+        if size == -2:
+            raise RemoteOSError(mtime, path, hint=hint_for(mtime))
+        if size >= 0 and path.rpartition("/")[2] != SCRATCH:
+            files[path] = (size, mtime)
+        elif size == -1 and path != "/":
+            folders.append(path)
+    return Scene(mounts, skipped, folders, files)
+
+
+# -- backup ---------------------------------------------------------------------------------------
+
+
+def backup(fs: FsOps, target: str, root: str = "/", *, reporter: Reporter = NULL) -> Op[BackupResult]:
+    """Save what is below `root` on the board in the archive `target`, which is replaced where it exists.
+
+    Args:
+        target: its ending chooses the kind: `.zip`, `.tar.gz`, else tar. '' or a folder: named after board and time.
+
+    Folders of this computer are left out, and /rom unless `root` names it.
+
+    Errors: LocalFileError; RemoteOSError; StreamError when a file differs from what the board says it is; UsageError.
+    """
+    info = yield from fs.session.info()
+    path = Path(target or ".")
+    if path.is_dir():
+        path /= default_name(info, datetime.now())
+    root = yield from absolute(fs, root)
+    scene = yield from look(fs, root)
+    asked = [(name, size) for name, (size, _) in scene.files.items()]
+    points = [mount.path for mount in scene.mounts]
+
+    def work(mover: Mover) -> Op[Backup]:
+        survey = yield from mover.survey(asked)
+        saved: list[SavedFile] = []
+        writer = Writer(path)
+        try:
+            for folder in scene.folders:
+                writer.begin(FILES + folder, 0, 0, folder=True)
+            items = [
+                GetItem(name, size, _Sink(writer, saved, name, scene.files[name], mount_of(name, points), survey, now))
+                for (name, size), now in zip(asked, survey.statuses, strict=True)
+            ]
+            with Task(reporter, path.name, sum(size for _, size in asked)) as task:
+                yield from mover.get(items, task.advance)
+            made = Backup(
+                root,
+                datetime.now(UTC).isoformat(timespec="seconds"),
+                board_data(info),
+                [_mount_data(mount) for mount in scene.mounts if mount.path not in scene.skipped],
+                scene.folders,
+                saved,
+            )
+            writer.finish(made)
+        except BaseException:
+            writer.drop()
+            raise
+        return made
+
+    return BackupResult(str(path), (yield from fs.moving(work)))
 
 
 class _Sink:
-    """A file from the board on its way into the archive: at most 1 MB of it in memory."""
+    """One file on its way into the archive; `done` finds what differs from the board's own digest."""
 
-    def __init__(self, archive: _Archive, path: str, mtime: int, found: dict[str, SavedFile]) -> None:
-        self._archive, self._path, self._mtime, self._found = archive, path, mtime, found
-        self._file: Any = None
-        self._hash = hashlib.sha256()
-        self._size = 0
+    def __init__(
+        self,
+        writer: Writer,
+        saved: list[SavedFile],
+        path: str,
+        known: tuple[int, int],
+        mount: str,
+        survey: Survey,
+        status: Status,
+    ) -> None:
+        self._writer, self._saved, self._path, self._mount = writer, saved, path, mount
+        self._size, self._mtime = known
+        self._digest, self._begun = status.digest, False
+        self._check, self._sha256 = new_hash(survey.hash_kind), hashlib.sha256()
 
     def write(self, data: bytes) -> None:
-        if self._file is None:
-            self._file = tempfile.SpooledTemporaryFile(SPOOL)
-        self._file.write(data)
-        self._hash.update(data)
-        self._size += len(data)
+        if not self._begun:
+            self._begun = True
+            self._writer.begin(FILES + self._path, self._size, self._mtime)
+        self._writer.write(data)
+        self._check.update(data)
+        self._sha256.update(data)
 
     def done(self) -> None:
         self.write(b"")
-        self._file.seek(0)
-        self._archive.add(self._path, self._file, self._size, self._mtime)
-        self._found[self._path] = SavedFile(self._size, self._mtime, self._hash.hexdigest())
-        self.drop()
+        if not self._digest or self._check.digest()[: len(self._digest)] != self._digest:
+            raise StreamError(
+                f"{self._path} is not what the board says it is",
+                hint="no backup was made; did something change the file meanwhile? Try again",
+            )
+        self._saved.append(
+            SavedFile(self._path, self._size, self._mtime, self._sha256.hexdigest(), self._mount)
+        )
 
     def drop(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        return
 
 
-def backup(fs: FsOps, target: str, root: str = "/", *, reporter: Reporter = NULL) -> Op[BackupInfo]:
-    """Save all files below `root` (what is mounted from this computer or from ROM excepted) to the archive `target`.
+def default_name(info: BoardInfo, now: datetime) -> str:
+    """The name of a backup: board, the end of its id, the time."""
+    name = re.sub(r"[^A-Za-z0-9]+", "-", info.build or info.machine or info.platform).strip("-")[:40] or "board"
+    return "-".join(filter(None, (name, info.unique_id[-6:], now.strftime("%Y%m%d-%H%M%S")))) + ".tar"
 
-    Errors: UsageError for an ending that is no archive's; LocalFileError; RemoteOSError.
-    """
-    _kind(target)
-    root = root.removeprefix(":").rstrip("/") or "/"
-    mounts = yield from fs.df()
-    foreign = {mount.path.rstrip("/") for mount in mounts if "Rom" in mount.kind} | fs.protected
-    listing = yield from fs.walk(root)
-    prefix = root.rstrip("/") + "/"
-    entries = [
-        entry
-        for entry in listing
-        if not any(entry.name == path or entry.name.startswith(path + "/") for path in foreign if path)
-    ]
-    files = {entry.name: entry.size for entry in entries if not entry.is_dir}
-    times: dict[str, int] = {}
-    for part in _parts(list(files), 40):
-        for path, state in zip(part, (yield from fs.stats(part)), strict=True):
-            times[path] = state.mtime if isinstance(state, Stat) else 0
-    board = _board((yield from fs.session.info()))
-    dirs = tuple(entry.name[len(prefix) :] for entry in entries if entry.is_dir)
-    temp = _temporary(Path(target))
-    try:
-        archive = _create(target, temp)
-        saved: dict[str, SavedFile] = {}
-        with contextlib.closing(archive), Task(reporter, target, sum(files.values())) as task:
-            items = [
-                GetItem(path, size, _Sink(archive, path[len(prefix) :], times[path], saved))
-                for path, size in files.items()
-            ]
 
-            def work(mover: Mover) -> Op[None]:
-                yield from mover.get(items, task.advance)
+def board_data(info: BoardInfo) -> dict[str, str]:
+    """What a backup says of its board."""
+    return {
+        "implementation": info.implementation,
+        "version": info.version_text,
+        "machine": info.machine,
+        "build": info.build,
+        "platform": info.platform,
+        "unique_id": info.unique_id,
+    }
 
-            yield from fs.moving(work)
-            info = BackupInfo(root, int(time.time()), board, saved, dirs)
-            text = json.dumps(info.data(), indent=1, ensure_ascii=False).encode()
-            with tempfile.SpooledTemporaryFile(SPOOL) as file:
-                file.write(text)
-                file.seek(0)
-                archive.add(MANIFEST, file, len(text), info.created)  # type: ignore[arg-type]
-        os.replace(temp, target)
-    except OSError as error:
-        raise local_error(error, target) from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(temp)
-    return info
+
+def _mount_data(mount: Mount) -> dict[str, object]:
+    return {"path": mount.path, "kind": mount.kind, "total": mount.total, "used": mount.used}
+
+
+# -- restore --------------------------------------------------------------------------------------
 
 
 def restore(
@@ -199,145 +246,192 @@ def restore(
     in_place: bool = False,
     reporter: Reporter = NULL,
 ) -> Op[CopyResult]:
-    """Bring the files of a backup back, to where they were or below `root`; `delete` removes what it does not have.
+    """Bring the files of a backup back to where they were.
 
-    Errors: LocalFileError for an archive that is damaged (the board is not touched then); those of sync.
+    Args:
+        root: only what is below this path of the board; '' is all of the backup.
+        delete: remove what the backup does not have, on the file systems that were saved.
+        dry_run: only make the plan.
+        in_place: overwrite old files at once, where two copies do not fit.
+
+    Errors, all of them before anything is written: LocalFileError for an archive that is damaged or no backup;
+    UsageError where a file system of the backup is not mounted; RemoteOSError 28 where it does not fit. After that
+    RemoteOSError and what the connection raises; each file is the old or the new one then.
     """
-    with tempfile.TemporaryDirectory(prefix="upytool-") as folder:
-        info = unpack(source, Path(folder))
-        board = _board((yield from fs.session.info()))
-        if info.board.get("unique_id") and info.board["unique_id"] != board["unique_id"]:
-            notice(reporter, f"this backup is of another board ({info.board.get('machine', '')})", "warning")
-        options = CopyOptions(recursive=True, dry_run=dry_run, in_place=in_place, default_ignores=False)
-        target = root.removeprefix(":") or info.root
-        return (
-            yield from sync(fs, folder, f":{target}", options, delete=delete, reporter=reporter, own_ignores=False)
-        )
+    with Reader(Path(source)) as reader:
+        info = yield from fs.session.info()
+        stranger = other_board(reader.backup.board, board_data(info))
+        if stranger:
+            notice(reporter, f"{source} is the backup of another board: {stranger}", "warning")
+        top = (yield from absolute(fs, root)) if root else reader.backup.root
+        mounts = yield from fs.df()
+        chosen = choose(reader.backup, top, source)
+        _check_places(chosen, foreign(fs, mounts, top), mounts)
+        extra: dict[str, int] = {}
+        if delete:
+            extra = yield from _extras(fs, reader.backup, chosen, top, mounts)
+
+        def work(mover: Mover) -> Op[CopyResult]:
+            plan, there = yield from _plan(mover, reader, chosen, top, source, extra)
+            first = _check_room(plan, there, mounts, in_place)
+            if not dry_run:
+                yield from _apply(fs, mover, reader, plan, chosen, first, in_place, reporter)
+            return CopyResult(plan, dry_run)
+
+        return (yield from fs.moving(work))
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One path: `changed`, `board` (only there) or `local` (only here)."""
-
-    path: str
-    how: str
-    size: int
-
-    def data(self) -> dict[str, object]:
-        return {"path": self.path, "how": self.how, "size": self.size}
-
-
-def diff(fs: FsOps, other: str, root: str = "/", *, reporter: Reporter = NULL) -> Op[list[Difference]]:
-    """What differs between the board below `root` and `other`, a local folder or a backup. Contents are compared.
-
-    Errors: LocalFileError, RemoteOSError.
-    """
-    if Path(other).is_dir():
-        options = CopyOptions(recursive=True, dry_run=True)
-        result = yield from sync(fs, other, f":{root}", options, delete=True, reporter=reporter, check=False)
-        return _differences(result.plan)
-    with tempfile.TemporaryDirectory(prefix="upytool-") as folder:
-        unpack(other, Path(folder))
-        options = CopyOptions(recursive=True, dry_run=True, default_ignores=False)
-        result = yield from sync(
-            fs, folder, f":{root}", options, delete=True, reporter=reporter, check=False, own_ignores=False
-        )
-    return _differences(result.plan)
+def other_board(saved: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """A word on the board of a backup when it is another one than `now`, else ''."""
+    for key in ("unique_id", "build", "machine"):
+        if saved.get(key) and now.get(key):
+            if saved[key] == now[key]:
+                return ""
+            name = saved.get("machine") or saved.get("build") or "unknown"
+            return f"{name}, id {saved['unique_id']}" if key == "unique_id" else name
+    return ""
 
 
-def _differences(plan: CopyPlan) -> list[Difference]:
-    how = {"new": "local", "changed": "changed", "extra": "board"}
-    return [
-        Difference(action.path, how[action.why], action.size) for action in plan.actions if action.why in how
-    ]
+def choose(backup: Backup, top: str, source: str) -> dict[str, SavedFile | None]:
+    """The folders (None) and files of a backup at and below `top`. Errors: UsageError where there is nothing."""
+    chosen: dict[str, SavedFile | None] = {path: None for path in backup.folders if within(path, top)}
+    chosen.update((file.path, file) for file in backup.files if within(file.path, top))
+    if not chosen and top != backup.root:
+        raise UsageError(f"{source} has nothing at {top}", hint=f"it holds what was at {backup.root}")
+    return chosen
 
 
-def read_info(source: str) -> BackupInfo:
-    """What a backup holds. Errors: LocalFileError."""
-    with tempfile.TemporaryDirectory(prefix="upytool-") as folder:
-        return unpack(source, Path(folder))
-
-
-def unpack(source: str, folder: Path) -> BackupInfo:
-    """Unpack a backup into an empty folder and compare every file with its list. Errors: LocalFileError."""
-    try:
-        if _kind(source) == "zip":
-            with zipfile.ZipFile(source) as archive:
-                for name in archive.namelist():
-                    _check_name(name, source)
-                archive.extractall(folder)
-        else:
-            with tarfile.open(source) as tar:
-                tar.extractall(folder, filter="data")
-        text = (folder / MANIFEST).read_text(encoding="utf-8")
-        (folder / MANIFEST).unlink()
-        info = _info(json.loads(text))
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, ValueError, KeyError, TypeError) as error:
-        raise LocalFileError(f"{source} is no backup of upytool, or it is damaged: {error}") from error
-    except OSError as error:
-        raise local_error(error, source) from error
-    for path in info.dirs:
-        _check_name(path, source)
-        (folder / path).mkdir(parents=True, exist_ok=True)
-    for path, saved in info.files.items():
-        _check_name(path, source)
-        if _sha256(folder / path) != saved.sha256:
-            raise LocalFileError(
-                f"{source} is damaged: {path} differs from what was saved", hint="use another backup"
+def _check_places(
+    chosen: Mapping[str, SavedFile | None], strange: Collection[str], mounts: Sequence[Mount]
+) -> None:
+    """Refuse what would land on another file system than it came from, or on none."""
+    points = {mount.path for mount in mounts}
+    for file in filter(None, chosen.values()):
+        if points and file.mount not in points:
+            raise UsageError(
+                f"nothing is mounted at {file.mount} now, and the backup has files of it",
+                hint="mount it first (is the card in?), or restore another part with --path",
             )
-    return info
+        if mount_of(file.path, points) in strange:
+            raise UsageError(f"{file.path} cannot be restored: the place is not the board's own now", hint="unmount it")
 
 
-def _check_name(name: str, source: str) -> None:
-    if name.startswith("/") or ".." in PurePosixPath(name).parts:
-        raise LocalFileError(f"{source} holds the path {name!r}, which leads out of it", hint="do not trust it")
-
-
-def _info(data: Any) -> BackupInfo:
-    files = {str(path): SavedFile(int(f["size"]), int(f["mtime"]), str(f["sha256"])) for path, f in data["files"].items()}
-    board = {str(key): str(value) for key, value in data["board"].items()}
-    return BackupInfo(str(data["root"]), int(data["created"]), board, files, tuple(map(str, data["dirs"])))
-
-
-def _board(info: BoardInfo) -> dict[str, str]:
-    return {
-        "implementation": info.implementation,
-        "version": info.version_text,
-        "machine": info.machine,
-        "build": info.build,
-        "unique_id": info.unique_id,
-    }
-
-
-def _kind(path: str) -> str:
-    for ending, kind in ((".tar", "tar"), (".tar.gz", "gz"), (".tgz", "gz"), (".zip", "zip")):
-        if path.lower().endswith(ending):
-            return kind
-    raise UsageError(f"{path} does not say what archive it is", hint="end it in .tar, .tar.gz or .zip")
-
-
-def _create(target: str, temp: str) -> _Archive:
-    kind = _kind(target)
-    return _Zip(temp) if kind == "zip" else _Tar(temp, kind == "gz")
-
-
-def _temporary(target: Path) -> str:
+def _extras(
+    fs: FsOps, backup: Backup, chosen: Collection[str], top: str, mounts: Sequence[Mount]
+) -> Op[dict[str, int]]:
+    """What is there and not in the backup: path -> size, -1 a folder. Other file systems are not looked at."""
+    saved = {str(mount["path"]) for mount in backup.mounts}
+    skip = {mount.path for mount in mounts if saved and mount.path not in saved}
     try:
-        number, name = tempfile.mkstemp(prefix=".upytool-", dir=target.parent)
-    except OSError as error:
-        raise local_error(error, target) from error
-    os.close(number)
-    return name
+        scene = yield from look(fs, top, mounts, skip)
+    except RemoteOSError as error:
+        if error.errno == 2:
+            return {}
+        raise
+    points = {mount.path for mount in mounts}
+    extra = {path: size for path, (size, _) in scene.files.items() if path not in chosen}
+    for path in scene.folders:
+        if path not in chosen and not any(within(point, path) for point in points):
+            extra[path] = -1
+    return extra
 
 
-def _sha256(path: Path) -> str:
-    from .hashes import local_digest
+def _plan(
+    mover: Mover,
+    reader: Reader,
+    chosen: Mapping[str, SavedFile | None],
+    top: str,
+    source: str,
+    extra: Mapping[str, int],
+) -> Op[tuple[CopyPlan, dict[str, Status]]]:
+    above = [top[: at.start()] for at in re.finditer("/", top) if at.start()]
+    folders = [*above, *(path for path, file in chosen.items() if file is None)]
+    files = [file for file in chosen.values() if file is not None]
+    asked = [(path, -1) for path in folders] + [(file.path, file.size) for file in files]
+    survey = yield from mover.survey(asked)
+    there = {path: status for (path, _), status in zip(asked, survey.statuses, strict=True)}
+    unchanged = set()
+    for file in files:
+        digest = there[file.path].digest
+        if digest and survey.hash_kind != "sum" and reader.digest(file, survey.hash_kind)[:DIGEST] == digest:
+            unchanged.add(file.path)
+    tree = Tree(source, "dir", "", files={file.path.lstrip("/"): file.size for file in files})
+    wanted = [Target(tree, file.path.lstrip("/"), file.path, file.size) for file in files]
+    plan = plan_copy(Targets(tuple(folders), tuple(wanted)), there, unchanged, remote=True, extra=extra)
+    return plan, there
 
-    return local_digest(path).hex()
+
+def _check_room(
+    plan: CopyPlan, there: Mapping[str, Status], mounts: Sequence[Mount], in_place: bool
+) -> bool:
+    """Whether what goes has to go first, to make room. Errors: RemoteOSError 28."""
+    points = [mount.path for mount in mounts]
+    first = False
+    for mount in mounts:
+        writes = [
+            (action.size, there[action.path[1:]], in_place)
+            for action in plan.of("write")
+            if mount_of(action.path[1:], points) == mount.path
+        ]
+        if not mount.block or not writes:
+            continue
+        gain = sum(
+            -(-action.size // mount.block)
+            for action in plan.of("delete")
+            if mount_of(action.path[1:], points) == mount.path
+        )
+        free = mount.free // mount.block
+        try:
+            check_space(Survey([], block=mount.block, free=free), writes)
+        except RemoteOSError:
+            check_space(Survey([], block=mount.block, free=free + gain), writes)
+            first = True
+    return first
 
 
-def _parts(items: Sequence[str], count: int) -> list[Sequence[str]]:
-    return [items[at : at + count] for at in range(0, len(items), count)]
+def _apply(
+    fs: FsOps,
+    mover: Mover,
+    reader: Reader,
+    plan: CopyPlan,
+    chosen: Mapping[str, SavedFile | None],
+    delete_first: bool,
+    in_place: bool,
+    reporter: Reporter,
+) -> Op[None]:
+    writes = plan.of("write")
+    gone = topmost(action.path[1:] for action in plan.of("delete", "rmdir"))
+    with Task(reporter, f"{len(writes)} files", plan.bytes) as task:
+        if gone and delete_first:
+            yield from _remove(fs, mover, gone)
+        folders = [action.path[1:] for action in plan.of("mkdir")]
+        # In the order of the archive: a packed one is read from its beginning to its end.
+        puts = [
+            PutItem(path, action.size, partial(reader.open, path), in_place)
+            for action in writes
+            for path in [action.path[1:]]
+            if chosen[path] is not None
+        ]
+        if folders or puts:
+            yield from mover.put(folders, puts, task.advance)
+        if gone and not delete_first:
+            yield from _remove(fs, mover, gone)
 
 
-__all__ = ["BackupInfo", "Difference", "SavedFile", "backup", "diff", "read_info", "restore", "unpack"]
+def _remove(fs: FsOps, mover: Mover, paths: Iterable[str]) -> Op[None]:
+    yield from mover.close()
+    for path in paths:
+        try:
+            yield from fs.rmtree(path)
+        except RemoteOSError as error:
+            if error.errno != 2:
+                raise
+
+
+def topmost(paths: Iterable[str]) -> list[str]:
+    """Without those that lie below another one."""
+    found: list[str] = []
+    for path in sorted(paths, key=lambda path: path.split("/")):
+        if not found or not within(path, found[-1]):
+            found.append(path)
+    return found

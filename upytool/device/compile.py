@@ -1,7 +1,7 @@
 """Python modules on their way to a board: compiled to .mpy where wanted, and checked where they are .mpy already.
 
 A .mpy file begins with `M`, the bytecode version, flags and the bits of small integers (py/persistentcode.c,
-mp_raw_code_load): bits 0-1 of the flags are the sub-version of native code, bits 2-5 its architecture, and a board takes
+mp_raw_code_load): bits 0-1 of the flags are the sub-version of native code, bits 2-5 its architecture. A board takes
 only its own version, no more small-integer bits than it has, and native code of its own sub-version and architecture.
 """
 
@@ -41,7 +41,8 @@ def mpy_problem(head: bytes, board: BoardInfo) -> str:
     arch = flags >> 2 & 0xF
     if arch:
         if flags & 3 != board.mpy_sub_version:
-            return f"its native code is of version {version}.{flags & 3}, the board runs {board.mpy_version}.{board.mpy_sub_version}"
+            runs = f"{board.mpy_version}.{board.mpy_sub_version}"
+            return f"its native code is of version {version}.{flags & 3}, the board runs {runs}"
         own = board.mpy >> 10 & 0xF
         if arch != own and not (arch in _THUMB and own in _THUMB and arch <= own):
             name = ARCHITECTURES.get(arch, str(arch))

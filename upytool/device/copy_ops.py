@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import LocalFileError, RemoteOSError, UsageError
@@ -95,6 +95,8 @@ class _Copy:
 
     def __init__(self, fs: FsOps, mover: Mover, options: CopyOptions, reporter: Reporter) -> None:
         self.fs, self.mover, self.options, self.reporter = fs, mover, options, reporter
+        self.check = True
+        self.delete_first = False
 
     def run(self, sources: Sequence[str], dest: str, cwd: str) -> Op[CopyResult]:
         trees, to = yield from self._look(sources, dest, cwd)
@@ -147,7 +149,6 @@ class _Copy:
         to: Destination,
         shadows: Sequence[str] = (),
         extra: Mapping[str, int] | None = None,
-        warn_space: bool = True,
     ) -> Op[tuple[CopyPlan, Mapping[str, Status]]]:
         """The second round trip: what is there already? Then the plan, which is sure to fit."""
         there: dict[str, Status] = {}
@@ -173,25 +174,32 @@ class _Copy:
                 states = dict(zip((path for path, _ in asked), survey.statuses, strict=True))
                 for item in wanted.files:
                     digest = states[item.source].digest if item.source in states else b""
-                    if digest and survey.hash_kind != "sum":
-                        if local_digest(Path(item.path), survey.hash_kind)[: len(digest)] == digest:
-                            unchanged.add(item.path)
+                    if not digest or survey.hash_kind == "sum":
+                        continue
+                    if local_digest(Path(item.path), survey.hash_kind)[: len(digest)] == digest:
+                        unchanged.add(item.path)
         plan = plan_copy(wanted, there, unchanged, remote=to.remote, force=self.options.force, extra=extra)
-        if to.remote and warn_space:
+        if to.remote and self.check:
             writes = [
                 (action.size, there.get(action.path[1:], Status("none")), self.options.in_place)
                 for action in plan.of("write")
             ]
-            if not extra:
+            try:
                 check_space(survey, writes)
+            except RemoteOSError:
+                if not extra:
+                    raise
+                # What is to go anyway goes first, then.
+                freed = sum(-(-size // survey.block) for size in extra.values() if size > survey.block // 8)
+                check_space(replace(survey, free=survey.free + freed), writes)
+                self.delete_first = True
         gone = {path: there[path].size for path in shadows if there[path].kind == "file"}
         if gone and self.options.mpy:
             plan = _with_shadows(plan, gone)
         elif gone:
             for path in gone:
-                notice(
-                    self.reporter, f":{path} hides the .mpy file beside it: MicroPython imports the .py first", "warning"
-                )
+                text = f":{path} hides the .mpy file beside it: MicroPython imports the .py first"
+                notice(self.reporter, text, "warning")
         return plan, there
 
     def apply(self, plan: CopyPlan, there: Mapping[str, Status]) -> Op[None]:
@@ -216,11 +224,15 @@ class _Copy:
                     gets.append(GetItem(item.source, item.size, FileSink(Path(item.path))))
                 else:
                     replace_local(Path(item.source), Path(item.path), task.advance)
+            gone = plan.of("delete", "rmdir")
+            if self.delete_first:
+                yield from self.mover.close()
+                yield from self._delete([action.path for action in gone])
+                gone = []
             if puts or to_board:
                 yield from self.mover.put(to_board, puts, task.advance, self._done)
             if gets:
                 yield from self.mover.get(gets, task.advance, self._done)
-            gone = plan.of("delete", "rmdir")
             if copies or gone:
                 yield from self.mover.close()
             for origin, path in copies:

@@ -14,9 +14,9 @@ from typing import TypeVar
 from ..errors import RemoteError, RemoteException, RemoteOSError, UpytoolError, UsageError
 from ..protocol.ops import Op
 from .fs_types import Entry, Mount, Removed, Stat
+from .local import CallSink, local_size, opener
 from .ondevice import snippet
 from .session import Session
-from .local import CallSink, local_size, opener
 from .stream import Capabilities, NoStreamError, hint_for
 from .transfer import GetItem, Mover, Progress, PutItem, Sink, Status, StreamMover, Survey, ignore
 
@@ -119,7 +119,10 @@ class FsOps:
         yield from self._do("rename", source, target)
 
     def move(self, source: str, target: str) -> Op[str]:
-        """`mv`: into `target` where it is a folder; between file systems a copy, then a removal. Returns the new path."""
+        """`mv`: into `target` where it is a folder; between file systems a copy, then a removal.
+
+        Returns the new path.
+        """
         what, where = yield from self.stats([source, target])
         if isinstance(what, int):
             raise RemoteOSError(what, source)
@@ -164,7 +167,7 @@ class FsOps:
         except RemoteOSError as error:
             found = (yield from self.stats([path]))[0]
             if not isinstance(found, Stat) or found.is_dir:
-                raise RemoteOSError(error.errno or 5, path, hint=hint_for(error.errno or 5)) from error
+                raise RemoteOSError(error.errno or 5, path or ".", hint=hint_for(error.errno or 5)) from error
             return [Entry(path, found.kind, found.size)]
         return sorted(entries, key=lambda entry: entry.name)
 
@@ -213,7 +216,7 @@ class FsOps:
             except RemoteException as error:
                 if error.kind in ("AttributeError", "ImportError"):
                     raise RemoteError(
-                        f"the board has no {algo}", hint="copy the file here and hash it: `upytool cp`"
+                        f"the board's hashlib has no {algo}", hint="copy the file here and hash it: `upytool cp`"
                     ) from error
                 raise
             assert isinstance(answer, list)
@@ -236,7 +239,7 @@ class FsOps:
                 # The survey tells what is there, not why something is not; opening it does.
                 yield from mover.get([GetItem(path, 0, CallSink(ignore))])
             if found.kind != "file":
-                raise RemoteOSError(21 if found.kind == "dir" else 2, path)
+                raise RemoteOSError(21 if found.kind == "dir" else 2, path or ".")
             yield from mover.get([GetItem(path, found.size, sink)], progress)
             return found.size
 
@@ -269,8 +272,8 @@ def parent_of(path: str) -> str:
 def check_space(survey: Survey, writes: Iterable[tuple[int, Status, bool]]) -> None:
     """Refuse before the first byte what cannot fit: (size, what is there, in place) in the order of writing.
 
-    Whole blocks are counted, and both copies while an old file is replaced; a file of at most an eighth of a block counts
-    nothing, for LittleFS may keep it in its folder's block. Errors: RemoteOSError (28, no space).
+    Whole blocks are counted, and both copies while an old file is replaced; a file of at most an eighth of a block
+    counts nothing, for LittleFS may keep it in its folder's block. Errors: RemoteOSError (28, no space).
     """
     if not survey.block:
         return
@@ -290,7 +293,7 @@ def check_space(survey: Survey, writes: Iterable[tuple[int, Status, bool]]) -> N
                 hint=(
                     "there is room for one copy only; `--in-place` overwrites the old file without a net"
                     if alone
-                    else f"{blocks(size) * survey.block // 1024} kB are needed and {free * survey.block // 1024} kB are free"
+                    else f"it needs {blocks(size) * survey.block // 1024} kB, {free * survey.block // 1024} kB are free"
                 ),
             )
         free -= blocks(size)

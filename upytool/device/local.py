@@ -43,7 +43,7 @@ class FileSink:
         try:
             file.close()
             # mkstemp makes a private file; what is copied gets the rights of any new file, or of the old one.
-            os.chmod(self._temp, _mode_of(self._path))
+            os.chmod(self._temp, file_mode(self._path))
             os.replace(self._temp, self._path)
             self._file = None
         except OSError as error:
@@ -95,7 +95,7 @@ def local_error(error: OSError, path: Path | str) -> LocalFileError:
     return LocalFileError(f"{path}: {error.strerror or error}", hint=hint)
 
 
-def _mode_of(path: Path) -> int:
+def file_mode(path: Path) -> int:
     try:
         return path.stat().st_mode & 0o7777
     except OSError:

@@ -207,7 +207,7 @@ class Mounts:
         server = self._server
         assert server is not None
         volumes = [(mount.number, mount.point) for mount in mounts]
-        call = f"print('\\x1e'+repr(run({server.seed},{server.limit},{there!r},{volumes!r})))\ndel run"
+        call = f"print('\\x1e'+repr(run({server.seed},{server.limit},{there!r},{volumes!r})))"
         info = yield from self._session.info()
         answer = None
         if _unpacks(info):
@@ -262,7 +262,7 @@ def _packed(call: str) -> str:
     # A window of 1 KiB: the board keeps one in memory while it unpacks.
     text = base64.b64encode(zlib.compress(snippet("mount").encode(), 9, 10)).decode()
     return (
-        "import deflate,io,binascii\n"
+        "import deflate,io,binascii\nnames={}\n"
         f"exec(compile(deflate.DeflateIO(io.BytesIO(binascii.a2b_base64('{text}')),deflate.ZLIB).read(),"
-        f"'mount','exec'))\n{call}"
+        f"'mount','exec'),names)\nrun=names['run']\n{call}"
     )

@@ -35,6 +35,7 @@ class Session:
         print: where a program's output goes; the reporter unless set.
         places: board path -> local path of what came from this computer, for tracebacks.
         board: what was asked of the board, None until then.
+        sign: a statement that each program of ours begins with; device.turbo's sign of life.
     """
 
     def __init__(self, reporter: Reporter = NULL, *, reset_pending: bool = False) -> None:
@@ -45,6 +46,7 @@ class Session:
         self.enter_timeout = 12.0
         self.places: dict[str, str] = {}
         self.board: BoardInfo | None = None
+        self.sign = ""
         self.on_soft_reset: list[Callable[[], Op[None]]] = []
 
     # -- the state of the far end -----------------------------------------------------------------
@@ -128,10 +130,13 @@ class Session:
         return (yield from self.call_source(f"{snippet(name)}\nprint('\\x1e'+repr(run({text})))", path, limit))
 
     def call_source(self, source: str, path: str = "", limit: float = SNIPPET_LIMIT) -> Op[Any]:
-        """Run our own `source`, which prints a 1e and a literal; returns the literal."""
+        """Run our own `source`, which prints a 1e and a literal; returns the literal.
+
+        Its names are gone afterwards: what the board's `__main__` holds belongs to the user.
+        """
         yield from self.ready()
         said = bytearray()
-        yield from self.repl.start(source.encode())
+        yield from self.repl.start(_nameless(f"{self.sign}\n{source}" if self.sign else source).encode())
         error = yield from self.repl.follow(said.extend, limit)
         raise_snippet_error(error, path)
         _, mark, literal = bytes(said).rpartition(RESULT_MARK)
@@ -155,3 +160,8 @@ class Session:
             self.board = BoardInfo.from_probe(answer)
         return self.board
 
+
+def _nameless(source: str) -> str:
+    """`source`, whose lines hold no strings over several lines, run inside a function that then goes."""
+    body = "".join(f" {line}\n" for line in source.split("\n"))
+    return f"def _upy():\n{body}try:_upy()\nfinally:del _upy"

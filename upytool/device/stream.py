@@ -270,17 +270,21 @@ def _ignore(_: bytes) -> None:
 _ESCAPES = {byte: f"\\x{byte:02x}".encode() for byte in (0, 1, 2, 3, 4, 10, 13)} | {39: b"\\'", 92: b"\\\\"}
 
 
+_NAMES = b"{'T':globals().get('_turbo')or[0]}"
+
+
 @cache
 def _program(packed: bool) -> bytes:
     """The server as one statement that leaves no name in the board's `__main__`, and does not run when damaged.
 
-    Packed it is a zlib stream, whose Adler-32 the board's DeflateIO checks; as text its bytes are summed up.
+    Packed it is a zlib stream, whose Adler-32 the board's DeflateIO checks; as text its bytes are summed up. Its T is
+    the list in which device.turbo counts the time without a sign of life.
     """
     text = snippet("server").encode()
     if not packed:
-        check = b"(lambda s:exec(s if sum(s.encode())==%d else '1/0',{}))(r'''%s''')"
-        return check % (sum(text), text)
+        check = b"(lambda s:exec(s if sum(s.encode())==%d else '1/0',%s))(r'''%s''')"
+        return check % (sum(text), _NAMES, text)
     deflate = zlib.compressobj(9, zlib.DEFLATED, LITERAL_WBITS, 9)
     data = deflate.compress(text) + deflate.flush()
     literal = b"".join(_ESCAPES.get(byte) or bytes((byte,)) for byte in data)
-    return b"exec(__import__('deflate').DeflateIO(__import__('io').BytesIO(b'%s'),2).read(),{})" % literal
+    return b"exec(__import__('deflate').DeflateIO(__import__('io').BytesIO(b'%s'),2).read(),%s)" % (literal, _NAMES)

@@ -1,14 +1,14 @@
 """A folder made equal to another: local to board, or with `pull` board to local.
 
 Everything of a copy, and with `delete` what the source does not have goes. Kept are what `keep` names, what is ignored
-here, and on the board the marks of our own (package lists in /.upytool, boot.py only when asked for by `keep`).
+here, our own notes on the board (`.upytool/`, the list of packages), and whatever is mounted below the folder.
 """
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ..errors import LocalFileError, RemoteOSError, UsageError
@@ -17,11 +17,11 @@ from ..protocol.ops import Op
 from .copy import Destination, Targets, targets
 from .copy_ops import CopyOptions, CopyResult, _Copy, local_destination
 from .fs_ops import FsOps
-from .ignore import ignore_for
+from .ignore import Ignore, ignore_for
 from .transfer import Mover
-from .tree import Tree, board_tree, local_tree
+from .tree import IgnoreRule, Tree, board_tree, local_tree
 
-ALWAYS_KEPT = (".upytool/", ".upytool/*")
+OWN = ".upytool"
 
 
 def sync(
@@ -34,11 +34,15 @@ def sync(
     keep: Sequence[str] = (),
     pull: bool = False,
     reporter: Reporter = NULL,
+    check: bool = True,
+    own_ignores: bool = True,
 ) -> Op[CopyResult]:
     """Make the contents of `remote` (a folder of the board) those of `local`, or the reverse with `pull`.
 
     Args:
         delete: remove what the source does not have, except what `keep` (patterns) or an ignore rule names.
+        check: refuse a plan that the board has no room for.
+        own_ignores: False leaves a `.upytoolignore` in the folder alone.
 
     Two round trips, then content. Errors: UsageError, LocalFileError, RemoteOSError.
     """
@@ -48,19 +52,39 @@ def sync(
     if not pull and not Path(local).is_dir():
         raise LocalFileError(f"{local} is no folder", hint="sync takes a folder; `upytool cp` copies a file")
 
+    rule = (
+        ignore_for(Path(local), options.ignore, defaults=options.default_ignores)
+        if own_ignores
+        else Ignore(options.ignore, defaults=options.default_ignores)
+    )
+    foreign: frozenset[str] = frozenset()
+    if delete and not pull:
+        mounts = yield from fs.df()
+        inside = far.rstrip("/") + "/"
+        paths = {mount.path.rstrip("/") for mount in mounts} | fs.protected
+        foreign = frozenset(path[len(inside) :] for path in paths if path.startswith(inside))
+
     def work(mover: Mover) -> Op[CopyResult]:
         run = _Copy(fs, mover, replace(options, recursive=True), reporter)
+        run.check = check
         if pull:
-            return (yield from _pull(run, local, far, delete, keep))
-        return (yield from _push(run, local, far, delete, keep))
+            return (yield from _pull(run, local, far, delete, keep, rule))
+        return (yield from _push(run, local, far, delete, keep, rule, foreign))
 
     return (yield from fs.moving(work))
 
 
-def _push(run: _Copy, local: str, far: str, delete: bool, keep: Sequence[str]) -> Op[CopyResult]:
+def _push(
+    run: _Copy,
+    local: str,
+    far: str,
+    delete: bool,
+    keep: Sequence[str],
+    rule: IgnoreRule,
+    foreign: Collection[str],
+) -> Op[CopyResult]:
     from .compile import prepare_modules
 
-    rule = ignore_for(Path(local), run.options.ignore, defaults=run.options.default_ignores)
     tree = replace(local_tree(local, recursive=True, ignore=lambda folder: rule), contents=True)
     survey = yield from run.mover.survey([(far, -1)], [far] if delete else ())
     kind = survey.statuses[0].kind
@@ -74,7 +98,7 @@ def _push(run: _Copy, local: str, far: str, delete: bool, keep: Sequence[str]) -
     extra = {}
     if delete:
         there = board_tree(far, "dir", 0, survey.listing, recursive=True)
-        extra = extras(there, wanted, to, keep, rule)
+        extra = extras(there, wanted, to, keep, rule, foreign)
     shadows = [path for path in shadows if path not in extra]
     plan, there_now = yield from run.plan(wanted, to, shadows, extra)
     if not run.options.dry_run:
@@ -82,7 +106,9 @@ def _push(run: _Copy, local: str, far: str, delete: bool, keep: Sequence[str]) -
     return CopyResult(plan, run.options.dry_run)
 
 
-def _pull(run: _Copy, local: str, far: str, delete: bool, keep: Sequence[str]) -> Op[CopyResult]:
+def _pull(
+    run: _Copy, local: str, far: str, delete: bool, keep: Sequence[str], rule: IgnoreRule
+) -> Op[CopyResult]:
     survey = yield from run.mover.survey([(far, -1)], [far])
     kind = survey.statuses[0].kind
     if kind == "none":
@@ -90,32 +116,31 @@ def _pull(run: _Copy, local: str, far: str, delete: bool, keep: Sequence[str]) -
     if kind == "file":
         raise UsageError(f":{far} is a file", hint="sync needs a folder")
     tree = replace(board_tree(far, "dir", 0, survey.listing, recursive=True), contents=True)
-    rule = ignore_for(Path(local), run.options.ignore, defaults=run.options.default_ignores)
     tree = _without(tree, rule)
     to = local_destination(local)
     wanted = targets([tree], to)
     extra: Mapping[str, int] = {}
     if delete and to.kind == "dir":
-        extra = extras(local_tree(local, recursive=True, ignore=lambda folder: rule), wanted, to, keep, rule)
+        here = local_tree(local, recursive=True, ignore=lambda folder: rule)
+        extra = extras(here, wanted, to, keep, rule)
     plan, there = yield from run.plan(wanted, to, extra=extra)
     if not run.options.dry_run:
         yield from run.apply(plan, there)
     return CopyResult(plan, run.options.dry_run)
 
 
-def _without(tree: Tree, rule: object) -> Tree:
+def _without(tree: Tree, rule: IgnoreRule) -> Tree:
     """A board's folder without what the ignore rules leave out."""
-    assert callable(rule)
     out: set[str] = set()
     for path in tree.dirs:
         if path.rpartition("/")[0] in out or rule(path, True):
             out.add(path)
-    gone = lambda path: path.rpartition("/")[0] in out
-    return replace(
-        tree,
-        dirs=tuple(path for path in tree.dirs if path not in out),
-        files={path: size for path, size in tree.files.items() if not gone(path) and not rule(path, False)},
-    )
+    files = {
+        path: size
+        for path, size in tree.files.items()
+        if path.rpartition("/")[0] not in out and not rule(path, False)
+    }
+    return replace(tree, dirs=tuple(path for path in tree.dirs if path not in out), files=files)
 
 
 def with_parents(wanted: Targets, far: str) -> Targets:
@@ -123,28 +148,33 @@ def with_parents(wanted: Targets, far: str) -> Targets:
     parts = far.strip("/").split("/")
     start = "/" if far.startswith("/") else ""
     above = [start + "/".join(parts[:count]) for count in range(1, len(parts))]
-    return replace(wanted, dirs=tuple(dict.fromkeys([*(path for path in above if path), *wanted.dirs])))
+    return replace(wanted, dirs=tuple(dict.fromkeys([*above, *wanted.dirs])))
 
 
 def extras(
-    there: Tree, wanted: Targets, to: Destination, keep: Sequence[str], rule: object
+    there: Tree,
+    wanted: Targets,
+    to: Destination,
+    keep: Sequence[str],
+    rule: IgnoreRule,
+    foreign: Collection[str] = (),
 ) -> dict[str, int]:
     """What is at the destination, but not in the source: path -> size (-1 a folder). Pure.
 
-    A folder goes only when all below it goes.
+    A folder goes only when all below it goes. `foreign` are paths where something else is mounted.
     """
-    assert callable(rule)
     own = {item.path for item in wanted.files} | set(wanted.dirs)
     patterns = [pattern.strip("/") for pattern in keep]
     kept: set[str] = set()
 
     def keeps(path: str, is_dir: bool) -> bool:
-        parent = path.rpartition("/")[0]
-        named = any(fnmatch.fnmatchcase(path, pattern) or fnmatch.fnmatchcase(path.rpartition("/")[2], pattern) for pattern in patterns)
-        return named or path.split("/")[0] == ".upytool" or parent in kept or bool(rule(path, is_dir))
+        parent, _, name = path.rpartition("/")
+        if parent in kept or path in foreign or path.split("/")[0] == OWN or rule(path, is_dir):
+            return True
+        return any(fnmatchcase(path, pattern) or fnmatchcase(name, pattern) for pattern in patterns)
 
     out: dict[str, int] = {}
-    for path in there.dirs:
+    for path in there.dirs:  # parents come first: what is below a kept folder is kept
         if keeps(path, True):
             kept.add(path)
     for path, size in there.files.items():
@@ -152,9 +182,8 @@ def extras(
             kept.add(path)
         elif to.join(path) not in own:
             out[to.join(path)] = size
-    for path in sorted(there.dirs, reverse=True):
+    for path in there.dirs:
         full = to.join(path)
-        if full in own or path in kept or any(name.startswith(path + "/") for name in kept):
-            continue
-        out[full] = -1
+        if full not in own and path not in kept and not any(name.startswith(path + "/") for name in kept):
+            out[full] = -1
     return out

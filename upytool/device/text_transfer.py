@@ -1,7 +1,7 @@
 """The slow way to move files, for boards whose stdin and stdout carry text only, or that lack `select` or memory.
 
-Every step is a small program of its own and content travels as hexadecimal text, so it needs nothing but files. It keeps
-the promises of the fast way: temporary name, comparison of the content on the board, then the rename.
+Every step is a small program of its own and content travels as hexadecimal text, so it needs nothing but files. It
+keeps the promises of the fast way: temporary name, comparison of the content on the board, then the rename.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class TextMover:
             done(item.path)
 
     def _look(self, path: str, size: int) -> Op[Status]:
-        kind, found = yield from self._session.call("text_check", [path], [size], limit=LIMIT)
+        _, found = yield from self._session.call("text_check", [path], [size], limit=LIMIT)
         return Status(_KINDS[found[0][0]], found[0][1], bytes.fromhex(found[0][2]))
 
     def _put_one(self, item: PutItem, progress: Progress) -> Op[None]:

@@ -31,7 +31,7 @@ LONG = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What is at a path of the board: `kind` is `none`, `file` or `dir`; `digest` where the size was the expected one."""
+    """What is at a path of the board: `kind` is `none`, `file` or `dir`; `digest` where the size is as expected."""
 
     kind: str
     size: int = 0

@@ -10,7 +10,8 @@ the next one finds the board at its usual rate, within the time that `RawRepl.en
 (ports/esp32/machine_uart.c), the same on the ESP8266 (ports/esp8266/machine_uart.c);
 `pyb.repl_uart().init(rate)` keeps the REPL attached (ports/stm32/machine_uart.c).
 
-A program that runs longer than `PATIENCE` while the rate is up gives the sign itself: `_turbo[0]=0`.
+A program that runs longer than `PATIENCE` while the rate is up gives the sign itself: `_turbo[0]=0`. Those of
+upytool do: `Session.sign` begins every small one, the transfer program gives it with each frame and answer.
 No soft reset while it is up: that would end the timer, not the rate.
 """
 
@@ -130,6 +131,7 @@ class _Wire:
             try:
                 self._set(rate)
                 if self._proven(_sign(self.ticks)):
+                    self.session.sign = "_turbo[0]=0"
                     notice(self.reporter, f"the wire runs at {rate} baud", "detail")
                     return True
             except ConnectionLostError:
@@ -143,6 +145,7 @@ class _Wire:
     def down(self) -> None:
         """The old rate, whatever happened meanwhile."""
         repl = self.session.repl
+        self.session.sign = ""
         with contextlib.suppress(UpytoolError):
             if repl.state is not ReplState.RAW:
                 # An interrupted or failed program: the board still listens at the high rate.
@@ -151,7 +154,7 @@ class _Wire:
             self.sleep(2 * TICK + SETTLE)
             self._set(self.base)
             self._drive(self._resync(2.0))
-            if self._proven():
+            if self._proven("globals().pop('_turbo',0)"):
                 return
         self._back(self.ticks * TICK)
 

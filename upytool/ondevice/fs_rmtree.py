@@ -3,8 +3,9 @@ def run(path, root, kept):
     import os
 
     p = path
+    here = os.getcwd()
     if p[:1] != "/":
-        p = os.getcwd().rstrip("/") + "/" + p
+        p = here.rstrip("/") + "/" + p
     parts = []
     for n in p.split("/"):
         if n == "..":
@@ -46,4 +47,8 @@ def run(path, root, kept):
                 print(repr((t, 2)) + ",")
 
     rm(p, "." if bare else path, os.stat(p)[0])
+    try:
+        os.stat(here)
+    except OSError:
+        os.chdir("/")
     print("]")

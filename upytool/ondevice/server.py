@@ -1,6 +1,7 @@
 # The board's half of a transfer (docs/concepts/transfer.md): frames in, messages out, units in between.
 # The parts put.py, get.py and check.py arrive as commands. Byte 03 never travels inside a frame, so Ctrl-C stays
 # alive: however the host dies, the next one gets the prompt at once, and a quiet line ends the program by itself.
+# T[0] = 0 is the sign of life that turbo.py waits for.
 import gc
 import io
 import os
@@ -97,6 +98,7 @@ def receive():
             n -= 2
             if not k and crc32(frame_view[:n], count) & 65535 == frame[n] | frame[n + 1] << 8:
                 count = count + 1 & 65535
+                T[0] = 0
                 sink.write(b"\x06")
                 return n
         if quiet() or head[0] == 3 or head[1] == 3:
@@ -146,6 +148,7 @@ def unit():
 
 
 def tell(kind, data=b""):
+    T[0] = 0
     n = len(data)
     h = b"\x02" + bytes((kind, n & 255, n >> 8))
     sink.write(h)

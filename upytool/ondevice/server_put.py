@@ -61,7 +61,10 @@ def put(path, in_place=0):
     h = Hash()
     try:
         try:
-            if not in_place:
+            if in_place:
+                # LittleFS frees the old blocks when the empty file is closed, not before.
+                open(path, "wb").close()
+            else:
                 settle(path)
             f = open(temp, "wb")
         except OSError as e:

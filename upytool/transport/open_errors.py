@@ -114,22 +114,31 @@ def _url_error(port: str, error: BaseException) -> TransportError:
 
 
 def holder_of(port: str) -> str:
-    """`name (pid N)` of the process that has `port` open, as far as /proc tells this user; else ''."""
+    """`name (pid N)` of the process that has `port` open, as far as /proc tells this user; else ''.
+
+    The process behind a pseudo terminal (a simulated board, for instance) may have it open too: it is named only
+    where there is no other.
+    """
     try:
         target = os.stat(port).st_rdev
         real = os.path.realpath(port)
     except OSError:
         return ""
+    behind = ""
     for entry in _processes():
         try:
-            for number in os.listdir(f"/proc/{entry}/fd"):
-                link = f"/proc/{entry}/fd/{number}"
-                if os.readlink(link) == real and os.stat(link).st_rdev == target:
-                    with open(f"/proc/{entry}/comm", encoding="utf-8", errors="replace") as file:
-                        return f"{file.read().strip()} (pid {entry})"
+            links = [f"/proc/{entry}/fd/{number}" for number in os.listdir(f"/proc/{entry}/fd")]
+            names = [os.readlink(link) for link in links]
+            if not any(n == real and os.stat(link).st_rdev == target for n, link in zip(names, links, strict=True)):
+                continue
+            with open(f"/proc/{entry}/comm", encoding="utf-8", errors="replace") as file:
+                found = f"{file.read().strip()} (pid {entry})"
         except OSError:
             continue  # another user's process, or it ended meanwhile
-    return ""
+        if not any(name in ("/dev/ptmx", "/dev/pts/ptmx") for name in names):
+            return found
+        behind = behind or found
+    return behind
 
 
 def _processes() -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from upytool.device.local import FileSink
 from upytool.device.romfs_folder import check_modules, collect, save, target_board
 from upytool.errors import BuildError, LocalFileError, UsageError
 from upytool.events import Notice
@@ -17,7 +19,7 @@ from upytool.testing import Recorder
 NATIVE = "import micropython\n\n@micropython.native\ndef f():\n    return 1\n"
 
 
-def fill(folder: Path, files: dict[str, str | bytes]) -> Path:
+def fill(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +77,7 @@ def test_the_image_itself_stays_out(tmp_path: Path) -> None:
 
 
 def test_the_same_folder_gives_the_same_image(tmp_path: Path) -> None:
-    files: dict[str, str | bytes] = {f"m{number}.py": f"x = {number}\n" for number in range(6)} | {"b/c": "1", "a": "2"}
+    files = {f"m{number}.py": f"x = {number}\n" for number in range(6)} | {"b/c": "1", "a": "2"}
     one = fill(tmp_path / "one", files)
     two = fill(tmp_path / "elsewhere" / "two", dict(reversed(files.items())))
     os.utime(two / "a", (1, 1))
@@ -109,7 +111,7 @@ def test_native_code_is_for_the_architecture(tmp_path: Path) -> None:
     assert "--arch" in caught.value.hint
     made = collect(folder, target_board(arch="armv7emsp")).files["n.mpy"]
     assert made[2] >> 2 & 0xF == 7
-    with pytest.raises(UsageError, match="board runs 6.1"):
+    with pytest.raises(UsageError, match=r"board runs 6\.1"):
         collect(folder, target_board("6.1", "armv7m"))
 
 
@@ -117,7 +119,7 @@ def test_boards_that_are_not_there() -> None:
     board = target_board("6.2", "xtensawin")
     assert (board.mpy_version, board.mpy_sub_version, board.arch) == (6, 2, "xtensawin")
     assert target_board("6").mpy & 0xFC00 == 0
-    with pytest.raises(UsageError, match="no .mpy version 5"):
+    with pytest.raises(UsageError, match=r"no \.mpy version 5"):
         target_board("5")
     with pytest.raises(UsageError, match="no architecture z80"):
         target_board(arch="z80")
@@ -125,7 +127,8 @@ def test_boards_that_are_not_there() -> None:
 
 def test_mpy_files_of_the_folder_are_looked_at(tmp_path: Path) -> None:
     made = collect(fill(tmp_path / "n", {"n.py": NATIVE}), target_board(arch="xtensawin")).files["n.mpy"]
-    folder = fill(tmp_path / "src", {"n.mpy": made, "old.mpy": b"M\x05\x00\x1f", "both.py": "x=1\n", "both.mpy": b"M\x06\0\x1f"})
+    other: dict[str, str | bytes] = {"old.mpy": b"M\x05\x00\x1f", "both.py": "x=1\n", "both.mpy": b"M\x06\0\x1f"}
+    folder = fill(tmp_path / "src", {"n.mpy": made, **other})
     recorder = Recorder()
     board = target_board(arch="armv6m")
     content = collect(folder, board, reporter=recorder)
@@ -177,7 +180,7 @@ def test_windows_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("C:evil", "a\\b"):
         romfs_folder._usable(name)
         with monkeypatch.context() as patch:
-            patch.setattr(romfs_folder.os, "name", "nt")
+            patch.setattr("upytool.device.romfs_folder.os.name", "nt")
             with pytest.raises(LocalFileError):
                 romfs_folder._usable(name)
 
@@ -185,7 +188,7 @@ def test_windows_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_folder_is_saved_as_a_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from upytool.device import romfs_folder
 
-    class Sink(romfs_folder.FileSink):
+    class Sink(FileSink):
         def done(self) -> None:
             if self._path.name == "b":
                 self.drop()

@@ -51,14 +51,30 @@ def command(app: App, files: tuple[str, ...]) -> None:
                 device.fs.write_bytes(file, after)
             else:
                 app.note(f"{file} was not changed")
-        except UpytoolError as error:
-            error.hint = f"your text is in {path}" + (f"\n{error.hint}" if error.hint else "")
+        except BaseException as error:
+            if _holds(path, before or b""):
+                _throw_away(path)
+            elif isinstance(error, UpytoolError):
+                error.hint = f"your text is in {path}" + (f"\n{error.hint}" if error.hint else "")
+            else:
+                app.warn(f"your text is in {path}")
             raise
-        except BaseException:
-            app.warn(f"your text is in {path}")
-            raise
-        path.unlink()
-        path.parent.rmdir()
+        _throw_away(path)
+
+
+def _holds(path: Path, contents: bytes) -> bool:
+    """Whether there is nothing in the file that is not on the board."""
+    try:
+        return path.read_bytes() == contents
+    except OSError:
+        return False
+
+
+def _throw_away(path: Path) -> None:
+    """The scratch file and its folder, with what the editor left beside it."""
+    from shutil import rmtree
+
+    rmtree(path.parent, ignore_errors=True)
 
 
 def _scratch(file: str, contents: bytes) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
 from ..app import App, pass_app
@@ -27,7 +29,22 @@ def command(app: App, expression: str) -> None:
     if app.settings.json:
         app.emit({"value": _json_value(device.eval(expression, timeout=app.settings.timeout))})
         return
-    device.run(f"print({expression})", on_output=app.out, timeout=app.settings.timeout)
+    line_ends = LineEnds(app.out)
+    device.run(f"print({expression})", on_output=line_ends.feed, timeout=app.settings.timeout)
+
+
+class LineEnds:
+    """Passes text on with the line ends of Unix, so that `x=$(upytool eval ...)` holds no carriage return."""
+
+    def __init__(self, sink: Callable[[bytes], None]) -> None:
+        self._sink, self._held = sink, b""
+
+    def feed(self, data: bytes) -> None:
+        data = self._held + data
+        self._held = b"\r" if data.endswith(b"\r") else b""
+        text = data[: len(data) - len(self._held)].replace(b"\r\n", b"\n")
+        if text:
+            self._sink(text)
 
 
 def _json_value(value: object) -> object:

@@ -1,0 +1,77 @@
+"""mpremote's own test scripts, unmodified, with upytool in mpremote's place: they pass wherever mpremote passes.
+
+`mpremote_suite` runs them and says what is taken as equal (`own_words`). mpremote itself runs each of them once, on
+the unix port, with the same eyes: that shows that the script, the board and the comparison are sound today.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+
+import pytest
+
+from tests.rigs.fixtures import Boards
+from tests.rigs.mpremote_suite import Outcome, own_words, run_script, scripts
+
+NAMES = (
+    "test_errno",
+    "test_eval_exec_run",
+    "test_filesystem",
+    "test_fs_tree",
+    "test_mip_local_install",
+    "test_mount",
+    "test_recursive_cp",
+    "test_resume",
+)
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("bash") is None, reason="the scripts are for bash"),
+    pytest.mark.skipif(importlib.util.find_spec("mpremote") is None, reason="mpremote, the judge, is not installed"),
+]
+
+_judged: dict[str, Outcome] = {}
+
+
+def outcome(boards: Boards, rig: str, tool: str, name: str) -> Outcome:
+    """One script with one tool on a board that was just switched on."""
+    board = boards.fresh(rig)
+    script = next(each for each in scripts() if each.stem == name)
+    return run_script(script, [sys.executable, "-m", tool], board.port, timeout=120, normalise=own_words)
+
+
+@pytest.mark.parametrize("rig", ["unix", "qemu"])
+@pytest.mark.parametrize("name", NAMES)
+def test_it_passes_where_mpremote_passes(boards: Boards, rig: str, name: str) -> None:
+    found = outcome(boards, rig, "upytool", name)
+    if name not in _judged:
+        _judged[name] = outcome(boards, "unix", "mpremote", name)
+    assert _judged[name].passed, f"mpremote itself does not pass: {_judged[name].detail}"
+    assert found.passed, f"{found.result}\n{found.detail}"
+
+
+def test_these_are_all_of_them(boards: Boards) -> None:
+    boards.fresh("unix")
+    assert [script.stem for script in scripts()] == sorted(NAMES)
+
+
+def test_the_comparison_still_sees_what_matters() -> None:
+    """Each thing that is taken as equal, and beside it the nearest that is not."""
+    said = "mpremote: rm: x: No such file or directory.\nexpect error\n"
+    assert own_words(said) == own_words("error: x is not there\nhint: look\n      again\nexpect error\n")
+    assert own_words(said) != own_words("expect error\n")
+    assert own_words("error: a\n") != own_words("error: a\nerror: b\n")
+    assert own_words("usage: fs [x]\n          more\nfs: error: no\n") == own_words("error: no\n")
+    assert own_words("x\nLocal directory /a is mounted at /remote\n") == own_words(
+        "Local directory /a is mounted at /remote\nx\n"
+    )
+    assert own_words("Local directory /a is mounted at /remote\n-----\n") != own_words(
+        "-----\nLocal directory /a is mounted at /remote\n"
+    )
+    assert own_words("expect error: 1\n") == own_words("expect error: 6\n")
+    assert own_words("expect error: 2\n") != own_words("expect error: 1\n")
+    listing = "           3 b\n           0 a/\n"
+    assert own_words(listing) == own_words("           0 a/\n           3 b\n")
+    assert own_words(listing) != own_words("           0 a/\n           4 b\n")
+    assert own_words("ls :\n" + listing) != own_words(listing + "ls :\n")

@@ -1,0 +1,100 @@
+"""The tables of a project's file that say what goes to the board.
+
+    [sync]
+    local = "src"           # below the file's folder
+    remote = "/app"
+    delete = true
+    keep = ["*.log", "data/"]
+    mpy = false
+
+    [ignore]
+    patterns = ["tests/", "*.md"]
+    defaults = true         # dot files, __pycache__, *.pyc
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config.paths import find_project_file
+from ..errors import ConfigError
+
+_SYNC = {"local": str, "remote": str, "delete": bool, "keep": list, "mpy": bool}
+_IGNORE = {"patterns": list, "defaults": bool}
+_TYPES = {str: "a text", bool: "true or false", list: "a list of texts"}
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a project says about copying.
+
+    Attributes:
+        file: where it was read.
+        local: the folder to be synced, an absolute path.
+        remote: the folder of the board.
+        delete, keep, mpy, ignore, default_ignores: as for RemoteFS.sync.
+    """
+
+    file: Path
+    local: Path
+    remote: str = "/"
+    delete: bool = False
+    keep: tuple[str, ...] = ()
+    mpy: bool = False
+    ignore: tuple[str, ...] = ()
+    default_ignores: bool = True
+
+
+def find_project(start: Path) -> Project | None:
+    """The project that `start` is in, None where there is none. Errors: ConfigError."""
+    found = find_project_file(str(start))
+    return load_project(Path(found)) if found else None
+
+
+def load_project(file: Path) -> Project:
+    """Read `upytool.toml` or a pyproject.toml with `[tool.upytool]`. Errors: ConfigError with the file's name."""
+    try:
+        data: Mapping[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file}: {error}", hint="mend it, or run the command elsewhere") from error
+    if file.name == "pyproject.toml":
+        data = _table(_table(data, "tool", file), "upytool", file)
+    sync = _checked(_table(data, "sync", file), _SYNC, "sync", file)
+    ignore = _checked(_table(data, "ignore", file), _IGNORE, "ignore", file)
+    remote = str(sync.get("remote", "/")).removeprefix(":")
+    return Project(
+        file,
+        (file.parent / str(sync.get("local", "."))).resolve(),
+        remote,
+        bool(sync.get("delete", False)),
+        tuple(sync.get("keep", ())),
+        bool(sync.get("mpy", False)),
+        tuple(ignore.get("patterns", ())),
+        bool(ignore.get("defaults", True)),
+    )
+
+
+def _table(data: Mapping[str, Any], name: str, file: Path) -> Mapping[str, Any]:
+    table = data.get(name, {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"{file}: [{name}] is to be a table", hint="mend the file")
+    return table
+
+
+def _checked(
+    table: Mapping[str, Any], known: Mapping[str, type[Any]], name: str, file: Path
+) -> Mapping[str, Any]:
+    for key, value in table.items():
+        kind = known.get(key)
+        if kind is None:
+            raise ConfigError(
+                f"{file}: [{name}] knows no {key!r}", hint=f"it knows {', '.join(known)}"
+            )
+        items = value if isinstance(value, list) else []
+        if not isinstance(value, kind) or not all(isinstance(item, str) for item in items):
+            raise ConfigError(f"{file}: {name}.{key} is to be {_TYPES[kind]}", hint="mend the file")
+    return table
