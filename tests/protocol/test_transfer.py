@@ -200,16 +200,16 @@ def test_never_more_in_flight_than_the_window(data: bytes, window: int) -> None:
             answer = (b"", 0.0)
 
 
-def message(kind: int, payload: bytes) -> bytes:
+def message(kind: int, payload: bytes, number: int = 0) -> bytes:
     head = b"\x02" + bytes((kind, len(payload) & 255, len(payload) >> 8))
-    return head + payload + checksum_of(payload, checksum_of(head, 0, "crc32"), "crc32").to_bytes(4, "little")
+    return head + payload + checksum_of(payload, checksum_of(head, number, "crc32"), "crc32").to_bytes(4, "little")
 
 
 @given(st.lists(st.tuples(kinds, st.binary(max_size=300)), max_size=8), st.integers(1, 50))
 def test_messages_in_any_chunks(messages: list[tuple[int, bytes]], chunk: int) -> None:
     board, link = ModelBoard(), StreamLink(Inbox(), 256)
-    for kind, payload in messages:
-        board.said += message(kind, payload) + b"tick\r\n"  # a background task of the board prints
+    for number, (kind, payload) in enumerate(messages):
+        board.said += message(kind, payload, number) + b"tick\r\n"  # a background task of the board prints
     got = [run(link.message(5), board, chunk) for _ in messages]
     assert got == [Message(kind, payload) for kind, payload in messages]
 
@@ -220,6 +220,14 @@ def test_a_damaged_message_is_never_taken(at: int) -> None:
     raw = bytearray(message(82, b"an answer of the board"))
     raw[at] ^= 0x55
     board.said += raw
+    with pytest.raises(StreamDamaged):
+        run(link.message(5), board)
+
+
+def test_a_missing_message_is_noticed() -> None:
+    board, link = ModelBoard(), StreamLink(Inbox(), 256)
+    board.said += message(72, b"one", 0) + message(82, b"three", 2)
+    assert run(link.message(5), board, 11).payload == b"one"
     with pytest.raises(StreamDamaged):
         run(link.message(5), board)
 

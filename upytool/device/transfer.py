@@ -10,11 +10,11 @@ import ast
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from ..errors import LocalFileError, OperationInterrupted, StreamError
 from ..protocol.ops import Interrupted, Op
-from ..protocol.transfer import DATA, LISTING, RESULT, StreamDamaged
+from ..protocol.transfer import DATA, LISTING, RESULT, Message, StreamDamaged
 from ..protocol.units import plain_unit
 from .session import Session
 from .stream import Capabilities, Server, new_hash
@@ -191,14 +191,14 @@ class StreamMover:
         block = free = 0
         if space is not None:
             answer = yield from server.answer(space)
-            block, free = ast.literal_eval(answer.payload.decode())
+            block, free = literal(answer)
         listing: dict[str, int] = {}
         for folder in scans:
             while True:
                 answer = yield from server.answer(folder, LONG)
                 if answer.kind != LISTING:
                     break
-                at, entries = ast.literal_eval(answer.payload.decode("utf-8", "surrogateescape"))
+                at, entries = literal(answer)
                 listing.update((f"{at}/{name}", size) for name, size in entries)
         statuses: list[Status] = []
         width = DIGEST if server.hash_kind == "sha256" else 4
@@ -345,6 +345,14 @@ class StreamMover:
             at[0] += len(answer.payload)
             self._steps += 1
             progress(len(answer.payload))
+
+
+def literal(message: Message) -> Any:
+    """The Python literal that a message holds. Errors: StreamDamaged."""
+    try:
+        return ast.literal_eval(message.payload.decode("utf-8", "surrogateescape"))
+    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        raise StreamDamaged("the board's answer makes no sense", hint="try again") from error
 
 
 def read_chunks(item: PutItem) -> Iterator[bytes]:

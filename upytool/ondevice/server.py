@@ -61,7 +61,7 @@ held = bytearray(UNIT)
 held_view = memoryview(held)
 packed = io.BytesIO()
 plain = io.BytesIO()
-packed_end = at = end = count = 0
+packed_end = at = end = count = told = 0
 try:
     import deflate
 
@@ -148,12 +148,14 @@ def unit():
 
 
 def tell(kind, data=b""):
+    global told
     T[0] = 0
     n = len(data)
     h = b"\x02" + bytes((kind, n & 255, n >> 8))
     sink.write(h)
     sink.write(data)
-    sink.write(crc32(data, crc32(h)).to_bytes(4, "little"))
+    sink.write(crc32(data, crc32(h, told)).to_bytes(4, "little"))
+    told = told + 1 & 65535
 
 
 def refuse(e):

@@ -8,8 +8,8 @@ Written laws:
 2. At most `window` bytes of frames are unconfirmed. The board confirms each good frame with a 06 as soon as it is in
    its memory; a bad one makes it read on until the line is quiet and send 15 and the number it waits for, from which
    the host repeats. A board that says nothing may wait for bytes that were lost: 260 bytes that are no frame wake it.
-3. From the board come messages: `02, kind, length (2), payload, CRC-32 (4)`, all little-endian. What is damaged there
-   is a StreamDamaged; the owner starts the program again and repeats what was not confirmed.
+3. From the board come messages: `02, kind, length (2), payload, CRC-32 (4)`, all little-endian, the CRC being seeded
+   with the message's number, so that none can be missing. What is damaged there is a StreamDamaged; the owner starts the program again and repeats what was not confirmed.
 4. Nothing grows without bound: messages are taken as they come, a payload has at most 16 kB.
 """
 
@@ -91,7 +91,7 @@ class StreamLink:
         self._out = bytearray()
         self._flying: deque[bytes] = deque()
         self._flying_bytes = 0
-        self._sent = 0
+        self._sent = self._heard = 0
         self._repeat = False
 
     # -- to the board ---------------------------------------------------------------------------
@@ -221,10 +221,12 @@ class StreamLink:
 
     def _take_message(self, raw: bytes) -> None:
         head, payload, tail = raw[:4], raw[4:-4], int.from_bytes(raw[-4:], "little")
-        if head[1] == HELLO and tail == checksum_of(payload, checksum_of(head, 0, "sum"), "sum"):
+        if not self._heard and tail == checksum_of(payload, checksum_of(head, 0, "sum"), "sum"):
             self.checksum = "sum"  # the first word of a board without binascii
-        if checksum_of(payload, checksum_of(head, 0, self.checksum), self.checksum) != tail:
+        start = checksum_of(head, self._heard & 0xFFFF, self.checksum)
+        if checksum_of(payload, start, self.checksum) != tail:
             raise StreamDamaged("an answer of the board arrived damaged", hint="try again")
+        self._heard += 1
         self.messages.append(Message(head[1], payload))
 
     def _go_back(self, number: int) -> None:
