@@ -261,8 +261,13 @@ def test_rm_of_everything_asks_on_a_terminal(board: BoardCli, monkeypatch: pytes
 
     board.put("x", b"1")
     asked: list[str] = []
+
+    def no(question: str, *_: object, **__: object) -> bool:
+        asked.append(question)
+        return False
+
     monkeypatch.setattr(streams, "_is_tty", lambda stream: stream is sys.stdin)
-    monkeypatch.setattr(prompt, "confirm", lambda question, *_, **__: asked.append(question) or False)
+    monkeypatch.setattr(prompt, "confirm", no)
     assert board("rm", "-r", ":").code == 130
     assert asked == ["Remove everything in / of the board?"]
     assert board.names() == ["x"]

@@ -31,6 +31,21 @@ class Bench:
         return self.name == "pico"
 
 
+# An emulated Pico takes seconds for what the others do in a blink; these tests say the most about it.
+ON_PICO = {
+    "test_output_comes_back",
+    "test_an_exception_names_the_line",
+    "test_every_byte_of_output_is_kept",
+    "test_ctrl_c_stops_a_loop_and_shows_where",
+    "test_a_user_interrupt_brings_the_boards_traceback",
+    "test_the_probe_answers_everywhere",
+    "test_a_connection_dropped_in_the_middle_is_recovered_from",
+    "test_a_file_goes_and_comes_back",
+    "test_a_file_is_replaced_as_a_whole",
+    "test_folders_and_names",
+    "test_a_tree_goes_there_and_back",
+}
+
 BOARDS = ["wasm", "unix", "qemu", "qemu-lfs", "qemu-stock", "qemu-bare", "qemu-uart", "pico"]
 
 

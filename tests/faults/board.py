@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -10,7 +11,6 @@ from contextlib import contextmanager
 
 from tests.rigs.wire import Fault, Wire
 from upytool.device.device import Device
-from upytool.errors import UpytoolError
 from upytool.sim.wasm import WasmBoard
 from upytool.transport.serial import SerialTransport
 
@@ -30,14 +30,16 @@ class Plug:
             thread.start()
 
     def _up(self) -> None:
-        while data := self._ours.recv(65536):
-            self.board.write(data)
+        with contextlib.suppress(OSError):
+            while data := self._ours.recv(65536):
+                self.board.write(data)
 
     def _down(self) -> None:
-        while self._open:
-            data = self.board.read(65536, 0.1)
-            if data:
-                self._ours.sendall(data)
+        with contextlib.suppress(OSError):
+            while self._open:
+                data = self.board.read(65536, 0.1)
+                if data:
+                    self._ours.sendall(data)
 
     def close(self) -> None:
         self._open = False
@@ -61,9 +63,6 @@ def connected(
             try:
                 yield device, wire
             finally:
-                try:
-                    device.close()
-                except UpytoolError:
-                    pass
+                device.close()
     finally:
         os.close(descriptor)

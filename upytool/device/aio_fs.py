@@ -13,7 +13,9 @@ from .local import CallSink, FileSink
 
 if TYPE_CHECKING:
     from .aio import AsyncDevice
+    from .backup import BackupResult
     from .copy_ops import CopyResult
+    from .diff import DiffResult
 
 
 class AsyncRemoteFS:
@@ -99,6 +101,17 @@ class AsyncRemoteFS:
     async def write_text(self, path: str, text: str) -> None:
         await self.write_bytes(path, text.encode("utf-8"))
 
+    async def put_many(self, items: Sequence[tuple[str, bytes]]) -> None:
+        """Write many files, (path, content) each, by one program on the board; their folders exist.
+
+        Each file is the old or the new one. A failure leaves those before it new.
+        """
+        await self._device.drive(self.ops.store_many(items))
+
+    async def get_many(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """Read many files by one program on the board: path -> content."""
+        return await self._device.drive(self.ops.fetch_many(paths))
+
     async def get(self, remote: str, local: str | Path | BinaryIO) -> int:
         """Fetch a file to a local path or an open binary file; returns its size."""
         if isinstance(local, (str, Path)):
@@ -177,5 +190,80 @@ class AsyncRemoteFS:
             keep=keep,
             pull=pull,
             reporter=self._device.reporter,
+        )
+        return await self._device.drive(work)
+
+    # -- archives -------------------------------------------------------------------------------
+
+    async def backup(self, local: str | Path = "", path: str = "/") -> BackupResult:
+        """Save what is below `path` on the board in an archive; see docs/guides/backup.md.
+
+        Args:
+            local: the file, which is replaced where it exists; `.zip` and `.tar.gz` say what it is, else it is a tar.
+                '' or a folder: a name is made of the board's and the time.
+
+        It appears when it is complete and agrees with the board's own digests. Folders of this computer that are
+        mounted on the board are left out, and /rom unless `path` names it.
+
+        Errors: also LocalFileError, StreamError, UsageError.
+        """
+        from .backup import backup
+
+        return await self._device.drive(backup(self.ops, str(local), path, reporter=self._device.reporter))
+
+    async def restore(
+        self,
+        local: str | Path,
+        path: str = "",
+        *,
+        delete: bool = False,
+        dry_run: bool = False,
+        in_place: bool = False,
+    ) -> CopyResult:
+        """Bring the files of a backup back to where they were.
+
+        Args:
+            path: only what is at and below this path of the board.
+            delete: remove what the backup does not have.
+            dry_run: only make the plan.
+            in_place: overwrite old files at once, where two copies do not fit.
+
+        Errors: also LocalFileError for an archive that is damaged or no backup, UsageError; before anything is written.
+        """
+        from .backup import restore
+
+        work = restore(
+            self.ops,
+            str(local),
+            path,
+            delete=delete,
+            dry_run=dry_run,
+            in_place=in_place,
+            reporter=self._device.reporter,
+        )
+        return await self._device.drive(work)
+
+    async def diff(
+        self,
+        left: str | Path,
+        right: str | Path = "",
+        *,
+        ignore: Sequence[str] = (),
+        default_ignores: bool = True,
+        text: bool = False,
+    ) -> DiffResult:
+        """Compare a local folder or file, a backup, or a path of the board (`:path`) with another, by content.
+
+        Args:
+            left, right: one of them is on the board; a backup alone is compared with what was saved.
+            ignore, default_ignores: as for `sync`.
+            text: also make unified diffs of text files that changed.
+
+        Errors: also LocalFileError, UsageError.
+        """
+        from .diff import diff
+
+        work = diff(
+            self.ops, str(left), str(right), ignore=ignore, default_ignores=default_ignores, text=text
         )
         return await self._device.drive(work)

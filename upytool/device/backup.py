@@ -1,14 +1,13 @@
 """The files of a board saved in one archive, and brought back: `backup` and `restore`.
 
-A backup is compared with the board's own digests while it is made, and appears under its name when it is complete. A
-restore reads the whole archive before it touches the board, plans, checks the space, and writes as every copy does: each
-file is the old or the new one.
+A backup is compared with the board's own digests while it is made, and appears under its name when it is complete.
+A restore reads the whole archive before it touches the board, plans, checks the space, and writes as every copy does:
+each file is the old or the new one.
 """
 
 from __future__ import annotations
 
 import hashlib
-import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,34 +21,13 @@ from ..protocol.ops import Op
 from .backup_file import FILES, Backup, Reader, SavedFile, Writer
 from .copy import CopyPlan, Target, Targets, plan_copy
 from .copy_ops import CopyResult
-from .fs_ops import LONG, FsOps, check_space
+from .fs_ops import FsOps, check_space
 from .fs_types import Mount
 from .info import BoardInfo
-from .ondevice import snippet
-from .stream import hint_for, new_hash
+from .scene import absolute, foreign, look, mount_of, within
+from .stream import new_hash
 from .transfer import DIGEST, GetItem, Mover, PutItem, Status, Survey
 from .tree import Tree
-
-# The classes that serve a folder of the host: ours (ondevice/mount.py) and mpremote's (transport_serial.py).
-HOST_KINDS = ("Volume", "RemoteFS")
-SCRATCH = "~upytool.tmp"
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What is below a path of the board.
-
-    Attributes:
-        mounts: all mounted file systems.
-        skipped: the mount points among them that were left out.
-        folders: absolute paths, parents first.
-        files: path -> (size, seconds since 1970).
-    """
-
-    mounts: Sequence[Mount]
-    skipped: frozenset[str]
-    folders: Sequence[str]
-    files: Mapping[str, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,61 +39,6 @@ class BackupResult:
 
     def data(self) -> dict[str, object]:
         return {"file": self.file, "bytes": self.backup.bytes, **self.backup.data()}
-
-
-# -- looking --------------------------------------------------------------------------------------
-
-
-def within(path: str, top: str) -> bool:
-    """Whether `path` is `top` or below it; both absolute."""
-    return path == top or path.startswith(top.rstrip("/") + "/")
-
-
-def mount_of(path: str, mounts: Iterable[str]) -> str:
-    """The mount point that a path lies on, `/` where none is known."""
-    return max((point for point in mounts if within(path, point)), key=len, default="/")
-
-
-def absolute(fs: FsOps, path: str) -> Op[str]:
-    """A path of the board (a leading colon does no harm) from its root; '' is the working directory."""
-    path = path.removeprefix(":")
-    if not path.startswith("/"):
-        path = posixpath.join((yield from fs.getcwd()), path)
-    return posixpath.normpath("/" + path.strip("/"))
-
-
-def foreign(fs: FsOps, mounts: Iterable[Mount], root: str) -> frozenset[str]:
-    """The mount points that hold nothing of the board's own: folders of this computer, ROM unless `root` names it.
-
-    Errors: UsageError when `root` is in a folder of this computer.
-    """
-    here = {mount.path for mount in mounts if mount.kind in HOST_KINDS or mount.path in fs.protected}
-    rom = {mount.path for mount in mounts if "Rom" in mount.kind or mount.path == "/rom"}
-    if any(within(root, path) for path in here):
-        raise UsageError(f"{root} is a folder of this computer", hint="copy it here, without the board")
-    return frozenset(here | {path for path in rom if not within(root, path)})
-
-
-def look(fs: FsOps, root: str, mounts: Sequence[Mount] | None = None, skip: Collection[str] = ()) -> Op[Scene]:
-    """What is below `root` (absolute), without foreign mounts and what `skip` names. Two programs.
-
-    Errors: RemoteOSError with the path that cannot be read.
-    """
-    if mounts is None:
-        mounts = yield from fs.df()
-    skipped = foreign(fs, mounts, root) | frozenset(skip)
-    source = f"{snippet('fs_tree')}\nrun({root!r},{tuple(sorted(skipped))!r})"
-    answer = yield from fs.session.call_source(source, root, LONG)
-    folders: list[str] = []
-    files: dict[str, tuple[int, int]] = {}
-    for path, size, mtime in sorted(answer, key=lambda entry: entry[0].split("/")):
-        if size == -2:
-            raise RemoteOSError(mtime, path, hint=hint_for(mtime))
-        if size >= 0 and path.rpartition("/")[2] != SCRATCH:
-            files[path] = (size, mtime)
-        elif size == -1 and path != "/":
-            folders.append(path)
-    return Scene(mounts, skipped, folders, files)
 
 
 # -- backup ---------------------------------------------------------------------------------------
@@ -203,9 +126,7 @@ class _Sink:
                 f"{self._path} is not what the board says it is",
                 hint="no backup was made; did something change the file meanwhile? Try again",
             )
-        self._saved.append(
-            SavedFile(self._path, self._size, self._mtime, self._sha256.hexdigest(), self._mount)
-        )
+        self._saved.append(SavedFile(self._path, self._size, self._mtime, self._sha256.hexdigest(), self._mount))
 
     def drop(self) -> None:
         return
@@ -301,9 +222,7 @@ def choose(backup: Backup, top: str, source: str) -> dict[str, SavedFile | None]
     return chosen
 
 
-def _check_places(
-    chosen: Mapping[str, SavedFile | None], strange: Collection[str], mounts: Sequence[Mount]
-) -> None:
+def _check_places(chosen: Mapping[str, SavedFile | None], strange: Collection[str], mounts: Sequence[Mount]) -> None:
     """Refuse what would land on another file system than it came from, or on none."""
     points = {mount.path for mount in mounts}
     for file in filter(None, chosen.values()):
@@ -361,9 +280,7 @@ def _plan(
     return plan, there
 
 
-def _check_room(
-    plan: CopyPlan, there: Mapping[str, Status], mounts: Sequence[Mount], in_place: bool
-) -> bool:
+def _check_room(plan: CopyPlan, there: Mapping[str, Status], mounts: Sequence[Mount], in_place: bool) -> bool:
     """Whether what goes has to go first, to make room. Errors: RemoteOSError 28."""
     points = [mount.path for mount in mounts]
     first = False

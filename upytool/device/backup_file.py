@@ -254,7 +254,7 @@ class Reader:
         )
 
     def _enter(self) -> None:
-        file = self._open.enter_context(open(self._path, "rb"))
+        file = self._open.enter_context(self._path.open("rb"))
         if zipfile.is_zipfile(file):
             file.seek(0)
             self._zip = self._open.enter_context(zipfile.ZipFile(file))
@@ -263,7 +263,7 @@ class Reader:
                 self._add(member.filename.rstrip("/"), member, member.is_dir())
             return
         file.seek(0)
-        tar = self._open.enter_context(tarfile.open(fileobj=file))
+        tar = self._open.enter_context(tarfile.open(fileobj=file))  # noqa: SIM115
         self._read = tar.extractfile
         for info in tar:
             if not (info.isreg() or info.isdir()):
@@ -307,9 +307,7 @@ class Reader:
         member = self._members.get(name)
         found = None if member is None else self._read(member)
         if found is None:
-            raise self._damaged(
-                "its list is missing: was it cut off?" if name == MANIFEST else f"{name} is missing"
-            )
+            raise self._damaged("its list is missing: was it cut off?" if name == MANIFEST else f"{name} is missing")
         with found:
             yield found
 

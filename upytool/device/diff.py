@@ -10,16 +10,17 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
-from ..errors import LocalFileError, RemoteOSError, UsageError
+from ..errors import RemoteOSError, StreamError, UsageError
 from ..protocol.ops import Op
-from .backup import choose, look, within
+from .backup import choose
 from .backup_file import Reader, SavedFile
 from .fs_ops import FsOps
 from .hashes import local_digest
 from .ignore import Ignore, ignore_for
 from .local import CallSink, local_error
+from .scene import look, within
 from .sync import without
 from .transfer import GetItem, Mover, Status
 from .tree import IgnoreRule, Tree, board_tree, join, local_tree
@@ -75,25 +76,16 @@ class DiffResult:
         }
 
 
-class _Here(Protocol):
-    """A side of this computer: files and folders below it by their relative path."""
-
-    files: Mapping[str, int]
-    dirs: Sequence[str]
-    rule: IgnoreRule
-
-    def digest(self, path: str, kind: str) -> bytes: ...
-
-    def read(self, path: str) -> bytes: ...
-
-
 class _Local:
+    """A file or folder of this computer; files and folders below it by their relative path."""
+
     def __init__(self, path: str, ignore: Sequence[str], defaults: bool) -> None:
         self.rule: IgnoreRule = lambda path, is_dir: False
         if Path(path).is_dir():
             self.rule = ignore_for(Path(path), ignore, defaults=defaults)
         self.tree = local_tree(path, recursive=True, ignore=lambda folder: self.rule)
-        self.files, self.dirs = self.tree.files, self.tree.dirs
+        self.files: Mapping[str, int] = self.tree.files
+        self.dirs: Sequence[str] = self.tree.dirs
 
     def digest(self, path: str, kind: str) -> bytes:
         return local_digest(Path(self.tree.path_of(path)), kind)
@@ -106,13 +98,15 @@ class _Local:
 
 
 class _Saved:
+    """The part of a backup at and below `top`, in the same way."""
+
     def __init__(self, reader: Reader, top: str, source: str) -> None:
         self._reader = reader
         chosen = choose(reader.backup, top, source)
         cut = len(top.rstrip("/")) + 1
         self._found: dict[str, SavedFile] = {p[cut:]: file for p, file in chosen.items() if file is not None}
-        self.files = {path: file.size for path, file in self._found.items()}
-        self.dirs = [path[cut:] for path, file in chosen.items() if file is None and path != top]
+        self.files: Mapping[str, int] = {path: file.size for path, file in self._found.items()}
+        self.dirs: Sequence[str] = [path[cut:] for path, file in chosen.items() if file is None and path != top]
         self.rule: IgnoreRule = lambda path, is_dir: False
 
     def digest(self, path: str, kind: str) -> bytes:
@@ -147,7 +141,7 @@ def diff(
             return (yield from _two_of_the_board(fs, left, right, Ignore(ignore, defaults=False), text))
         swapped = left.startswith(":")
         here_name, there_name = (right, left) if swapped else (left, right)
-        here: _Here
+        here: _Local | _Saved
         if not here_name or (there_name and not there_name.startswith(":")):
             raise UsageError("one of the two has to be on the board", hint="upytool diff src :/app")
         if not there_name or _is_backup(here_name, there_name):
@@ -196,7 +190,7 @@ def _listing(fs: FsOps, root: str, saved: set[str]) -> Op[dict[str, int]]:
         if error.errno == 2:
             return {}
         raise
-    found = {path: -1 for path in scene.folders}
+    found = dict.fromkeys(scene.folders, -1)
     found.update((path, size) for path, (size, _) in scene.files.items())
     return {path: size for path, size in found.items() if path != root or size >= 0}
 
@@ -218,7 +212,7 @@ class _Compare:
     def __init__(self, mover: Mover, names: tuple[str, str], swapped: bool, text: bool) -> None:
         self.mover, self.names, self.swapped, self.text = mover, names, swapped, text
 
-    def run(self, here: _Here, root: str, listing: Mapping[str, int] | None) -> Op[DiffResult]:
+    def run(self, here: _Local | _Saved, root: str, listing: Mapping[str, int] | None) -> Op[DiffResult]:
         """`listing` None: the board is asked what is below `root` together with everything else."""
         single = list(here.files) == [""]
         scans = [root] if listing is None and not single else []
@@ -279,7 +273,9 @@ class _Compare:
 
 
 def _two_of_the_board(fs: FsOps, left: str, right: str, rule: IgnoreRule, text: bool) -> Op[DiffResult]:
-    roots = [(yield from _root(fs, path)) for path in (left, right)]
+    roots = []
+    for path in (left, right):
+        roots.append((yield from _root(fs, path)))
 
     def work(mover: Mover) -> Op[DiffResult]:
         first = yield from mover.survey([(root, -1) for root in roots], roots)
@@ -326,7 +322,7 @@ def _two_of_the_board(fs: FsOps, left: str, right: str, rule: IgnoreRule, text: 
 
 def _known(state: Status) -> bytes:
     if not state.digest:
-        raise LocalFileError("a file changed while it was compared", hint="stop the program that writes it")
+        raise StreamError("a file changed while it was compared", hint="stop the program that writes it")
     return state.digest
 
 
@@ -378,7 +374,5 @@ def unified(left: str, right: str, name: str, old: bytes, new: bytes) -> list[st
     except UnicodeDecodeError:
         return []
     titles = [side + ("/" if name and not side.endswith("/") else "") + name for side in (left, right)]
-    found = list(unified_diff(*lines, *titles, lineterm=""))
+    found = list(unified_diff(lines[0], lines[1], titles[0], titles[1], lineterm=""))
     return found or [f"--- {titles[0]}", f"+++ {titles[1]}", "only line ends differ"]
-
-

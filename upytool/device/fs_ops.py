@@ -262,6 +262,48 @@ class FsOps:
         yield from self.moving(work)
         return size
 
+    def store_many(self, items: Sequence[tuple[str, bytes]]) -> Op[None]:
+        """Content into many files by one program; each is the old or the new one.
+
+        A failure leaves the files before it new. Errors: RemoteOSError with the path that the board refused.
+        """
+        puts = [PutItem(path, len(data), opener(data)) for path, data in items]
+        folders = {parent_of(path) for path, _ in items}
+        # One file system is asked for its space: that of all of them, where they lie in one folder.
+        space = folders.pop() or "." if len(folders) == 1 else None
+
+        def work(mover: Mover) -> Op[None]:
+            survey = yield from mover.survey([(item.path, -1) for item in puts], space=space)
+            for item, status in zip(puts, survey.statuses, strict=True):
+                if status.kind == "dir":
+                    raise RemoteOSError(21, item.path)
+            check_space(survey, [(item.size, old, False) for item, old in zip(puts, survey.statuses, strict=True)])
+            yield from mover.put([], puts)
+
+        if puts:
+            yield from self.moving(work)
+
+    def fetch_many(self, paths: Sequence[str]) -> Op[dict[str, bytes]]:
+        """The contents of many files by one program. Errors: RemoteOSError with the path."""
+        parts: dict[str, list[bytes]] = {path: [] for path in paths}
+
+        def work(mover: Mover) -> Op[None]:
+            survey = yield from mover.survey([(path, -1) for path in parts])
+            for (path, chunks), status in zip(parts.items(), survey.statuses, strict=True):
+                chunks.clear()
+                if status.kind != "file":
+                    raise RemoteOSError(21 if status.kind == "dir" else 2, path)
+            yield from mover.get(
+                [
+                    GetItem(path, status.size, CallSink(chunks.append))
+                    for (path, chunks), status in zip(parts.items(), survey.statuses, strict=True)
+                ]
+            )
+
+        if parts:
+            yield from self.moving(work)
+        return {path: b"".join(chunks) for path, chunks in parts.items()}
+
 
 def parent_of(path: str) -> str:
     """The folder of a path of the board, '' for the working directory."""

@@ -116,7 +116,7 @@ def _pull(
     if kind == "file":
         raise UsageError(f":{far} is a file", hint="sync needs a folder")
     tree = replace(board_tree(far, "dir", 0, survey.listing, recursive=True), contents=True)
-    tree = _without(tree, rule)
+    tree = without(tree, rule)
     to = local_destination(local)
     wanted = targets([tree], to)
     extra: Mapping[str, int] = {}
@@ -129,7 +129,7 @@ def _pull(
     return CopyResult(plan, run.options.dry_run)
 
 
-def _without(tree: Tree, rule: IgnoreRule) -> Tree:
+def without(tree: Tree, rule: IgnoreRule) -> Tree:
     """A board's folder without what the ignore rules leave out."""
     out: set[str] = set()
     for path in tree.dirs:

@@ -174,9 +174,7 @@ class InstallPlan:
         found = [f"Install {words}" for words in asked]
         for package in self.packages:
             if package.version and not package.source.endswith(".json"):
-                found.append(
-                    f"Installing {package.name} ({package.version}) from {package.source} to {self.target or '/'}"
-                )
+                found.append(f"Installing {package.name} ({package.version}) to {self.target or '/'}")
             for file in package.files:
                 path = file.path.removesuffix(".mpy") + ".py" if file.compiled else file.path
                 found.append(f"{'Exists' if file.action == 'unchanged' else 'Installing'}: {path}")

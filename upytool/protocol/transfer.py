@@ -9,7 +9,8 @@ Written laws:
    its memory; a bad one makes it read on until the line is quiet and send 15 and the number it waits for, from which
    the host repeats. A board that says nothing may wait for bytes that were lost: 260 bytes that are no frame wake it.
 3. From the board come messages: `02, kind, length (2), payload, CRC-32 (4)`, all little-endian, the CRC being seeded
-   with the message's number, so that none can be missing. What is damaged there is a StreamDamaged; the owner starts the program again and repeats what was not confirmed.
+   with the message's number, so that none can be missing. What is damaged there is a StreamDamaged; the owner starts
+   the program again and repeats what was not confirmed.
 4. Nothing grows without bound: messages are taken as they come, a payload has at most 16 kB.
 """
 

@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 
 from tests.fakes import usb_zoo as zoo
+from tests.fakes.model_stream import StreamBoard, StreamWire
 from tests.fakes.model_uart import UartBoard, UartWire
 from tests.fakes.virtual import Clock
+from upytool.device.fs_ops import FsOps
+from upytool.device.local import CallSink
 from upytool.device.session import Session
 from upytool.device.turbo import PATIENCE, sign_of_life, turbo, why_not
 from upytool.errors import OperationInterrupted
@@ -150,6 +153,47 @@ def test_a_program_can_give_the_sign_itself() -> None:
     assert bench.is_back
 
 
+def test_every_small_program_of_ours_gives_the_sign() -> None:
+    bench = Bench()
+    with bench.turbo():
+        for _ in range(4):
+            bench.let_pass(PATIENCE - 1)
+            assert bench.says("still here") == "still here"
+        assert bench.board.rate == 921600
+    assert bench.is_back
+    assert bench.session.sign == ""
+    assert "_turbo" not in bench.board._globals
+
+
+@pytest.mark.parametrize("size", [0, 1000, 180_000])
+def test_a_copy_gives_the_sign_however_long_it_takes(size: int) -> None:
+    """The transfer program itself, both ways, over a wire on which bytes take their time."""
+    clock = Clock()
+    board = StreamBoard(clock)
+    wire = StreamWire(board, clock)
+    session = Session()
+    content = bytes(number * 7 % 256 for number in range(size))
+    back = bytearray()
+
+    def run(op: Op[object]) -> None:
+        drive(op, wire, clock, clock.sleep)
+
+    run(session.ready())
+    fs = FsOps(session)
+    with turbo(session, wire, 125_000, clock=clock, sleep=clock.sleep):
+        start = clock.now
+        run(fs.store("/f", content))
+        middle = clock.now
+        assert board.rate == 125_000
+        run(fs.fetch("/f", CallSink(back.extend)))
+        assert board.rate == 125_000
+        if size > 100_000:
+            assert min(middle - start, clock.now - middle) > 1.5 * PATIENCE
+    assert board.files == {"/f": content}
+    assert back == content
+    assert board.rates == [115200, 125_000, 115200]
+
+
 @pytest.mark.parametrize("mode", ["raw", "running"])
 def test_after_a_kill_the_next_connect_finds_the_board(mode: str) -> None:
     """The process is gone without a word: the next one opens the port at 115200 and gets its prompt."""
@@ -225,6 +269,8 @@ def test_a_transport_without_a_rate_is_left_alone() -> None:
 
 _VICTIM = """
 import sys, time
+from upytool.device.fs_ops import FsOps
+from upytool.device.local import CallSink
 from upytool.device.session import Session
 from upytool.device.turbo import turbo
 from upytool.transport.drive import drive

@@ -19,7 +19,10 @@ from ..params import RemotePath
 @click.argument("paths", type=RemotePath(), nargs=-1, required=True)
 @pass_app
 def command(app: App, paths: tuple[str, ...]) -> None:
-    """Print files of the board, byte for byte."""
+    """Print files of the board, byte for byte, one after the other.
+
+    The colon in front of a path of the board may be left out, as in all commands but `cp`, `sync` and `diff`.
+    """
     from ...device.local import CallSink
 
     device = app.device()

@@ -10,7 +10,7 @@ from ..ui.text import rows, size
 @define("df", examples=[("upytool df", "space on every file system of the board"), ("upytool df --json", "in bytes")])
 @pass_app
 def command(app: App) -> None:
-    """Show the space on the board's file systems."""
+    """Show the space on the board's file systems, in kB and MB of 1000; --json gives bytes."""
     mounts = app.device().fs.df()
     data = [
         {"path": mount.path, "total": mount.total, "used": mount.used, "free": mount.free, "kind": mount.kind}

@@ -13,11 +13,11 @@ from ..group import define
 @define(
     "eval",
     examples=[
-        ('upytool eval "1 + 1"', "print 2"),
+        ('upytool eval "1 + 1"', "prints 2"),
         ('upytool eval "machine.freq()" --json', "the value as JSON where it is a literal"),
     ],
 )
-@click.argument("expression")
+@click.argument("expression", help="Of MicroPython; evaluated on the board.")
 @pass_app
 def command(app: App, expression: str) -> None:
     """Evaluate an expression on the board and print its value.

@@ -17,12 +17,15 @@ from ..group import define
     ],
 )
 @click.argument("code")
-@click.option("--follow/--no-follow", "-f", default=True, help="Wait for the program and show its output.")
+@click.option("--follow/--no-follow", "-f", default=True, help="Wait for the program and show its output (the default).")
 @pass_app
 def command(app: App, code: str, follow: bool) -> None:
     """Run a line of code (or several) on the board.
 
     Its output goes to stdout as the board sends it, a traceback to stderr. Ctrl-C stops the program on the
     board; --timeout SECONDS stops it as well, with exit code 124.
+
+    The first program of a command line starts in a fresh interpreter (a soft reset: boot.py runs, main.py does
+    not); later ones find what it left. `resume` in front leaves the reset out.
     """
     app.device().run(code, on_output=app.out, timeout=app.settings.timeout, follow=follow)

@@ -19,10 +19,10 @@ from ..params import RemotePath
 )
 @click.argument("paths", type=RemotePath(), nargs=-1, required=True)
 @click.option("--recursive", "-r", is_flag=True, help="Directories with all that is in them.")
-@click.option("--force", "-f", is_flag=True, help="What does not exist is no error.")
+@click.option("--force", "-f", is_flag=True, help="What does not exist is no error, nor is the root that stays.")
 @pass_app
 def command(app: App, paths: tuple[str, ...], recursive: bool, force: bool) -> None:
-    """Remove files from the board.
+    """Remove files from the board, for good.
 
     `rm -r :` empties the board's working directory, `rm -r :/` everything that is mounted; on a terminal you are
     asked first. The root itself stays, which is an error with `:/` unless -f is given. A directory of this computer

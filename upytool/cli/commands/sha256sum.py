@@ -14,7 +14,7 @@ from ..params import RemotePath
     "sha256sum",
     examples=[
         ("upytool sha256sum :main.py", "made on the board, nothing is copied"),
-        ("upytool md5sum :main.py", "any hash that the board's hashlib knows"),
+        ("upytool md5sum :main.py", "md5sum, sha1sum, sha512sum, blake2bsum ... too"),
     ],
 )
 @click.argument("paths", type=RemotePath(), nargs=-1, required=True)

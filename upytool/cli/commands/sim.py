@@ -9,6 +9,7 @@ import click
 from ...errors import UsageError
 from ..app import App, pass_app
 from ..group import define_group
+from ..params import LocalPath
 from ..ui.text import rows
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def command() -> None:
 )
 @click.argument("kind", type=click.Choice(["wasm", "pico"]), default="wasm")
 @click.option("--name", metavar="NAME", help="Its name, to have several; the kind where not given.")
-@click.option("--image", type=click.Path(exists=True, dir_okay=False), help="The firmware of a pico, a .uf2 file.")
+@click.option("--image", type=LocalPath(), help="The firmware of a pico, a .uf2 file.")
 @click.option("--fresh", is_flag=True, help="Begin with an empty flash.")
 @click.option("--tcp", is_flag=True, help="Offer a TCP port in place of a pty (always so on Windows).")
 @click.option("--flash-size", type=Size(), metavar="SIZE", help="Of a new wasm board's flash; 16M where not given.")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--human", "-h", is_flag=True, help="Show sizes in K and M.")
 @pass_app
 def command(app: App, paths: tuple[str, ...], bytes_: bool, human: bool) -> None:
-    """Show a directory of the board as a tree."""
+    """Show a directory of the board, the working directory by default, as a tree."""
     if bytes_ and human:
         raise UsageError("--size and --human exclude each other")
     device = app.device()

@@ -1,0 +1,42 @@
+"""`upytool backup`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from ..app import App, pass_app
+from ..group import define
+from ..params import LocalPath, RemotePath
+from ..ui.text import plural, size
+
+
+@define(
+    "backup",
+    examples=[
+        ("upytool backup", "all files, in a file named after the board and the time"),
+        ("upytool backup before.tar.gz", "compressed; .zip is another way"),
+        ("upytool backup data.tar --path :/data", "one directory"),
+    ],
+)
+@click.argument("file", type=LocalPath(), required=False, default="")
+@click.option("--path", type=RemotePath(), default="/", metavar=":PATH", help="Only what is at and below this path.")
+@click.option("--turbo", type=int, metavar="BAUD", help="Raise the rate of a UART meanwhile, and put it back.")
+@pass_app
+def command(app: App, file: str, path: str, turbo: int | None) -> None:
+    """Save the board's files in an archive: .tar, .tar.gz or .zip, by its name.
+
+    Every file is compared with the board's own check sum. The archive appears when it is complete. Directories of
+    this computer that are mounted on the board are left out, and /rom unless --path names it.
+    """
+    if file and Path(file).is_file() and not app.confirm(f"{file} exists. Replace it?"):
+        raise click.Abort
+    start = time.monotonic()
+    device = app.device()
+    with app.turbo(turbo):
+        made = device.fs.backup(file, path)
+    app.emit(made.data(), "" if file else made.file)
+    files, took = made.backup.files, time.monotonic() - start
+    app.note(f"Saved {plural(len(files), 'file')} ({size(made.backup.bytes)}) in {made.file} in {took:.1f} s")

@@ -1,0 +1,73 @@
+"""`upytool diff`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ...errors import DifferencesFound, UsageError
+from ..app import App, pass_app
+from ..group import define
+from ..params import CopyArgument, CopyPath
+from ..ui.text import plural, size
+
+if TYPE_CHECKING:
+    from ...device.diff import Difference, DiffResult
+
+MARKS = {"added": "+", "removed": "-", "changed": "~"}
+
+
+@define(
+    "diff",
+    examples=[
+        ("upytool diff src :/app", "what is different on the board; exit code 1 when something is"),
+        ("upytool diff before.tar", "what has changed since the backup"),
+        ("upytool diff main.py :main.py --text", "line by line"),
+        ("upytool diff :/a :/b", "two directories of the board"),
+    ],
+)
+@click.argument("paths", type=CopyPath(), nargs=-1, required=True)
+@click.option("--text", is_flag=True, help="Show what changed in text files, as a unified diff.")
+@click.option("--ignore", multiple=True, metavar="PATTERN", help="Leave these out as well; may be given again.")
+@click.option("--all", "everything", is_flag=True, help="Dot files, __pycache__ and the like too.")
+@pass_app
+def command(app: App, paths: tuple[CopyArgument, ...], text: bool, ignore: tuple[str, ...], everything: bool) -> None:
+    """Compare files with those on the board, by content. The exit code is 0 when they are equal, 1 when not.
+
+    The first path is the old side, the second the new one: `+` is only in the second, `-` only in the first, `~` is in
+    both. A backup alone is compared with what is on the board now.
+    """
+    if len(paths) > 2:
+        raise UsageError("diff takes two paths, or one backup", hint="upytool diff src :/app")
+    words = [str(path) for path in paths]
+    result = app.device().fs.diff(*words, ignore=ignore, default_ignores=not everything, text=text)
+    app.emit(result.data(), lambda style: lines(result))
+    if not result.equal:
+        raise DifferencesFound(
+            f"{result.left} and {result.right} differ: {summary(result)}",
+            hint="" if text else "`--text` shows what changed in text files",
+        )
+    app.note(f"No differences ({plural(result.same, 'file')})")
+
+
+def lines(result: DiffResult) -> list[str]:
+    """The text face."""
+    out = []
+    for difference in result.differences:
+        out.append(f"{MARKS[difference.how]} {difference.path or result.left}{_sizes(difference)}")
+        out.extend(result.texts.get(difference.path, ()))
+    return out
+
+
+def _sizes(difference: Difference) -> str:
+    if difference.how != "changed":
+        return ""
+    left, right = difference.left or 0, difference.right or 0
+    return f"  ({size(left)} -> {size(right)})" if left != right else f"  ({size(left)})"
+
+
+def summary(result: DiffResult) -> str:
+    """`1 changed, 2 added`."""
+    counts = {how: sum(d.how == how for d in result.differences) for how in ("changed", "added", "removed")}
+    return ", ".join(f"{count} {how}" for how, count in counts.items() if count)
