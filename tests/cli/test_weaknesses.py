@@ -32,7 +32,10 @@ WEAKNESSES: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
         {
             "faults/test_kill.py": ("test_the_file_is_the_old_or_the_new_one",),
             "faults/test_wire.py": ("test_damage_is_repaired", "test_the_wire_vanishes"),
-            TRANSFER: ("test_a_failing_local_file_keeps_the_old_one", "test_a_rename_that_a_power_cut_stopped_is_finished"),
+            TRANSFER: (
+                "test_a_failing_local_file_keeps_the_old_one",
+                "test_a_rename_that_a_power_cut_stopped_is_finished",
+            ),
             FILES: (
                 "test_cp_refuses_what_has_no_room_and_keeps_the_old_file",
                 "test_edit_keeps_the_text_when_the_board_refuses_it",

@@ -269,6 +269,9 @@ class Reader:
             if not (info.isreg() or info.isdir()):
                 raise self._unsafe(info.name)
             self._add(info.name.rstrip("/"), info, info.isdir())
+        # To the very end: a packed one has its check sum there.
+        while tar.fileobj is not None and tar.fileobj.read(PIECE):
+            pass
 
     def _unsafe(self, name: str) -> LocalFileError:
         return LocalFileError(

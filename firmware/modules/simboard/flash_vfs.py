@@ -22,8 +22,8 @@ class VfsFlash:
 
     def ilistdir(self, path):
         # the host hands over a file's size plus one in the place of the inode
-        for name, kind, size in self._files.ilistdir(self._path(path)):
-            yield (name, kind, 0, size - 1)
+        # (and what is no folder is refused now, as by a real board, not at the first entry)
+        return ((name, kind, 0, size - 1) for name, kind, size in self._files.ilistdir(self._path(path)))
 
     def stat(self, path):
         return self._files.stat(self._path(path))

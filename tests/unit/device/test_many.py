@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,11 +20,6 @@ from upytool.packages.board import PutsMany
 def device() -> Iterator[Device]:
     with board_device() as device:
         yield device
-
-
-def turns(device: Device) -> int:
-    """How often this side has waited for an answer so far."""
-    return wire(device).turns
 
 
 def test_many_files_go_over_in_one_program(device: Device) -> None:
@@ -76,7 +70,9 @@ def test_packages_use_it(device: Device) -> None:
     assert isinstance(device.fs, PutsMany)
 
 
-def test_the_same_for_asyncio() -> None:
+def test_the_same_for_asyncio(tmp_path: Path) -> None:
+    import asyncio
+
     from upytool.sim.wasm import WasmBoard
 
     class Awaited:
@@ -102,6 +98,12 @@ def test_the_same_for_asyncio() -> None:
             async with AsyncDevice(Awaited(board)) as device:
                 await device.fs.put_many([("/a", b"1"), ("/b", b"2" * 5000)])
                 assert await device.fs.get_many(["/b", "/a"]) == {"/b": b"2" * 5000, "/a": b"1"}
+                made = await device.fs.backup(tmp_path / "b.zip")
+                assert [file.path for file in made.backup.files] == ["/a", "/b"]
+                await device.fs.remove("/a")
+                assert [d.path for d in (await device.fs.diff(tmp_path / "b.zip")).differences] == ["a"]
+                await device.fs.restore(tmp_path / "b.zip")
+                assert (await device.fs.diff(tmp_path / "b.zip")).equal
 
     asyncio.run(main())
 

@@ -23,7 +23,7 @@ from ..params import LocalPath
     ],
 )
 @click.argument("file", type=LocalPath(), help="A local file of MicroPython source; `-` is stdin.")
-@click.option("--follow/--no-follow", "-f", default=True, help="Wait for the program and show its output (the default).")
+@click.option("--follow/--no-follow", "-f", default=True, help="Wait for its end and show its output (the default).")
 @pass_app
 def command(app: App, file: str, follow: bool) -> None:
     """Run a local program on the board, without storing it there.
