@@ -18,7 +18,7 @@ demo: $(STAMP)
 	@$(BIN)/python -m tests.demo
 
 test: check rigs
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2
 
 # Formatting, types, the arrows between the layers.
 check: $(STAMP)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,3 +35,19 @@ def _own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def repository() -> Path:
     """The top of the checkout."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A worker takes a whole file, or of the conformance suite a whole board: boards are expensive to start.
+
+    (xdist's own groups do not survive in the node ids of pytest 9.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByBoardOrFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            board = re.search(r"^tests/conformance/.*\[(qemu-[a-z]+|[a-z]+)", nodeid)
+            return f"conformance on {board[1]}" if board else nodeid.partition("::")[0]
+
+    return ByBoardOrFile(config, log)
