@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..errors import UsageError
+from ..errors import LocalFileError, UsageError
 from .transfer import Status
 from .tree import Tree, join
 
@@ -134,6 +134,8 @@ def targets(trees: Sequence[Tree], to: Destination) -> Targets:
     dirs: dict[str, None] = {}
     files: dict[str, Target] = {}
     for tree in trees:
+        if tree.remote and not to.remote:
+            _check_names(tree)
         if tree.kind == "file":
             path = to.join(tree.name) if to.kind == "dir" else to.path
             _add(files, Target(tree, "", path, tree.files[""]))
@@ -150,6 +152,15 @@ def targets(trees: Sequence[Tree], to: Destination) -> Targets:
         for relative, size in tree.files.items():
             _add(files, Target(tree, relative, to.join(prefix + relative), size))
     return Targets(tuple(dirs), tuple(files.values()))
+
+
+def _check_names(tree: Tree) -> None:
+    """Names of a board must stay below the folder they are copied to. Errors: LocalFileError."""
+    for path in (*tree.files, *tree.dirs, tree.name):
+        parts = path.split("/")
+        bad = any(part in ("", ".", "..") for part in parts) if path and path != tree.name else False
+        if bad or "\0" in path or (os.name == "nt" and set(path) & set('\\:*?"<>|')):
+            raise LocalFileError(f"{path!r} is no name for a file on this computer", hint="rename it on the board first")
 
 
 def _add(files: dict[str, Target], target: Target) -> None:

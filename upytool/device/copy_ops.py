@@ -278,7 +278,7 @@ def _make_local(path: str) -> None:
 
 def _delete_local(path: Path) -> None:
     try:
-        path.rmdir() if path.is_dir() else path.unlink()
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
     except OSError as error:
         raise local_error(error, path) from error
 

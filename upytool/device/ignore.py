@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from ..errors import LocalFileError
+from ..errors import LocalFileError, UsageError
 
 DEFAULTS = ("__pycache__/", ".*", "*.pyc")
 FILE_NAME = ".upytoolignore"
@@ -60,7 +60,11 @@ def _rule(line: str) -> tuple[re.Pattern[str], bool, bool] | None:
     text = text.rstrip("/")
     anchored = "/" in text
     body = _translate(text.removeprefix("/"))
-    return re.compile(f"(?:{body})\\Z" if anchored else f"(?:.*/)?(?:{body})\\Z", re.S), keeps, dirs_only
+    try:
+        pattern = re.compile(f"(?:{body})\\Z" if anchored else f"(?:.*/)?(?:{body})\\Z", re.S)
+    except re.error as error:
+        raise UsageError(f"{line!r} is no ignore pattern: {error.msg}", hint="a range is written as [a-z]") from error
+    return pattern, keeps, dirs_only
 
 
 def _translate(text: str) -> str:

@@ -17,13 +17,18 @@ class FileSink:
     """Writes beside `path` and takes its place when all has come. Errors: LocalFileError."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        # A link stays a link, and what it points to is replaced.
+        self._path = Path(os.path.realpath(path)) if path.is_symlink() else path
         self._file: BinaryIO | None = None
         self._temp = ""
 
     def _open(self) -> BinaryIO:
         if self._file is None:
             try:
+                if self._path.exists() and not self._path.is_file():
+                    # /dev/null, a FIFO: these are written to, never replaced.
+                    self._file = open(self._path, "wb")
+                    return self._file
                 number, self._temp = tempfile.mkstemp(prefix=".upytool-", dir=self._path.parent)
                 self._file = os.fdopen(number, "wb")
             except OSError as error:
@@ -42,6 +47,9 @@ class FileSink:
         file = self._open()
         try:
             file.close()
+            if not self._temp:
+                self._file = None
+                return
             # mkstemp makes a private file; what is copied gets the rights of any new file, or of the old one.
             os.chmod(self._temp, file_mode(self._path))
             os.replace(self._temp, self._path)
@@ -54,8 +62,9 @@ class FileSink:
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._file.close()
-            with contextlib.suppress(OSError):
-                os.unlink(self._temp)
+            if self._temp:
+                with contextlib.suppress(OSError):
+                    os.unlink(self._temp)
             self._file = None
 
 

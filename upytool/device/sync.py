@@ -121,7 +121,7 @@ def _pull(
     wanted = targets([tree], to)
     extra: Mapping[str, int] = {}
     if delete and to.kind == "dir":
-        here = local_tree(local, recursive=True, ignore=lambda folder: rule)
+        here = local_tree(local, recursive=True, ignore=lambda folder: rule, follow=False)
         extra = extras(here, wanted, to, keep, rule)
     plan, there = yield from run.plan(wanted, to, extra=extra)
     if not run.options.dry_run:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol, TypeVar
 
-from ..errors import LocalFileError, OperationInterrupted, StreamError
+from ..errors import LocalFileError, OperationInterrupted, RemoteError, StreamError
 from ..protocol.ops import Interrupted, Op
 from ..protocol.transfer import DATA, LISTING, RESULT, Message, StreamDamaged
 from ..protocol.units import plain_unit
@@ -27,6 +27,8 @@ AHEAD = 3
 RETRIES = 3
 DIGEST = 10  # bytes of a SHA-256 that travel to compare files: 80 bits, no accident makes two of them equal
 LONG = 30.0
+# How the transfer program ends when bytes were lost or altered (ondevice/server.py), or with memory or time short.
+OF_THE_LINE = ("KeyboardInterrupt", "ValueError: packed data", "SyntaxError", "IndentationError", "OSError", "MemoryError")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,12 @@ class StreamMover:
                 words = yield from self._break_off()
                 if "MemoryError" in words:
                     self._can.packed = False
+                elif words and not words.startswith(OF_THE_LINE):
+                    # The line is good, the board's file system is not (one in Python that raises what it should not).
+                    raise RemoteError(
+                        f"the board's file system failed: {words}",
+                        hint="the file that was written keeps its old content",
+                    ) from damage
                 if self._steps > steps:
                     left, steps = RETRIES, self._steps
                 left -= 1

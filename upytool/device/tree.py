@@ -54,9 +54,21 @@ def join(folder: str, name: str) -> str:
     return f"{folder.rstrip('/')}/{name}" if folder else name
 
 
-def local_tree(path: str, *, recursive: bool, ignore: Callable[[Path], IgnoreRule] | None = None) -> Tree:
-    """A local source; `ignore` makes the rule for a folder. Errors: LocalFileError; UsageError for a folder
-    without `recursive`."""
+def local_tree(
+    path: str,
+    *,
+    recursive: bool,
+    ignore: Callable[[Path], IgnoreRule] | None = None,
+    follow: bool = True,
+) -> Tree:
+    """A local source.
+
+    Args:
+        ignore: makes the rule for a folder.
+        follow: False takes a link to a folder as one thing, a file; what is to be deleted must not lie elsewhere.
+
+    Errors: LocalFileError; UsageError for a folder without `recursive`.
+    """
     root = Path(path)
     try:
         if not root.is_dir():
@@ -70,12 +82,18 @@ def local_tree(path: str, *, recursive: bool, ignore: Callable[[Path], IgnoreRul
     files: dict[str, int] = {}
     dirs: list[str] = []
     rule: IgnoreRule = ignore(root) if ignore is not None else lambda path, is_dir: False
-    _scan(root, "", rule, files, dirs, {os.path.realpath(root)})
+    _scan(root, "", rule, files, dirs, {os.path.realpath(root)}, follow)
     return Tree(str(root), "dir", root.name, contents, files, tuple(dirs))
 
 
 def _scan(
-    folder: Path, prefix: str, rule: IgnoreRule, files: dict[str, int], dirs: list[str], seen: set[str]
+    folder: Path,
+    prefix: str,
+    rule: IgnoreRule,
+    files: dict[str, int],
+    dirs: list[str],
+    seen: set[str],
+    follow: bool,
 ) -> None:
     """Links are followed, but not into a folder that we are in already."""
     try:
@@ -86,11 +104,12 @@ def _scan(
     for entry in entries:
         path = prefix + entry.name
         try:
-            is_dir = entry.is_dir()
+            link = not follow and is_link(entry.path)
+            is_dir = entry.is_dir() and not link
             if rule(path, is_dir):
                 continue
             if not is_dir:
-                files[path] = entry.stat().st_size
+                files[path] = entry.stat(follow_symlinks=not link).st_size
                 continue
         except OSError as error:
             raise LocalFileError(
@@ -100,7 +119,13 @@ def _scan(
         if real in seen:
             continue
         dirs.append(path)
-        _scan(Path(entry.path), path + "/", rule, files, dirs, seen | {real})
+        _scan(Path(entry.path), path + "/", rule, files, dirs, seen | {real}, follow)
+
+
+def is_link(path: str | Path) -> bool:
+    """Whether this local path leads elsewhere: a symbolic link, or a junction of Windows."""
+    junction: Callable[[str | Path], bool] | None = getattr(os.path, "isjunction", None)  # Python 3.12
+    return os.path.islink(path) or (junction is not None and junction(path))
 
 
 def board_tree(path: str, kind: str, size: int, listing: Mapping[str, int], *, recursive: bool) -> Tree:
@@ -108,9 +133,9 @@ def board_tree(path: str, kind: str, size: int, listing: Mapping[str, int], *, r
 
     Errors: UsageError for a folder without `recursive`.
     """
-    contents = path.endswith("/") or path in ("", ".")
     root = path.rstrip("/") or ("/" if path.startswith("/") else "")
     name = root.rpartition("/")[2]
+    contents = path.endswith("/") or name in ("", ".", "..")
     if kind == "file":
         return Tree(root, "file", name, files={"": size}, remote=True)
     if not recursive:

@@ -36,7 +36,12 @@ class ProcessTransport:
             raise PortUnusableError(
                 "processes as devices need a POSIX system", hint="use socket://HOST:PORT on Windows"
             )
-        argv = shlex.split(command)
+        try:
+            argv = shlex.split(command)
+        except ValueError as error:
+            raise PortMissingError(
+                f"{name} is no command line: {str(error).lower()}", hint="quote it as for a POSIX shell"
+            ) from error
         if not argv:
             raise PortMissingError("the command of the process is empty", hint="write exec:PROGRAM ARG ...")
         try:
@@ -51,7 +56,7 @@ class ProcessTransport:
                 self._out, self._in = self._process.stdin.fileno(), self._process.stdout.fileno()
         except FileNotFoundError as error:
             raise PortMissingError(f"there is no program {argv[0]!r}", hint="check the path") from error
-        except OSError as error:
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
             raise PortUnusableError(f"{argv[0]!r} does not start: {error}", hint="check the command") from error
         os.set_blocking(self._out, False)
 

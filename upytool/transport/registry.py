@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import PortMissingError
+from ..errors import PortMissingError, PortUnusableError
 from .base import Transport
 from .serial import Lines
 
@@ -62,6 +62,11 @@ def _plugin(scheme: str) -> Opener | None:
     from importlib.metadata import entry_points
 
     for entry in entry_points(group="upytool.transports", name=scheme):
-        opener: Opener = entry.load()
+        try:
+            opener: Opener = entry.load()
+        except Exception as error:
+            raise PortUnusableError(
+                f"the plug-in {entry.value} for {scheme}:// does not load: {error}", hint="update or remove it"
+            ) from error
         return opener
     return None

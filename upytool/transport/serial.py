@@ -73,14 +73,18 @@ class SerialTransport:
                 if lines.rts is not None:
                     self._serial.rts = lines.rts
             self._serial.open()
-        except (OSError, ValueError) as error:  # SerialException is an OSError
+            with contextlib.suppress(Exception):
+                self._fd = self._serial.fileno() if sys.platform != "win32" else None
+            if self._fd is not None:
+                self._serial.timeout = 0
+        except Exception as error:
+            # A port may vanish between any two steps, and pyserial lets the termios.error of that pass, which is no
+            # OSError.
+            with contextlib.suppress(Exception):
+                self._serial.close()
             from .open_errors import explain_open_error
 
-            raise explain_open_error(port, error) from error
-        with contextlib.suppress(Exception):
-            self._fd = self._serial.fileno() if sys.platform != "win32" else None
-        if self._fd is not None:
-            self._serial.timeout = 0
+            raise explain_open_error(port, _as_os_error(error)) from error
         if lines.staged or self._sets_both_later(lines):
             self.set_lines(dtr=lines.dtr, rts=lines.rts)
 
@@ -97,7 +101,7 @@ class SerialTransport:
     def set_baud(self, baud: int) -> None:
         try:
             self._serial.baudrate = baud
-        except (OSError, ValueError) as error:
+        except Exception as error:  # termios.error among them
             raise ConnectionLostError(
                 f"{self.name} cannot run at {baud} baud", hint="choose another rate"
             ) from error
@@ -132,7 +136,8 @@ class SerialTransport:
                 return b""
             more = self._serial.in_waiting
             return bytes(first) + (bytes(self._serial.read(more)) if more else b"")
-        except (OSError, TypeError) as error:  # pyserial raises TypeError when closed under a read
+        except (OSError, TypeError, ValueError) as error:
+            # pyserial raises TypeError when closed under a read; select refuses numbers beyond its table (ValueError).
             raise self._lost(error) from error
 
     def _read_fd(self, fd: int, timeout: float | None) -> bytes:
@@ -164,7 +169,7 @@ class SerialTransport:
                 f"{self.name} takes no more data (waited {WRITE_TIMEOUT:.0f} s)",
                 hint="reset the board, or unplug it and plug it in again",
             ) from error
-        except (OSError, TypeError) as error:
+        except (OSError, TypeError, ValueError) as error:
             raise self._lost(error) from error
 
     def _write_fd(self, fd: int, data: bytes) -> None:
@@ -192,3 +197,11 @@ class SerialTransport:
 
     def fileno(self) -> int | None:
         return self._fd
+
+
+def _as_os_error(error: Exception) -> Exception:
+    """A termios.error as the OSError that it stands for; anything else as it is."""
+    number = error.args[0] if error.args else None
+    if isinstance(error, (OSError, ValueError)) or not isinstance(number, int):
+        return error
+    return OSError(number, os.strerror(number))

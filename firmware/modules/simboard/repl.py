@@ -248,6 +248,14 @@ def friendly(variables):
             return SOFT_RESET
 
 
+def _text(data):
+    # Noise on the line must not end the board: what is no UTF-8 is read byte by byte.
+    try:
+        return str(data, "utf-8")
+    except UnicodeError:
+        return "".join(chr(c) for c in data)
+
+
 def _paste_mode():
     _tell(b"\r\npaste mode; Ctrl-C to cancel, Ctrl-D to finish\r\n=== ")
     text = bytearray()
@@ -258,7 +266,7 @@ def _paste_mode():
             return None
         if c == 4:
             _tell(b"\r\n")
-            return str(text, "utf-8")
+            return _text(text)
         if c == 13:
             text.append(10)
             _tell(b"\r\n=== ")
@@ -305,7 +313,7 @@ def loop():
                 gc.collect()
                 try:
                     result = raw(variables) if mode == RAW else friendly(variables)
-                except MemoryError as e:  # while typing: what was typed is gone, the board is not
+                except Exception as e:  # while typing (memory, noise): what was typed is gone, the board is not
                     _print_exception(e)
                     continue
                 if result is SOFT_RESET:
