@@ -250,7 +250,7 @@ REMOTE_ERRNO: dict[int, str] = {
     12: "the board is out of memory",
     13: "permission denied on the board",
     16: "busy on the board",
-    17: "it exists already on the board",
+    17: "exists already on the board",
     18: "not on the same file system of the board",
     19: "no such device on the board",
     20: "not a directory on the board",

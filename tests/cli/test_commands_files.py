@@ -73,7 +73,7 @@ def test_cp_dry_run_changes_nothing(board: BoardCli) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("cp", "missing.py", ":"), 6, "missing.py: No such file"),
+        (("cp", "missing.py", ":"), 6, "missing.py: no such file"),
         (("cp", ":missing.py", "."), 6, "missing.py: no such file or directory on the board"),
         (("cp", "here.py", ":no/such/x.py"), 6, "no/such/x.py: no such file or directory on the board"),
         (("cp", "here.py", ":here/"), 2, ":here/ does not exist"),
@@ -172,7 +172,7 @@ def test_tree(board: BoardCli) -> None:
         (("rm", "dir"), 6, "dir: is a directory on the board"),
         (("rm", "-r", "no"), 6, "no: no such file or directory on the board"),
         (("rm",), 2, "missing argument"),
-        (("mkdir", "dir"), 6, "dir: it exists already on the board"),
+        (("mkdir", "dir"), 6, "dir: exists already on the board"),
         (("mkdir", "no/deep"), 6, "no/deep: no such file or directory on the board"),
         (("mkdir", "-p", "file/x"), 6, "not a directory"),
         (("rmdir", "dir"), 6, "dir: directory not empty on the board"),
@@ -399,3 +399,36 @@ def test_edit_without_an_editor_that_works(
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setattr("sys.platform", "linux")
     assert "there is no editor" in board("edit", "a.py").err
+
+
+# -- the project's file -------------------------------------------------------------------------------
+
+
+def test_sync_without_words_does_what_the_project_says(board: BoardCli) -> None:
+    Path("src").mkdir()
+    Path("src/a.py").write_text("a = 1\n")
+    Path("src/notes.md").write_text("no")
+    Path("upytool.toml").write_text(
+        '[sync]\nlocal = "src"\nremote = "/app"\ndelete = true\nkeep = ["*.log"]\n[ignore]\npatterns = ["*.md"]\n'
+    )
+    board.ok("mkdir", ":app")
+    board.ok("touch", ":app/x.log", ":app/old.py")
+    assert "old.py" in board.ok("sync", "--dry-run")
+    board.ok("sync")
+    assert board.names("/app") == ["a.py", "x.log"]
+
+
+def test_sync_without_words_or_project(board: BoardCli) -> None:
+    run = board("sync")
+    assert run.code == 2
+    assert "no upytool.toml" in run.err
+    Path("upytool.toml").write_text('baud = 115200\n')
+    run = board("sync")
+    assert run.code == 2
+    assert "no [sync] table" in run.err
+
+
+def test_ls_shows_no_escape_sequences(board: BoardCli) -> None:
+    board.ok("exec", "open('a\\x1b[31mb','w').close()")
+    assert "a\\x1b[31mb" in board.ok("ls")
+    assert "\x1b" not in board.ok("ls") + board.ok("tree")

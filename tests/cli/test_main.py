@@ -290,3 +290,16 @@ def test_legacy_console_gets_what_it_can_show() -> None:
 def test_click_is_not_bypassed_for_plain_errors(cli: Cli, add_command: Add) -> None:
     add_command(raiser(click.ClickException("odd")))
     assert cli("boom").err == "error: odd\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("line", [["--version"], ["version"], ["help", "env"]])
+def test_an_output_that_cannot_be_written_is_told(line: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "upytool", *line], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    assert done.returncode == 6
+    assert b"the output cannot be written" in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"bug" not in done.stderr

@@ -28,11 +28,11 @@ SIZE = 24_000
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    os.environ["UPYTOOL_STATE_DIR"] = str(tmp_path_factory.mktemp("state"))
-    info = start("wasm", name="killed", fresh=True)
-    yield info.port
-    stop("killed")
-    del os.environ["UPYTOOL_STATE_DIR"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UPYTOOL_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        info = start("wasm", name="killed", fresh=True)
+        yield info.port
+        stop("killed")
 
 
 def content(number: int) -> bytes:

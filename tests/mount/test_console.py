@@ -120,6 +120,8 @@ def test_the_board_goes_and_comes_back(
 
     class Puller(Script):
         def read(self, timeout: float) -> bytes | None:
+            if self.steps and self.steps[0][1] == b"import m\r" and "Mounted again" not in " ".join(self.said):
+                return b""  # the board's own first prompt comes before its mounts are back
             keys = super().read(timeout)
             if keys == b"PULL":
                 wasm.gone = True

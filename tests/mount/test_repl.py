@@ -111,7 +111,7 @@ def terminal(board: str) -> Iterator[object]:
 
 
 def prompt(session: Session) -> None:
-    session.expect(rb"Connected to MicroPython at .*Ctrl-\] or Ctrl-X leaves")
+    session.expect(rb"Connected to .*; Enter shows the prompt, Ctrl-\] or Ctrl-X leaves")
     session.send(b"\r")
     session.expect(rb">>> \Z")
 
@@ -324,9 +324,7 @@ def test_no_input_at_all(board: str) -> None:
 
 def test_monitor_says_nothing_to_the_board(board: str, tmp_path: Path) -> None:
     code = "import time\nfor i in range(60):\n time.sleep_ms(50)\n print('tick', i)\n"
-    subprocess.run(
-        [sys.executable, "-m", "upytool", "-d", board, "exec", "--no-follow", code], check=True, timeout=30
-    )
+    subprocess.run([sys.executable, "-m", "upytool", "-d", board, "exec", "--no-follow", code], check=True, timeout=30)
     log = tmp_path / "log"
     run = piped(board, b"", "monitor", "--seconds", "1.5", "-t", "--capture", str(log))
     assert run.returncode == 0, run
@@ -350,9 +348,7 @@ def test_mount_on_the_command_line(board: str, tmp_path: Path) -> None:
     run = piped(board, b"", "mount", "-r", str(tmp_path), "--at", "/x", "exec", "open('new', 'w')")
     assert run.returncode == 1
     assert b"30" in run.stderr
-    assert (
-        b"[Errno 2]" in piped(board, b"", "mount", str(tmp_path), "umount", "exec", "open('app.py')").stderr
-    )
+    assert b"[Errno 2]" in piped(board, b"", "mount", str(tmp_path), "umount", "exec", "open('app.py')").stderr
     run = piped(board, b"", "mount", str(tmp_path / "none"), "exec", "1")
     assert run.returncode == 6
     assert b"cannot be mounted" in run.stderr
@@ -367,3 +363,18 @@ def test_a_bad_exit_key(board: str) -> None:
         run = piped(board, b"", "repl", "--exit-key", key)
         assert run.returncode == 2
         assert b"is no key to leave with" in run.stderr
+
+
+@pytest.mark.parametrize("at", ["/remote", "/here"])
+def test_nothing_recursive_reaches_into_a_mounted_directory(board: str, tmp_path: Path, at: str) -> None:
+    (tmp_path / "precious.txt").write_text("keep me")
+    for words in (
+        ["rm", "-r", f":{at}"],
+        ["rm", "-r", f":{at}/"],
+        ["rm", "-r", ":/"],
+        ["rm", "-r", ":"],
+        ["wipe", "--yes"],
+    ):
+        run = piped(board, b"", "mount", str(tmp_path), "--at", at, *words)
+        assert (tmp_path / "precious.txt").read_text() == "keep me", (words, run)
+        assert b"Traceback" not in run.stderr, run

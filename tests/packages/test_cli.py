@@ -62,7 +62,7 @@ def test_a_life_with_packages(mip: Mip) -> None:
         "Done",
     ]
     assert mip("list")[1].splitlines() == [
-        "bytering\t1.0.0\tneeded by others\tbytering\t/lib",
+        "bytering\t1.0.0\ta dependency\tbytering\t/lib",
         "ringlog\t1.0.0\t\tringlog@1.0.0\t/lib",
     ]
     assert mip("tree")[1] == "ringlog 1.0.0\n└── bytering 1.0.0\n"

@@ -149,3 +149,14 @@ def test_memory_that_runs_out_while_typing_costs_the_line_only(raw: Wire) -> Non
     raw.board.write(b"\x03")
     assert b"MemoryError" in raw.until(b"\n>")
     assert raw.value("1 + 1") == "2"
+
+
+@pytest.mark.parametrize("typed", [b"\x05\xff\xfe\x80\r\x04", b"'\xff\xfe'\r", b"\xc3\r", b"\x80\x05\x9f\x04"])
+def test_noise_at_the_friendly_prompt_does_not_end_the_board(wire: Wire, typed: bytes) -> None:
+    wire.board.write(typed)
+    while wire.board.read(timeout=0.3):
+        pass
+    wire.ask(b"\x03" * 4, b">>> ")
+    while wire.board.read(timeout=0.3):
+        pass
+    assert wire.ask(b"6*7\r", b">>> ").endswith(b"42\r\n>>> ")

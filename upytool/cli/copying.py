@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .app import App
-from .ui.text import plural, size
+from .ui.text import plural, printable, seconds, size
 
 if TYPE_CHECKING:
     from ..device.copy_ops import CopyResult
@@ -15,22 +15,26 @@ def report(app: App, result: CopyResult, took: float, prefix: str = "") -> None:
     """Say what a copy or sync did: the plan of a dry run on stdout, a summary on stderr."""
     plan = result.plan
     if result.dry_run:
-        app.emit(result.data(), [action.line() for action in plan.actions if action.what != "skip"])
-        app.note(f"Nothing was changed: {_summary(result)} to do")
+        app.emit(result.data(), [printable(action.line()) for action in plan.actions if action.what != "skip"])
+        app.note(f"Dry run, nothing was changed: {_summary(result)}")
         return
     for action in sorted(plan.of("skip"), key=lambda action: action.path.removeprefix(":").split("/")):
         path = action.path.removeprefix(":")
         app.echo(f"Up to date: {path if path.startswith('/') else prefix + path}")
     if app.settings.json:
         app.emit(result.data())
+    elif app.streams.err_tty and not plan.of("write", "delete", "rmdir"):
+        app.note(f"Nothing to copy: {plural(len(plan.of('skip')), 'file')} unchanged")
     elif app.streams.err_tty:
-        app.note(f"{_summary(result).capitalize()} ({size(plan.bytes)} in {took:.1f} s)")
+        rate = f", {size(plan.bytes / took)}/s" if plan.bytes and took >= 0.1 else ""
+        app.note(f"{_summary(result).capitalize()} ({size(plan.bytes)} in {seconds(took)}{rate})")
 
 
 def _summary(result: CopyResult) -> str:
     plan = result.plan
     parts = [plural(len(plan.of("write")), "file") + (" to copy" if result.dry_run else " copied")]
-    for what, count in (("unchanged", len(plan.of("skip"))), ("deleted", len(plan.of("delete", "rmdir")))):
+    removed = "to delete" if result.dry_run else "deleted"
+    for what, count in (("unchanged", len(plan.of("skip"))), (removed, len(plan.of("delete", "rmdir")))):
         if count:
             parts.append(f"{count} {what}")
     return ", ".join(parts)

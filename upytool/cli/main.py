@@ -24,6 +24,7 @@ def main() -> NoReturn:
 
 def run(argv: Sequence[str]) -> int:
     """Run a command line (without the program's name); returns the exit code. Nothing escapes."""
+    from ..errors import UpytoolError
     from .ui.streams import ClosedPipe, Streams
 
     try:
@@ -47,6 +48,11 @@ def run(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         _silence_stdout()
         return 141
+    except UpytoolError as error:
+        # The output itself cannot be written; a command's errors have been reported in run_line.
+        _silence_stdout()
+        Streams().err(f"error: {error.message}\nhint: {error.hint}")
+        return error.exit_code
     except KeyboardInterrupt:
         # Before anything ran; a command that was interrupted has been answered in run_line.
         return 130

@@ -153,8 +153,10 @@ def _as_known(error: BaseException) -> UpytoolError | None:
         return UsageError(message[:1].lower() + message[1:], hint=f"`upytool help {name}`" if name else "")
     if isinstance(error, click.ClickException):
         return UsageError(error.format_message())
+    if isinstance(error, click.exceptions.Abort):  # A question was answered with no.
+        return OperationInterrupted("stopped: the answer was no")
     # Interrupted comes from an operation that had nothing to clean up.
-    if isinstance(error, (KeyboardInterrupt, Interrupted, click.exceptions.Abort)):
+    if isinstance(error, (KeyboardInterrupt, Interrupted)):
         return OperationInterrupted()
     return None
 

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 
 
 def closest(word: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """The known words nearest to `word`, best first."""
-    from difflib import get_close_matches
+    """The known words nearest to `word`, best first; those far behind the best are left out."""
+    from difflib import SequenceMatcher, get_close_matches
 
-    return get_close_matches(word, list(known), count, 0.6)
+    near = get_close_matches(word, list(known), count, 0.6)
+    scores = [SequenceMatcher(None, word, each).ratio() for each in near]
+    return [each for each, score in zip(near, scores, strict=True) if score > scores[0] - 0.15]
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:

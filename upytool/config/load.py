@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,9 @@ from .paths import config_file, find_project_file
 USER_TABLES = ("devices", "macros", "mip")
 # A device that starts a program is the user's own business: a project, which may be a mere download, may not
 # name one.
-_STARTS_A_PROGRAM = ("exec:", "execpty:")
+_STARTS_A_PROGRAM = re.compile(r"\s*(?:port:\s*)*(?:exec|execpty):", re.I)
+# pyserial's spy:// writes what passes into any file.
+_WRITES_A_FILE = re.compile(r"\s*(?:port:\s*)*spy:", re.I)
 
 
 class Settings:
@@ -149,9 +152,10 @@ def _apply_project(settings: Settings, path: str) -> None:
     # The tables of a project belong to the commands that use them; what stands at its top level are settings.
     values = {key: value for key, value in content.items() if not isinstance(value, (dict, list))}
     device = values.get("device")
-    if isinstance(device, str) and device.startswith(_STARTS_A_PROGRAM):
+    if isinstance(device, str) and (_STARTS_A_PROGRAM.match(device) or _WRITES_A_FILE.match(device)):
+        does = "starts a program" if _STARTS_A_PROGRAM.match(device) else "writes a file"
         raise ConfigError(
-            f"{path}: a project may not name a device that starts a program ({device})",
+            f"{path}: a project may not name a device that {does} ({device})",
             hint="give it with --device, or in your own configuration (`upytool config path`)",
         )
     _apply(settings, values, "project", path, known_tables=())

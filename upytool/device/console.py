@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
-from ..errors import ConnectionLostError, RemoteException, UpytoolError
+from ..errors import ConnectionLostError, LocalFileError, RemoteException, UpytoolError
 from ..protocol.friendly import Pacer, PromptWatcher, escape_non_printable, keys_for
 from ..protocol.ops import Op, Pause, Recv, Request, Send
 from ..protocol.raw_repl import ReplState
@@ -219,8 +219,13 @@ class Console:
             data = escape_non_printable(data)
         self.terminal.write(data)
         if self.options.capture is not None:
-            self.options.capture.write(data)
-            self.options.capture.flush()
+            try:
+                self.options.capture.write(data)
+                self.options.capture.flush()
+            except OSError as error:
+                raise LocalFileError(
+                    f"the capture cannot be written: {error.strerror or error}", hint="is this computer's disk full?"
+                ) from error
 
     def _chores(self) -> None:
         quiet = time.monotonic() - self._heard

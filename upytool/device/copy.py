@@ -125,23 +125,23 @@ class CopyPlan:
 def targets(trees: Sequence[Tree], to: Destination) -> Targets:
     """Where everything goes. Errors: UsageError when the destination does not suit."""
     if to.must_be_dir and to.kind == "file":
-        raise UsageError(f"{to.shown}/ is no folder", hint="leave the trailing / away to replace the file")
+        raise UsageError(f"{to.shown}/ is no directory", hint="leave the trailing / away to replace the file")
     if to.must_be_dir and to.kind == "none" and any(tree.kind == "file" for tree in trees):
         raise UsageError(f"{to.shown}/ does not exist", hint="make it first: `upytool mkdir`")
     if len(trees) > 1 and to.kind != "dir":
-        problem = "does not exist" if to.kind == "none" else "is no folder"
-        raise UsageError(f"{to.shown} {problem}", hint="several sources need a folder to go to")
+        problem = "does not exist" if to.kind == "none" else "is no directory"
+        raise UsageError(f"{to.shown} {problem}", hint="several sources need a directory to go to")
     dirs: dict[str, None] = {}
     files: dict[str, Target] = {}
     for tree in trees:
         if tree.remote and not to.remote:
-            _check_names(tree)
+            _check_names(tree, to)
         if tree.kind == "file":
             path = to.join(tree.name) if to.kind == "dir" else to.path
             _add(files, Target(tree, "", path, tree.files[""]))
             continue
         if to.kind == "file":
-            raise UsageError(f"{to.shown} is a file, {tree.root} a folder", hint="choose another name")
+            raise UsageError(f"{to.shown} is a file, {tree.root} a directory", hint="choose another name")
         inside = to.kind == "dir" and not tree.contents
         prefix = f"{tree.name}/" if inside else ""
         if inside:
@@ -154,12 +154,14 @@ def targets(trees: Sequence[Tree], to: Destination) -> Targets:
     return Targets(tuple(dirs), tuple(files.values()))
 
 
-def _check_names(tree: Tree) -> None:
+def _check_names(tree: Tree, to: Destination) -> None:
     """Names of a board must stay below the folder they are copied to. Errors: LocalFileError."""
-    for path in (*tree.files, *tree.dirs, tree.name):
-        parts = path.split("/")
-        bad = any(part in ("", ".", "..") for part in parts) if path and path != tree.name else False
-        if bad or "\0" in path or (os.name == "nt" and set(path) & set('\\:*?"<>|')):
+    names = [path for path in (*tree.files, *tree.dirs) if path]
+    if to.kind == "dir" and not tree.contents:
+        names.append(tree.name)
+    for path in names:
+        bad = not {"", ".", ".."}.isdisjoint(path.split("/")) or "\0" in path
+        if bad or (os.name == "nt" and not set('\\:*?"<>|').isdisjoint(path)):
             raise LocalFileError(f"{path!r} is no name for a file on this computer", hint="rename it on the board first")
 
 
@@ -199,14 +201,14 @@ def plan_copy(
     for path in wanted.dirs:
         kind = there.get(path, none).kind
         if kind == "file":
-            raise UsageError(f"{mark}{path} is a file, a folder is to go there", hint="remove it first")
+            raise UsageError(f"{mark}{path} is a file, a directory is to go there", hint="remove it first")
         if kind == "none":
             actions.append(Action("mkdir", mark + path, why="new"))
     for target in wanted.files:
         state = there.get(target.path, none)
         source = target.source if not target.tree.remote else f":{target.source}"
         if state.kind == "dir":
-            raise UsageError(f"{mark}{target.path} is a folder, a file is to go there", hint="remove it first")
+            raise UsageError(f"{mark}{target.path} is a directory, a file is to go there", hint="remove it first")
         if state.kind == "none":
             actions.append(Action("write", mark + target.path, target.size, "new", source))
         elif force:

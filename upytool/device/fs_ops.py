@@ -7,16 +7,17 @@ file content goes through a Mover (device.transfer).
 from __future__ import annotations
 
 import contextlib
+import posixpath
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..errors import RemoteError, RemoteException, RemoteOSError, UpytoolError, UsageError
 from ..protocol.ops import Op
 from .fs_types import Entry, Mount, Removed, Stat
 from .local import CallSink, local_size, opener
 from .ondevice import snippet
-from .session import Session
+from .session import Session, sensible
 from .stream import Capabilities, NoStreamError, hint_for
 from .transfer import GetItem, Mover, Progress, PutItem, Sink, Status, StreamMover, Survey, ignore
 
@@ -30,13 +31,16 @@ class FsOps:
 
     Attributes:
         can: what was learnt of the board's ways to transfer.
-        protected: mount points of this computer's folders, which nothing here deletes below.
     """
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.can = Capabilities()
-        self.protected: set[str] = {"/remote"}
+
+    @property
+    def protected(self) -> frozenset[str]:
+        """Mount points of this computer's folders, which nothing here deletes below."""
+        return frozenset(("/remote", *self.session.host_mounts))
 
     def mover(self) -> Mover:
         """A way to move files; to be closed."""
@@ -64,7 +68,7 @@ class FsOps:
 
     # -- one program each -----------------------------------------------------------------------
 
-    def _call(self, name: str, *args: object, path: str = "", limit: float = 30.0) -> Op[object]:
+    def _call(self, name: str, *args: object, path: str = "", limit: float = 30.0) -> Op[Any]:
         try:
             return (yield from self.session.call(name, *args, path=path, limit=limit))
         except RemoteOSError as error:
@@ -72,12 +76,19 @@ class FsOps:
 
     def stats(self, paths: Sequence[str]) -> Op[list[Stat | int]]:
         """For each path its Stat, or the board's error number."""
+        return (yield from self._stats(paths))[1]
+
+    def _stats(self, paths: Sequence[str]) -> Op[tuple[str, list[Stat | int]]]:
+        """The working directory, and the same."""
         answer = yield from self._call("fs_stat", *paths)
-        assert isinstance(answer, list)
-        return [
-            item if isinstance(item, int) else Stat("dir" if item[0] & 0x4000 else "file", item[1], item[2])
-            for item in answer[1:]
-        ]
+        with sensible():
+            cwd, *items = answer
+            if len(items) != len(paths):
+                raise ValueError
+            return str(cwd), [
+                item if isinstance(item, int) else Stat("dir" if item[0] & 0x4000 else "file", int(item[1]), int(item[2]))
+                for item in items
+            ]
 
     def stat(self, path: str) -> Op[Stat]:
         found = (yield from self.stats([path]))[0]
@@ -89,9 +100,7 @@ class FsOps:
         return isinstance((yield from self.stats([path]))[0], Stat)
 
     def getcwd(self) -> Op[str]:
-        answer = yield from self._call("fs_stat")
-        assert isinstance(answer, list)
-        return str(answer[0])
+        return (yield from self._stats([]))[0]
 
     def _do(self, what: str, path: str, other: str | None = None) -> Op[str]:
         return str((yield from self._call("fs_do", what, path, other, path=path)))
@@ -121,19 +130,27 @@ class FsOps:
     def move(self, source: str, target: str) -> Op[str]:
         """`mv`: into `target` where it is a folder; between file systems a copy, then a removal.
 
-        Returns the new path.
+        Returns the new path. Errors: RemoteOSError (17 where a folder would have to be merged into another); UsageError
+        for a folder that would go into itself, which FAT does not refuse and loses.
         """
-        what, where = yield from self.stats([source, target])
+        cwd, (what, where) = yield from self._stats([source, target])
         if isinstance(what, int):
             raise RemoteOSError(what, source)
         if isinstance(where, Stat) and where.is_dir:
             target = f"{target.rstrip('/')}/{source.rstrip('/').rpartition('/')[2]}"
+        here, there = (posixpath.normpath(posixpath.join(cwd or "/", path)) for path in (source, target))
+        if here == there:
+            return target
+        if what.is_dir and there.startswith(here.rstrip("/") + "/"):
+            raise UsageError(f":{source} cannot go into itself", hint="name a place outside of it")
         try:
             yield from self.rename(source, target)
         except RemoteOSError as error:
             # vfs_rename (extmod/vfs.c) answers EPERM for two mounts, and some file systems refuse to replace a file.
             if error.errno not in (1, 17, 18):
                 raise
+            if what.is_dir and (yield from self.exists(target)):
+                raise RemoteOSError(17, target, hint="remove or rename it first") from error
             yield from self.copy_on_board(source, target)
             yield from self.rmtree(source)
         return target
@@ -144,7 +161,7 @@ class FsOps:
         found = yield from self.stat(source)
         if not found.is_dir:
             size = yield from self._call("fs_copy", source, target, path=target, limit=LONG)
-            return int(str(size))
+            return _size(size)
         yield from self.mkdir(target, exist_ok=True)
         for entry in sorted((yield from self.walk(source)), key=lambda entry: entry.name):
             there = target.rstrip("/") + "/" + entry.name[len(source.rstrip("/")) + 1 :]
@@ -152,13 +169,14 @@ class FsOps:
                 yield from self.mkdir(there, exist_ok=True)
             else:
                 size = yield from self._call("fs_copy", entry.name, there, path=there, limit=LONG)
-                total += int(str(size))
+                total += _size(size)
         return total
 
     def _listing(self, path: str, deep: bool) -> Op[list[Entry]]:
         source = f"{snippet('fs_list')}\nrun({path!r},{int(deep)})"
         answer = yield from self.session.call_source(source, path, LONG)
-        return [Entry(name, "dir" if size < 0 else "file", max(0, size)) for name, size in answer]
+        with sensible():
+            return [Entry(str(name), "dir" if size < 0 else "file", max(0, size)) for name, size in answer]
 
     def ls(self, path: str = "") -> Op[list[Entry]]:
         """The entries of a folder, sorted by name; a file gives itself."""
@@ -188,7 +206,7 @@ class FsOps:
         except RemoteOSError as error:
             if error.errno == 1:
                 raise UsageError(
-                    f"{path} lies in a folder of this computer that is mounted on the board",
+                    f"{path} lies in a directory of this computer that is mounted on the board",
                     hint="unmount it first, or delete the files here",
                 ) from error
             if error.errno == 16:
@@ -196,15 +214,16 @@ class FsOps:
                     f"{path or '/'} is the whole file system of the board", hint="`upytool wipe` removes all files"
                 ) from error
             raise RemoteOSError(error.errno or 5, path, hint=hint_for(error.errno or 5)) from error
-        return [Removed(name, bool(how), how == 2) for name, how in answer]
+        with sensible():
+            return [Removed(str(name), bool(how), how == 2) for name, how in answer]
 
     def df(self) -> Op[list[Mount]]:
         answer = yield from self._call("fs_df")
-        assert isinstance(answer, list)
-        return [
-            Mount(path, block * count, block * (count - free), block * free, kind, block)
-            for path, block, count, free, kind in answer
-        ]
+        with sensible():
+            return [
+                Mount(str(path), block * count, block * (count - free), block * free, str(kind), block)
+                for path, block, count, free, kind in answer
+            ]
 
     def hash(self, paths: Sequence[str], algo: str = "sha256") -> Op[dict[str, str | None]]:
         """Hexadecimal digests of files by any algorithm of the board's hashlib; None for what is no file."""
@@ -219,8 +238,8 @@ class FsOps:
                         f"the board's hashlib has no {algo}", hint="copy the file here and hash it: `upytool cp`"
                     ) from error
                 raise
-            assert isinstance(answer, list)
-            out.update(zip(part, answer, strict=True))
+            with sensible():
+                out.update(zip(part, answer, strict=True))
         return out
 
     def touch_all(self, paths: Iterable[str]) -> Op[None]:
@@ -305,6 +324,11 @@ class FsOps:
         return {path: b"".join(chunks) for path, chunks in parts.items()}
 
 
+def _size(answer: object) -> int:
+    with sensible():
+        return int(str(answer))
+
+
 def parent_of(path: str) -> str:
     """The folder of a path of the board, '' for the working directory."""
     cut = path.rstrip("/").rfind("/")
@@ -335,7 +359,7 @@ def check_space(survey: Survey, writes: Iterable[tuple[int, Status, bool]]) -> N
                 hint=(
                     "there is room for one copy only; `--in-place` overwrites the old file without a net"
                     if alone
-                    else f"it needs {blocks(size) * survey.block // 1024} kB, {free * survey.block // 1024} kB are free"
+                    else f"it needs {-(blocks(size) * survey.block // -1000)} kB, {free * survey.block // 1000} kB are free"
                 ),
             )
         free -= blocks(size)

@@ -27,7 +27,7 @@ class FileSink:
             try:
                 if self._path.exists() and not self._path.is_file():
                     # /dev/null, a FIFO: these are written to, never replaced.
-                    self._file = open(self._path, "wb")
+                    self._file = open(self._path, "wb")  # noqa: SIM115
                     return self._file
                 number, self._temp = tempfile.mkstemp(prefix=".upytool-", dir=self._path.parent)
                 self._file = os.fdopen(number, "wb")
@@ -101,7 +101,8 @@ def local_size(path: Path) -> int:
 
 def local_error(error: OSError, path: Path | str) -> LocalFileError:
     hint = "free some space on this computer" if error.errno == 28 else "check the path and its permissions"
-    return LocalFileError(f"{path}: {error.strerror or error}", hint=hint)
+    reason = error.strerror or str(error)
+    return LocalFileError(f"{path}: {reason[:1].lower() + reason[1:]}", hint=hint)
 
 
 def file_mode(path: Path) -> int:

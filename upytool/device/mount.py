@@ -131,9 +131,11 @@ class Mounts:
         number = before.number if before else next(n for n in range(_VOLUMES) if n not in self._mounts)
         mount = Mount(number, point, folder)
         server.volumes[number] = folder
+        self._session.host_mounts.add(point)
         try:
             yield from self._place([mount], point)
         except RemoteOSError as error:
+            self._session.host_mounts.discard(point)
             raise RemoteOSError(
                 error.errno or 0, point, hint="the board has another file system there: choose another --at"
             ) from error
@@ -183,6 +185,7 @@ class Mounts:
     def _drop(self, mount: Mount) -> None:
         del self._mounts[mount.number]
         self._session.places.pop(mount.point + "/", None)
+        self._session.host_mounts.discard(mount.point)
         mount.folder.close_all()
         if self._server is not None:
             self._server.volumes.pop(mount.number, None)
@@ -222,7 +225,7 @@ class Mounts:
         server.epoch = _EPOCHS.get(answer if isinstance(answer, int) else _UNIX_YEAR, 0)
 
     def _problem(self, error: BaseException) -> None:
-        notice(self._session.reporter, f"a mounted folder could not answer the board: {error}", "warning")
+        notice(self._session.reporter, f"a mounted directory could not answer the board: {error}", "warning")
 
 
 def mounts_of(device: Device) -> Mounts:

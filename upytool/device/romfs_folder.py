@@ -80,7 +80,7 @@ def collect(
     """
     root = Path(folder)
     if not root.is_dir():
-        raise UsageError(f"{folder} is no folder", hint="name the folder whose files the image is to hold")
+        raise UsageError(f"{folder} is no directory", hint="name the directory whose files the image is to hold")
     hidden = _relative(leave_out, root)
 
     def rule(at: Path) -> IgnoreRule:
@@ -196,7 +196,7 @@ def save(files: Mapping[str, bytes], directories: Sequence[str], target: Path, *
     try:
         taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
         if taken and not force:
-            raise UsageError(f"{target} is there already", hint="name another folder with -o, or use --force")
+            raise UsageError(f"{target} is there already", hint="name another directory with -o, or use --force")
         if taken:
             _fill(files, directories, target)
             return

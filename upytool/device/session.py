@@ -6,7 +6,8 @@ Every method that talks is an operation, so that `device.Device` and `aio.AsyncD
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RemoteError, StreamError
@@ -33,6 +34,7 @@ class Session:
         reset_pending: a soft reset is due before the next program of the user's (mpremote's auto soft reset);
             file operations leave it pending.
         print: where a program's output goes; the reporter unless set.
+        host_mounts: where folders of this computer are mounted on the board.
         places: board path -> local path of what came from this computer, for tracebacks.
         board: what was asked of the board, None until then.
         sign: a statement that each program of ours begins with; device.turbo's sign of life.
@@ -45,6 +47,7 @@ class Session:
         self.print: OutputSink = lambda data: reporter.emit(DeviceOutput(data))
         self.enter_timeout = 12.0
         self.places: dict[str, str] = {}
+        self.host_mounts: set[str] = set()
         self.board: BoardInfo | None = None
         self.sign = ""
         self.on_soft_reset: list[Callable[[], Op[None]]] = []
@@ -157,8 +160,18 @@ class Session:
             answer = yield from self.call("probe")
             if not isinstance(answer, dict):
                 raise RemoteError("the board does not say what it is", hint="is it MicroPython?")
-            self.board = BoardInfo.from_probe(answer)
+            with sensible():
+                self.board = BoardInfo.from_probe(answer)
         return self.board
+
+
+@contextlib.contextmanager
+def sensible() -> Iterator[None]:
+    """What a damaged or strange answer of a board does to the code that takes it apart, as a StreamError."""
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+        raise StreamError("the board's answer makes no sense", hint="try again") from error
 
 
 def _nameless(source: str) -> str:

@@ -143,9 +143,11 @@ class Server:
     def _greet(self, hello: Message) -> None:
         try:
             unit, wbits, kind, checksum, free, rename = ast.literal_eval(hello.payload.decode())
-            if hello.kind != HELLO:
+            if hello.kind != HELLO or not (isinstance(unit, int) and 256 <= unit < 1 << 16):
                 raise ValueError
-        except (ValueError, SyntaxError, TypeError) as error:
+            if kind not in ("sha256", "crc32", "sum") or wbits not in (0, *range(9, 16)):
+                raise ValueError
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
             raise StreamDamaged("the transfer program said nothing sensible", hint="try again") from error
         self.unit, self.hash_kind, self.can_rename, self.mem_free = unit, kind, bool(rename), free
         self.link.checksum = checksum

@@ -50,7 +50,7 @@ def sync(
     if not far:
         far = "/" if remote.removeprefix(":").startswith("/") else (yield from fs.getcwd())
     if not pull and not Path(local).is_dir():
-        raise LocalFileError(f"{local} is no folder", hint="sync takes a folder; `upytool cp` copies a file")
+        raise LocalFileError(f"{local} is no directory", hint="sync takes a directory; `upytool cp` copies a file")
 
     rule = (
         ignore_for(Path(local), options.ignore, defaults=options.default_ignores)
@@ -89,7 +89,7 @@ def _push(
     survey = yield from run.mover.survey([(far, -1)], [far] if delete else ())
     kind = survey.statuses[0].kind
     if kind == "file":
-        raise UsageError(f":{far} is a file", hint="sync needs a folder")
+        raise UsageError(f":{far} is a file", hint="sync needs a directory")
     to = Destination(far, kind, False, True)
     wanted = with_parents(targets([tree], to), far)
     wanted, shadows = yield from prepare_modules(
@@ -114,7 +114,7 @@ def _pull(
     if kind == "none":
         raise RemoteOSError(2, far)
     if kind == "file":
-        raise UsageError(f":{far} is a file", hint="sync needs a folder")
+        raise UsageError(f":{far} is a file", hint="sync needs a directory")
     tree = replace(board_tree(far, "dir", 0, survey.listing, recursive=True), contents=True)
     tree = without(tree, rule)
     to = local_destination(local)

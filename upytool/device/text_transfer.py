@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from ..errors import OperationInterrupted, RemoteOSError, StreamError, UpytoolError
 from ..protocol.ops import Interrupted, Op
 from .ondevice import snippet
-from .session import Session
+from .session import Session, sensible
 from .stream import new_hash
 from .transfer import DIGEST, Done, GetItem, Progress, PutItem, Status, Survey, ignore, read_chunks
 
@@ -40,18 +40,25 @@ class TextMover:
         for at in range(0, len(asked) or 1, 20):
             part = asked[at : at + 20]
             paths, sizes = [path for path, _ in part], [size for _, size in part]
-            self._kind, found = yield from self._session.call("text_check", paths, sizes, limit=LIMIT)
-            width = DIGEST if self._kind == "sha256" else 4
-            statuses.extend(
-                Status(_KINDS[kind], size, bytes.fromhex(digest)[:width]) for kind, size, digest in found
-            )
-        block = free = 0
-        block, free, self._can_rename = yield from self._session.call("text_space", space or "")
+            answer = yield from self._session.call("text_check", paths, sizes, limit=LIMIT)
+            with sensible():
+                self._kind, found = answer
+                width = DIGEST if self._kind == "sha256" else 4
+                statuses.extend(
+                    Status(_KINDS[kind], size, bytes.fromhex(digest)[:width]) for kind, size, digest in found
+                )
+        answer = yield from self._session.call("text_space", space or "")
+        with sensible():
+            block, free, self._can_rename = answer
+        if len(statuses) != len(asked):
+            raise StreamError("the board's answer has the wrong length", hint="try again")
         listing: dict[str, int] = {}
         for folder in scans:
             with contextlib.suppress(RemoteOSError):
                 source = f"{snippet('fs_list')}\nrun({folder.rstrip('/') or '/'!r},1)"
-                listing.update((yield from self._session.call_source(source, folder, LIMIT)))
+                answer = yield from self._session.call_source(source, folder, LIMIT)
+                with sensible():
+                    listing.update(answer)
         return Survey(statuses, listing, self._kind, block, free)
 
     def put(
@@ -70,8 +77,10 @@ class TextMover:
             done(item.path)
 
     def _look(self, path: str, size: int) -> Op[Status]:
-        _, found = yield from self._session.call("text_check", [path], [size], limit=LIMIT)
-        return Status(_KINDS[found[0][0]], found[0][1], bytes.fromhex(found[0][2]))
+        answer = yield from self._session.call("text_check", [path], [size], limit=LIMIT)
+        with sensible():
+            kind, length, digest = answer[1][0]
+            return Status(_KINDS[kind], length, bytes.fromhex(digest))
 
     def _put_one(self, item: PutItem, progress: Progress) -> Op[None]:
         in_place = item.in_place or not self._can_rename
@@ -107,7 +116,8 @@ class TextMover:
                 at = 0
                 while at < item.size:
                     text = yield from self._session.call("text_get", item.path, at, PIECE, path=item.path)
-                    data = bytes.fromhex(text)
+                    with sensible():
+                        data = bytes.fromhex(text)
                     if not data:
                         raise StreamError(f"{item.path} changed while it was read", hint="try again")
                     item.sink.write(data)

@@ -16,7 +16,7 @@ from ..errors import LocalFileError, OperationInterrupted, RemoteError, StreamEr
 from ..protocol.ops import Interrupted, Op
 from ..protocol.transfer import DATA, LISTING, RESULT, Message, StreamDamaged
 from ..protocol.units import plain_unit
-from .session import Session
+from .session import Session, sensible
 from .stream import Capabilities, Server, new_hash
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ RETRIES = 3
 DIGEST = 10  # bytes of a SHA-256 that travel to compare files: 80 bits, no accident makes two of them equal
 LONG = 30.0
 # How the transfer program ends when bytes were lost or altered (ondevice/server.py), or with memory or time short.
-OF_THE_LINE = ("KeyboardInterrupt", "ValueError: packed data", "SyntaxError", "IndentationError", "OSError", "MemoryError")
+OF_THE_LINE = ("KeyboardInterrupt", "ValueError: packed", "SyntaxError", "IndentationError", "OSError", "MemoryError")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,15 +199,17 @@ class StreamMover:
         block = free = 0
         if space is not None:
             answer = yield from server.answer(space)
-            block, free = literal(answer)
+            with sensible():
+                block, free = literal(answer)
         listing: dict[str, int] = {}
         for folder in scans:
             while True:
                 answer = yield from server.answer(folder, LONG)
                 if answer.kind != LISTING:
                     break
-                at, entries = literal(answer)
-                listing.update((f"{at}/{name}", size) for name, size in entries)
+                with sensible():
+                    at, entries = literal(answer)
+                    listing.update((f"{at}/{name}", int(size)) for name, size in entries)
         statuses: list[Status] = []
         width = DIGEST if server.hash_kind == "sha256" else 4
         for batch in batches:

@@ -78,7 +78,7 @@ def local_tree(
         raise local_error(error, path) from error
     contents = path.endswith(("/", os.sep)) or root.name in ("", "..")
     if not recursive:
-        raise UsageError(f"{path} is a folder", hint="copy folders with -r")
+        raise UsageError(f"{path} is a directory", hint="copy directories with -r")
     files: dict[str, int] = {}
     dirs: list[str] = []
     rule: IgnoreRule = ignore(root) if ignore is not None else lambda path, is_dir: False
@@ -139,7 +139,7 @@ def board_tree(path: str, kind: str, size: int, listing: Mapping[str, int], *, r
     if kind == "file":
         return Tree(root, "file", name, files={"": size}, remote=True)
     if not recursive:
-        raise UsageError(f":{path} is a folder", hint="copy folders with -r")
+        raise UsageError(f":{path} is a directory", hint="copy directories with -r")
     prefix = root.rstrip("/") + "/"
     below = {full[len(prefix) :]: n for full, n in listing.items() if full.startswith(prefix)}
     files = {path: n for path, n in sorted(below.items()) if n >= 0}

@@ -183,7 +183,7 @@ def _by_path(finder: Finder, text: str) -> Target:
 def _similar(finder: Finder, text: str, known: list[str]) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(text, [*finder.aliases, *known], n=3)
+    near = get_close_matches(text, [*finder.aliases, *known, "auto", "sim"], n=3)
     return f"did you mean {' or '.join(near)}?" if near else "see `upytool devs` and `upytool help selectors`"
 
 
@@ -191,6 +191,8 @@ def _port(finder: Finder, path: str) -> Target:
     """A port by name, whether it is there or not: opening it tells best what is wrong."""
     if not path:
         raise UsageError("port: lacks the name of the port", hint="port:/dev/ttyACM0")
+    if re.match(r"exec(pty)?:|\w+://", path):
+        raise UsageError(f"{path!r} is no port", hint=f"leave port: away: -d {path!r}")
     port = find_path(path, finder.ports())
     return _target(finder, port) if port is not None else Target(path)
 

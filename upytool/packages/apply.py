@@ -45,8 +45,8 @@ def apply(board: boards.Board, plan: InstallPlan, reporter: Reporter = NULL) -> 
     try:
         if blocked:
             raise PackageError(
-                f"{blocked[0]} is a folder on the board, and a file of that name is to be installed",
-                hint=f"Look at it (`upytool ls :{blocked[0]}`), and remove it if it may go.",
+                f"{blocked[0]} is a directory on the board, and a file of that name is to be installed",
+                hint=f"look at it (`upytool ls :{blocked[0]}`), and remove it if it may go",
             )
         with Task(reporter, f"installing to {target or '/'}", len(writes), "files") as task:
             if plan.staged:
@@ -101,7 +101,7 @@ def recover(board: boards.Board, seen: boards.Survey, reporter: Reporter = NULL)
     except (ValueError, KeyError, TypeError):
         raise PackageError(
             f"an earlier install left the unreadable journal {stage}{JOURNAL}",
-            hint=f"Remove it with `upytool rm -r :{stage}` and install again.",
+            hint=f"remove it with `upytool rm -r :{stage}` and install again",
         ) from None
     notice(reporter, "an earlier install was cut off in its last step; it is finished now")
     _commit(board, moves, removes, folders, stage)
@@ -114,7 +114,7 @@ def _commit(
     if refused is not None:
         path, number = refused
         error = boards.refused(int(number), str(path))
-        error.hint = "The new files wait on the board; the next mip command tries again to put them in place."
+        error.hint = "the new files wait on the board; the next mip command tries again to put them in place"
         raise error
 
 

@@ -147,15 +147,15 @@ def survey(board: Board, target: str | None, *, write: bool) -> Survey:
     if not path:
         if not failures:
             raise PackageError(
-                "the board's sys.path has no folder that ends in /lib",
-                hint="Name the folder: --target /lib",
+                "the board's sys.path has no directory that ends in /lib",
+                hint="name the directory: --target /lib",
             )
         where, number = failures[0]
-        hint = "Name another folder with --target."
+        hint = "name another directory with --target"
         if number == errno.EROFS:
             hint = (
-                "On CircuitPython the computer owns the drive: copy there, or remount it in boot.py. "
-                "Else name another folder with --target."
+                "on CircuitPython the computer owns the drive: copy there, or remount it in boot.py. "
+                "Else name another directory with --target"
             )
         raise RemoteOSError(int(number), str(where), hint=hint)
     free = block = None
@@ -201,5 +201,5 @@ def plain_target(target: str) -> str:
 
 def refused(number: int, path: str) -> RemoteOSError:
     """The board's errno as an error."""
-    hint = "Free some space on the board." if REMOTE_ERRNO.get(number) == REMOTE_ERRNO[errno.ENOSPC] else ""
+    hint = "free some space on the board" if REMOTE_ERRNO.get(number) == REMOTE_ERRNO[errno.ENOSPC] else ""
     return RemoteOSError(number, path, hint=hint)

@@ -80,7 +80,7 @@ class PackageCache:
         except OSError as error:
             raise PackageError(
                 f"the download cache {self.folder} cannot be written: {error.strerror or error}",
-                hint="Free some space there, or name another folder for the cache.",
+                hint="free some space there, or name another directory for the cache",
             ) from error
         return made
 

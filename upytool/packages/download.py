@@ -138,7 +138,7 @@ class Fetcher:
         if self.offline:
             raise OfflineError(
                 f"{location} is not in the cache, and --offline forbids to fetch it",
-                hint="Run the same command once without --offline, then it is there.",
+                hint="run the same command once without --offline, then it is there",
             )
         data = self._download(location)
         if data is not None:
@@ -158,7 +158,7 @@ class Fetcher:
             if missing:
                 raise OfflineError(
                     f"{len(missing)} of {len(todo)} files are not in the cache: " + ", ".join(missing),
-                    hint="Run the same command once without --offline, then they are there.",
+                    hint="run the same command once without --offline, then they are there",
                 )
         remote = [each for each in todo if is_url(each) and each not in self._fresh and not self.offline]
         found = {each: self.fetch(each, immutable=todo[each]) for each in todo if each not in remote}
@@ -244,10 +244,15 @@ class Fetcher:
                 finally:
                     response.close()
                     response.release_conn()
+            except ValueError as error:
+                raise NetworkError(f"{where!r} is no address: {error}") from error
             except (HTTPError, OSError) as error:
                 cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
                 raise _network(where, cause) from error
-            there = urljoin(where, target)
+            try:
+                there = urljoin(where, target)
+            except ValueError as error:
+                raise NetworkError(f"{where} redirects to {target!r}, which is no address") from error
             downgrade = where.lower().startswith("https:") and not there.lower().startswith("https:")
             if downgrade or not is_url(there):
                 raise NetworkError(f"{where} redirects to {there}, which is not followed")
@@ -270,7 +275,7 @@ class Fetcher:
             if time.monotonic() > deadline:
                 raise NetworkError(
                     f"{url} is too slow: not done after {self._limits.total:g} s",
-                    hint="Try again later, or get the file another way and install it from its path.",
+                    hint="try again later, or get the file another way and install it from its path",
                 )
             part = response.read1(65536, decode_content=False)
             if not part:
@@ -296,7 +301,7 @@ class Fetcher:
             if proxy.startswith("socks"):
                 raise NetworkError(
                     f"the proxy {urlsplit(proxy).hostname} is a SOCKS one, which upytool does not speak",
-                    hint="Set HTTPS_PROXY to an http:// proxy, or NO_PROXY for this host.",
+                    hint="set HTTPS_PROXY to an http:// proxy, or NO_PROXY for this host",
                 )
             self._pools[proxy] = (
                 urllib3.ProxyManager(proxy, maxsize=6, proxy_headers=_proxy_headers(proxy))
@@ -308,7 +313,7 @@ class Fetcher:
 
 def not_found(location: str) -> PackageError:
     """The error for what is not there."""
-    hint = "Check the name, the path and the ref."
+    hint = "check the name, the path and the ref"
     if is_url(location):
         return NetworkError(f"{location} does not exist (404)", hint=hint)
     return PackageError(f"{location} does not exist on this computer", hint=hint)
@@ -341,9 +346,9 @@ def _refused(url: str, status: int, retry_after: str | None) -> Exception:
     if status in (401, 403):
         return NetworkError(
             f"{url} refuses access ({status})",
-            hint="A private host needs its token in the environment: docs/guides/packages.md, Private hosts.",
+            hint="a private host needs its token in the environment: docs/guides/packages.md, Private hosts",
         )
-    error = NetworkError(f"{url} answers with HTTP status {status}", hint="Try again later.")
+    error = NetworkError(f"{url} answers with HTTP status {status}", hint="try again later")
     if status not in _BUSY:
         return error
     wait = min(float(retry_after), 30.0) if retry_after and retry_after.isdigit() else None
@@ -363,14 +368,14 @@ def _network(url: str, error: BaseException) -> Exception:
     if isinstance(error, exceptions.SSLError) or _TLS in str(error):
         return NetworkError(
             f"the secure connection to {host} failed: {error}",
-            hint=f"If {host} has a certificate of your own, name its file in SSL_CERT_FILE.",
+            hint=f"if {host} has a certificate of your own, name its file in SSL_CERT_FILE",
         )
     if isinstance(error, exceptions.TimeoutError):
         return _Retry(NetworkError(f"{url} does not answer in time", hint=offline))
     if isinstance(error, exceptions.LocationParseError):
         return NetworkError(f"{url} is not a usable address")
     if isinstance(error, (exceptions.IncompleteRead, exceptions.ProtocolError)):
-        return _Retry(NetworkError(f"{url} broke off before its end", hint="Try again later."))
+        return _Retry(NetworkError(f"{url} broke off before its end", hint="try again later"))
     if isinstance(error, exceptions.ProxyError):
         return NetworkError(f"the proxy does not let us through to {host}: {error}", hint=f"{_proxy_names()}")
     return _Retry(NetworkError(f"{url} cannot be fetched: {error}", hint=offline))

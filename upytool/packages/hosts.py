@@ -170,11 +170,11 @@ class Hosts:
         if host is None:
             raise UsageError(
                 f"{text!r} names no host that is known",
-                hint=f"Known: {', '.join(sorted(self._by_name))}.",
+                hint=f"known: {', '.join(sorted(self._by_name))}",
             )
         inner, at, ref = text.partition(":")[2].partition("@")
         if at and not ref:
-            raise UsageError(f"{text!r} ends in an empty ref", hint="Name a branch, tag or commit.")
+            raise UsageError(f"{text!r} ends in an empty ref", hint="name a branch, tag or commit")
         if ref and (".." in ref or not ref.isprintable() or _NO_REF.search(ref)):
             raise UsageError(f"{ref!r} is not a usable git ref")
         inner = unquote(inner).strip("/") if host.kind == "http" else unquote(inner).lstrip("/")
@@ -189,7 +189,7 @@ class Hosts:
         pieces = repo.split("/")
         dots = any(each in (".", "..") for each in pieces + path.split("/"))
         if len(pieces) < 2 or not all(pieces) or dots:
-            raise UsageError(f"{text!r} names no repository", hint=f"Write {host.name}:OWNER/REPO[/PATH][@REF].")
+            raise UsageError(f"{text!r} names no repository", hint=f"write {host.name}:OWNER/REPO[/PATH][@REF]")
         return RepoPath(host, repo.removesuffix(".git"), path.strip("/"), ref or None)
 
     def locate(self, url: str, origin: str, own: RepoPath | None = None) -> str:
@@ -223,7 +223,7 @@ def hosts_from(table: Mapping[str, Any], environ: Mapping[str, str]) -> Hosts:
     for name, raw in table.items():
         where = f"mip.hosts.{name}"
         if not _NAME.fullmatch(name) or name in ("http", "https", "file"):
-            raise ConfigError(f"{where} is not a usable prefix", hint="Use two or more small letters.")
+            raise ConfigError(f"{where} is not a usable prefix", hint="use two or more small letters")
         if not isinstance(raw, Mapping) or not set(raw) <= {"kind", "url", "token-env"}:
             raise ConfigError(f"{where} should be a table with kind, url and token-env")
         kind, url, variable = raw.get("kind"), raw.get("url"), raw.get("token-env")
@@ -237,7 +237,7 @@ def hosts_from(table: Mapping[str, Any], environ: Mapping[str, str]) -> Hosts:
             if not token:
                 raise ConfigError(
                     f"{where} takes its token from {variable}, which is not set",
-                    hint=f"Set it in the environment: {variable}=...",
+                    hint=f"set it in the environment: {variable}=...",
                 )
         extra.append(Host(name, kind, url.rstrip("/"), token))
     tokens = {}

@@ -75,7 +75,7 @@ class PackageIndex:
         if data is None:
             raise PackageError(
                 f"the index {self.base} has no list of its packages",
-                hint="It can still install by exact name.",
+                hint="it can still install by exact name",
             )
         try:
             raw = json.loads(data)

@@ -332,7 +332,7 @@ class _Planner:
             if left < 0:
                 raise PackageError(
                     f"the packages need {needed} bytes in {self.seen.target or '/'}, and {free} are free",
-                    hint="Free some space (`upytool df`, `upytool rm`), or name another place with --target.",
+                    hint="free some space (`upytool df`, `upytool rm`), or name another place with --target",
                 )
             left += room(before)
         return needed, False
@@ -385,7 +385,7 @@ def verified(file: SourceFile, data: bytes) -> bytes:
         raise PackageError(
             f"{file.path} from {where} is not what was promised: "
             f"its SHA-256 should begin with {file.digest} and is {got}",
-            hint="The download was changed or the index is inconsistent; nothing was installed.",
+            hint="the download was changed or the index is inconsistent; nothing was installed",
         )
     return data
 

@@ -86,7 +86,7 @@ def parse_manifest(text: bytes | str, origin: str) -> PackageManifest:
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise PackageError(
-            f"{origin} is not a package.json: {reason}", hint="Open the address to see what is there."
+            f"{origin} is not a package.json: {reason}", hint="open the address to see what is there"
         ) from None
     return manifest_from(raw, origin)
 
@@ -101,7 +101,7 @@ def manifest_from(raw: Any, origin: str) -> PackageManifest:
     if number != FORMAT:
         raise PackageError(
             f"{origin} has format v {number}, and upytool reads v {FORMAT}",
-            hint="A newer upytool may read it: pip install -U upytool",
+            hint="a newer upytool may read it: pip install -U upytool",
         )
     version = raw.get("version")
     if isinstance(version, (int, float)) and not isinstance(version, bool):
@@ -156,8 +156,8 @@ def _target(value: Any, origin: str, where: str) -> str:
     path = safe_path(text)
     if path is None:
         raise PackageError(
-            f"{origin}: {where} is {text!r}, which is no path below the target folder",
-            hint="A package may only write below its target; name another one with --target.",
+            f"{origin}: {where} is {text!r}, which is no path below the target directory",
+            hint="a package may only write below its target; name another one with --target",
         )
     if path.split("/")[0].startswith(".upytool"):
         raise PackageError(f"{origin}: {where} is {text!r}, a name that upytool keeps for itself")
@@ -195,5 +195,5 @@ def _wrong(origin: str, where: str, wanted: str, got: object) -> PackageError:
         shown = shown[:57] + "..."
     return PackageError(
         f"{origin}: {where} should be {wanted}, not {shown}",
-        hint="The package's author has to mend its package.json.",
+        hint="the package's author has to mend its package.json",
     )

@@ -100,13 +100,13 @@ def parse_record(text: bytes | None, where: str) -> Record:
         raw = json.loads(text)
         if raw["v"] != 1:
             raise PackageError(
-                f"{where} was written by a newer upytool", hint="Update this one: pip install -U upytool"
+                f"{where} was written by a newer upytool", hint="update this one: pip install -U upytool"
             )
         packages = {}
         for name, each in raw["packages"].items():
             files = {str(path): str(digest) for path, digest in each["files"].items()}
             if any(safe_path(path) != path for path in files):
-                raise ValueError("a path leaves the folder")
+                raise ValueError("a path leaves the directory")
             version = each["version"]
             packages[name] = Installed(
                 str(name),
@@ -121,6 +121,6 @@ def parse_record(text: bytes | None, where: str) -> Record:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PackageError(
             f"{where}, the record of what is installed, is damaged: {error}",
-            hint=f"Remove it with `upytool rm :{where}` and install the packages again.",
+            hint=f"remove it with `upytool rm :{where}` and install the packages again",
         ) from None
     return Record(packages)

@@ -38,7 +38,7 @@ def read_requirements(path: Path, hosts: Hosts) -> list[Source]:
 def _read(path: Path, hosts: Hosts, above: set[Path]) -> list[Source]:
     path = path.expanduser().resolve()
     if path in above:
-        raise ConfigError(f"{path.name} takes itself in", hint="Remove the circle of -r lines.")
+        raise ConfigError(f"{path.name} takes itself in", hint="remove the circle of -r lines")
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -55,7 +55,7 @@ def _read(path: Path, hosts: Hosts, above: set[Path]) -> list[Source]:
             if line.startswith("-"):
                 option, _, other = line.partition(" ")
                 if option not in ("-r", "--requirement") or not other.strip():
-                    raise ConfigError(f"{option} is not understood here", hint="A list knows packages and -r.")
+                    raise ConfigError(f"{option} is not understood here", hint="a list knows packages and -r")
                 found += _read(path.parent / other.strip(), hosts, above | {path})
                 continue
             name, equals, version = line.partition("==")

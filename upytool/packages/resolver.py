@@ -81,7 +81,7 @@ def resolve(requirements: Sequence[Source], context: Context, *, deps: bool = Tr
             if before.version is not None and source.version is not None:
                 raise PackageError(
                     f"{source.name} is asked for as {before.version} and as {source.version}",
-                    hint="Ask for one of them.",
+                    hint="ask for one of them",
                 )
             asked[source.key] = source if before.version is None else before
     pins: dict[str, tuple[str, str]] = {}
@@ -135,7 +135,7 @@ def _walk(
                 seen = chosen.load(context)
             except UpytoolError as error:
                 if wanter:
-                    error.hint = f"It is needed by {wanter}.\n{error.hint}".strip()
+                    error.hint = f"it is needed by {wanter}\n{error.hint}".strip()
                 raise
             loaded[key, chosen.version] = seen
         nodes[key] = _Node(chosen, seen, key in asked)
@@ -155,7 +155,7 @@ def _pin(source: Source, wanter: str, pins: dict[str, tuple[str, str]], read: bo
     elif before[0] != version:
         raise PackageError(
             f"{before[1]} wants {source.name} {before[0]}, and {wanter} wants {source.name} {version}",
-            hint=f"Choose one yourself: name {source.name}@VERSION too on the command line.",
+            hint=f"choose one yourself: name {source.name}@VERSION too on the command line",
         )
     return source
 
@@ -220,7 +220,7 @@ def _check_files(packages: Sequence[ResolvedPackage]) -> None:
             if not same:
                 raise PackageError(
                     f"{owner} and {package.name} both bring {file.path}, with different contents",
-                    hint="Install them to different places with --target.",
+                    hint="install them to different places with --target",
                 )
 
 

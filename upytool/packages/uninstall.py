@@ -41,7 +41,7 @@ def plan_uninstall(
             near = suggest(name, list(record.packages))
             raise PackageError(
                 f"{name} is not installed in {seen.target or '/'}",
-                hint=f"Did you mean {' or '.join(near)}?" if near else "`upytool mip list` shows what is.",
+                hint=f"did you mean {' or '.join(near)}?" if near else "`upytool mip list` shows what is installed",
             )
     gone = list(dict.fromkeys(names))
     if unused:
@@ -52,7 +52,7 @@ def plan_uninstall(
     for name in gone:
         needed = rest.needed_by(name)
         if needed and not force:
-            raise PackageError(f"{name} is needed by {', '.join(needed)}", hint="Uninstall these too, or use --force.")
+            raise PackageError(f"{name} is needed by {', '.join(needed)}", hint="uninstall these too, or use --force")
     files = {
         f"{seen.target}/{path}": digest
         for name in gone

@@ -37,6 +37,7 @@ class Project:
         local: the folder to be synced, an absolute path.
         remote: the folder of the board.
         delete, keep, mpy, ignore, default_ignores: as for RemoteFS.sync.
+        has_sync: whether there is a [sync] table; without one nothing says that the folder belongs on a board.
     """
 
     file: Path
@@ -47,6 +48,7 @@ class Project:
     mpy: bool = False
     ignore: tuple[str, ...] = ()
     default_ignores: bool = True
+    has_sync: bool = False
 
 
 def find_project(start: Path) -> Project | None:
@@ -66,15 +68,21 @@ def load_project(file: Path) -> Project:
     sync = _checked(_table(data, "sync", file), _SYNC, "sync", file)
     ignore = _checked(_table(data, "ignore", file), _IGNORE, "ignore", file)
     remote = str(sync.get("remote", "/")).removeprefix(":")
+    root = file.parent.resolve()
+    local = (root / str(sync.get("local", "."))).resolve()
+    if local != root and root not in local.parents:
+        # A project may be a mere download; it must not have other folders of this computer copied.
+        raise ConfigError(f"{file}: sync.local leads out of the project", hint="name a directory below the file's own")
     return Project(
         file,
-        (file.parent / str(sync.get("local", "."))).resolve(),
+        local,
         remote,
         bool(sync.get("delete", False)),
         tuple(sync.get("keep", ())),
         bool(sync.get("mpy", False)),
         tuple(ignore.get("patterns", ())),
         bool(ignore.get("defaults", True)),
+        "sync" in data,
     )
 
 

@@ -134,7 +134,7 @@ def find(name: str) -> SimInfo | None:
     try:
         values: dict[str, Any] = json.loads(path.read_text())
         return SimInfo(**{field.name: values[field.name] for field in fields(SimInfo)})
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None  # it is starting or stopping this very moment
 
 

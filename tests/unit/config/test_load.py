@@ -137,7 +137,7 @@ def test_yes_and_no(home: Path, text: str, value: bool) -> None:
     assert settings(home, {"UPYTOOL_JSON": text, "UPYTOOL_DTR": text}).json is value
 
 
-@pytest.mark.parametrize("device", ["exec:rm -rf /", "execpty:sh"])
+@pytest.mark.parametrize("device", ["exec:rm -rf /", "execpty:sh", " exec:sh", "port:exec:sh", "EXEC://sh"])
 def test_a_project_may_not_start_programs(home: Path, device: str) -> None:
     project(home, f"device = '{device}'")
     with pytest.raises(ConfigError, match="may not name a device that starts a program"):
@@ -158,3 +158,10 @@ def test_config_file_variable(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
     other.write_text("baud = 7", encoding="utf-8")
     monkeypatch.setenv("UPYTOOL_CONFIG_FILE", str(other))
     assert settings(home).baud == 7
+
+
+@pytest.mark.parametrize("device", ["spy:///dev/ttyUSB0?file=.bashrc", " port:SPY://x?file=y"])
+def test_a_project_may_not_write_files(home: Path, device: str) -> None:
+    project(home, f"device = '{device}'")
+    with pytest.raises(ConfigError, match="may not name a device that writes a file"):
+        settings(home)

@@ -14,7 +14,15 @@ import pytest
 
 from tests.unit.device.boards import board_device, wire
 from upytool.device.device import Device
-from upytool.errors import LocalFileError, OperationInterrupted, RemoteOSError, UsageError
+from upytool.device.stream import Server
+from upytool.errors import (
+    LocalFileError,
+    OperationInterrupted,
+    RemoteError,
+    RemoteOSError,
+    StreamError,
+    UsageError,
+)
 from upytool.events import Event, Notice, TaskAdvanced, TaskStarted
 
 
@@ -339,3 +347,121 @@ def test_sync_makes_room_when_it_has_to(tmp_path: Path) -> None:
         (tmp_path / "new.bin").write_bytes(os.urandom(80_000))
         device.fs.sync(tmp_path, ":/", delete=True)
         assert names(device) == ["new.bin"]
+
+
+def test_a_pull_deletes_a_link_and_not_what_it_leads_to(device: Device, tmp_path: Path) -> None:
+    precious = tmp_path / "documents"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("years of work")
+    local = tmp_path / "data"
+    local.mkdir()
+    (local / "link").symlink_to(precious)
+    device.fs.mkdir("/data")
+    device.fs.write_bytes("/data/x", b"x")
+    device.fs.sync(local, ":/data", pull=True, delete=True)
+    assert (precious / "thesis.txt").read_text() == "years of work"
+    assert sorted(os.listdir(local)) == ["x"]
+
+
+def test_what_is_no_regular_file_is_written_to_and_never_replaced(device: Device, tmp_path: Path) -> None:
+    device.fs.write_bytes("/x", b"12345")
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: got.append(fifo.read_bytes()))
+    reader.start()
+    device.fs.copy(":/x", str(fifo))
+    reader.join(10)
+    assert got == [b"12345"]
+    assert fifo.is_fifo()
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("real")
+    device.fs.copy(":/x", str(tmp_path / "link"))
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"12345"
+
+
+# -- mv -------------------------------------------------------------------------------------------
+
+
+def test_mv_loses_nothing(device: Device) -> None:
+    fs = device.fs
+    fs.mkdir("/a")
+    fs.write_bytes("/a/x", b"x")
+    for target in ("/a", "/a/sub", "a/sub"):
+        with pytest.raises(UsageError, match="into itself"):
+            fs.move("/a", target)
+    assert fs.read_bytes("/a/x") == b"x"
+    fs.move("/a/x", "a/./x")
+    assert fs.read_bytes("/a/x") == b"x"
+
+
+def test_mv_merges_no_folders_where_the_file_system_refuses() -> None:
+    # FAT answers EEXIST where LittleFS answers ENOTEMPTY.
+    refuse = "import os\n_r=os.rename\ndef f(a,b):\n raise OSError(17)\nos.rename=f"
+    with board_device() as device:
+        fs = device.fs
+        fs.mkdir("/b/a", parents=True)
+        fs.mkdir("/a")
+        fs.write_bytes("/a/x", b"new")
+        fs.write_bytes("/b/a/x", b"old")
+        try:
+            device.exec(refuse)
+        except Exception:
+            pytest.skip("os cannot be changed here")
+        with pytest.raises(RemoteOSError) as caught:
+            fs.move("/a", "/b")
+        assert caught.value.errno == 17
+        assert (fs.read_bytes("/a/x"), fs.read_bytes("/b/a/x")) == (b"new", b"old")
+
+
+# -- a board that is not as it should be --------------------------------------------------------------
+
+ODD_DISK = """
+import os
+class Odd:
+    def mount(self, readonly, mkfs): pass
+    def umount(self): pass
+    def ilistdir(self, path): return iter(())
+    def stat(self, path):
+        if path in ("", "/"): return (0x4000,0,0,0,0,0,0,0,0,0)
+        raise OSError(2)
+    def statvfs(self, path): return (512,512,9999,9999,9999,0,0,0,0,255)
+    def chdir(self, path): pass
+    def getcwd(self): return "/"
+    def open(self, path, mode):
+        raise RuntimeError("odd disk")
+    def rename(self, a, b): pass
+    def remove(self, path): raise OSError(2)
+os.mount(Odd(), "/odd")
+"""
+
+
+def test_a_disk_that_raises_what_it_should_not_is_named_at_once() -> None:
+    with board_device(ODD_DISK) as device:
+        starts = []
+        original = Server.open
+        Server.open = lambda self: (starts.append(1), original(self))[1]  # type: ignore[method-assign]
+        try:
+            with pytest.raises(RemoteError, match="odd disk"):
+                device.fs.write_bytes("/odd/x", b"data")
+        finally:
+            Server.open = original  # type: ignore[method-assign]
+        assert len(starts) == 1, "no second try"
+        assert device.exec("print(1)") == "1\n"
+
+
+def test_answers_that_make_no_sense_are_one_error(device: Device) -> None:
+    device.exec("import os\n")
+    for answer in ("None", "[1,2,3]", "'x'", "['/', None]"):
+        ops = device.fs.ops
+        ops._call = lambda *_, answer=answer, **__: _say(answer)  # type: ignore[method-assign]
+        with pytest.raises(StreamError, match="makes no sense"):
+            device.fs.stat("/x")
+
+
+def _say(text: str) -> Iterator[object]:
+    import ast
+
+    yield from ()
+    return ast.literal_eval(text)  # noqa: B901

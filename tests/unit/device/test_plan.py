@@ -12,7 +12,7 @@ from upytool.device.info import BoardInfo
 from upytool.device.sync import extras
 from upytool.device.transfer import Status, Survey
 from upytool.device.tree import Tree, board_tree, join
-from upytool.errors import RemoteOSError, UsageError
+from upytool.errors import LocalFileError, RemoteOSError, UsageError
 
 FOLDER = Tree("src", "dir", "src", files={"a.py": 3, "lib/b.py": 5}, dirs=("lib",), remote=True)
 FILE = Tree("x/m.py", "file", "m.py", files={"": 7}, remote=True)
@@ -91,7 +91,7 @@ def test_a_plan() -> None:
     assert plan.data()["delete"] == 2
     forced = plan_copy(wanted, there, {"/n/src/a.py"}, remote=True, force=True)
     assert [a.why for a in forced.of("write")] == ["forced", "new"]
-    with pytest.raises(UsageError, match="is a folder"):
+    with pytest.raises(UsageError, match="is a directory"):
         plan_copy(wanted, {"/n/src/a.py": Status("dir")}, (), remote=True)
     with pytest.raises(UsageError, match="is a file"):
         plan_copy(wanted, {"/n/src": Status("file", 1)}, (), remote=True)
@@ -165,3 +165,20 @@ def test_a_smaller_thumb_core_is_understood() -> None:
 
 def test_join() -> None:
     assert (join("", "a"), join("/", "a"), join("/b/", "a")) == ("a", "/a", "/b/a")
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/../../evil", "/etc/evil", "a//b", "x\0y", ".."])
+def test_a_board_cannot_name_files_outside_of_the_folder(name: str) -> None:
+    tree = Tree("/", "dir", "", contents=True, files={name: 1}, remote=True)
+    with pytest.raises(LocalFileError, match="no name for a file"):
+        targets([tree], Destination("here", "dir", False, False))
+
+
+def test_the_parent_of_a_folder_of_the_board_means_its_contents() -> None:
+    tree = board_tree("/lib/..", "dir", 0, {"/lib/../x": 1}, recursive=True)
+    assert [item.path for item in targets([tree], Destination("here", "dir", False, False)).files] == ["here/x"]
+
+
+def test_a_pattern_that_is_none_is_told() -> None:
+    with pytest.raises(UsageError, match="no ignore pattern"):
+        Ignore(["[z-a]"])

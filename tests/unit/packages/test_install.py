@@ -271,7 +271,7 @@ def test_romlike_names_are_no_rom(board: ModelBoard, index: IndexBuilder, instal
 def test_no_lib_in_sys_path(board: ModelBoard, index: IndexBuilder, install: Install) -> None:
     index.add("a", "1.0", {"a.py": b"x = 1\n"}, mpy=False)
     board.sys_path = ("", ".frozen", "/rom/lib")
-    with pytest.raises(PackageError, match="no folder that ends in /lib") as caught:
+    with pytest.raises(PackageError, match="no directory that ends in /lib") as caught:
         install("a")
     assert "--target" in caught.value.hint
 
@@ -308,7 +308,7 @@ def test_a_folder_in_the_way(board: ModelBoard, index: IndexBuilder, install: In
     index.add("a", "1.0", {"x/a.txt": b"1", "b.txt": b"1"}, mpy=False)
     board.storage.put("/lib/b.txt/file", "")
     before = set(board.storage.folders)
-    with pytest.raises(PackageError, match=r"/lib/b\.txt is a folder"):
+    with pytest.raises(PackageError, match=r"/lib/b\.txt is a directory"):
         install("a")
     assert board.storage.folders == before
 
@@ -397,7 +397,7 @@ def test_a_damaged_record_is_no_empty_one(board: ModelBoard, index: IndexBuilder
         install("a")
     with pytest.raises(PackageError, match="newer upytool"):
         parse_record(b'{"v": 2}', "x")
-    with pytest.raises(PackageError, match="leaves the folder"):
+    with pytest.raises(PackageError, match="leaves the directory"):
         parse_record(
             b'{"v":1,"packages":{"a":{"source":"a","version":null,"requested":true,"deps":[],"abi":"",'
             b'"digest":"","files":{"../../boot.py":"00"}}}}',

@@ -89,3 +89,9 @@ def test_what_does_not_start() -> None:
         ProcessTransport("exec:", "  ", pty=True)
     with pytest.raises(PortUnusableError, match="does not start"):
         ProcessTransport("exec:/tmp", "/tmp", pty=True)
+
+
+@pytest.mark.parametrize("command", ["'no end", "a\0b"])
+def test_a_command_line_that_is_none(command: str) -> None:
+    with pytest.raises((PortMissingError, PortUnusableError)):
+        ProcessTransport("exec:x", command, pty=False)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from upytool.errors import ConnectionLostError
+from upytool.errors import ConnectionLostError, PortMissingError, PortUnusableError
 from upytool.transport.base import BaudRate, ModemLines, Transport
 from upytool.transport.serial import Lines, SerialTransport
 
@@ -206,3 +206,38 @@ def test_a_url_of_pyserial_works() -> None:
         assert transport.fileno() is None
     finally:
         transport.close()
+
+
+@pytest.mark.parametrize("step", ["tcsetattr", "tcflush"])
+def test_a_port_that_vanishes_while_it_opens(pair: Pair, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    def gone(*_: object) -> None:
+        raise termios.error(5, "Input/output error")
+
+    before = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
+    monkeypatch.setattr(termios, step, gone)
+    with pytest.raises(PortUnusableError, match="nput/output error"):
+        SerialTransport(pair.path)
+    if before:
+        assert len(os.listdir("/proc/self/fd")) == len(before), "nothing stays open"
+
+
+def test_a_port_that_vanishes_right_after_it_opened(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = termios.tcsetattr, []
+
+    def gone(*words: Any) -> None:
+        calls.append(words)
+        if len(calls) > 1:
+            raise termios.error(6, "No such device or address")
+        real(*words)
+
+    monkeypatch.setattr(termios, "tcsetattr", gone)
+    transport = None
+    try:
+        transport = SerialTransport(pair.path)
+        with pytest.raises(ConnectionLostError):
+            transport.set_baud(9600)
+    except PortMissingError:
+        assert len(calls) > 1
+    finally:
+        if transport is not None:
+            transport.close()

@@ -10,7 +10,7 @@ from ...errors import UpytoolError
 from ..app import App, pass_app
 from ..group import define
 from ..ui.style import Style
-from ..ui.text import rows
+from ..ui.text import plural, rows
 
 if TYPE_CHECKING:
     from ...discovery.ports import SerialPort
@@ -53,7 +53,12 @@ def command(app: App, every: bool, probe: bool) -> None:
             {**port_data(port), "alias": _alias(app, port), "board": answers.get(port.path)} for port in shown
         ],
         "simulated": [
-            {"selector": f"sim:{info.name}", "path": info.port, "board": answers.get(info.port)}
+            {
+                "selector": f"sim:{info.name}",
+                "path": info.port,
+                "alias": _alias_of(app, {info.port, f"sim:{info.name}"}),
+                "board": answers.get(info.port),
+            }
             for info in simulated
         ],
         "bootloaders": [
@@ -70,7 +75,8 @@ def command(app: App, every: bool, probe: bool) -> None:
     if not (shown or simulated or loaders):
         app.note("No board is connected; without hardware: `upytool sim start`")
     elif hidden and app.style.tty:
-        app.note(f"{hidden} more serial ports are no boards: --all shows them")
+        others = plural(hidden, "other serial port is not a board", "other serial ports are not boards")
+        app.note(f"{others}; --all shows {'it' if hidden == 1 else 'them'}")
 
 
 def port_data(port: SerialPort) -> dict[str, Any]:
@@ -108,6 +114,11 @@ def _simulated() -> list[SimInfo]:
 
 def _alias(app: App, port: SerialPort) -> str | None:
     names = {port.selector, port.path, f"port:{port.path}", f"usb:{port.usb_id}", f"usb:{port.location}"}
+    return _alias_of(app, names)
+
+
+def _alias_of(app: App, names: set[str]) -> str | None:
+    """The user's own name for a board that may be selected by any of `names`."""
     return next((alias for alias, selector in app.settings.devices.items() if selector in names), None)
 
 
@@ -145,7 +156,8 @@ def _table(
         body.append([port.path, selector, port.kind, answers.get(port.path) or port.what, port.usb_id])
     for info in simulated:
         what = answers.get(info.port) or f"simulated board ({info.kind})"
-        body.append([info.port, f"sim:{info.name}", "simulated", what, ""])
+        selector = _alias_of(app, {info.port, f"sim:{info.name}"}) or f"sim:{info.name}"
+        body.append([info.port, selector, "simulated", what, ""])
     for device in loaders:
         usb_id = f"{device.vid:04x}:{device.pid:04x}"
         body.append([f"usb {device.location}", "", "bootloader", device.bootloader, usb_id])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...errors import RemoteOSError, UpytoolError, UsageError
+from ...errors import LocalFileError, RemoteOSError, UpytoolError, UsageError
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
@@ -46,7 +46,7 @@ def command(app: App, files: tuple[str, ...]) -> None:
         path = _scratch(file, before or b"")
         try:
             _open_editor(path)
-            after = path.read_bytes()
+            after = _read(path)
             if after != before:
                 device.fs.write_bytes(file, after)
             else:
@@ -82,9 +82,28 @@ def _scratch(file: str, contents: bytes) -> Path:
     import tempfile
     from pathlib import Path
 
-    path = Path(tempfile.mkdtemp(prefix="upytool-edit-")) / (file.rstrip("/").rpartition("/")[2] or "file")
-    path.write_bytes(contents)
+    name = file.rstrip("/").rpartition("/")[2]
+    if os.name == "nt":
+        name = "".join("_" if char in '\\:*?"<>|' else char for char in name)
+    folder = ""
+    try:
+        folder = tempfile.mkdtemp(prefix="upytool-edit-")
+        path = Path(folder) / (name if name not in ("", ".", "..") else "file")
+        path.write_bytes(contents)
+    except OSError as error:
+        if folder:
+            _throw_away(Path(folder) / "file")
+        raise LocalFileError(f"no copy to edit can be made: {error.strerror or error}") from error
     return path
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise LocalFileError(
+            f"{path} cannot be read after editing: {error.strerror or error}", hint="nothing was written to the board"
+        ) from error
 
 
 def _open_editor(path: Path) -> None:
@@ -92,7 +111,11 @@ def _open_editor(path: Path) -> None:
     import subprocess
 
     chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR")
-    words = shlex.split(chosen, posix=os.name != "nt") if chosen else _default_editor()
+    try:
+        words = shlex.split(chosen, posix=os.name != "nt") if chosen else []
+    except ValueError as error:
+        raise UsageError(f"{chosen!r} is no command line", hint="mend $VISUAL or $EDITOR") from error
+    words = words or _default_editor()
     try:
         status = subprocess.call([*words, str(path)])
     except OSError as error:

@@ -7,6 +7,7 @@ import click
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
+from ..ui.text import printable
 
 
 @define(
@@ -29,7 +30,7 @@ def command(app: App, paths: tuple[str, ...]) -> None:
         app.remember_listing(path, [(entry.name, entry.kind == "dir") for entry in entries])
         listed.append((path, entries))
         if not app.settings.json:
-            lines = [f"{entry.size:12} {entry.name}{'/' if entry.kind == 'dir' else ''}" for entry in entries]
+            lines = [f"{entry.size:12} {printable(entry.name)}{'/' if entry.kind == 'dir' else ''}" for entry in entries]
             app.emit(None, lines)
     if app.settings.json:
         app.emit(

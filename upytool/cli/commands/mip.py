@@ -29,14 +29,14 @@ target_option: Option = click.option(
     "--target",
     "-t",
     type=RemotePath(),
-    help="Folder on the board; the first usable .../lib of sys.path if not given.",
+    help="Directory on the board; the first usable .../lib of sys.path if not given.",
 )
 index_option: Option = click.option(
     "--index",
     "-i",
     multiple=True,
     metavar="URL",
-    help="Package index, or a folder with one; may be given again.",
+    help="Package index, or a directory with one; may be given again.",
 )
 mpy_option: Option = click.option(
     "--mpy/--no-mpy",
@@ -199,7 +199,7 @@ def list_(app: App, target: str | None) -> None:
         (
             each.name,
             each.version or "-",
-            "" if each.requested else "needed by others",
+            "" if each.requested else "a dependency",
             each.source,
             where or "/",
         )
@@ -395,7 +395,7 @@ def _sources(app: App, packages: tuple[str, ...], lists: tuple[str, ...], hosts:
     if not found:
         raise UsageError(
             "there is nothing to install",
-            hint="Name packages, or list them in [packages] of upytool.toml: `upytool mip install --help`.",
+            hint="name packages, or list them in [packages] of upytool.toml: `upytool mip install --help`",
         )
     return found
 

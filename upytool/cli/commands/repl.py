@@ -77,7 +77,7 @@ def command(
         )
         terminal = stack.enter_context(open_terminal(app.streams))
         if terminal.interactive:
-            app.note(f"Connected to MicroPython at {device.name}; {name} leaves")
+            app.note(f"Connected to {device.name}; Enter shows the prompt, {name} leaves")
         Console(device, terminal, options).run()
     if terminal.interactive:
         app.streams.err("")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ...errors import ENOENT, EPERM, RemoteOSError
+from ...errors import EISDIR, ENOENT, EPERM, RemoteOSError
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
@@ -38,8 +38,11 @@ def command(app: App, paths: tuple[str, ...], recursive: bool, force: bool) -> N
                 device.fs.remove(path)
                 app.detail(f"removed: '{path}'")
         except RemoteOSError as error:
-            if not (force and error.errno == ENOENT):
-                raise
+            if force and error.errno == ENOENT:
+                continue
+            if error.errno == EISDIR and not error.hint:
+                error.hint = f"`upytool rm -r :{path}` removes it with all that is in it"
+            raise
 
 
 def _remove_tree(app: App, path: str, force: bool) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import click
 
+from ...errors import RemoteOSError
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
+
+_NOT_EMPTY = 39  # py/mperrno.h; the number differs on macOS and Windows.
 
 
 @define("rmdir", examples=[("upytool rmdir :old", "only when it is empty; else `upytool rm -r :old`")])
@@ -17,4 +20,9 @@ def command(app: App, paths: tuple[str, ...]) -> None:
     device = app.device()
     for path in paths:
         app.echo(f"rmdir :{path}")
-        device.fs.rmdir(path)
+        try:
+            device.fs.rmdir(path)
+        except RemoteOSError as error:
+            if error.errno == _NOT_EMPTY and not error.hint:
+                error.hint = f"`upytool rm -r :{path}` removes it with all that is in it"
+            raise

@@ -43,7 +43,7 @@ def _folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @define_group(
     "romfs",
     examples=[
-        ("upytool romfs deploy lib", "a folder, compiled for this board, into its ROMFS"),
+        ("upytool romfs deploy lib", "a directory, compiled for this board, into its ROMFS"),
         ("upytool romfs query", "what ROMFS the board has"),
         ("upytool romfs build lib", "only make the image, lib.romfs"),
     ],
@@ -122,7 +122,7 @@ def _holds(part: RomPartition) -> tuple[int | None, str]:
         ("upytool romfs build --no-mpy data", "as it is"),
     ],
 )
-@click.argument("path", type=LocalPath(directories=True), required=False, help="The folder.")
+@click.argument("path", type=LocalPath(directories=True), required=False, help="The directory.")
 @click.option("--output", "-o", metavar="FILE", help="The image; PATH.romfs where not given.")
 @mpy_option
 @click.option("--arch", metavar="NAME", help="Compile native code for this architecture, as mpy-cross names it.")
@@ -139,13 +139,13 @@ def build(
     ignore: tuple[str, ...],
     everything: bool,
 ) -> None:
-    """Make an image of a folder. No board is needed.
+    """Make an image of a directory. No board is needed.
 
-    The same folder gives the same image. Modules are compiled for the board that -d or `connect` names, for --arch
+    The same directory gives the same image. Modules are compiled for the board that -d or `connect` names, for --arch
     and --mpy-version, or as bytecode for any board of .mpy version 6. Nothing is written beside the sources.
     """
     if path is None:
-        raise UsageError("romfs build needs the folder to make an image of", hint="upytool romfs build lib")
+        raise UsageError("romfs build needs the directory to make an image of", hint="upytool romfs build lib")
     if mpy is False and (arch or mpy_version):
         raise UsageError("--no-mpy compiles nothing: --arch and --mpy-version have no meaning with it")
     from ...device.local import FileSink
@@ -234,13 +234,13 @@ def _counted(content: Content) -> str:
 @command.command(
     "deploy",
     examples=[
-        ("upytool romfs deploy lib", "a folder, compiled for this board"),
+        ("upytool romfs deploy lib", "a directory, compiled for this board"),
         ("upytool romfs deploy lib.romfs", "an image that is made already"),
         ("upytool romfs deploy -p 1 data", "into the second partition"),
         ("upytool romfs deploy lib --no-reset", "the board goes on as it is, and sees it after its next reset"),
     ],
 )
-@click.argument("path", type=LocalPath(), required=False, help="A folder, or an image.")
+@click.argument("path", type=LocalPath(), required=False, help="A directory, or an image.")
 @partition_option
 @mpy_option
 @_folder_options
@@ -254,7 +254,7 @@ def deploy(
     on the board. When it stops half way, the partition holds no image, never a damaged one.
     """
     if path is None:
-        raise UsageError("romfs deploy needs a folder or an image", hint="upytool romfs deploy lib")
+        raise UsageError("romfs deploy needs a directory or an image", hint="upytool romfs deploy lib")
     from ...device import romfs
 
     if Path(path).is_dir():
@@ -312,17 +312,17 @@ def ls(app: App, path: str | None, partition: int) -> None:
 @command.command(
     "extract",
     examples=[
-        ("upytool romfs extract lib.romfs", "into the folder lib"),
+        ("upytool romfs extract lib.romfs", "into the directory lib"),
         ("upytool romfs extract -o saved", "what the board has"),
     ],
 )
 @click.argument("path", type=LocalPath(), required=False, help="An image; the board's partition if left out.")
-@click.option("--output", "-o", metavar="DIR", help="The folder; the image's name without .romfs, or romfs-N.")
-@click.option("--force", "-f", is_flag=True, help="Write into a folder that holds something, over what is there.")
+@click.option("--output", "-o", metavar="DIR", help="The directory; the image's name without .romfs, or romfs-N.")
+@click.option("--force", "-f", is_flag=True, help="Write into a directory that holds something, over what is there.")
 @partition_option
 @pass_app
 def extract(app: App, path: str | None, output: str | None, force: bool, partition: int) -> None:
-    """Write the files of an image into a folder."""
+    """Write the files of an image into a directory."""
     from ...device.romfs_folder import save
 
     image = _image(app, path, partition)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from ..app import App, pass_app
 from ..copying import report
 from ..group import define
 from ..params import CopyArgument, CopyPath
+
+if TYPE_CHECKING:
+    from ...project.load import Project
 
 
 @define(
@@ -21,9 +25,10 @@ from ..params import CopyArgument, CopyPath
         ("upytool sync src :/app --delete --keep '*.log'", "remove extra files, but not the logs"),
         ("upytool sync src :/app --check", "exit code 1 when they differ"),
         ("upytool sync :/data data", "from the board to here"),
+        ("upytool sync", "as [sync] and [ignore] of upytool.toml say"),
     ],
 )
-@click.argument("paths", type=CopyPath(), nargs=-1, required=True)
+@click.argument("paths", type=CopyPath(), nargs=-1)
 @click.option("--delete", is_flag=True, help="Remove what the source does not have.")
 @click.option("--keep", multiple=True, metavar="PATTERN", help="But not these; may be given again.")
 @click.option("--check", is_flag=True, help="Change nothing; exit code 1 when something would change.")
@@ -52,8 +57,14 @@ def command(
     """Make a directory on the board equal to a local one, or the other way round.
 
     Two questions to the board, whatever the number of files; then what changed goes over. Without --delete
-    extra files stay.
+    extra files stay. Without directories the project's file says what goes where; options given here count as well.
     """
+    if not paths:
+        project = _project()
+        paths = (CopyArgument(str(project.local), False), CopyArgument(project.remote, True))
+        delete, mpy = delete or project.delete, mpy or project.mpy
+        keep, ignore = (*project.keep, *keep), (*project.ignore, *ignore)
+        everything = everything or not project.default_ignores
     if len(paths) != 2 or paths[0].remote == paths[1].remote:
         raise UsageError(
             "sync takes two directories, one of them on the board", hint="upytool sync src :/app"
@@ -84,3 +95,16 @@ def command(
         raise DifferencesFound(
             f"{paths[0]} and {paths[1]} differ", hint="the same command without --check makes them equal"
         )
+
+
+def _project() -> Project:
+    """The project of this directory, with its [sync]. Errors: ConfigError, UsageError."""
+    from pathlib import Path
+
+    from ...project.load import find_project
+
+    project = find_project(Path.cwd())
+    if project is None or not project.has_sync:
+        where = f"{project.file} has no [sync] table" if project else "there is no upytool.toml here or above"
+        raise UsageError(f"sync needs two directories: {where}", hint="upytool sync src :/app")
+    return project

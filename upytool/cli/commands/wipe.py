@@ -7,6 +7,7 @@ import click
 from ...errors import RemoteError
 from ..app import App, pass_app
 from ..group import define
+from ..ui.text import plural
 
 
 @define(
@@ -37,4 +38,6 @@ def command(app: App, format_: bool) -> None:
         return
     removed = [item for item in device.fs.rmtree("/", root=True) if not item.kept]
     app.emit({"removed": [item.path for item in removed]}, "")
-    app.note(f"Removed {len(removed)} files and directories")
+    files = sum(not item.is_dir for item in removed)
+    directories = plural(len(removed) - files, "directory", "directories")
+    app.note(f"Removed {plural(files, 'file')} and {directories}")

@@ -18,7 +18,7 @@ def confirm(question: str, streams: Streams, *, no_input: bool) -> bool:
     """Ask a yes-or-no question; no is the default. Raises UsageError where nobody can answer."""
     if not may_ask(streams, no_input):
         raise UsageError(f"this needs a yes: {question}", hint="give --yes to go ahead without being asked")
-    streams.err(f"{question} [y/N] (Ctrl-C to stop)")
+    streams.err(f"{question} [y/N] ", end="")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -30,7 +30,7 @@ def choose(question: str, choices: list[str], streams: Streams, *, no_input: boo
     for number, choice in enumerate(choices, 1):
         streams.err(f"  {number}  {choice}")
     while True:
-        streams.err(f"which one? [1-{len(choices)}]")
+        streams.err(f"which one? [1-{len(choices)}] ", end="")
         answer = sys.stdin.readline()
         if not answer or not answer.strip():
             return None

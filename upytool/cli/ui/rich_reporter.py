@@ -19,7 +19,11 @@ REFRESH = 0.1
 
 
 class RichReporter(PlainReporter):
-    """Bars on stderr; everything else as PlainReporter does it."""
+    """Bars on stderr; everything else as PlainReporter does it.
+
+    A task that had a bar gets no line at its end: whoever watched it has seen the figures, and the command says
+    what it did.
+    """
 
     _progress: Progress | None = None
     _last = 0.0
@@ -52,6 +56,7 @@ class RichReporter(PlainReporter):
             self._progress.remove_task(bar)
             if not bars:
                 self.clear()
+            return
         super().finished(started, event, done, elapsed)
 
     def clear(self) -> None:

@@ -67,7 +67,7 @@ class Streams:
         except OSError as error:
             raise _closed(error) from None
 
-    def err(self, text: str) -> None:
+    def err(self, text: str, end: str = "\n") -> None:
         """A line for the user, to stderr, after everything already on stdout. A closed stderr is ignored."""
         try:
             if sys.stdout is not None:
@@ -78,7 +78,7 @@ class Streams:
         if stream is None:
             return
         try:
-            stream.write(_fit(text, stream) + "\n")
+            stream.write(_fit(text, stream) + end)
             stream.flush()
         except OSError:
             pass
@@ -131,7 +131,9 @@ def _closed(error: OSError) -> Exception:
     # Windows reports a closed pipe as EINVAL.
     if isinstance(error, BrokenPipeError) or (sys.platform == "win32" and error.errno == errno.EINVAL):
         return ClosedPipe()
-    return error
+    from ...errors import LocalFileError
+
+    return LocalFileError(f"the output cannot be written: {error.strerror or error}", hint="where does it go to?")
 
 
 def _enable_windows_escapes(*wanted: bool) -> None:

@@ -56,7 +56,7 @@ def rows(
     align: str = "",
     paint: Callable[[int, str], str] | None = None,
 ) -> list[str]:
-    """A table as lines.
+    """A table as lines; no line at all, not even the heading, when it is empty.
 
     Args:
         style: `style.tty` decides: aligned columns under a heading, or tab-separated values without one.
@@ -66,6 +66,8 @@ def rows(
         paint: called with column number and padded text, for colour on a terminal.
     """
     cells = [["" if cell is None else str(cell) for cell in row] for row in body]
+    if not cells:
+        return []
     if not style.tty:
         return ["\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row) for row in cells]
     titled = any(header)
@@ -95,6 +97,13 @@ def width_of(text: str) -> int:
     from unicodedata import combining, east_asian_width
 
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def printable(name: str) -> str:
+    """A name of the board for people: what a terminal would obey (escape sequences, line ends) shown as `\\x1b`."""
+    if name.isprintable():
+        return name
+    return "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in name)
 
 
 def plural(number: int, noun: str, nouns: str = "") -> str:

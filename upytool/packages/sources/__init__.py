@@ -55,7 +55,7 @@ def parse_source(text: str, hosts: Hosts, *, base: Path | None = None) -> Source
         if at and not (version and _is_version(version)):
             raise UsageError(
                 f"{text!r} is not NAME@VERSION: {version!r} is no version",
-                hint=f"For the newest version leave it away: {name}",
+                hint=f"for the newest version leave it away: {name}",
             )
         return IndexSource(name, None if version in ("", "latest") else version)
     if is_absolute(text) and not _exists(text, base):
@@ -63,7 +63,7 @@ def parse_source(text: str, hosts: Hosts, *, base: Path | None = None) -> Source
             return plugged
         raise UsageError(
             f"{text!r} names a host or protocol that is not known",
-            hint="Known are http(s):, github:, gitlab:, codeberg:, and what the settings add.",
+            hint="known are http(s):, github:, gitlab:, codeberg:, and what the settings add",
         )
     if not text.strip():
         raise UsageError("a package's name is empty")

@@ -32,7 +32,7 @@ class HttpSource:
         if _FILE_WITH_REF.search(parts.path):
             raise UsageError(
                 f"{url} names a version, but a plain address has only one",
-                hint="Versions go with index packages (NAME@VERSION) and git hosts (github:USER/REPO@REF).",
+                hint="versions go with index packages (NAME@VERSION) and git hosts (github:USER/REPO@REF)",
             )
         if not parts.path.endswith(".json") and not is_single_file(parts.path):
             url = urlunsplit(parts._replace(path=parts.path.rstrip("/") + "/package.json"))

@@ -83,9 +83,9 @@ class IndexSource:
                     versions += entry.versions.get(context.abi) or entry.versions.get(SOURCES) or ()
         if self.package in known and self.version:
             shown = ", ".join(dict.fromkeys(versions)) or "only the newest"
-            return NetworkError(f"{where} has no version {self.version} of {self.package}", hint=f"It has: {shown}.")
+            return NetworkError(f"{where} has no version {self.version} of {self.package}", hint=f"it has: {shown}")
         near = suggest(self.package, known)
         hint = "`upytool mip search WORD` looks for packages; other places go by URL or github:USER/REPO."
         if near:
-            hint = f"Did you mean {' or '.join(near)}?\n{hint}"
+            hint = f"did you mean {' or '.join(near)}?\n{hint}"
         return NetworkError(f"{where} has no package {self.package}", hint=hint)

@@ -77,8 +77,8 @@ class LocalSource:
         """A Python package: every file below it, under its name."""
         if not any((self.path / f"__init__.{ending}").is_file() for ending in ("py", "mpy")):
             raise PackageError(
-                f"{self.shown} is a folder without package.json and without __init__.py",
-                hint="`upytool cp -r` and `upytool sync` copy any folder.",
+                f"{self.shown} is a directory without package.json and without __init__.py",
+                hint="`upytool cp -r` and `upytool sync` copy any directory",
             )
         files = []
         for path in sorted(self.path.rglob("*")):
