@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import platform
 import tempfile
@@ -19,6 +20,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="only rows whose title and link hold this text")
     parser.add_argument("--write", action="store_true", help=f"keep the table in {REPORT.name}")
     args = parser.parse_args()
+    # As pip does when it installs: the peers are compiled, an editable checkout may not be.
+    compileall.compile_dir(str(Path(__file__).resolve().parents[2] / "upytool"), quiet=2)
     with tempfile.TemporaryDirectory(prefix="upytool-bench-") as folder:
         os.environ["UPYTOOL_STATE_DIR"] = str(Path(folder) / "state")
         work = Path(folder) / "work"
