@@ -22,12 +22,26 @@ _HOMES = {
     "AsyncDevice": "upytool.device.aio",
     "RemotePath": "upytool.device.fs",
     "list_ports": "upytool.discovery.ports",
+    "AmbiguousDeviceError": "upytool.errors",
+    "ConnectionLostError": "upytool.errors",
+    "DeviceTimeoutError": "upytool.errors",
+    "NoDeviceError": "upytool.errors",
+    "RemoteException": "upytool.errors",
+    "RemoteExit": "upytool.errors",
+    "RemoteOSError": "upytool.errors",
     "UpytoolError": "upytool.errors",
 }
 
 __all__ = [
+    "AmbiguousDeviceError",
     "AsyncDevice",
+    "ConnectionLostError",
     "Device",
+    "DeviceTimeoutError",
+    "NoDeviceError",
+    "RemoteException",
+    "RemoteExit",
+    "RemoteOSError",
     "RemotePath",
     "UpytoolError",
     "__version__",
@@ -42,7 +56,16 @@ if TYPE_CHECKING:
     from .device.device import Device
     from .device.fs import RemotePath
     from .discovery.ports import list_ports
-    from .errors import UpytoolError
+    from .errors import (
+        AmbiguousDeviceError,
+        ConnectionLostError,
+        DeviceTimeoutError,
+        NoDeviceError,
+        RemoteException,
+        RemoteExit,
+        RemoteOSError,
+        UpytoolError,
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -303,3 +303,20 @@ def test_an_output_that_cannot_be_written_is_told(line: list[str]) -> None:
     assert b"the output cannot be written" in done.stderr
     assert b"Traceback" not in done.stderr
     assert b"bug" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a directory that somebody is in")
+def test_a_directory_that_is_gone(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    program = f"import os,sys; os.rmdir({str(gone)!r}); from upytool.cli.main import run; sys.exit(run(['dirs']))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=gone,
+        env={**os.environ, "PYTHONPATH": str(Path(upytool.__file__).parent.parent)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert b"Traceback" not in done.stderr
+    assert done.returncode == 0, done.stderr

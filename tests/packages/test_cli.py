@@ -110,7 +110,7 @@ def test_search_and_show_need_no_board(mip: Mip, monkeypatch: pytest.MonkeyPatch
     assert out.splitlines()[:3] == ["ringlog 1.0.0", "  from    ringlog@1.0.0", "  needs   bytering"]
     code, _, err = mip("show", "micropython-ringlog")
     assert code == 9
-    assert "Did you mean ringlog?" in err
+    assert "did you mean ringlog?" in err
 
 
 def test_offline_uses_the_cache(mip: Mip, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,6 +131,12 @@ def selectors() -> list[tuple[str, str]]:
         pass
     found += _quick_ports()
     found.append(("sim", "a simulated board"))
+    try:
+        from ..sim.registry import list_running
+
+        found += [(f"sim:{info.name}", f"a simulated board ({info.kind})") for info in list_running()]
+    except (ImportError, OSError, UpytoolError):
+        pass
     return found
 
 

@@ -24,7 +24,6 @@ def main() -> NoReturn:
 
 def run(argv: Sequence[str]) -> int:
     """Run a command line (without the program's name); returns the exit code. Nothing escapes."""
-    from ..errors import UpytoolError
     from .ui.streams import ClosedPipe, Streams
 
     try:
@@ -48,8 +47,12 @@ def run(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         _silence_stdout()
         return 141
-    except UpytoolError as error:
+    except Exception as error:
         # The output itself cannot be written; a command's errors have been reported in run_line.
+        from ..errors import UpytoolError
+
+        if not isinstance(error, UpytoolError):
+            raise
         _silence_stdout()
         Streams().err(f"error: {error.message}\nhint: {error.hint}")
         return error.exit_code

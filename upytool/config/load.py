@@ -93,7 +93,11 @@ def load(
     environ = os.environ if environ is None else environ
     settings = Settings()
     _apply_user(settings, config_file())
-    _apply_project(settings, find_project_file(cwd or os.getcwd()))
+    try:
+        here = cwd or os.getcwd()
+    except OSError:  # the directory that we are in was removed
+        here = ""
+    _apply_project(settings, find_project_file(here) if here else "")
     for option in OPTIONS:
         text = environ.get(option.env, "")
         if text:

@@ -86,7 +86,7 @@ class FsOps:
             if len(items) != len(paths):
                 raise ValueError
             return str(cwd), [
-                item if isinstance(item, int) else Stat("dir" if item[0] & 0x4000 else "file", int(item[1]), int(item[2]))
+                item if isinstance(item, int) else Stat("dir" if item[0] & 0x4000 else "file", item[1], item[2])
                 for item in items
             ]
 
@@ -359,7 +359,8 @@ def check_space(survey: Survey, writes: Iterable[tuple[int, Status, bool]]) -> N
                 hint=(
                     "there is room for one copy only; `--in-place` overwrites the old file without a net"
                     if alone
-                    else f"it needs {-(blocks(size) * survey.block // -1000)} kB, {free * survey.block // 1000} kB are free"
+                    else f"it needs {-(blocks(size) * survey.block // -1000)} kB, "
+                    f"{free * survey.block // 1000} kB are free"
                 ),
             )
         free -= blocks(size)

@@ -140,16 +140,18 @@ class StreamMover:
 
     def _steady(self, work: Callable[[Server], Op[T]]) -> Op[T]:
         """Do `work`, again where the stream broke and something was gained since the last time."""
-        left, steps = RETRIES, self._steps
+        left, steps, before, words = RETRIES, self._steps, "", ""
         while True:
+            before = words
             try:
                 return (yield from work((yield from self._opened())))
             except StreamDamaged as damage:
                 words = yield from self._break_off()
                 if "MemoryError" in words:
                     self._can.packed = False
-                elif words and not words.startswith(OF_THE_LINE):
-                    # The line is good, the board's file system is not (one in Python that raises what it should not).
+                elif words and words == before and not words.startswith(OF_THE_LINE):
+                    # The same words twice are no noise. The line is good, the board's file system is not: one in
+                    # Python that raises what it should not, for instance.
                     raise RemoteError(
                         f"the board's file system failed: {words}",
                         hint="the file that was written keeps its old content",

@@ -246,7 +246,7 @@ def test_what_else_is_mounted(device: Device, tmp_path: Path) -> None:
     assert "/rom" not in made.folders
     rom = device.fs.backup(tmp_path / "rom.tar", "/rom").backup
     assert [file.path for file in rom.files] == ["/rom/a.txt"]
-    with pytest.raises(UsageError, match="folder of this computer"):
+    with pytest.raises(UsageError, match="directory of this computer"):
         device.fs.backup(tmp_path / "no.tar", "/here")
     # What was not saved is not deleted; what was saved has to be there.
     plan = device.fs.restore(tmp_path / "b.tar", delete=True, dry_run=True).plan
@@ -387,7 +387,7 @@ def test_an_archive_that_is_cut_off_or_damaged_anywhere(one_board: tuple[Device,
 
 def test_no_archive_at_all(one_board: tuple[Device, Path], tmp_path: Path) -> None:
     device, _ = one_board
-    with pytest.raises(LocalFileError, match="No such file"):
+    with pytest.raises(LocalFileError, match="no such file"):
         device.fs.restore(tmp_path / "none.tar")
     with pytest.raises(LocalFileError):
         device.fs.backup(tmp_path / "no" / "b.tar")

@@ -437,7 +437,7 @@ os.mount(Odd(), "/odd")
 """
 
 
-def test_a_disk_that_raises_what_it_should_not_is_named_at_once() -> None:
+def test_a_disk_that_raises_what_it_should_not_is_named() -> None:
     with board_device(ODD_DISK) as device:
         starts = []
         original = Server.open
@@ -447,7 +447,7 @@ def test_a_disk_that_raises_what_it_should_not_is_named_at_once() -> None:
                 device.fs.write_bytes("/odd/x", b"data")
         finally:
             Server.open = original  # type: ignore[method-assign]
-        assert len(starts) == 1, "no second try"
+        assert len(starts) == 2, "one more try, for it might have been noise"
         assert device.exec("print(1)") == "1\n"
 
 
@@ -464,4 +464,4 @@ def _say(text: str) -> Iterator[object]:
     import ast
 
     yield from ()
-    return ast.literal_eval(text)  # noqa: B901
+    return ast.literal_eval(text)

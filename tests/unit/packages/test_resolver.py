@@ -137,7 +137,7 @@ def test_did_you_mean(world: Index, typed: str, meant: str) -> None:
         world.add(name)
     with pytest.raises(PackageError, match=f"no package {typed}") as caught:
         world.resolve(typed)
-    assert "Did you mean" in caught.value.hint
+    assert "did you mean" in caught.value.hint
     assert meant in caught.value.hint.splitlines()[0]
 
 

@@ -30,7 +30,7 @@ def command(app: App, paths: tuple[str, ...]) -> None:
         app.remember_listing(path, [(entry.name, entry.kind == "dir") for entry in entries])
         listed.append((path, entries))
         if not app.settings.json:
-            lines = [f"{entry.size:12} {printable(entry.name)}{'/' if entry.kind == 'dir' else ''}" for entry in entries]
+            lines = [f"{each.size:12} {printable(each.name)}{'/' if each.kind == 'dir' else ''}" for each in entries]
             app.emit(None, lines)
     if app.settings.json:
         app.emit(

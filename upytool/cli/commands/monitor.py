@@ -64,7 +64,8 @@ def command(
                 log.write(data)
                 log.flush()
 
-        app.detail(f"watching {device.name}, Ctrl-C stops")
+        if app.streams.err_tty:
+            app.note(f"Watching {device.name}; Ctrl-C stops")
         with contextlib.suppress(KeyboardInterrupt):  # the usual way to end it
             watch(
                 device,
