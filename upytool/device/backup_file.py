@@ -13,6 +13,7 @@ import contextlib
 import gzip
 import hashlib
 import json
+import lzma
 import os
 import tarfile
 import tempfile
@@ -205,7 +206,10 @@ class Writer:
 # -- reading --------------------------------------------------------------------------------------
 
 # What the archive modules raise for damage: TarError and BadZipFile by name, the rest from below them.
+LIST_LIMIT = 64 << 20
+
 _DAMAGE = (
+    lzma.LZMAError,
     tarfile.TarError,
     zipfile.BadZipFile,
     zlib.error,
@@ -288,13 +292,17 @@ class Reader:
 
     def _check(self) -> Backup:
         with self._member(MANIFEST) as file:
-            backup = _parsed(json.loads(file.read()))
+            listed = file.read(LIST_LIMIT + 1)
+        if len(listed) > LIST_LIMIT:
+            raise self._damaged("its list is far too long")
+        backup = _parsed(json.loads(listed))
         names = {MANIFEST} | {FILES + path for path in backup.folders}
         for saved in backup.files:
             names.add(FILES + saved.path)
             check, crc, size = hashlib.sha256(), 0, 0
             with self._member(FILES + saved.path) as file:
-                while data := file.read(PIECE):
+                # No further than its list says: an archive may unpack to more than a disk holds.
+                while size <= saved.size and (data := file.read(PIECE)):
                     check.update(data)
                     crc = zlib.crc32(data, crc)
                     size += len(data)

@@ -10,12 +10,12 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..errors import RemoteError, StreamError
+from ..errors import OperationInterrupted, RemoteError, StreamError
 from ..events import NULL, DeviceOutput, Reporter
 from ..protocol.ops import Op
 from ..protocol.raw_repl import RawRepl, ReplState
 from .ondevice import snippet
-from .program import Program, prepare, raise_program_error, raise_snippet_error
+from .program import Program, prepare, raise_program_error, raise_snippet_error, rewrite_traceback
 
 if TYPE_CHECKING:
     from .info import BoardInfo
@@ -106,13 +106,21 @@ class Session:
         program = prepare(source)
         said = bytearray()
         yield from self.repl.start(program.source)
-        error = yield from self.repl.follow(said.extend, limit)
+        error = yield from self._follow(program, said.extend, limit)
         raise_program_error(error, program, self.places, bytes(said))
         return bytes(said)
 
     def _finish(self, program: Program, sink: OutputSink, limit: float | None) -> Op[None]:
-        error = yield from self.repl.follow(sink, limit)
+        error = yield from self._follow(program, sink, limit)
         raise_program_error(error, program, self.places)
+
+    def _follow(self, program: Program, sink: OutputSink, limit: float | None) -> Op[bytes]:
+        """`RawRepl.follow`; the traceback of an interrupted program names the user's file and lines too."""
+        try:
+            return (yield from self.repl.follow(sink, limit))
+        except OperationInterrupted as stopped:
+            stopped.traceback = rewrite_traceback(stopped.traceback, program, self.places)
+            raise
 
     def eval(self, expression: str, *, limit: float | None = None) -> Op[str]:
         """The `repr` of an expression of the user's, as text."""

@@ -17,6 +17,15 @@ def run(src, dst):
                     size += n
         if os.stat(t)[6] != size:
             raise OSError(5)
+        # What a move removes afterwards must be there in the copy, byte for byte.
+        with open(src, "rb") as f:
+            with open(t, "rb") as g:
+                while 1:
+                    n = f.readinto(v[:512])
+                    if g.readinto(v[512:]) != n or v[:n] != v[512 : 512 + n]:
+                        raise OSError(5)
+                    if not n:
+                        break
         try:
             os.rename(t, dst)
         except OSError:
