@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio  # noqa: TID253
+import asyncio
 import os
 import signal
 import sys
