@@ -63,7 +63,9 @@ class SerialTransport:
                 self._serial.exclusive = True if os.name == "posix" else None
             self._serial.baudrate = baud
             self._serial.timeout = 0.1
-            self._serial.write_timeout = WRITE_TIMEOUT
+            if "://" not in port:
+                # pyserial's network ports refuse one; their sockets have a limit of their own (5 s).
+                self._serial.write_timeout = WRITE_TIMEOUT
             self._staged = lines.staged
             if lines.staged:
                 self._serial.dtr = self._serial.rts = False
