@@ -54,7 +54,7 @@ def commands() -> str:
 
 
 def _command(name: str, command: click.Command, parent: click.Context, level: int, aliases: tuple[str, ...]) -> str:
-    context = Context(command, info_name=name, parent=parent)
+    context = Context(command, info_name=name, parent=parent, **command.context_settings)
     text = [f"{'#' * level} `{context.command_path}`\n\n"]
     if aliases:
         text.append("Also " + ", ".join(f"`{alias}`" for alias in aliases) + ".\n\n")

@@ -379,6 +379,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             while os.read(0, 1024):
                 pass
         finally:
+            time.sleep(0.1)  # the relay counts a byte after it has delivered it
             print(
                 json.dumps({"up": wire.up, "down": wire.down, "vanished": wire.vanished.is_set()}), flush=True
             )

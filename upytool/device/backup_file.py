@@ -292,9 +292,11 @@ class Reader:
 
     def _check(self) -> Backup:
         with self._member(MANIFEST) as file:
-            listed = file.read(LIST_LIMIT + 1)
-        if len(listed) > LIST_LIMIT:
-            raise self._damaged("its list is far too long")
+            listed = bytearray()
+            while data := file.read(PIECE):
+                listed += data
+                if len(listed) > LIST_LIMIT:
+                    raise self._damaged("its list is far too long")
         backup = _parsed(json.loads(listed))
         names = {MANIFEST} | {FILES + path for path in backup.folders}
         for saved in backup.files:
