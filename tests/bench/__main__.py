@@ -63,10 +63,11 @@ def cells(row: Row) -> list[str]:
         row.target,
         row.reached,
         "yes" if row.ok else "NO",
+        str(row.figures["upytool"].runs),
     ]
 
 
-HEAD = ["what", "link", "upytool", "mpremote 1.29", "mpytool 2.6", "target", "reached", "met"]
+HEAD = ["what", "link", "upytool", "mpremote 1.29", "mpytool 2.6", "target", "reached", "met", "runs"]
 
 
 def document(table: list[Row]) -> str:
@@ -74,8 +75,9 @@ def document(table: list[Row]) -> str:
         "# Performance",
         "",
         "Made by `make bench` (`python -m tests.bench --write`), which runs the three tools in turn in one run:",
-        "whole commands from start to exit, medians. The board is the simulated one (`upytool sim`, real",
-        "MicroPython under wasmtime). The 115,200 baud link is a relay process that lets one byte pass every",
+        "whole commands from start to exit, medians where a row has several runs (the last column says how many).",
+        "The board is the simulated one (`upytool sim`, real MicroPython under wasmtime).",
+        "The 115,200 baud link is a relay process that lets one byte pass every",
         "10/115,200 s in each direction and adds 1 ms each way; the wire's own limit for 100 kB is 8.68 s.",
         "Trust the ratios within the run: absolute times are those of a shared two-core machine.",
         "",

@@ -16,7 +16,7 @@ from upytool.image.romfs import build_romfs, read_romfs
 
 from .conftest import Cli
 
-rig = [pytest.mark.rig, pytest.mark.xdist_group("qemu-rom")]
+rig = [pytest.mark.rig]
 
 
 @pytest.fixture

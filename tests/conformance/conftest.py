@@ -88,4 +88,16 @@ def device(bench: Bench) -> Iterator[Device]:
         yield board
 
 
+@pytest.fixture
+def home(device: Device) -> Iterator[str]:
+    """A folder of the board's own for one test."""
+    fs = device.fs
+    top = fs.getcwd().rstrip("/") + "/upy_t"
+    if fs.exists(top):
+        fs.rmtree(top)
+    fs.mkdir(top)
+    yield top
+    fs.rmtree(top)
+
+
 REFUSED: pytest.StashKey[dict[str, str]] = pytest.StashKey()

@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.conformance.conftest import Bench
 from upytool.device.device import Device
-
-FOLDER = "upy_b"
-
-
-@pytest.fixture
-def home(device: Device) -> Iterator[str]:
-    """A folder of the board's own for one test."""
-    fs = device.fs
-    top = fs.getcwd().rstrip("/") + "/" + FOLDER
-    if fs.exists(top):
-        fs.rmtree(top)
-    fs.mkdir(top)
-    yield top
-    fs.rmtree(top)
 
 
 def test_there_and_back(bench: Bench, device: Device, home: str, tmp_path: Path) -> None:

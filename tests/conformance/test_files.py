@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,20 +11,6 @@ import pytest
 from tests.conformance.conftest import Bench
 from upytool.device.device import Device
 from upytool.errors import RemoteOSError
-
-FOLDER = "upy_t"
-
-
-@pytest.fixture
-def home(device: Device) -> Iterator[str]:
-    """A folder of the board's own for one test."""
-    fs = device.fs
-    top = fs.getcwd().rstrip("/") + "/" + FOLDER
-    if fs.exists(top):
-        fs.rmtree(top)
-    fs.mkdir(top)
-    yield top
-    fs.rmtree(top)
 
 
 def contents(bench: Bench, size: int) -> bytes:

@@ -95,7 +95,6 @@ class _Copy:
 
     def __init__(self, fs: FsOps, mover: Mover, options: CopyOptions, reporter: Reporter) -> None:
         self.fs, self.mover, self.options, self.reporter = fs, mover, options, reporter
-        self.check = True
         self.delete_first = False
 
     def run(self, sources: Sequence[str], dest: str, cwd: str) -> Op[CopyResult]:
@@ -179,7 +178,7 @@ class _Copy:
                     if local_digest(Path(item.path), survey.hash_kind)[: len(digest)] == digest:
                         unchanged.add(item.path)
         plan = plan_copy(wanted, there, unchanged, remote=to.remote, force=self.options.force, extra=extra)
-        if to.remote and self.check:
+        if to.remote:
             writes = [
                 (action.size, there.get(action.path[1:], Status("none")), self.options.in_place)
                 for action in plan.of("write")

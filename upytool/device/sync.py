@@ -17,7 +17,7 @@ from ..protocol.ops import Op
 from .copy import Destination, Targets, targets
 from .copy_ops import CopyOptions, CopyResult, _Copy, local_destination
 from .fs_ops import FsOps
-from .ignore import Ignore, ignore_for
+from .ignore import ignore_for
 from .transfer import Mover
 from .tree import IgnoreRule, Tree, board_tree, local_tree
 
@@ -34,15 +34,11 @@ def sync(
     keep: Sequence[str] = (),
     pull: bool = False,
     reporter: Reporter = NULL,
-    check: bool = True,
-    own_ignores: bool = True,
 ) -> Op[CopyResult]:
     """Make the contents of `remote` (a folder of the board) those of `local`, or the reverse with `pull`.
 
     Args:
         delete: remove what the source does not have, except what `keep` (patterns) or an ignore rule names.
-        check: refuse a plan that the board has no room for.
-        own_ignores: False leaves a `.upytoolignore` in the folder alone.
 
     Two round trips, then content. Errors: UsageError, LocalFileError, RemoteOSError.
     """
@@ -52,11 +48,7 @@ def sync(
     if not pull and not Path(local).is_dir():
         raise LocalFileError(f"{local} is no directory", hint="sync takes a directory; `upytool cp` copies a file")
 
-    rule = (
-        ignore_for(Path(local), options.ignore, defaults=options.default_ignores)
-        if own_ignores
-        else Ignore(options.ignore, defaults=options.default_ignores)
-    )
+    rule = ignore_for(Path(local), options.ignore, defaults=options.default_ignores)
     foreign: frozenset[str] = frozenset()
     if delete and not pull:
         mounts = yield from fs.df()
@@ -66,7 +58,6 @@ def sync(
 
     def work(mover: Mover) -> Op[CopyResult]:
         run = _Copy(fs, mover, replace(options, recursive=True), reporter)
-        run.check = check
         if pull:
             return (yield from _pull(run, local, far, delete, keep, rule))
         return (yield from _push(run, local, far, delete, keep, rule, foreign))

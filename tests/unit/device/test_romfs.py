@@ -25,7 +25,7 @@ from upytool.testing import Recorder
 from upytool.transport.base import Transport
 from upytool.transport.registry import open_transport
 
-pytestmark = [pytest.mark.rig, pytest.mark.xdist_group("qemu-rom")]
+pytestmark = [pytest.mark.rig]
 
 SIZES = (512 * 1024, 256 * 1024)
 KINDS = ["qemu-rom", "qemu-rom-whole", "qemu-rom-blocks", "qemu-rom-stock"]

@@ -9,7 +9,7 @@ import click
 from ...errors import UsageError
 from ..app import App, pass_app
 from ..group import define_group
-from ..params import LocalPath
+from ..params import ByteSize, LocalPath
 from ..ui.text import rows
 
 if TYPE_CHECKING:
@@ -29,20 +29,6 @@ class Name(click.ParamType[str]):
         return [
             CompletionItem(info.name, help=info.port) for info in list_running() if info.name.startswith(incomplete)
         ]
-
-
-class Size(click.ParamType[int]):
-    """A number of bytes, `512k` or `4M`."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        text = str(value).lower().removesuffix("ib").removesuffix("b")
-        factor = {"k": 1024, "m": 1024 * 1024}.get(text[-1:], 1)
-        digits = text[:-1] if factor > 1 else text
-        if not digits.isdecimal():
-            self.fail(f"{value} is not a size, write 512k or 4M")
-        return int(digits) * factor
 
 
 @define_group(
@@ -74,7 +60,7 @@ def command() -> None:
 @click.option("--image", type=LocalPath(), help="The firmware of a pico, a .uf2 file.")
 @click.option("--fresh", is_flag=True, help="Begin with an empty flash.")
 @click.option("--tcp", is_flag=True, help="Offer a TCP port in place of a pty (always so on Windows).")
-@click.option("--flash-size", type=Size(), metavar="SIZE", help="Of a new wasm board's flash; 16M where not given.")
+@click.option("--flash-size", type=ByteSize(), metavar="SIZE", help="Of a new wasm board's flash; 16M where not given.")
 @pass_app
 def start(
     app: App, kind: Any, name: str | None, image: str | None, fresh: bool, tcp: bool, flash_size: int | None
