@@ -284,8 +284,22 @@ class LocalFileError(UpytoolError):
 
 
 class FlashError(UpytoolError):
+    """Flashing failed.
+
+    Args:
+        state: what is on the board now, a sentence without a full stop ("" where nothing was changed); shown
+            before the hint, which names the command that mends it.
+    """
+
     code = "flash"
     exit_code = 7
+
+    def __init__(self, message: str, *, hint: str = "", state: str = "") -> None:
+        super().__init__(message, hint="\n".join(part for part in (state, hint) if part))
+        self.state = state
+
+    def data(self) -> dict[str, object]:
+        return {**super().data(), "state": self.state}
 
 
 class ImageError(FlashError):

@@ -1,0 +1,1 @@
+"""Firmware onto boards: one flow over every boot loader."""
