@@ -26,6 +26,8 @@
     |-- FlashError                  7
     |   `-- ImageError                    a firmware file is damaged, or no firmware at all
     |-- BuildError                  8
+    |   |-- CompileError                  mpy-cross refuses a module; .path and .line say where
+    |   `-- MissingCompilerError          no mpy-cross for this board
     |-- PackageError                9   packages, indexes
     |   |-- NetworkError
     |   `-- OfflineError
@@ -309,6 +311,34 @@ class ImageError(FlashError):
 class BuildError(UpytoolError):
     code = "build"
     exit_code = 8
+
+
+class CompileError(BuildError):
+    """mpy-cross refuses a module.
+
+    Attributes:
+        path: what the user knows it by; line: where, 0 where it is not known.
+        reason: the compiler's words, `SyntaxError: invalid syntax`.
+        native: machine code is what can't be made for this board.
+        output: all that the compiler said.
+    """
+
+    code = "build.compile"
+
+    def __init__(self, path: str, reason: str, *, line: int = 0, native: bool = False, output: str = "") -> None:
+        where = f"{path}:{line}" if line else path
+        hint = "mend it, or leave the file out"
+        if native:
+            hint = "it holds native, viper or assembler code: name the board's architecture (--arch), or leave the file a .py"
+        super().__init__(f"{where}: {reason}", hint=hint)
+        self.path, self.line, self.reason, self.native, self.output = path, line, reason, native, output
+
+    def data(self) -> dict[str, object]:
+        return {**super().data(), "path": self.path, "line": self.line}
+
+
+class MissingCompilerError(BuildError):
+    code = "build.compiler"
 
 
 class PackageError(UpytoolError):

@@ -337,9 +337,10 @@ def test_the_upload_is_small(wasm: WasmTransport, root: Path) -> None:
 
 
 def test_mpy_on_the_fly(device: Device, root: Path) -> None:
-    from upytool.packages.compile import Compiler, MpyAbi
+    from upytool.mpy.abi import Abi
+    from upytool.packages.compile import Compiler
 
-    abi = MpyAbi.of(device.info.mpy)
+    abi = Abi.of(device.info.mpy)
     assert abi is not None
     compiler = Compiler(abi)
     (root / "mod.py").write_text("x = 1\ndef f():\n    raise ValueError('v')\n")

@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import BuildError, LocalFileError, UsageError
+from ..errors import LocalFileError, UsageError
 from ..events import NULL, Reporter, Task, notice
-from .compile import NEVER, compile_module, mpy_problem
+from ..mpy.cross import NEVER
+from .compile import HEAD, compile_module, compiler_for, mpy_problem
 from .ignore import ignore_for
 from .info import ARCHITECTURES, BoardInfo
 from .local import FileSink, local_error
 from .tree import IgnoreRule, local_tree
 
 _VERSION = re.compile(r"6(?:\.([0-3]))?")
-_LINE = re.compile(r"\bline (\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def check_modules(content: Content, board: BoardInfo, reporter: Reporter) -> Non
     """Warn of .mpy files of the folder that `board` would refuse."""
     for name, data in sorted(content.files.items()):
         if name.endswith(".mpy") and name not in content.compiled:
-            problem = mpy_problem(data[:4], board)
+            problem = mpy_problem(data[:HEAD], board)
             if problem:
                 notice(reporter, f"{content.sources[name]}: the board will refuse it: {problem}", "warning")
 
@@ -120,11 +120,12 @@ def _read(
     root: Path, sources: dict[str, str], compiled: set[str], board: BoardInfo | None, reporter: Reporter
 ) -> dict[str, bytes]:
     """The contents by name in the image; compilers run side by side."""
+    cross = compiler_for(board) if board is not None and compiled else None
 
     def content(name: str) -> bytes:
         path = root / sources[name]
-        if name in compiled and board is not None:
-            return _compile(path, sources[name], board)
+        if name in compiled and cross is not None:
+            return compile_module(cross, path, sources[name])
         try:
             return path.read_bytes()
         except OSError as error:
@@ -151,20 +152,6 @@ def _side_by_side(work: Callable[[str], bytes], names: list[str], task: Task) ->
         finally:
             pool.shutdown(cancel_futures=True)
     return done
-
-
-def _compile(path: Path, name: str, board: BoardInfo) -> bytes:
-    try:
-        return compile_module(path, name, board)
-    except BuildError as error:
-        lines = _LINE.findall(error.hint)
-        said = error.hint.strip().splitlines()
-        if not lines:
-            raise
-        hint = error.hint
-        if "arch" in said[-1] and not board.arch:
-            hint = "native code needs --arch, or the board itself"
-        raise BuildError(f"{path}:{lines[-1]}: {said[-1]}", hint=hint) from error
 
 
 def _relative(path: Path | None, root: Path) -> str:

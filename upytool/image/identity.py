@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from .memory import Memory
-from .mpy import version_for
+from ..mpy.header import version_for
 
 CAPABILITIES = ("VfsFat", "VfsLfs1", "VfsLfs2", "VfsRom", "rom_ioctl")
 _MAX_HITS = 2000  # of each anchor: bounds the work on made-up files

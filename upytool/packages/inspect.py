@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from upytool.errors import PackageError
+from upytool.mpy.abi import Abi
 
 from . import board as boards
-from .compile import MpyAbi
 from .download import Fetcher
 from .hosts import Hosts
 from .installer import context_for, index_abi, shadows, source_digest, verified
@@ -104,14 +104,14 @@ def check(board: boards.Board, target: str | None = None) -> list[Problem]:
     for shadow, (name, whole) in suspects.items():
         if here.get(shadow) is not None and shadow not in owned:
             problems.append(Problem(name, "shadowed", whole, f"{shadow} is imported in place of {whole}"))
-    abi = MpyAbi.of(board.info.mpy)
+    abi = Abi.of(board.info.mpy)
     for place in found:
         for package in place.record.packages.values():
             problems += _package_problems(package, place.record, abi)
     return problems
 
 
-def _package_problems(package: Installed, record: Record, abi: MpyAbi | None) -> list[Problem]:
+def _package_problems(package: Installed, record: Record, abi: Abi | None) -> list[Problem]:
     found = [
         Problem(package.name, "dependency", dep, f"{package.name} needs {dep}, which is not installed")
         for dep in package.deps

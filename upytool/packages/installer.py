@@ -15,10 +15,11 @@ from typing import Literal
 
 from upytool.errors import PackageError
 from upytool.events import NULL, Reporter
+from upytool.mpy.abi import Abi
 
 from . import board as boards
 from .apply import recover
-from .compile import Compiler, MpyAbi, never_compiled
+from .compile import Compiler, never_compiled
 from .download import Fetcher, is_url
 from .hosts import Hosts
 from .index import DEFAULT_INDEX, SOURCES, PackageIndex
@@ -59,7 +60,7 @@ def context_for(fetcher: Fetcher, hosts: Hosts, indexes: Sequence[str], abi: str
 
 def index_abi(board: boards.Board, mpy: bool) -> str:
     """The .mpy version as an index names it: "6", or "py" for sources."""
-    abi = MpyAbi.of(board.info.mpy) if mpy else None
+    abi = Abi.of(board.info.mpy) if mpy else None
     return str(abi.version) if abi else SOURCES
 
 
@@ -86,7 +87,7 @@ def plan_install(
     Raises:
         PackageError, NetworkError, OfflineError, RemoteOSError.
     """
-    abi = MpyAbi.of(board.info.mpy) if options.mpy else None
+    abi = Abi.of(board.info.mpy) if options.mpy else None
     if resolution is None:
         context = context_for(fetcher, hosts, options.indexes, str(abi.version) if abi else SOURCES)
         resolution = resolve(requirements, context, deps=options.deps)
@@ -111,7 +112,7 @@ class _Planner:
         resolution: Resolution,
         fetcher: Fetcher,
         options: InstallOptions,
-        abi: MpyAbi | None,
+        abi: Abi | None,
     ) -> None:
         self.board, self.seen, self.fetcher, self.options, self.abi = board, seen, fetcher, options, abi
         self.resolution = resolution

@@ -142,7 +142,7 @@ def zipped() -> bytes:
         (b"<!DOCTYPE html><html><body>404</body></html>", "is a web page"),
         (b"\xef\xbb\xbf\n  <HTML lang=en>", "is a web page"),
         (b"\x7fELF\x01\x01\x01" + bytes(100), "is an ELF file"),
-        (gzip.compress(b"firmware"), r"compressed \(gzip\)"),
+        (gzip.compress(b"firmware", mtime=0), r"compressed \(gzip\)"),
         (zipped(), "is a zip archive"),
         (b"\xfd7zXZ\0" + bytes(50), "compressed"),
         (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),

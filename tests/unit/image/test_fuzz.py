@@ -16,7 +16,7 @@ from tests.unit.image.parts import pico_like
 from tests.unit.image.test_esp import esp8266
 from tests.unit.image.test_inspect import inspect
 from upytool.errors import ImageError
-from upytool.image import mpy, romfs
+from upytool.image import romfs
 from upytool.image.base import FirmwareImage
 from upytool.image.chips import RP2040, RP2350_ARM_S
 from upytool.image.dfuse import DfuElement, DfuTarget, add_suffix, write_dfu
@@ -24,6 +24,7 @@ from upytool.image.esp_partitions import read_table
 from upytool.image.intel_hex import write_hex
 from upytool.image.memory import Memory
 from upytool.image.uf2 import write_uf2
+from upytool.mpy import header as mpy
 
 STARTS = (
     b"", b"UF2\nWQ]\x9e", b"DfuSe\x01", b":", b"\xe9\x01\x02\x20", b"\xd2\xcd\x31", b"M\x06\x13\x1f",

@@ -61,9 +61,10 @@ def _compiler(app: App) -> Compile:
     from pathlib import Path
 
     from ...errors import PackageError, UsageError
-    from ...packages.compile import Compiler, MpyAbi
+    from ...mpy.abi import Abi
+    from ...packages.compile import Compiler
 
-    abi = MpyAbi.of(app.device().info.mpy)
+    abi = Abi.of(app.device().info.mpy)
     if abi is None:
         raise UsageError("this board loads no .mpy files", hint="mount without --mpy")
     compiler = Compiler(abi)

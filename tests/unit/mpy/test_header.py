@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from upytool.errors import ImageError
-from upytool.image.mpy import ARCHES, MpyHeader, check, read_header, version_for
+from upytool.mpy.header import ARCHES, MpyHeader, check, read_header, version_for
 
 PLAIN = "import os\nprint(1)\n"
 NATIVE = "import micropython\n@micropython.native\ndef f(a):\n    return a + 1\n"

@@ -10,7 +10,7 @@ Numbers behind the fourth byte are base 128, big-endian, with bit 7 for "more". 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import ImageError
 
@@ -62,22 +62,22 @@ def arch_name(number: int) -> str:
     return ARCHES[number] if number < len(ARCHES) else f"architecture {number}"
 
 
+def read_head(data: bytes) -> MpyHeader:
+    """What the first 16 bytes of a .mpy file say: all but the number and names of its contents.
+
+    Raises: ImageError when it is no .mpy file.
+    """
+    return _head(data)[0]
+
+
 def read_header(data: bytes) -> MpyHeader:
     """Decode the header of a .mpy file.
 
     Raises: ImageError when it is none, or is cut short.
     """
-    if data[:1] == b"C" and len(data) > 3 and data[1] in (5, 6):
-        raise ImageError("this .mpy file is CircuitPython's, MicroPython does not load it")
-    if data[:1] != b"M" or len(data) < 4:
-        raise ImageError("this is no .mpy file")
-    version, feature, bits = data[1], data[2], data[3]
-    if version < 6:
-        arch = feature >> 2 if version >= 4 else 0
-        return MpyHeader(version, 0, arch, 0, bits if version >= 1 else 31)
-    at, flags = 4, 0
-    if feature & _FLAGS_FOLLOW:
-        flags, at = _number(data, at)
+    head, at = _head(data)
+    if head.version < 6:
+        return head
     qstrs, at = _number(data, at)
     objects, at = _number(data, at)
     source: str | None = None
@@ -88,7 +88,23 @@ def read_header(data: bytes) -> MpyHeader:
             if at + length > len(data):
                 raise ImageError("the .mpy file is cut short in its source name")
             source = data[at : at + length].decode("utf-8", "replace")
-    return MpyHeader(version, feature & 3, feature >> 2 & 0xF, flags, bits, qstrs, objects, source)
+    return replace(head, qstrs=qstrs, objects=objects, source=source)
+
+
+def _head(data: bytes) -> tuple[MpyHeader, int]:
+    """The fixed part, and where the rest begins."""
+    if data[:1] == b"C" and len(data) > 3 and data[1] in (5, 6):
+        raise ImageError("this .mpy file is CircuitPython's, MicroPython does not load it")
+    if data[:1] != b"M" or len(data) < 4:
+        raise ImageError("this is no .mpy file")
+    version, feature, bits = data[1], data[2], data[3]
+    if version < 6:
+        arch = feature >> 2 if version >= 4 else 0
+        return MpyHeader(version, 0, arch, 0, bits if version >= 1 else 31), 4
+    at, flags = 4, 0
+    if feature & _FLAGS_FOLLOW:
+        flags, at = _number(data, at)
+    return MpyHeader(version, feature & 3, feature >> 2 & 0xF, flags, bits), at
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:

