@@ -329,7 +329,7 @@ class CompileError(BuildError):
         where = f"{path}:{line}" if line else path
         hint = "mend it, or leave the file out"
         if native:
-            hint = "it holds native, viper or assembler code: name the board's architecture (--arch), or leave the file a .py"
+            hint = "it holds native, viper or assembler code: name the board's architecture (--arch), or keep the .py"
         super().__init__(f"{where}: {reason}", hint=hint)
         self.path, self.line, self.reason, self.native, self.output = path, line, reason, native, output
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
@@ -112,6 +112,9 @@ def with_parents(files: Mapping[str, bytes], directories: tuple[str, ...] = ()) 
     return sorted(folders), sorted(names)
 
 
+_State = tuple[int, bytes] | None  # size and digest ("" for not compared) of a file; None for a directory
+
+
 class FileTree(ABC):
     """An open file system. Nothing is written anywhere: changes are collected and read with `steps`.
 
@@ -159,7 +162,9 @@ class FileTree(ABC):
 
     # -- what everybody uses ------------------------------------------------------------------------------
 
-    _model: dict[str, bytes | None] | None = None  # the tree as it must be after the changes
+    # Whether `check` also compares the contents that no change was made to: all of it is read for that.
+    deep = True
+    _model: dict[str, _State] | None = None  # the tree as it must be after the changes
 
     def find(self, path: str) -> Entry | None:
         wanted = normal(path)
@@ -185,7 +190,7 @@ class FileTree(ABC):
             return
         self._parents(name)
         self._write(name, data)
-        model[name] = sha256(data).digest()
+        model[name] = (len(data), sha256(data).digest())
 
     def mkdir(self, path: str, parents: bool = True) -> None:
         """Make a directory; one that is there is no error."""
@@ -234,11 +239,22 @@ class FileTree(ABC):
         """
         if self._model is None:
             return
-        found = self._reopened()._snapshot()
-        if found != self._model:
-            odd = sorted(set(found.items()) ^ set(self._model.items()), key=lambda pair: pair[0])[0][0]
+        again = self._reopened()
+        found = {entry.path: entry for entry in again.entries()}
+        wrong = sorted(found.keys() ^ self._model.keys())
+        for path, state in self._model.items():
+            if wrong:
+                break
+            entry = found[path]
+            if (state is None) != entry.directory:
+                wrong.append(path)
+            elif state is not None and state[0] != entry.size:
+                wrong.append(path)
+            elif state is not None and state[1] and sha256(again._read(path)).digest() != state[1]:
+                wrong.append(path)
+        if wrong:
             raise ImageError(
-                f"the changed file system does not read back as it should: {odd}", hint="please report this"
+                f"the changed file system does not read back as it should: {wrong[0]}", hint="please report this"
             )
 
     def _there(self, path: str) -> Entry:
@@ -259,15 +275,14 @@ class FileTree(ABC):
             elif not found.directory:
                 raise ImageError(f"{above} is a file, nothing can be in it")
 
-    def _snapshot(self) -> dict[str, bytes | None]:
-        return {
-            entry.path: None if entry.directory else sha256(self._read(entry.path)).digest()
-            for entry in self.entries()
-        }
-
-    def _start(self) -> dict[str, bytes | None]:
+    def _start(self) -> dict[str, _State]:
         if self._model is None:
-            self._model = self._snapshot()
+            self._model = {
+                entry.path: None
+                if entry.directory
+                else (entry.size, sha256(self._read(entry.path)).digest() if self.deep else b"")
+                for entry in self.entries()
+            }
         return self._model
 
 
@@ -279,13 +294,6 @@ class Change:
     what: Literal["added", "removed", "changed"]
     old_size: int | None = None
     new_size: int | None = None
-
-
-@dataclass(frozen=True)
-class NoFiles:
-    """An empty tree, to compare with."""
-
-    found: tuple[Entry, ...] = field(default=())
 
 
 def difference(old: FileTree, new: FileTree) -> list[Change]:

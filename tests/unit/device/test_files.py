@@ -288,7 +288,7 @@ def test_mpy_on_the_way(device: Device, tmp_path: Path) -> None:
     assert device.fs.read_text("/main.py") == "import lib\n"
     assert device.exec("import lib.b\nprint(lib.b.f())") == "2\n"
     (folder / "lib" / "b.py").write_text("def (:\n")
-    with pytest.raises(Exception, match="b.py:1: SyntaxError"):
+    with pytest.raises(Exception, match=r"b\.py:1: SyntaxError"):
         device.fs.copy(str(folder) + "/", ":/", recursive=True, mpy=True)
 
 
