@@ -1,0 +1,1 @@
+"""Firmware with your modules in it: from an image without a compiler, or from MicroPython's source."""

@@ -1,0 +1,53 @@
+"""Where a running manifest is: its folder, its lines, its calls, and the files that a call names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def spelled(verb: str, *arguments: Any, **options: Any) -> str:
+    """A call as its author would write it."""
+    shown = [repr(str(each)).replace("'", '"') for each in arguments if each is not None]
+    shown += [f"{name}={value!r}" for name, value in options.items() if value is not None]
+    return f"{verb}({', '.join(shown)})"
+
+
+def walk(folder: Path) -> Iterator[str]:
+    """Files below a folder as sorted relative paths with "/"; links are followed, a loop of them is not."""
+    found: list[str] = []
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(each for each in folders if each != "__pycache__")
+        relative = os.path.relpath(place, folder)
+        found += [name if relative == "." else os.path.join(relative, name) for name in names]
+    return iter(sorted(name.replace(os.sep, "/") for name in found))
+
+
+@contextmanager
+def working_in(folder: Path) -> Iterator[None]:
+    """The language promises that the current folder is the manifest's own while it runs."""
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def line_in(error: BaseException, path: str) -> int:
+    """The last line of `path` in an error's traceback."""
+    line, trace = 0, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == path:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
