@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import BuildError
+from ..errors import BuildError, UsageError
 from .freeze_manifest import Finding, FreezeManifest, FrozenFile, Kind, Step
 from .manifest_runner import ManifestError
 
@@ -109,3 +109,35 @@ def _answer(text: str) -> dict[str, Any]:
         if isinstance(answer, dict):
             return answer
     return {}
+
+
+def tree_variables(tree: Path, *, port: str = "", board: str = "") -> dict[str, str]:
+    """`$(NAME)` as a build of that tree has them, absolute.
+
+    Raises: UsageError for a port or board that the tree does not have.
+    """
+    root = tree.resolve()
+    if not (root / "ports").is_dir():
+        raise UsageError(f"{tree} is no MicroPython tree", hint="name the folder that holds py/ and ports/")
+    values = {"MPY_DIR": str(root)}
+    library = root / "lib" / "micropython-lib"
+    if (library / "micropython").is_dir():
+        values["MPY_LIB_DIR"] = str(library)
+    if board and not port:
+        homes = sorted(root.glob(f"ports/*/boards/{board}"))
+        if not homes:
+            every = sorted(place.parent.name for place in root.glob("ports/*/boards/*/mpconfigboard.h"))
+            near = ", ".join(name for name in every if board.lower() in name.lower()) or ", ".join(every[:5]) + " ..."
+            raise UsageError(f"{tree} has no board {board}", hint=f"it has {near}")
+        port = homes[0].parent.parent.name
+    if port:
+        home = root / "ports" / port
+        if not home.is_dir():
+            known = ", ".join(sorted(place.name for place in (root / "ports").iterdir() if place.is_dir()))
+            raise UsageError(f"{tree} has no port {port}", hint=f"it has {known}")
+        values["PORT_DIR"] = str(home)
+        if board:
+            if not (home / "boards" / board).is_dir():
+                raise UsageError(f"{port} has no board {board}", hint=f"see {home / 'boards'}")
+            values["BOARD_DIR"] = str(home / "boards" / board)
+    return values

@@ -1,0 +1,169 @@
+"""`upytool compile`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ...errors import UsageError
+from ..app import App, pass_app
+from ..group import define
+from ..params import LocalPath
+from ..ui.text import plural, rows
+
+if TYPE_CHECKING:
+    from ...mpy.abi import Abi
+
+
+@define(
+    "compile",
+    examples=[
+        ("upytool compile lib --output build", "for the connected board"),
+        ("upytool compile app.py --release 1.25 --arch armv6m", "for a board that is not here"),
+        ("upytool compile fast.py --board RPI_PICO2 --emitter native -O2", "machine code, without asserts"),
+    ],
+)
+@click.argument("paths", type=LocalPath(directories=True), nargs=-1, required=True, help=".py files and directories.")
+@click.option("--output", "-o", type=LocalPath(directories=True), metavar="PATH",
+              help="Where to: a file for one module, else a directory; beside the sources if left out.")  # fmt: skip
+@click.option("--release", metavar="X.Y", help="For this MicroPython release, and not for the connected board.")
+@click.option("--board", metavar="BOARD", help="For this board's architecture; with --release, else the newest.")
+@click.option("--arch", metavar="ARCH", help="Architecture of machine code: armv6m, armv7emsp, xtensawin, rv32imc ...")
+@click.option("--arch-flags", multiple=True, type=click.Choice(["zba", "zcmp"]), help="Extensions of rv32imc.")
+@click.option("--optimize", "-O", type=click.IntRange(0, 3), default=0, metavar="N",
+              help="1 drops asserts, 3 line numbers as well (0).")  # fmt: skip
+@click.option("--emitter", type=click.Choice(["bytecode", "native", "viper"]), help="How to compile whole modules.")
+@click.option("--name", metavar="NAME", help="What tracebacks call the module; its path if left out.")
+@pass_app
+def command(
+    app: App,
+    paths: tuple[str, ...],
+    output: str | None,
+    release: str | None,
+    board: str | None,
+    arch: str | None,
+    arch_flags: tuple[str, ...],
+    optimize: int,
+    emitter: str | None,
+    name: str | None,
+) -> None:
+    """Compile modules to .mpy files for a board: the connected one, or one that you name.
+
+    The compiler is the one for that board's version of .mpy files. `main.py` and `boot.py` are left as they are,
+    for a board starts them by these names. What was compiled before and has not changed is taken from a cache.
+    """
+    from ...config.paths import cache_dir
+    from ...mpy.cross import Cross, Module
+
+    abi = _abi(app, release, board, arch, arch_flags)
+    work = _collect(paths, output, name)
+    modules = [
+        Module(_read(source), called, optimize, "" if emitter in (None, "bytecode") else str(emitter), str(source))
+        for source, _, called in work
+    ]
+    cross = Cross(abi, Path(cache_dir()) / "mpy")
+    made = cross.compile_all(modules)
+    for (_, target, _), data in zip(work, made, strict=True):
+        _write(target, data)
+    body = [(str(source), str(target), len(data)) for (source, target, _), data in zip(work, made, strict=True)]
+    app.emit(
+        {
+            "mpy": {"version": abi.version, "sub_version": abi.sub_version, "arch": abi.arch},
+            "compiled": cross.compiled,
+            "files": [{"source": source, "target": target, "size": size} for source, target, size in body],
+        },
+        lambda style: rows(style, ["source", "compiled", "bytes"], body, align="llr"),
+    )
+    app.note(f"Compiled {plural(len(made), 'module')} for .mpy {abi.text} ({cross.compiled} anew)")
+
+
+def _abi(app: App, release: str | None, board: str | None, arch: str | None, flags: tuple[str, ...]) -> Abi:
+    from dataclasses import replace
+
+    from ...image.identity import release_of
+    from ...mpy.abi import ARCH_FLAGS, Abi
+
+    bits = sum(ARCH_FLAGS[flag] for flag in set(flags))
+    if release is None and board is None:
+        if arch is not None:
+            abi = Abi.for_release((99,), arch, bits)
+        else:
+            info = app.device().info
+            found = Abi.of(info.mpy, info.small_int_bits)
+            if found is None:
+                raise UsageError("this board loads no .mpy files", hint="copy the sources as they are")
+            abi = found
+            bits |= abi.arch_flags
+        return replace(abi, arch_flags=bits)
+    numbers = (99,) if release is None else release_of(release)
+    if numbers is None:
+        raise UsageError(f"{release!r} is no MicroPython release", hint="write 1.25 or 1.25.0")
+    if board is not None and arch is None:
+        from ...boards.catalogue import find
+        from ...build.arch import arch_of
+
+        arch, own = arch_of(find(board), numbers)
+        bits = bits or own
+    return Abi.for_release(numbers, arch or "", bits)
+
+
+def _collect(paths: tuple[str, ...], output: str | None, name: str | None) -> list[tuple[Path, Path, str]]:
+    """(source, target, what tracebacks call it) for every module."""
+    from ...mpy.cross import never_compiled
+
+    found: list[tuple[Path, Path, str]] = []
+    single = len(paths) == 1 and not Path(paths[0]).is_dir()
+    for text in paths:
+        path = Path(text)
+        if path.is_dir():
+            into = Path(output) if output is not None else path
+            for source in sorted(path.rglob("*.py")):
+                relative = source.relative_to(path)
+                if "__pycache__" not in relative.parts and not never_compiled(relative.as_posix()):
+                    found.append((source, (into / relative).with_suffix(".mpy"), relative.as_posix()))
+            continue
+        if not path.is_file():
+            raise UsageError(f"there is no file {text}", hint="name .py files, or a directory of them")
+        if path.suffix.lower() != ".py":
+            raise UsageError(f"{text} is no .py file", hint="only Python modules are compiled")
+        if output is None:
+            target = path.with_suffix(".mpy")
+        elif single and output.endswith(".mpy"):
+            target = Path(output)
+        else:
+            target = Path(output) / path.with_suffix(".mpy").name
+        found.append((path, target, path.name))
+    if name is not None:
+        if len(found) != 1:
+            raise UsageError("--name is for one module", hint="leave it out: each gets its own path")
+        found = [(found[0][0], found[0][1], name)]
+    if not found:
+        raise UsageError("there is no module to compile", hint="main.py and boot.py stay sources")
+    return found
+
+
+def _read(path: Path) -> bytes:
+    from ...device.local import local_error
+
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise local_error(error, path) from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    """In one step: the file is the old or the new one."""
+    import os
+
+    from ...device.local import local_error
+
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise local_error(error, path) from error

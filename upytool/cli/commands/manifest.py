@@ -1,0 +1,196 @@
+"""`upytool manifest`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ...errors import DifferencesFound, UsageError
+from ..app import App, pass_app
+from ..group import define_group
+from ..params import LocalPath
+from ..ui.text import plural, rows
+
+if TYPE_CHECKING:
+    from ...build.freeze_manifest import FreezeManifest
+
+_VARIABLES = click.option(
+    "--var", "variables", multiple=True, metavar="NAME=VALUE", help="A $(NAME) of the manifest; may be given again."
+)
+_TREE = click.option(
+    "--tree",
+    type=LocalPath(directories=True),
+    metavar="DIRECTORY",
+    help="A MicroPython tree: gives MPY_DIR and MPY_LIB_DIR, and its own evaluator is asked as well.",
+)
+_PORT = click.option("--port", metavar="PORT", help="PORT_DIR is this port of the tree: rp2, esp32, stm32 ...")
+_BOARD = click.option("--board", metavar="BOARD", help="BOARD_DIR is this board of the tree; finds its port too.")
+_MODE = click.option(
+    "--mode",
+    type=click.Choice(["freeze", "compile", "pyproject", "c-modules"]),
+    default="freeze",
+    help="How to read it: for firmware (freeze), or as micropython-lib reads a package.",
+)
+
+
+@define_group(
+    "manifest",
+    examples=[
+        ("upytool manifest lint manifest.py --tree ../micropython --board RPI_PICO", "before a build takes a minute"),
+        ("upytool manifest explain manifest.py", "which files go in, and why"),
+    ],
+)
+def command() -> None:
+    """Look into a manifest.py, the list of what is frozen into firmware.
+
+    A manifest is a Python program: looking into it runs it.
+    """
+
+
+@command.command(
+    "lint",
+    examples=[
+        ("upytool manifest lint", "manifest.py of this directory"),
+        ("upytool manifest lint manifest.py --tree ../micropython --board RPI_PICO", "with the board's variables"),
+    ],
+)
+@click.argument("path", type=LocalPath(directories=True), default="manifest.py", help="A manifest.py or its directory.")
+@_VARIABLES
+@_TREE
+@_PORT
+@_BOARD
+@_MODE
+@pass_app
+def lint(
+    app: App,
+    path: str,
+    variables: tuple[str, ...],
+    tree: str | None,
+    port: str | None,
+    board: str | None,
+    mode: str,
+) -> None:
+    """Find what is wrong with a manifest: the board's own manifest forgotten, an include that does nothing,
+    a version nobody looks at, two files for one name.
+
+    Fails when there is an error or a warning.
+    """
+    manifest = _evaluate(path, variables, tree, port, board, mode)
+    findings = [finding for finding in manifest.findings if finding.severity != "note" or app.settings.verbosity > 0]
+    lines = [f"{finding.severity}: {_place(finding.step)}{finding.message}" for finding in findings]
+    app.emit([finding.data() for finding in manifest.findings], lines)
+    bad = sum(finding.severity != "note" for finding in manifest.findings)
+    if bad:
+        hint = "`upytool manifest explain` shows what goes in"
+        raise DifferencesFound(f"{plural(bad, 'finding')} in {path}", hint=hint)
+    app.note(f"{path}: {plural(len(manifest.files), 'file')}, nothing to find fault with")
+
+
+@command.command(
+    "explain",
+    examples=[
+        ("upytool manifest explain manifest.py", "each file, with the calls that bring it in"),
+        ("upytool manifest explain manifest.py --file umqtt.simple", "why this module is in"),
+    ],
+)
+@click.argument("path", type=LocalPath(directories=True), default="manifest.py", help="A manifest.py or its directory.")
+@click.option("--file", "wanted", metavar="NAME", help="Only this file (net/wifi.py) or module (net.wifi).")
+@_VARIABLES
+@_TREE
+@_PORT
+@_BOARD
+@_MODE
+@pass_app
+def explain(
+    app: App,
+    path: str,
+    wanted: str | None,
+    variables: tuple[str, ...],
+    tree: str | None,
+    port: str | None,
+    board: str | None,
+    mode: str,
+) -> None:
+    """List what a manifest puts into the firmware, and the calls that bring each file in."""
+    manifest = _evaluate(path, variables, tree, port, board, mode)
+    files = manifest.files
+    if wanted is not None:
+        found = manifest.find(wanted)
+        if found is None:
+            from ..suggest import did_you_mean
+
+            near = did_you_mean(wanted, [file.target for file in files])
+            raise UsageError(f"{wanted} is not in it", hint=near or "without --file, everything that is in is listed")
+        files = (found,)
+    data = {
+        "manifests": [str(each) for each in manifest.manifests],
+        "metadata": {"version": manifest.metadata.version, "description": manifest.metadata.description},
+        "c_modules": [str(each) for each in manifest.c_modules],
+        "dependencies": list(manifest.dependencies),
+        "files": [
+            {
+                "target": file.target,
+                "source": str(file.source),
+                "kind": file.kind,
+                "optimize": file.optimize,
+                "version": file.version,
+                "because": [str(step) for step in file.chain],
+            }
+            for file in files
+        ],
+    }
+    if wanted is not None:
+        lines = [f"{files[0].target}  from {files[0].source}"]
+        lines += [f"{'  ' * depth}{step}" for depth, step in enumerate(files[0].chain, 1)]
+        app.emit(data, lines)
+        return
+    body = [(file.target, file.kind, _level(file.optimize), _because(file.chain)) for file in files]
+    app.emit(data, lambda style: rows(style, ["file", "as", "opt", "because of"], body))
+    for name in (*manifest.c_modules, *manifest.dependencies):
+        app.note(f"and {name}")
+
+
+def _evaluate(
+    path: str, variables: tuple[str, ...], tree: str | None, port: str | None, board: str | None, mode: str
+) -> FreezeManifest:
+    from dataclasses import replace
+    from typing import cast
+
+    from ...build.freeze_manifest import Mode
+    from ...build.manifest_runner import run_manifest
+    from ...build.tree_manifest import disagreements, run_tree_manifest, tree_variables
+
+    values: dict[str, str] = tree_variables(Path(tree), port=port or "", board=board or "") if tree else {}
+    for pair in variables:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{pair!r} gives no variable a value", hint="write --var NAME=VALUE")
+        values[name] = value
+    if (port or board) and not tree:
+        raise UsageError("--port and --board need a MicroPython tree", hint="give one with --tree")
+    manifest = run_manifest(path, mode=cast(Mode, mode), variables=values)
+    if tree and mode == "freeze":
+        theirs = run_tree_manifest(Path(tree), manifest.manifests[0], values)
+        manifest = replace(manifest, findings=(*manifest.findings, *disagreements(manifest, theirs)))
+    return manifest
+
+
+def _place(step: object) -> str:
+    from ...build.freeze_manifest import Step
+
+    if not isinstance(step, Step):
+        return ""
+    return f"{step.manifest}:{step.line}: " if step.line else f"{step.manifest}: "
+
+
+def _level(optimize: int | None) -> str:
+    return "-" if optimize is None else str(optimize)
+
+
+def _because(chain: tuple[object, ...]) -> str:
+    from ...build.freeze_manifest import Step
+
+    steps = [step for step in chain if isinstance(step, Step)]
+    return " > ".join(f"{step.manifest.name}:{step.line} {step.call}" for step in steps)
