@@ -57,14 +57,18 @@ def find_project(start: Path) -> Project | None:
     return load_project(Path(found)) if found else None
 
 
-def load_project(file: Path) -> Project:
-    """Read `upytool.toml` or a pyproject.toml with `[tool.upytool]`. Errors: ConfigError with the file's name."""
+def read_project_table(file: Path) -> Mapping[str, Any]:
+    """All of `upytool.toml`, or `[tool.upytool]` of a pyproject.toml. Errors: ConfigError with the file's name."""
     try:
         data: Mapping[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{file}: {error}", hint="mend it, or run the command elsewhere") from error
-    if file.name == "pyproject.toml":
-        data = _table(_table(data, "tool", file), "upytool", file)
+    return _table(_table(data, "tool", file), "upytool", file) if file.name == "pyproject.toml" else data
+
+
+def load_project(file: Path) -> Project:
+    """What a project's file says about copying. Errors: ConfigError with the file's name."""
+    data = read_project_table(file)
     sync = _checked(_table(data, "sync", file), _SYNC, "sync", file)
     ignore = _checked(_table(data, "ignore", file), _IGNORE, "ignore", file)
     remote = str(sync.get("remote", "/")).removeprefix(":")

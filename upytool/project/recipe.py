@@ -1,0 +1,194 @@
+"""A project as a Recipe: its modules, packages and data read, each under the path that it has in the firmware."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from pathlib import Path
+
+from ..build.base import Item
+from ..device.ignore import Ignore
+from ..errors import BuildError, UsageError
+from ..packages.download import Fetcher
+from ..packages.hosts import Hosts
+from ..packages.index import SOURCES
+from ..packages.installer import context_for, verified
+from ..packages.lockfile import locked
+from ..packages.requirements import packages_from_table
+from ..packages.resolver import Resolution, resolve
+from .build_table import BuildTable
+
+LIBRARY = "lib"  # where packages go, as `mip install` puts them
+_ENTRY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?")
+
+
+@dataclass(frozen=True)
+class PackageFiles:
+    """The packages of a build: their files as Items, and what was resolved (with whole digests)."""
+
+    items: tuple[Item, ...]
+    resolution: Resolution
+
+
+def collect_items(table: BuildTable, packages: PackageFiles | None = None) -> tuple[Item, ...]:
+    """Everything that goes in, sorted by target: each target once.
+
+    Args:
+        packages: from `fetch_packages`.
+
+    Raises: BuildError: a file is missing, two files have one target, an entry is none.
+    """
+    found: dict[str, Item] = {}
+    for item in (*_modules(table), *_data(table), *(packages.items if packages else ()), *_entry(table)):
+        before = found.setdefault(item.target, item)
+        if before.data != item.data:
+            raise BuildError(
+                f"{item.target} comes from two places: {before.origin} and {item.origin}",
+                hint="take one of them out, or rename it",
+            )
+    stems = {item.target.removesuffix(".py"): item for item in found.values() if item.module}
+    for target, item in found.items():
+        if target.endswith(".mpy") and target[:-4] in stems:
+            one, two = item.origin, stems[target[:-4]].origin
+            raise BuildError(f"{one} and {two} would become the same module", hint="take one of them out")
+    return tuple(_tuned(found[target], table) for target in sorted(found))
+
+
+def fetch_packages(table: BuildTable, fetcher: Fetcher, hosts: Hosts, indexes: tuple[str, ...]) -> PackageFiles | None:
+    """The project's [packages] as sources, resolved and fetched; None where it has none.
+
+    Sources and not .mpy files: the build compiles them for its board, with the project's options.
+
+    Raises: PackageError, NetworkError, OfflineError, ConfigError.
+    """
+    if not table.packages:
+        return None
+    origin = table.file.name if table.file else "[packages]"
+    wanted = packages_from_table(table.packages, hosts, base=table.root, origin=origin)
+    resolution = locked(resolve(wanted, context_for(fetcher, hosts, indexes, SOURCES)), fetcher)
+    return PackageFiles(tuple(_package_items(resolution, fetcher)), resolution)
+
+
+def fetch_resolved(resolution: Resolution, fetcher: Fetcher) -> PackageFiles:
+    """The files of packages that a lock names; a file counts only with the digest that the lock has."""
+    return PackageFiles(tuple(_package_items(resolution, fetcher)), resolution)
+
+
+def _package_items(resolution: Resolution, fetcher: Fetcher) -> Iterator[Item]:
+    wanted = {file.location: file.immutable for package in resolution.packages for file in package.files}
+    contents = fetcher.fetch_all(wanted.items())
+    for package in resolution.packages:
+        for file in package.files:
+            data = verified(file, contents[file.location])
+            yield Item(
+                f"{LIBRARY}/{file.path}", data, f"{package.name}: {file.path}",
+                module=file.path.endswith(".py"), package=package.name,
+            )  # fmt: skip
+
+
+def _modules(table: BuildTable) -> Iterator[Item]:
+    for name in table.modules:
+        place = _inside(table, name, "modules")
+        if place.is_dir():
+            for path, target in _walk(place, table):
+                if target.endswith((".py", ".mpy")):
+                    yield _file(path, target, table, module=target.endswith(".py"))
+        elif place.suffix not in (".py", ".mpy"):
+            raise BuildError(f"{name} is no module", hint="[build] data takes other files")
+        else:
+            yield _file(place, place.name, table, module=place.suffix == ".py")
+
+
+def _data(table: BuildTable) -> Iterator[Item]:
+    for name in table.data:
+        place = _inside(table, name, "data")
+        at = place.relative_to(table.root).as_posix()
+        if place.is_dir():
+            for path, target in _walk(place, table):
+                yield _file(path, target if at == "." else f"{at}/{target}", table, module=False)
+        else:
+            yield _file(place, at, table, module=False)
+
+
+def _entry(table: BuildTable) -> Iterator[Item]:
+    if not table.entry:
+        return
+    if not _ENTRY.fullmatch(table.entry):
+        hint = 'write "app" or "app:main", a module and what to call in it'
+        raise BuildError(f"{table.entry!r} is no entry", hint=hint)
+    yield Item("main.py", entry_source(table.entry), f'entry = "{table.entry}"', module=True)
+
+
+def entry_source(entry: str) -> bytes:
+    """The main.py that starts an entry: "app" is imported, "app:main" is called as well."""
+    module, _, call = entry.partition(":")
+    if not call:
+        return f"import {module}\n".encode()
+    first = call.partition(".")[0]
+    return f"from {module} import {first}\n\n{call}()\n".encode()
+
+
+def _tuned(item: Item, table: BuildTable) -> Item:
+    if not item.module:
+        return item
+    optimize, emitter = table.optimize, ""
+    for pattern, level in table.optimize_each:
+        if fnmatchcase(item.target, pattern):
+            optimize = level
+    for pattern, name in table.emit:
+        if fnmatchcase(item.target, pattern):
+            emitter = "" if name == "bytecode" else name
+    return replace(item, optimize=optimize, emitter=emitter)
+
+
+def _inside(table: BuildTable, name: str, key: str) -> Path:
+    """A path of the project. A project may be a mere download: it must not put other files into firmware."""
+    place = Path(os.path.normpath(table.root / name))
+    if place != table.root and table.root not in place.resolve().parents and place.resolve() != table.root:
+        raise BuildError(f"build.{key}: {name} leads out of the project", hint="name files below the project's folder")
+    if not place.exists():
+        raise BuildError(f"build.{key}: there is no {name} in {table.root}", hint="mend the path, or take it out")
+    return place
+
+
+def _walk(folder: Path, table: BuildTable) -> Iterator[tuple[Path, str]]:
+    ignored: Callable[[str, bool], bool] = Ignore(table.ignore)
+    for place, folders, names in os.walk(folder):
+        base = Path(place).relative_to(folder).as_posix()
+        prefix = "" if base == "." else base + "/"
+        folders[:] = sorted(each for each in folders if not ignored(prefix + each, True))
+        for name in sorted(names):
+            if not ignored(prefix + name, False):
+                yield Path(place) / name, prefix + name
+
+
+def _file(path: Path, target: str, table: BuildTable, *, module: bool) -> Item:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BuildError(f"{path} cannot be read: {error.strerror or error}", hint="mend it, or take it out") from error
+    shown = path.relative_to(table.root).as_posix() if path.is_relative_to(table.root) else str(path)
+    return Item(target, data, shown, module=module)
+
+
+def items_digest(items: tuple[Item, ...]) -> str:
+    """One SHA-256 over all that goes in: equal digests make equal firmware."""
+    digest = sha256()
+    for item in items:
+        head = f"{item.target}\0{item.module}\0{item.optimize}\0{item.emitter}\0{len(item.data)}\0"
+        digest.update(head.encode())
+        digest.update(item.data)
+    return digest.hexdigest()
+
+
+def require_project(table: BuildTable) -> None:
+    """Raises: UsageError where there is nothing to build from."""
+    if not (table.modules or table.data or table.packages or table.manifest or table.entry):
+        raise UsageError(
+            "there is nothing to put into firmware",
+            hint="name modules on the line (`upytool build src --board RPI_PICO`) or in [build] of upytool.toml",
+        )
