@@ -1,0 +1,50 @@
+"""What a boot ROM makes of a UF2 file: a model, to check an image before a board does.
+
+RP2040: the ROM erases by block number, not by address (bootrom `virtual_disk.c`): sector N of the file's blocks is
+erased when the first of its 16 blocks comes, at the sector that this block addresses. Numbering that is out of step
+with sectors leaves one not erased, or erases one that was just written; and programming can only clear bits.
+RP2350: its ROM keeps what it erased by address (`usb_virtual_disk.c`).
+"""
+
+from __future__ import annotations
+
+import struct
+
+from ..errors import BuildError
+from ..image.chips import RP2040
+
+SECTOR, PAGE, FLASH = 4096, 256, 0x10000000
+NOT_MAIN_FLASH, HAS_FAMILY = 1, 0x2000
+
+
+def after_drop(uf2: bytes, flash_size: int, before: int = 0x00) -> bytes:
+    """The flash after a UF2 file was copied to the drive of a chip whose flash was full of `before`.
+
+    Raises: BuildError when the ROM would start the firmware before the last block, or refuse a block.
+    """
+    flash = bytearray(bytes((before,)) * flash_size)
+    erased: set[int] = set()
+    seen = expected = 0
+    for at in range(0, len(uf2), 512):
+        block = uf2[at : at + 512]
+        _, _, flags, address, size, number, count, family = struct.unpack_from("<8I", block)
+        if flags & NOT_MAIN_FLASH or not FLASH <= address < FLASH + flash_size:
+            continue
+        if size != PAGE or address % PAGE:
+            raise BuildError(f"the boot ROM ignores the block at {address:#x}: its size is {size}, not {PAGE}")
+        expected = expected or count
+        if count != expected or seen >= expected:
+            raise BuildError("the boot ROM would restart in the middle of the file: its block counts differ")
+        key = number * PAGE // SECTOR if flags & HAS_FAMILY and family == RP2040 else address // SECTOR
+        sector = (address - FLASH) // SECTOR * SECTOR
+        if key not in erased:
+            erased.add(key)
+            flash[sector : sector + SECTOR] = b"\xff" * SECTOR
+        place = address - FLASH
+        old = int.from_bytes(flash[place : place + PAGE], "little")
+        new = int.from_bytes(block[32 : 32 + PAGE], "little")
+        flash[place : place + PAGE] = (old & new).to_bytes(PAGE, "little")
+        seen += 1
+    if seen != expected:
+        raise BuildError(f"the boot ROM would wait for ever: the file has {seen} of {expected} blocks")
+    return bytes(flash)

@@ -1,0 +1,37 @@
+"""The finished file: whole under its name, or not there at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import BuildError
+from .base import Recipe
+
+
+def default_output(recipe: Recipe, board: str, suffix: str) -> Path:
+    """`build/BOARD.EXT` below the project's folder."""
+    name = recipe.root.resolve().name or "firmware"
+    return recipe.root / "build" / f"{name}-{board or 'firmware'}{suffix}"
+
+
+def write_output(path: Path, data: bytes) -> bool:
+    """Write in one step; True when the file held these very bytes already. Raises: BuildError."""
+    try:
+        if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
+            return True
+    except OSError:
+        pass
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        reason = error.strerror or error
+        raise BuildError(f"{path} cannot be written: {reason}", hint="choose another --output") from error
+    return False
