@@ -86,6 +86,26 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """How a "source" build is run; nothing here changes what comes out.
+
+    Attributes:
+        container: "none" for this computer's own compilers, "docker", "podman", or "auto": one of them where the
+            compilers are missing.
+        image: of the container, in place of the port's usual one.
+        jobs: how many compilers at once, 0 for all processors.
+        clean: begin with an empty build folder.
+        offline: fetch nothing (no git, no submodules, no container images).
+    """
+
+    container: Literal["auto", "none", "docker", "podman"] = "auto"
+    image: str = ""
+    jobs: int = 0
+    clean: bool = False
+    offline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ModuleSize:
     """What one file costs.
 

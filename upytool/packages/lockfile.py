@@ -53,7 +53,7 @@ def write_lock(path: Path, resolution: Resolution, abi: str) -> None:
         LocalFileError: the file cannot be written.
     """
     by_name = sorted(resolution.packages, key=lambda each: each.name)
-    packages = [_package(each, path.parent) for each in by_name]
+    packages = [package_data(each, path.parent) for each in by_name]
     order = [each.name for each in resolution.packages]
     text = json.dumps({"v": 1, "abi": abi, "order": order, "packages": packages}, indent=1) + "\n"
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -85,7 +85,7 @@ def read_lock(path: Path, abi: str) -> Resolution:
     try:
         if raw["v"] != 1:
             raise ConfigError(f"{path} was written by a newer upytool", hint="pip install -U upytool")
-        by_name = {each["name"]: _read(each, path.parent) for each in raw["packages"]}
+        by_name = {each["name"]: package_from(each, path.parent) for each in raw["packages"]}
         packages = tuple(by_name[name] for name in raw["order"])
         if len(packages) != len(by_name):
             raise ValueError("order and packages differ")
@@ -101,7 +101,8 @@ def read_lock(path: Path, abi: str) -> Resolution:
     return Resolution(packages)
 
 
-def _package(package: ResolvedPackage, base: Path) -> dict[str, Any]:
+def package_data(package: ResolvedPackage, base: Path) -> dict[str, Any]:
+    """A package as a lock has it; local paths are relative to `base`."""
     return {
         "name": package.name,
         "source": package.source,
@@ -122,7 +123,8 @@ def _package(package: ResolvedPackage, base: Path) -> dict[str, Any]:
     }
 
 
-def _read(raw: dict[str, Any], base: Path) -> ResolvedPackage:
+def package_from(raw: dict[str, Any], base: Path) -> ResolvedPackage:
+    """The package that `package_data` wrote. Raises: KeyError, TypeError, ValueError when it is damaged."""
     files = []
     for each in raw["files"]:
         path, location, digest = str(each["path"]), str(each["from"]), str(each["sha256"])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,12 +10,12 @@ import click
 from ...errors import DifferencesFound, UsageError
 from ..app import App, pass_app
 from ..group import define_group
+from ..package_source import package_fetcher
 from ..params import LocalPath, RemotePath
 from ..ui.style import Style
 from ..ui.text import plural, rows
 
 if TYPE_CHECKING:
-    from ...packages.download import Fetcher
     from ...packages.hosts import Hosts
     from ...packages.inspect import Place
     from ...packages.plan import InstallPlan
@@ -109,7 +107,7 @@ def install(
     from ...packages.installer import InstallOptions, index_abi, plan_install
     from ...packages.lockfile import read_lock
 
-    with _fetcher(app) as (fetcher, hosts):
+    with package_fetcher(app) as (fetcher, hosts):
         if locked and (packages or requirement):
             raise UsageError("--locked installs what the lock says, and no other packages")
         sources = [] if locked else _sources(app, packages, requirement, hosts)
@@ -177,7 +175,7 @@ def upgrade(
     from ...packages.inspect import upgrades
     from ...packages.installer import InstallOptions, plan_install
 
-    with _fetcher(app) as (fetcher, hosts):
+    with package_fetcher(app) as (fetcher, hosts):
         device = app.device()
         where, sources = upgrades(device, packages, hosts, target=target)
         options = InstallOptions(where, _indexes(app, index), mpy is not False)
@@ -256,7 +254,7 @@ def outdated(app: App, target: str | None, index: tuple[str, ...]) -> None:
     """List the packages that have changed at their source."""
     from ...packages.inspect import outdated as compare
 
-    with _fetcher(app) as (fetcher, hosts):
+    with package_fetcher(app) as (fetcher, hosts):
         found, notes = compare(app.device(), fetcher, hosts, _indexes(app, index), target=target)
     for note in notes:
         app.warn(note)
@@ -278,7 +276,7 @@ def search(app: App, terms: tuple[str, ...], index: tuple[str, ...]) -> None:
     from ...packages.index import PackageIndex
     from ...packages.index import search as match
 
-    with _fetcher(app) as (fetcher, _):
+    with package_fetcher(app) as (fetcher, _):
         entries = [entry for base in _indexes(app, index) for entry in PackageIndex(base).entries(fetcher)]
     found = match(entries, list(terms))
     body = [(each.name, each.version, each.description) for each in found]
@@ -302,7 +300,7 @@ def show(app: App, packages: tuple[str, ...], index: tuple[str, ...], mpy: bool 
     from ...packages.sources import parse_source
 
     abi = "py" if mpy is False else "6"
-    with _fetcher(app) as (fetcher, hosts):
+    with package_fetcher(app) as (fetcher, hosts):
         context = context_for(fetcher, hosts, _indexes(app, index), abi)
         made = [
             (parse_source(text, hosts), resolve([parse_source(text, hosts)], context, deps=False).packages[0])
@@ -345,7 +343,7 @@ def lock(
     from ...packages.lockfile import locked, write_lock
     from ...packages.resolver import resolve
 
-    with _fetcher(app) as (fetcher, hosts):
+    with package_fetcher(app) as (fetcher, hosts):
         sources = _sources(app, packages, requirement, hosts)
         abi = index_abi(app.device(), mpy is not False)
         made = locked(resolve(sources, context_for(fetcher, hosts, _indexes(app, index), abi)), fetcher)
@@ -357,24 +355,6 @@ def lock(
         lambda style: rows(style, ["name", "version", "source"], body),
     )
     app.note(f"Wrote {path.name}; `upytool mip install --locked` installs from it")
-
-
-@contextmanager
-def _fetcher(app: App) -> Iterator[tuple[Fetcher, Hosts]]:
-    from pathlib import Path
-
-    from ...config.load import read_toml
-    from ...config.paths import cache_dir
-    from ...packages.cache import PackageCache
-    from ...packages.download import Fetcher
-    from ...packages.hosts import hosts_from
-
-    # From the user's own file alone: a project, which may be a mere download, must not say where tokens go.
-    settings = read_toml(app.settings.user_file).get("mip", {}) if app.settings.user_file else {}
-    hosts = hosts_from(settings.get("hosts", {}) if isinstance(settings, dict) else {}, os.environ)
-    cache = PackageCache(Path(cache_dir()) / "packages")
-    with Fetcher(cache, offline=app.settings.offline, credentials=hosts.credentials, reporter=app.reporter) as made:
-        yield made, hosts
 
 
 def _indexes(app: App, given: tuple[str, ...]) -> tuple[str, ...]:

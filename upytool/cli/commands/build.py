@@ -1,0 +1,270 @@
+"""`upytool build`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ...errors import DifferencesFound, UsageError
+from ..app import App, pass_app
+from ..group import define
+from ..params import LocalPath
+from ..ui.text import plural, rows, size
+
+if TYPE_CHECKING:
+    from ...build.base import BuildReport, SourceOptions
+    from ...project.build_table import BuildTable
+    from ...project.pipeline import Built, Services
+
+
+@define(
+    "build",
+    examples=[
+        ("upytool build", "the firmware that [build] of upytool.toml describes"),
+        ("upytool build src --board RPI_PICO --entry app:main", "without a project file"),
+        ("upytool build + flash", "and put it on the board"),
+        ("upytool build report", "what each module costs"),
+        ("upytool build --from source --source ../micropython", "frozen, by MicroPython's own build"),
+        ("upytool build --verify", "build again and compare with the lock"),
+    ],
+)
+@click.argument("modules", type=LocalPath(directories=True), nargs=-1,
+                help="Modules and directories of them; [build]'s if left out. `report` only shows sizes.")  # fmt: skip
+@click.option("--from", "kind", type=click.Choice(["image", "source"]), help="Into official firmware, or from source.")
+@click.option("--board", metavar="BOARD", help="For this board: RPI_PICO, ESP32_GENERIC-SPIRAM, pico w ...")
+@click.option("--version", "version", metavar="VERSION", help="Of MicroPython: latest, preview, 1.27 ...")
+@click.option("--firmware", metavar="FILE|URL", help="Build into this firmware.")
+@click.option("--data", multiple=True, type=LocalPath(directories=True), help="Files that go in as they are.")
+@click.option("--entry", metavar="MODULE[:CALL]", help="What a start runs.")
+@click.option("--filesystem", type=click.Choice(["auto", "romfs", "littlefs", "fat"]), help="Where modules go.")
+@click.option("--region", metavar="START:SIZE", help="Where the file system is, if nobody else knows.")
+@click.option("--optimize", "-O", type=click.IntRange(0, 3), metavar="N", help="mpy-cross's level.")
+@click.option("--output", "-o", type=LocalPath(), metavar="FILE", help="The file to write.")
+@click.option("--source", metavar="DIRECTORY|GIT", help="The MicroPython tree for --from source.")
+@click.option("--manifest", type=LocalPath(), help="A manifest.py that is frozen as well (--from source).")
+@click.option("--container", type=click.Choice(["auto", "none", "docker", "podman"]), default="auto",
+              help="Compile in a container (--from source).")  # fmt: skip
+@click.option("--jobs", "-j", type=click.IntRange(0), default=0, metavar="N", help="Compilers at once (all).")
+@click.option("--clean", is_flag=True, help="Begin with an empty build directory (--from source).")
+@click.option("--check", is_flag=True, help="Start the result in the emulator, where there is one, and run the entry.")
+@click.option("--locked", is_flag=True, help="Take exactly what upytool.lock pins.")
+@click.option("--update", is_flag=True, help="Take the newest firmware and packages that the project allows.")
+@click.option("--verify", is_flag=True, help="Build again and compare with upytool.lock; writes nothing.")
+@pass_app
+def command(app: App, /, modules: tuple[str, ...], **options: Any) -> None:
+    """Make firmware with your modules in it: one file to flash.
+
+    Without a compiler, the modules go into official firmware as .mpy files: into its ROMFS where it has one, else
+    into the file system of its first start. From source they are frozen into it.
+    """
+    only_report = modules == ("report",) and not Path("report").exists()
+    table = _table(app, () if only_report else modules, options)
+    with _services(app) as services:
+        if options["verify"]:
+            _verify(app, table, services, options)
+            return
+        built = _build(table, services, options, scratch=only_report)
+    if only_report:
+        app.emit(_report_data(built.result.report), lambda style: _report_lines(built.result.report, style))
+        return
+    if options["check"]:
+        _check(app, built)
+    result = built.result
+    data = {
+        "output": str(result.output),
+        "bytes": result.bytes,
+        "sha256": result.sha256,
+        "unchanged": result.unchanged,
+        "keeps_files": result.keeps_files,
+        "lock": str(built.lock) if built.lock else None,
+        "seconds": round(result.seconds, 3),
+        "checked": bool(options["check"]),
+        "report": _report_data(result.report),
+    }
+    app.emit(data, lambda style: _summary(result.report, style))
+    for note in result.report.notes:
+        app.note(note)
+    what = "is up to date" if result.unchanged else "is written"
+    app.note(f"{_shown(result.output)} {what}: {size(result.bytes)}, sha256 {result.sha256[:12]}; next: `upytool flash "
+             f"{_shown(result.output)}`")  # fmt: skip
+
+
+def _table(app: App, modules: tuple[str, ...], options: dict[str, Any]) -> BuildTable:
+    """The project's table with what the command line says in its place."""
+    from ...project.build_table import load_build_table
+
+    file = app.settings.project_file
+    table = load_build_table(Path(file) if file else None)
+    changed: dict[str, Any] = {}
+    for name in ("kind", "board", "version", "entry", "filesystem", "source", "optimize"):
+        if options[name] is not None:
+            changed[name] = options[name]
+    if options["board"] is not None:
+        changed["board"], changed["variant"] = _board(options["board"])
+        if table.firmware and options["firmware"] is None:
+            changed["firmware"] = ""
+    elif table.board:
+        changed["board"], own = _board(table.board)
+        changed["variant"] = table.variant or own
+    here = os.path.relpath(Path.cwd(), table.root)
+    if modules:
+        changed["modules"] = tuple(os.path.normpath(os.path.join(here, each)) for each in modules)
+    if options["data"]:
+        changed["data"] = tuple(os.path.normpath(os.path.join(here, each)) for each in options["data"])
+    for name in ("firmware", "manifest"):
+        if options[name] is not None:
+            value = str(options[name])
+            changed[name] = value if "://" in value else str(Path(value).resolve())
+    if options["source"] is not None and "://" not in options["source"]:
+        changed["source"] = str(Path(options["source"]).resolve())
+    if (options["source"] or options["manifest"]) and options["kind"] is None and not table.kind:
+        changed["kind"] = "source"
+    return replace(table, **changed)
+
+
+def _board(name: str) -> tuple[str, str]:
+    """MicroPython's names for what a user calls a board."""
+    from ...releases.resolve import find_board
+
+    return find_board(name)
+
+
+def _build(table: BuildTable, services: Services, options: dict[str, Any], *, scratch: bool = False) -> Built:
+    from ...project.pipeline import build_project
+
+    output = Path(options["output"]) if options["output"] else None
+    region = _region(options["region"])
+    if not scratch:
+        return build_project(
+            table, services, locked=options["locked"], update=options["update"], output=output, region=region,
+            source_options=_source_options(services, options),
+        )  # fmt: skip
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="upytool-build-") as folder:
+        return build_project(
+            table, services, locked=options["locked"], update=options["update"], output=Path(folder, "firmware"),
+            region=region, write_lockfile=False, source_options=_source_options(services, options),
+        )  # fmt: skip
+
+
+def _verify(app: App, table: BuildTable, services: Services, options: dict[str, Any]) -> None:
+    from ...project.build_lock import changes, lock_path, read_lock
+
+    path = lock_path(table)
+    lock = read_lock(path)
+    if lock is None:
+        raise UsageError(f"there is no {path.name} to compare with", hint="`upytool build` makes it")
+    built = _build(table, services, {**options, "locked": True}, scratch=True)
+    found = changes(lock.pins, built.result.pins)
+    same = lock.output.get("sha256") == built.result.sha256
+    data = {"same": same, "sha256": built.result.sha256, "locked": lock.output.get("sha256"), "changes": found}
+    app.emit(data, found)
+    if not same:
+        raise DifferencesFound(
+            f"this build gives {built.result.sha256[:12]}, {path.name} has {str(lock.output.get('sha256'))[:12]}",
+            hint="what differs is listed above" if found else "the same inputs gave other bytes: please report this",
+        )
+    app.note(f"The same bytes again: sha256 {built.result.sha256[:12]}")
+
+
+def _check(app: App, built: Built) -> None:
+    from ..boot_check import boot_check
+
+    for line in boot_check(built.result.output, built.recipe, reporter=app.reporter):
+        app.note(line)
+
+
+@contextmanager
+def _services(app: App) -> Iterator[Services]:
+    from ...config.paths import cache_dir
+    from ...project.pipeline import Services
+    from ...releases.source import ReleaseSource
+    from ..package_source import package_fetcher
+
+    settings = app.settings
+    with (
+        package_fetcher(app) as (fetcher, hosts),
+        ReleaseSource(settings.firmware_url, offline=settings.offline, reporter=app.reporter) as releases,
+    ):
+        yield Services(fetcher, hosts, tuple(settings.index.split()), releases, Path(cache_dir()), app.reporter)
+
+
+def _source_options(services: Services, options: dict[str, Any]) -> SourceOptions:
+    from ...build.base import SourceOptions
+
+    return SourceOptions(
+        container=options["container"], jobs=options["jobs"], clean=options["clean"], offline=services.releases.offline
+    )
+
+
+def _region(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    start, colon, length = text.partition(":")
+    try:
+        if not colon:
+            raise ValueError
+        return int(start, 0), int(length, 0)
+    except ValueError:
+        raise UsageError(f"{text!r} is no region", hint="write --region 0x100A0000:0x160000, START:SIZE") from None
+
+
+def _report_data(report: BuildReport) -> dict[str, Any]:
+    return {
+        "kind": report.kind,
+        "board": report.board,
+        "version": report.version,
+        "mpy": report.abi.text if report.abi else None,
+        "modules": [
+            {
+                "file": each.target, "from": each.origin, "package": each.package or None, "source": each.source,
+                "flash": each.flash, "placement": each.placement, "ram": each.ram,
+            }
+            for each in report.modules
+        ],
+        "regions": [
+            {"name": each.name, "start": each.start, "size": each.size, "used": each.used, "free": each.free}
+            for each in report.regions
+        ],
+        "what_if": list(report.what_if),
+        "notes": list(report.notes),
+    }  # fmt: skip
+
+
+def _summary(report: BuildReport, style: Any) -> list[str]:
+    """A few lines after a build; the whole table is `build report`."""
+    packages = sorted({each.package for each in report.modules if each.package})
+    own = f"{plural(len(report.modules), 'file')}" + (f" ({', '.join(packages)} among them)" if packages else "")
+    abi = report.abi.text if report.abi else "-"
+    lines = [f"{style.strong(report.board or 'firmware')} {report.version}, {own}, .mpy {abi}"]
+    return [*lines, *_regions(report, style)]
+
+
+def _report_lines(report: BuildReport, style: Any) -> list[str]:
+    body = [(each.target, size(each.source), size(each.flash), each.ram, each.origin) for each in report.modules]
+    lines = list(rows(style, ["file", "source", "flash", "in RAM", "from"], body, align="lrrll"))
+    lines += ["", *_regions(report, style)]
+    if report.what_if:
+        lines += ["", "otherwise:", *(f"  {each}" for each in report.what_if)]
+    return lines
+
+
+def _regions(report: BuildReport, style: Any) -> list[str]:
+    body = [
+        (each.name, f"{each.start:#x}", size(each.size), size(each.used), size(each.free)) for each in report.regions
+    ]
+    return list(rows(style, ["region", "start", "size", "used", "free"], body, align="llrrr"))
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
