@@ -1,0 +1,181 @@
+"""`upytool build`, into a made-up Pico firmware (a model of one: the rigs' tests take a real one)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.image.parts import pico_like
+from upytool.build.boot_rom import after_drop
+from upytool.image.base import FirmwareImage
+from upytool.image.chips import RP2040
+from upytool.image.memory import Memory
+from upytool.image.uf2 import write_uf2
+from upytool.image.volume import volumes
+
+FLASH = 0x10000000
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("UPYTOOL_CACHE_DIR", str(tmp_path / "cache"))
+    home = tmp_path / "project"
+    files = {
+        "src/app.py": "import net.wifi\ndef main():\n    print(net.wifi.join())\n",
+        "src/net/__init__.py": "", "src/net/wifi.py": "def join():\n    return 42\n",
+        "static/page.html": "<p>hello</p>" * 100, "src/__pycache__/app.pyc": "no",
+        "upytool.toml": '[build]\nfirmware = "base.uf2"\nmodules = ["src"]\ndata = ["static"]\nentry = "app:main"\n',
+    }  # fmt: skip
+    for name, text in files.items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(text)
+    (home / "base.uf2").write_bytes(write_uf2([(RP2040, Memory.of([(FLASH, pico_like())]))], sector=4096))
+    monkeypatch.chdir(home)
+    return home
+
+
+def content(path: str) -> dict[str, bytes]:
+    return next(each for each in volumes(FirmwareImage.read(path)) if each.kind).open().files()
+
+
+def build(cli: Any, *words: str) -> dict[str, Any]:
+    done = cli("build", *words, "--json")
+    assert done.code == 0, done.err
+    result: dict[str, Any] = json.loads(done.out)["result"]
+    return result
+
+
+def test_a_project_becomes_one_file(cli: Any, project: Path) -> None:
+    made = build(cli)
+    output = Path(made["output"])
+    assert output.parent == project / "build"
+    files = content(str(output))
+    assert sorted(files) == ["app.mpy", "main.py", "net/__init__.mpy", "net/wifi.mpy", "static/page.html"]
+    assert files["main.py"] == b"from app import main\n\nmain()\n"
+    assert files["app.mpy"][:2] == b"M\x06"
+    base, image = FirmwareImage.read("base.uf2"), FirmwareImage.read(str(output))
+    for segment in base.memory:
+        assert image.memory.get(segment.address, len(segment.data)) == segment.data
+    assert made["keeps_files"] is False
+    assert made["sha256"] in (project / "upytool.lock").read_text()
+    assert not list((project / "build").glob(".*")), "nothing temporary is left"
+
+
+def test_the_same_again_is_the_same_bytes(cli: Any, project: Path, tmp_path: Path) -> None:
+    first = build(cli)
+    assert build(cli)["unchanged"] is True
+    there = tmp_path / "elsewhere"
+    project.rename(there)
+    import os
+
+    os.chdir(there)
+    (there / "build").rename(there / "old")
+    again = build(cli)
+    assert (again["sha256"], again["unchanged"]) == (first["sha256"], False)
+    assert cli("build", "--verify").code == 0
+
+
+def test_verify_says_what_changed(cli: Any, project: Path) -> None:
+    build(cli)
+    (project / "src/net/wifi.py").write_text("def join():\n    return 43\n")
+    done = cli("build", "--verify")
+    assert done.code == 1
+    assert "files.net/wifi.mpy.sha256" in done.out
+    assert "upytool.lock has" in done.err
+
+
+def test_options_in_place_of_a_project(cli: Any, project: Path) -> None:
+    (project / "upytool.toml").unlink()
+    made = build(cli, "src/net", "--firmware", "base.uf2", "--data", "static/page.html", "-o", "out.uf2", "-O3")
+    assert sorted(content("out.uf2")) == ["__init__.mpy", "static/page.html", "wifi.mpy"]
+    assert made["lock"] is None
+    assert not Path("upytool.lock").exists()
+
+
+def test_report_writes_nothing(cli: Any, project: Path) -> None:
+    done = cli("build", "report")
+    assert done.code == 0, done.err
+    assert "net/wifi.mpy" in done.out
+    assert "otherwise:" in done.out
+    assert not (project / "build").exists()
+    assert not (project / "upytool.lock").exists()
+
+
+def test_levels_and_emitters_by_pattern(cli: Any, project: Path) -> None:
+    with open("upytool.toml", "a") as file:
+        file.write('[build.optimize-each]\n"net/*.py" = 3\n[build.emit]\n"app.py" = "native"\n')
+    build(cli)
+    pins = json.loads(Path("upytool.lock").read_text())["pins"]["files"]
+    assert (pins["net/wifi.mpy"]["optimize"], pins["app.mpy"]["emit"]) == (3, "native")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ({"src/net/wifi.py": "x = 1\ndef f(:\n"}, 8, "src/net/wifi.py:2: SyntaxError"),
+        ({"static/page.html": "x" * 1500000}, 8, "bytes too many"),
+        ({"upytool.toml": "[build]\nboard = 3\n"}, 2, "build.board is to be a text"),
+        ({"upytool.toml": '[build]\nmodule = ["src"]\n'}, 2, "[build] knows no 'module'"),
+        ({"upytool.toml": '[build]\nfirmware = "base.uf2"\nmodules = ["gone"]\n'}, 8, "there is no gone"),
+        ({"upytool.toml": '[build]\nfirmware = "base.uf2"\nmodules = ["../.."]\n'}, 8, "leads out of the project"),
+        ({"upytool.toml": '[build]\nfirmware = "gone.uf2"\nmodules = ["src"]\n'}, 8, "there is no firmware"),
+        ({"upytool.toml": '[build]\nmodules = ["src"]\n'}, 2, "for which board?"),
+        ({"upytool.toml": '[build]\nboard = "ESP32_GENRIC"\nmodules = ["src"]\n'}, 2, "ESP32_GENERIC"),
+        ({"upytool.toml": '[build]\nfirmware = "base.uf2"\nentry = "a b"\n'}, 8, "'a b' is no entry"),
+        ({"upytool.toml": '[build]\nfirmware = "base.uf2"\nfilesystem = "romfs"\nmodules = ["src"]\n'}, 8, "no ROMFS"),
+        ({"upytool.toml": '[build]\nfirmware = "base.uf2"\n'}, 2, "nothing to put into firmware"),
+        ({"base.uf2": "<html>not here</html>"}, 7, "web page"),
+        ({"src/main.py": "print(1)\n"}, 8, "main.py comes from two places"),
+        ({"src/app.mpy": "M\x06"}, 8, "would become the same module"),
+    ],
+)
+def test_one_clear_error_and_no_output(
+    cli: Any, project: Path, change: dict[str, str], code: int, words: str
+) -> None:
+    for name, text in change.items():
+        (project / name).write_text(text)
+    done = cli("build", "--offline")
+    assert (done.code, words in done.err) == (code, True), done.err
+    assert "Traceback" not in done.err
+    assert not (project / "build").exists()
+    assert not (project / "upytool.lock").exists()
+
+
+def test_a_cut_off_firmware(cli: Any, project: Path) -> None:
+    data = (project / "base.uf2").read_bytes()
+    (project / "base.uf2").write_bytes(data[:-700])
+    assert cli("build").code == 7
+
+
+def test_the_lock_pins_and_is_held_to(cli: Any, project: Path) -> None:
+    assert cli("build", "--locked").code == 2
+    build(cli)
+    assert cli("build", "--locked").code == 0
+    text = Path("upytool.toml").read_text()
+    Path("upytool.toml").write_text(text + '[packages]\nthing = "./thing.py"\n')
+    Path("thing.py").write_text("x = 1\n")
+    done = cli("build", "--locked")
+    assert (done.code, "asks for something else" in done.err) == (2, True)
+    assert "lib/thing.mpy" in content(build(cli)["output"])
+    Path("thing.py").write_text("x = 2\n")
+    done = cli("build", "--locked")
+    assert done.code == 9, "a package's file counts only with the digest of the lock"
+
+
+def test_a_dropped_uf2_survives_the_boot_rom(cli: Any, project: Path) -> None:
+    """The ROM's erase by block number (a model of it): every touched sector is filled, so nothing gets lost."""
+    output = build(cli)["output"]
+    for before in (0x00, 0xA5, 0xFF):
+        flash = after_drop(Path(output).read_bytes(), 2 << 20, before)
+        image = FirmwareImage.read(output)
+        for segment in image.memory:
+            at = segment.address - FLASH
+            assert flash[at : at + len(segment.data)] == segment.data
+    thin = write_uf2([(RP2040, FirmwareImage.read(output).memory)])  # without filled sectors
+    flash = after_drop(thin, 2 << 20, 0x00)
+    image = FirmwareImage.read(output)
+    broken = [s for s in image.memory if flash[s.address - FLASH : s.end - FLASH] != s.data]
+    assert broken or len(thin) == Path(output).stat().st_size
