@@ -1,5 +1,7 @@
 """Carries firmware/ into the wheel as upytool/_firmware; an editable install reads the checkout's own."""
 
+from pathlib import Path
+
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
@@ -7,3 +9,5 @@ class FirmwareHook(BuildHookInterface):
     def initialize(self, version, build_data):
         if version == "standard" and self.target_name == "wheel":
             build_data["force_include"]["firmware/modules"] = "upytool/_firmware/modules"
+            for file in sorted(Path(self.root, "firmware/boards").glob("*.json")):
+                build_data["force_include"][f"firmware/boards/{file.name}"] = f"upytool/_firmware/boards/{file.name}"

@@ -195,7 +195,7 @@ def _take_leaf(step: Step, words: list[str], flags: Flags, unfinished: bool) -> 
             only_words = True
             words.pop(0)
         elif not only_words and _is_option(word, options):
-            if word == "--version" and step.full:
+            if word == "--version" and step.full and word not in options:
                 break
             words.pop(0)
             _dispatch(word, words, options, step, flags, unfinished)

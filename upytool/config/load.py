@@ -47,6 +47,7 @@ class Settings:
     yes: bool
     offline: bool
     index: str
+    firmware_url: str
 
     def __init__(self) -> None:
         """The defaults alone."""

@@ -272,6 +272,14 @@ OPTIONS: tuple[Option, ...] = (
         env="UPYTOOL_INDEX",
         metavar="URL",
     ),
+    Option(
+        "firmware_url",
+        "str",
+        "https://micropython.org",
+        "where firmware is downloaded from",
+        env="UPYTOOL_FIRMWARE_URL",
+        metavar="URL",
+    ),
 )
 
 BY_NAME: dict[str, Option] = {option.name: option for option in OPTIONS}

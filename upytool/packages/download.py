@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from upytool import __version__
 from upytool.net.download import Credential, Limits, is_url, not_found
 from upytool.net.download import Fetcher as NetFetcher
 
@@ -11,5 +12,5 @@ __all__ = ["Credential", "Fetcher", "Limits", "is_url", "not_found"]
 class Fetcher(NetFetcher):
     """Gets files of packages; see `upytool.net.download.Fetcher`."""
 
-    agent = "mip"
+    agent = f"upytool/{__version__} (mip)"
     denied = "a private host needs its token in the environment: docs/guides/packages.md, Private hosts"

@@ -1,21 +1,34 @@
-"""`upytool firmware`: firmware files."""
+"""`upytool firmware`: firmware files, of this computer and published ones."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from ...errors import ImageError
+from ...errors import ImageError, UsageError
 from ..app import App, pass_app
 from ..group import define_group
 from ..params import LocalPath
+from ..ui.text import plural, rows, size
+
+if TYPE_CHECKING:
+    from ...boards.catalogue import Board
+    from ...releases.resolve import Release
+    from ...releases.source import ReleaseSource
 
 
 @define_group(
     "firmware",
-    examples=[("upytool firmware inspect firmware.uf2", "what is in a firmware file")],
+    examples=[
+        ("upytool firmware search pico", "which boards are there?"),
+        ("upytool firmware list RPI_PICO", "which versions?"),
+        ("upytool firmware download RPI_PICO", "the newest release, into this directory"),
+        ("upytool firmware inspect firmware.uf2", "what is in a firmware file"),
+    ],
 )
 def command() -> None:
-    """Look at firmware files."""
+    """Find, download and look into firmware files."""
 
 
 @command.command(
@@ -25,9 +38,7 @@ def command() -> None:
         ("upytool firmware inspect ESP32_GENERIC.bin --json", "the same for programs"),
     ],
 )
-@click.argument(
-    "file", type=LocalPath(), help="A firmware file: UF2, DfuSe, Intel HEX, ESP image or raw image."
-)
+@click.argument("file", type=LocalPath(), help="A firmware file: UF2, DfuSe, Intel HEX, ESP image or raw image.")
 @pass_app
 def inspect(app: App, file: str) -> None:
     """Say all that a firmware file tells about itself.
@@ -44,3 +55,195 @@ def inspect(app: App, file: str) -> None:
         if app.settings.json:  # the document says so already, a second one would follow it
             click.get_current_context().exit(ImageError.exit_code)
         image.require_valid()
+
+
+@command.command(
+    "list",
+    examples=[
+        ("upytool firmware list", "all boards"),
+        ("upytool firmware list --port rp2", "those of one port"),
+        ("upytool firmware list esp32-s3", "the newest firmware of a board, of each variant"),
+        ("upytool firmware list RPI_PICO --versions", "all that is published"),
+    ],
+)
+@click.argument("board", required=False, help="A board, by any of its names; all boards if not given.")
+@click.option("--port", metavar="PORT", help="Only boards of this port of MicroPython, rp2 for instance.")
+@click.option("--mcu", metavar="CHIP", help="Only boards with this chip, esp32s3 for instance.")
+@click.option("--versions", is_flag=True, help="All versions of the board, not just the newest.")
+@pass_app
+def list_(app: App, board: str | None, port: str | None, mcu: str | None, versions: bool) -> None:
+    """List boards, or the published firmware of one.
+
+    Without the network a board's list is what was downloaded before.
+    """
+    from ...boards.catalogue import all_boards, plain
+
+    if board is None:
+        if versions:
+            raise UsageError("--versions needs a board", hint="upytool firmware list RPI_PICO --versions")
+        found = all_boards()
+        for wanted, attribute in ((port, "port"), (mcu, "mcu")):
+            if wanted:
+                there = sorted({getattr(each, attribute) for each in found})
+                found = [each for each in found if plain(getattr(each, attribute)) == plain(wanted)]
+                if not found:
+                    raise UsageError(f"no board has the {attribute} {wanted}", hint="there is: " + ", ".join(there))
+        _show_boards(app, found)
+        return
+    if port or mcu:
+        raise UsageError("--port and --mcu choose among boards: give them without a board")
+    from ...releases.resolve import find_board, list_releases
+
+    with _source(app) as source:
+        name, variant = find_board(board)
+        releases = [each for each in list_releases(name, source) if not variant or each.variant == variant]
+        if not releases:
+            app.note(f"There is no firmware for {name}.")
+        _show_releases(app, releases if versions else _newest(releases))
+
+
+@command.command(
+    "search",
+    examples=[
+        ("upytool firmware search pico w", "boards with these words in name, maker or chip"),
+        ("upytool firmware search esp32s3 psram", "chips and features count too"),
+    ],
+)
+@click.argument("words", nargs=-1, required=True, help="All of them have to be there, in any order.")
+@pass_app
+def search(app: App, words: tuple[str, ...]) -> None:
+    """Search for boards by name, maker, chip and features."""
+    from ...boards.catalogue import search as look
+    from ...boards.catalogue import suggest
+
+    found = look(words)
+    if not found:
+        near = suggest(" ".join(words))
+        app.note("No board has all of that." + (f" Near are {', '.join(near)}." if near else ""))
+    _show_boards(app, found)
+
+
+@command.command(
+    "download",
+    examples=[
+        ("upytool firmware download RPI_PICO", "the newest release"),
+        ("upytool firmware download pico2-RISCV@1.27", "a variant, a version"),
+        ("upytool firmware download ESP32_GENERIC --version=preview -o fw/", "a preview, somewhere else"),
+        ("upytool firmware download ESP32_GENERIC --kind app-bin", "another kind of file"),
+    ],
+)
+@click.argument("board", help="BOARD, BOARD-VARIANT, a product's name, or the address of a file; @VERSION may follow.")
+@click.option("--variant", metavar="NAME", default="", help="A variant of the board.")
+@click.option(
+    "--version",
+    metavar="VERSION",
+    default="",
+    help="latest (the default), preview, a version (1.28, 1.28.0) or a date (YYYYMMDD).",
+)
+@click.option("--kind", metavar="EXT", default="", help="uf2, bin, dfu, hex, app-bin or zip; what suits the board.")
+@click.option("--output", "-o", type=LocalPath(), default=".", help="A file or directory; this directory if not given.")
+@click.option("--sha256", metavar="HEX", default="", help="The check sum that the file must have.")
+@pass_app
+def download(app: App, board: str, variant: str, version: str, kind: str, output: str, sha256: str) -> None:
+    """Download firmware, look into it and keep a copy in the cache.
+
+    Prints the path. A file that is in the cache is not fetched again; one that is no firmware, is damaged or
+    differs from what the same address gave before is refused.
+    """
+    from ...releases.download import fetch
+    from ...releases.resolve import find_release
+
+    with _source(app) as source:
+        release = find_release(board, source, variant=variant, version=version, kind=kind)
+        found = fetch(release, source, sha256=sha256, output=output)
+    for each in found.warnings:
+        app.warn(each)
+    app.note(f"{release.name}: {size(found.size)}, {'from the cache' if found.cached else 'downloaded'}")
+    app.emit(found.data(), str(found.path))
+
+
+@command.command(
+    "cache",
+    examples=[
+        ("upytool firmware cache", "what is there"),
+        ("upytool firmware cache --clean", "remove it all"),
+    ],
+)
+@click.option("--clean", is_flag=True, help="Remove all files; check sums are remembered.")
+@click.option("--path", is_flag=True, help="Print the directory.")
+@click.option("--forget", metavar="URL", help="Forget the check sum of this address.")
+@pass_app
+def cache(app: App, clean: bool, path: bool, forget: str | None) -> None:
+    """List or clean the firmware files of this computer.
+
+    Nothing is removed by itself: of previews the server keeps only the last few.
+    """
+    if clean + path + (forget is not None) > 1:
+        raise UsageError("--clean, --path and --forget exclude one another")
+    with _source(app) as source:
+        store = source.store
+        if path:
+            app.emit({"path": str(store.folder)}, str(store.folder))
+        elif forget is not None:
+            if not store.forget(forget):
+                raise UsageError(
+                    f"nothing is known of {forget}", hint="`upytool firmware cache --json` lists addresses"
+                )
+            app.emit({"forgotten": forget}, [])
+        elif clean:
+            entries = [each for each in store.entries() if each.path]
+            previews = sum(each.parts is not None and "preview" in each.parts.version for each in entries)
+            if previews and not app.confirm(
+                f"Remove {plural(len(entries), 'file')}, {previews} of them previews that may not be had again?"
+            ):
+                return
+            count, amount = store.clean()
+            app.note(f"Removed {plural(count, 'file')}, {size(amount)}.")
+            app.emit({"removed": count, "bytes": amount}, [])
+        else:
+            here = [each for each in store.entries() if each.path is not None]
+            body = [[each.name, size(each.size), each.time[:10], each.sha256[:16]] for each in here]
+            app.emit(
+                [each.data() for each in here],
+                lambda style: rows(style, ["name", "size", "fetched", "sha256"], body, align="lrll"),
+            )
+
+
+def _source(app: App) -> ReleaseSource:
+    from ...releases.source import ReleaseSource
+
+    return ReleaseSource(app.settings.firmware_url, offline=app.settings.offline, reporter=app.reporter)
+
+
+def _newest(releases: list[Release]) -> list[Release]:
+    """The newest release of each variant and kind, and the newest preview where it is newer."""
+    found: dict[tuple[str, str, bool], Release] = {}
+    for each in releases:
+        found.setdefault((each.variant, each.ext, each.order[0].preview), each)
+    finals = {key: each for key, each in found.items() if not key[2]}
+    return [
+        each
+        for (variant, ext, preview), each in found.items()
+        if not preview or (variant, ext, False) not in finals or each.order > finals[variant, ext, False].order
+    ]
+
+
+def _show_boards(app: App, boards: list[Board]) -> None:
+    body = [
+        [each.id, each.port, each.mcu, f"{each.vendor} {each.product}", ", ".join(each.variants)] for each in boards
+    ]
+    app.emit(
+        [each.data() for each in boards],
+        lambda style: rows(style, ["board", "port", "chip", "product", "variants"], body),
+    )
+
+
+def _show_releases(app: App, releases: list[Release]) -> None:
+    body = [
+        [each.version, each.data()["date"] or "", each.variant, each.ext, "yes" if each.path else "", each.name]
+        for each in releases
+    ]
+    app.emit(
+        [each.data() for each in releases],
+        lambda style: rows(style, ["version", "date", "variant", "kind", "here", "file"], body),
+    )

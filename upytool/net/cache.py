@@ -1,0 +1,104 @@
+"""The download cache: content by its SHA-256, and which URL gave which content.
+
+    <folder>/blobs/ab/ab12...   the content, named by the SHA-256 of itself
+    <folder>/urls/cd/cd34...    {"url", "sha256", "size", "etag"}: named by the SHA-256 of the URL
+
+Both kinds are written beside their place and renamed into it, so a reader finds a whole file or none, and two
+upytools may share the folder. A blob is hashed whenever it is read: a damaged one counts as missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from upytool.errors import PackageError
+
+
+@dataclass(frozen=True, slots=True)
+class UrlEntry:
+    """What a URL gave last time."""
+
+    url: str
+    sha256: str
+    size: int
+    etag: str | None = None
+
+
+class DownloadCache:
+    """A folder of downloads; it is made when first written to.
+
+    Args:
+        folder: where; the caller takes it from the settings.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def blob(self, sha256: str) -> bytes | None:
+        """The content with this digest, None where it is not here or damaged."""
+        path = self._blob_path(sha256)
+        try:
+            data = path.read_bytes()
+        except OSError:
+            return None
+        if hashlib.sha256(data).hexdigest() != sha256:
+            path.unlink(missing_ok=True)
+            return None
+        return data
+
+    def entry(self, url: str) -> UrlEntry | None:
+        """What `url` gave last time, None where it is not known."""
+        try:
+            raw = json.loads(self._url_path(url).read_bytes())
+            found = UrlEntry(str(raw["url"]), str(raw["sha256"]), int(raw["size"]), raw.get("etag"))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return found if found.url == url else None
+
+    def get(self, url: str) -> bytes | None:
+        """The content that `url` gave last time."""
+        known = self.entry(url)
+        return None if known is None else self.blob(known.sha256)
+
+    def put(self, url: str, data: bytes, etag: str | None = None) -> UrlEntry:
+        """Keep what `url` gave.
+
+        Raises:
+            PackageError: the folder cannot be written.
+        """
+        made = UrlEntry(url, hashlib.sha256(data).hexdigest(), len(data), etag)
+        text = {"url": url, "sha256": made.sha256, "size": made.size, "etag": etag}
+        try:
+            if self.blob(made.sha256) is None:
+                _write(self._blob_path(made.sha256), data)
+            _write(self._url_path(url), json.dumps(text).encode())
+        except OSError as error:
+            raise PackageError(
+                f"the download cache {self.folder} cannot be written: {error.strerror or error}",
+                hint="free some space there, or name another directory for the cache",
+            ) from error
+        return made
+
+    def _blob_path(self, sha256: str) -> Path:
+        return self.folder / "blobs" / sha256[:2] / sha256
+
+    def _url_path(self, url: str) -> Path:
+        name = hashlib.sha256(url.encode()).hexdigest()
+        return self.folder / "urls" / name[:2] / name
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

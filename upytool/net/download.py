@@ -1,0 +1,369 @@
+"""Downloads over HTTP(S), into a cache, with retries, limits and bounded waits.
+
+The HTTP work is urllib3's (imported when the first request is made). Redirects and retries are followed here:
+so a token goes only to addresses below its own prefix, https never becomes http, and no server can make us
+wait longer than the limits. A body counts only when it is complete: by Content-Length, by the chunked
+framing, by the end mark of gzip.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from upytool.errors import NetworkError, OfflineError, PackageError
+from upytool.events import NULL, Reporter, Task, notice
+
+from .cache import DownloadCache
+from .failures import Retry, network_error, refused
+
+if TYPE_CHECKING:
+    import urllib3
+
+MAX_BYTES = 16 * 1024 * 1024
+REDIRECTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """Headers (the token's among them) for every address below `prefix` (scheme and host at least)."""
+
+    prefix: str
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+
+    def covers(self, url: str) -> bool:
+        """Does `url` lie below the prefix? Whole path parts count: https://h/a does not cover https://h/ab."""
+        mine, theirs = urlsplit(self.prefix), urlsplit(url)
+        if (mine.scheme.lower(), mine.netloc.lower()) != (theirs.scheme.lower(), theirs.netloc.lower()):
+            return False
+        base = mine.path.rstrip("/")
+        return not base or theirs.path == base or theirs.path.startswith(base + "/")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how much: seconds and bytes."""
+
+    connect: float = 10.0
+    read: float = 20.0
+    total: float = 120.0
+    retries: int = 3
+    backoff: float = 0.4
+    max_bytes: int = MAX_BYTES
+
+
+def is_url(location: str) -> bool:
+    """Is it an http or https address (and not a path of this computer)?"""
+    return location.lower().startswith(("http://", "https://"))
+
+
+class Fetcher:
+    """Gets files: from the network into the cache, from the cache alone, or from this computer's disk.
+
+    A subclass may set `agent` (what it calls itself to servers) and `denied` (the hint where a server wants to know
+    who asks).
+
+    Args:
+        cache: where downloads are kept.
+        offline: use the cache only; what is missing there is an OfflineError.
+        credentials: tokens of private hosts.
+        reporter: hears about downloads and retries.
+        limits: timeouts, retries, sizes.
+        sleep: waits between retries; a test may pass its own.
+    """
+
+    agent = "upytool"
+    denied = "the server gives this to others than you, or to nobody"
+
+    def __init__(
+        self,
+        cache: DownloadCache,
+        *,
+        offline: bool = False,
+        credentials: Sequence[Credential] = (),
+        reporter: Reporter = NULL,
+        limits: Limits | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.cache, self.offline, self.reporter = cache, offline, reporter
+        self._credentials, self._limits, self._sleep = tuple(credentials), limits or Limits(), sleep
+        self._pools: dict[str, urllib3.PoolManager] = {}
+        self._fresh: dict[str, bytes] = {}
+        self.requests = 0
+
+    def close(self) -> None:
+        """Close the connections."""
+        for pool in self._pools.values():
+            pool.clear()
+        self._pools.clear()
+
+    def __enter__(self) -> Fetcher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def fetch(
+        self,
+        location: str,
+        *,
+        immutable: bool = False,
+        keep: bool = True,
+        label: str = "",
+        check: Callable[[bytes], None] | None = None,
+    ) -> bytes:
+        """The content of a URL or of a local path.
+
+        Args:
+            location: `http(s)://...` or a path of this computer.
+            immutable: the address names its content (an index's `file/`): what the cache has is good.
+            keep: use the cache; without it the content always comes from the network, for a caller that has
+                a place of its own for it.
+            label: tell the reporter of the bytes as they arrive, under this name.
+            check: looks at what came from the network before it is kept; what it raises ends the fetch.
+
+        Raises:
+            NetworkError, OfflineError, PackageError (a local file that cannot be read, or too much data).
+        """
+        data = self.find(location, immutable=immutable, keep=keep, label=label, check=check)
+        if data is None:
+            raise not_found(location)
+        return data
+
+    def find(
+        self,
+        location: str,
+        *,
+        immutable: bool = False,
+        keep: bool = True,
+        label: str = "",
+        check: Callable[[bytes], None] | None = None,
+    ) -> bytes | None:
+        """As `fetch`, with None for what is not there (404, 410, no such local file)."""
+        if not is_url(location):
+            return self._local(location)
+        if keep and location in self._fresh:
+            return self._fresh[location]
+        if keep and (immutable or self.offline) and (cached := self.cache.get(location)) is not None:
+            return cached
+        if self.offline:
+            raise OfflineError(
+                f"{location} is not in the cache, and --offline forbids to fetch it",
+                hint="run the same command once without --offline, then it is there",
+            )
+        data = self._download(location, keep, label, check)
+        if keep and data is not None:
+            self._fresh[location] = data
+        return data
+
+    def fetch_all(self, wanted: Iterable[tuple[str, bool]]) -> dict[str, bytes]:
+        """Many at once, a few at a time: pairs of location and `immutable`, to location -> content.
+
+        Raises: as `fetch`; offline, one OfflineError that names everything that is missing.
+        """
+        from concurrent.futures import ThreadPoolExecutor, as_completed
+
+        todo = dict(wanted)
+        if self.offline:
+            missing = [each for each in todo if is_url(each) and self.cache.get(each) is None]
+            if missing:
+                raise OfflineError(
+                    f"{len(missing)} of {len(todo)} files are not in the cache: " + ", ".join(missing),
+                    hint="run the same command once without --offline, then they are there",
+                )
+        remote = [each for each in todo if is_url(each) and each not in self._fresh and not self.offline]
+        found = {each: self.fetch(each, immutable=todo[each]) for each in todo if each not in remote}
+        if not remote:
+            return found
+        self._pool_for(remote[0])  # urllib3 is imported here, not by several threads at once
+        with Task(self.reporter, "downloading", len(remote), "files") as task:
+            pool = ThreadPoolExecutor(max_workers=min(6, len(remote)))
+            try:
+                jobs = {pool.submit(self.fetch, each, immutable=todo[each]): each for each in remote}
+                for job in as_completed(jobs):
+                    found[jobs[job]] = job.result()
+                    task.advance(1)
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+        return found
+
+    def _local(self, location: str) -> bytes | None:
+        path = Path(location)
+        try:
+            if path.stat().st_size > self._limits.max_bytes:
+                raise PackageError(f"{location} is larger than {self._limits.max_bytes} bytes")
+            return path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise PackageError(f"{location} cannot be read: {error.strerror or error}") from error
+
+    def _download(self, url: str, keep: bool, label: str, check: Callable[[bytes], None] | None) -> bytes | None:
+        known = self.cache.entry(url) if keep else None
+        old = self.cache.blob(known.sha256) if known else None
+        etag = known.etag if known and old is not None else None
+        deadline = time.monotonic() + self._limits.total
+        for attempt in range(self._limits.retries + 1):
+            try:
+                status, data, new_etag = self._request(url, etag, deadline, label)
+                break
+            except Retry as retry:
+                wait = retry.wait if retry.wait is not None else self._limits.backoff * 2**attempt
+                if attempt == self._limits.retries or time.monotonic() + wait >= deadline:
+                    raise retry.error from retry.__cause__
+                notice(self.reporter, f"{retry.error.message}; trying again", "detail")
+                self._sleep(wait)
+        if status == 304 and old is not None:
+            return old
+        if status in (404, 410):
+            return None
+        if check is not None:
+            check(data)
+        if keep:
+            self.cache.put(url, data, new_etag)
+        return data
+
+    def _request(self, url: str, etag: str | None, deadline: float, label: str) -> tuple[int, bytes, str | None]:
+        """One try, through redirects: status, body, ETag."""
+        import urllib3
+        from urllib3.exceptions import HTTPError, MaxRetryError
+
+        where = url
+        for _ in range(REDIRECTS + 1):
+            headers = {"User-Agent": self.agent, "Accept-Encoding": "gzip"}
+            for credential in self._credentials:
+                if credential.covers(where):
+                    headers.update(credential.headers)
+            if etag and where == url:
+                headers["If-None-Match"] = etag
+            left = max(0.1, deadline - time.monotonic())
+            timeout = urllib3.Timeout(connect=min(self._limits.connect, left), read=min(self._limits.read, left))
+            self.requests += 1
+            try:
+                response = self._pool_for(where).request(
+                    "GET",
+                    where,
+                    headers=headers,
+                    timeout=timeout,
+                    retries=False,
+                    redirect=False,
+                    preload_content=False,
+                    decode_content=False,
+                )
+                try:
+                    target = response.get_redirect_location()
+                    if not target:
+                        body = self._body(where, response, deadline, label)
+                        return response.status, body, response.headers.get("ETag")
+                finally:
+                    response.close()
+                    response.release_conn()
+            except ValueError as error:
+                raise NetworkError(f"{where!r} is no address: {error}") from error
+            except (HTTPError, OSError) as error:
+                cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
+                raise network_error(where, cause) from error
+            try:
+                there = urljoin(where, target)
+            except ValueError as error:
+                raise NetworkError(f"{where} redirects to {target!r}, which is no address") from error
+            downgrade = where.lower().startswith("https:") and not there.lower().startswith("https:")
+            if downgrade or not is_url(there):
+                raise NetworkError(f"{where} redirects to {there}, which is not followed")
+            where = there
+        raise NetworkError(f"{url} redirects more than {REDIRECTS} times")
+
+    def _body(self, url: str, response: Any, deadline: float, label: str) -> bytes:
+        status = response.status
+        if status in (304, 404, 410):
+            return b""
+        if status != 200:
+            raise refused(url, status, response.headers.get("Retry-After"), self.denied)
+        coding = (response.headers.get("Content-Encoding") or "identity").strip().lower()
+        if coding not in ("identity", "gzip", "x-gzip", "deflate"):
+            raise NetworkError(f"{url} comes in the encoding {coding!r}, which was not asked for")
+        unpack = None if coding == "identity" else zlib.decompressobj(47 if "gzip" in coding else 15)
+        length = response.headers.get("Content-Length") or ""
+        total = int(length) if unpack is None and length.isdigit() else None
+        with Task(self.reporter if label else NULL, label, total) as task:
+            data = self._pieces(url, response, deadline, unpack, task)
+        if unpack is not None and not unpack.eof:
+            raise Retry(NetworkError(f"{url} arrived incomplete"))
+        return data
+
+    def _pieces(self, url: str, response: Any, deadline: float, unpack: Any, task: Task) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            if time.monotonic() > deadline:
+                raise NetworkError(
+                    f"{url} is too slow: not done after {self._limits.total:g} s",
+                    hint="try again later, or get the file another way and use it from its path",
+                )
+            part = response.read1(65536, decode_content=False)
+            if not part:
+                break
+            if unpack is not None:
+                try:
+                    part = unpack.decompress(part, self._limits.max_bytes + 1 - size)
+                except zlib.error as error:
+                    raise Retry(NetworkError(f"{url} arrived damaged: {error}")) from None
+            size += len(part)
+            if size > self._limits.max_bytes:
+                raise PackageError(f"{url} is larger than {self._limits.max_bytes} bytes; upytool stops here")
+            parts.append(part)
+            task.advance(len(part))
+        return b"".join(parts)
+
+    def _pool_for(self, url: str) -> urllib3.PoolManager:
+        import urllib3
+
+        proxy = _proxy(url)
+        if proxy not in self._pools:
+            if proxy.startswith("socks"):
+                raise NetworkError(
+                    f"the proxy {urlsplit(proxy).hostname} is a SOCKS one, which upytool does not speak",
+                    hint="set HTTPS_PROXY to an http:// proxy, or NO_PROXY for this host",
+                )
+            self._pools[proxy] = (
+                urllib3.ProxyManager(proxy, maxsize=6, proxy_headers=_proxy_headers(proxy))
+                if proxy
+                else urllib3.PoolManager(maxsize=6)
+            )
+        return self._pools[proxy]
+
+
+def not_found(location: str) -> PackageError:
+    """The error for what is not there."""
+    hint = "check the name, the path and the ref"
+    if is_url(location):
+        return NetworkError(f"{location} does not exist (404)", hint=hint)
+    return PackageError(f"{location} does not exist on this computer", hint=hint)
+
+
+def _proxy(url: str) -> str:
+    """The proxy for this address as the environment (or the system) names it, "" for none."""
+    from urllib.request import getproxies, proxy_bypass
+
+    parts = urlsplit(url)
+    if not parts.hostname or proxy_bypass(parts.hostname):
+        return ""
+    proxies = getproxies()
+    found = proxies.get(parts.scheme.lower()) or proxies.get("all") or ""
+    return found if not found or "://" in found else f"http://{found}"
+
+
+def _proxy_headers(proxy: str) -> dict[str, str] | None:
+    import urllib3
+
+    auth = urlsplit(proxy)
+    if not auth.username:
+        return None
+    from urllib.parse import unquote
+
+    return urllib3.make_headers(proxy_basic_auth=f"{unquote(auth.username)}:{unquote(auth.password or '')}")

@@ -1,0 +1,195 @@
+"""Getting a release: whole, looked into, and the same as last time, before it counts as here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import ImageError, LocalFileError, NetworkError, OfflineError, UsageError
+from ..image.base import FirmwareImage
+from .names import version
+from .resolve import Release
+from .source import ReleaseSource
+from .store import Stored, write_whole
+
+_FORMATS = {"uf2": ("uf2",), "dfu": ("dfuse", "dfu"), "hex": ("hex",), "bin": ("esp", "bin"), "app-bin": ("esp",)}
+
+
+@dataclass(frozen=True)
+class Download:
+    """A firmware file on this computer.
+
+    Attributes:
+        cached: nothing had to be fetched.
+        image: its content, None for an archive.
+        warnings: what is odd about it, a sentence each.
+    """
+
+    release: Release
+    path: Path
+    sha256: str
+    size: int
+    cached: bool
+    image: FirmwareImage | None = None
+    warnings: tuple[str, ...] = ()
+
+    def data(self) -> dict[str, Any]:
+        """As `--json` prints it."""
+        return {
+            **self.release.data(),
+            "path": str(self.path),
+            "sha256": self.sha256,
+            "size": self.size,
+            "cached": self.cached,
+            "warnings": list(self.warnings),
+        }
+
+
+def fetch(release: Release, source: ReleaseSource, *, sha256: str = "", output: str = "") -> Download:
+    """Get a release into the cache and, if wanted, a copy to `output`.
+
+    Args:
+        sha256: what its check sum has to be, hexadecimal; also the way to accept an address that gives something
+            else than last time.
+        output: a file or directory for the copy.
+
+    Raises:
+        ImageError: what came is no firmware, damaged, or of another format than its name says.
+        NetworkError: it can't be fetched, or the address gives something else than last time.
+        OfflineError, UsageError (sha256 is none), LocalFileError (a local file does not have that check sum).
+    """
+    wanted = sha256.strip().lower()
+    if wanted and not re.fullmatch(r"[0-9a-f]{64}", wanted):
+        raise UsageError(f"{sha256!r} is no SHA-256", hint="it has 64 hexadecimal digits")
+    if release.provenance == "file":
+        found = _local(release, wanted)
+    else:
+        found = _published(release, source, wanted)
+    if output:
+        found = _copy(found, output)
+    return found
+
+
+def _local(release: Release, wanted: str) -> Download:
+    path = release.path or Path(release.url)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise LocalFileError(f"{path} cannot be read: {error.strerror or error}") from error
+    digest = hashlib.sha256(data).hexdigest()
+    if wanted and digest != wanted:
+        raise LocalFileError(f"{path} is another file: its SHA-256 is {digest}, wanted is {wanted}")
+    image = None if data[:4] == b"PK\x03\x04" else FirmwareImage.read(str(path))
+    if image is not None:
+        image.require_valid()
+    return Download(release, path, digest, len(data), True, image)
+
+
+def _published(release: Release, source: ReleaseSource, wanted: str) -> Download:
+    known = source.store.find(release.url)
+    if known is not None and (not wanted or wanted == known.sha256):
+        # An official name means one content for ever; of other addresses only the server can tell.
+        data = source.store.read(known) if release.version or source.offline or wanted else None
+        if data is not None:
+            return _done(release, known, data, cached=True)
+    if source.offline:
+        raise OfflineError(
+            f"{release.name} is not on this computer, and --offline forbids to fetch it",
+            hint="run the same command once without --offline, then it is there",
+        )
+
+    def check(data: bytes) -> None:
+        digest = hashlib.sha256(data).hexdigest()
+        _look(release, data)  # first: a login page is told as such, not as a changed file
+        if wanted and digest != wanted:
+            raise NetworkError(
+                f"{release.url} gives another file than wanted: its SHA-256 is {digest}, wanted is {wanted}",
+                hint="compare both with what the publisher says",
+            )
+        if not wanted and known is not None and digest != known.sha256:
+            raise NetworkError(
+                f"{release.url} gives another file than on {known.time[:10]}: "
+                f"its SHA-256 was {known.sha256} and now is {digest}",
+                hint="published files do not change: be careful. If you know that this one did, "
+                f"accept it with --sha256 {digest}",
+            )
+
+    data = source.fetcher.find(release.url, keep=False, label=release.name, check=check)
+    if data is None:
+        guessed = "the packaged list says that there is such a file, but it may be wrong: " * (
+            release.provenance == "snapshot"
+        )
+        where = source.page_url(release.board) if release.board else release.url
+        raise NetworkError(f"{release.name} is not on the server (404)", hint=f"{guessed}look at {where}")
+    return _done(release, source.store.put(release.url, release.name, data), data, cached=False)
+
+
+def _done(release: Release, stored: Stored, data: bytes, cached: bool) -> Download:
+    assert stored.path is not None
+    image = _look(release, data)
+    if image is not None:
+        image = FirmwareImage.read(str(stored.path))
+    return Download(release, stored.path, stored.sha256, len(data), cached, image, tuple(_doubts(release, image)))
+
+
+def _look(release: Release, data: bytes) -> FirmwareImage | None:
+    """Is it what its name says? Raises ImageError."""
+    if data[:4] == b"PK\x03\x04" and release.ext == "zip":
+        _unzip(release, data)
+        return None
+    image = FirmwareImage.read(data, name=release.name)
+    try:
+        image.require_valid()
+    except ImageError as error:
+        raise ImageError(f"{release.name}: {error.message}", hint="download it again") from None
+    formats = _FORMATS.get(release.ext)
+    if formats is not None and image.format not in formats:
+        raise ImageError(
+            f"{release.name} is called .{release.ext}, but holds a {image.format_name}",
+            hint="the server's file is not what its name says: take another kind or version",
+        )
+    return image
+
+
+def _unzip(release: Release, data: bytes) -> None:
+    import io
+    import zipfile
+    import zlib
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            bad = archive.testzip()
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, NotImplementedError, EOFError) as error:
+        raise ImageError(f"{release.name} is a damaged archive: {error}", hint="download it again") from None
+    if bad is not None:
+        raise ImageError(f"{release.name} is a damaged archive: {bad} is broken", hint="download it again")
+
+
+def _doubts(release: Release, image: FirmwareImage | None) -> list[str]:
+    """What the firmware says of itself against its file's name."""
+    if image is None or not release.board:
+        return []
+    found = []
+    identity = image.identity
+    if identity.build and identity.build != release.build:
+        found.append(f"{release.name} is named for {release.build}, but the firmware calls itself {identity.build}")
+    inside, outside = version(identity.version), version(release.version)
+    if inside is not None and outside is not None and inside.release != outside.release:
+        found.append(f"{release.name} is named {release.version}, but the firmware says {identity.version}")
+    return found
+
+
+def _copy(found: Download, output: str) -> Download:
+    target = Path(output)
+    if output.endswith(("/", os.sep)) or target.is_dir():
+        target = target / found.release.name
+    try:
+        if not (target.exists() and target.samefile(found.path)):
+            write_whole(target, found.path.read_bytes())
+    except OSError as error:
+        raise LocalFileError(f"{target} cannot be written: {error.strerror or error}") from error
+    return Download(found.release, target, found.sha256, found.size, found.cached, found.image, found.warnings)
