@@ -56,7 +56,7 @@ def search(app: App, words: tuple[str, ...]) -> None:
     """Find boards by any words."""
     from ...boards.catalogue import search as find
 
-    _table(app, list(find(" ".join(words))))
+    _table(app, find(words))
 
 
 @command.command(
