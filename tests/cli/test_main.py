@@ -69,6 +69,8 @@ def make(kind: type[errors.UpytoolError]) -> errors.UpytoolError:
         return errors.MissingExtraError("BLE", "ble")
     if kind is errors.RemoteExit:
         return errors.RemoteExit(7)
+    if kind is errors.CompileError:
+        return errors.CompileError("app.py", "SyntaxError: invalid syntax", line=3)
     if issubclass(kind, errors.RemoteOSError):
         return kind(2, "/x")
     return kind("it went wrong")

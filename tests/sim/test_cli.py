@@ -35,6 +35,7 @@ def test_start_list_reset_stop(state: Path) -> None:
 
 def test_mistakes_have_advice(state: Path) -> None:
     assert "upytool sim start" in upytool("sim", "stop", status=3).stderr
-    assert "--image" in upytool("sim", "start", "pico", status=2).stderr
+    assert "--image" in upytool("sim", "start", "wasm", "--image", __file__, status=2).stderr
+    assert "BOOTSEL" in upytool("sim", "start", "wasm", "--bootsel", status=2).stderr
     upytool("sim", "start", "--flash-size", "many", status=2)
     upytool("sim", "start", "esp32", status=2)

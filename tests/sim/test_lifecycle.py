@@ -119,8 +119,8 @@ def test_the_server_is_no_child_and_leaves_no_zombie(state: Path) -> None:
 def test_what_cannot_start_says_why(state: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         start("wasm", name="no/slash")
-    with pytest.raises(UsageError, match="needs a firmware image"):
-        start("pico")
+    with pytest.raises(UsageError, match="has no BOOTSEL button"):
+        start("wasm", bootsel=True)
     with pytest.raises(SimulatorError, match="cannot be made"):
         start("wasm", flash_size=1000)
     bad = tmp_path / "bad.uf2"

@@ -51,7 +51,7 @@ def run_line(argv: list[str]) -> int:
 
 
 # These must work with a broken configuration too: they are how it is mended.
-_MENDERS = frozenset(("config", "dirs", "help", "version", "completions"))
+_MENDERS = frozenset(("config", "dirs", "doctor", "help", "version", "completions"))
 
 
 def _load(argv: list[str]) -> Settings:

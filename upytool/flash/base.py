@@ -148,6 +148,7 @@ class FlashOptions:
         layout: DfuSe memory layout in place of the device's own ("@Internal Flash /0x08000000/04*016Kg").
         connect_attempts: of serial boot loaders.
         flash_mode, flash_freq, flash_size: of ESP image headers ("keep" leaves them as they are).
+        slot: where an ESP application alone goes: "running", or a partition's label; "" refuses such a file.
     """
 
     whole: bool = False
@@ -160,6 +161,7 @@ class FlashOptions:
     flash_mode: str = "keep"
     flash_freq: str = "keep"
     flash_size: str = "keep"
+    slot: str = ""
 
 
 class Loader(Protocol):

@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import sys
 
+from ..discovery.udev import RULES_FILE
+from ..discovery.udev import usb_rule as udev_rule
 from ..discovery.usb_devices import UsbDevice
 from ..errors import (
     ConnectionLostError,
@@ -19,7 +21,6 @@ from ..errors import (
     UpytoolError,
 )
 
-RULES_FILE = "/etc/udev/rules.d/70-upytool.rules"
 _GONE = (errno.ENODEV, errno.ENXIO, errno.ESHUTDOWN, errno.EIO, errno.EPROTO)
 
 
@@ -33,14 +34,6 @@ class UsbTimeout(ProtocolError):
     """A transfer did not end in time."""
 
     code = "protocol.usb-timeout"
-
-
-def udev_rule(vid: int, pid: int) -> str:
-    """The line that lets users of this computer open the device: those at its screen, and the group plugdev."""
-    return (
-        f'SUBSYSTEM=="usb", ATTR{{idVendor}}=="{vid:04x}", ATTR{{idProduct}}=="{pid:04x}", '
-        'MODE="0660", GROUP="plugdev", TAG+="uaccess"'
-    )
 
 
 def access_hint(device: UsbDevice, platform: str = sys.platform) -> str:

@@ -94,6 +94,11 @@ def normal(path: str) -> str:
     return "/".join(parts)
 
 
+def shown(path: str) -> str:
+    """A name for a message: on one line, whatever is in it."""
+    return path if path.isprintable() else path.encode("unicode_escape", "backslashreplace").decode()[:200]
+
+
 def with_parents(files: Mapping[str, bytes], directories: tuple[str, ...] = ()) -> tuple[list[str], list[str]]:
     """(directories, files) of a tree to be made, sorted, parents first.
 
@@ -127,8 +132,8 @@ class FileTree(ABC):
     label: str = ""
 
     @abstractmethod
-    def entries(self) -> tuple[Entry, ...]:
-        """All files and directories, sorted by path."""
+    def _list(self) -> list[Entry]:
+        """All files and directories, as they were before any change."""
 
     @abstractmethod
     def _read(self, path: str) -> bytes: ...
@@ -166,14 +171,30 @@ class FileTree(ABC):
     deep = True
     _model: dict[str, _State] | None = None  # the tree as it must be after the changes
 
+    _known: dict[str, Entry] | None = None
+
+    @property
+    def _entries(self) -> dict[str, Entry]:
+        if self._known is None:
+            self._known = {entry.path: entry for entry in self._list()}
+        return self._known
+
+    def entries(self) -> tuple[Entry, ...]:
+        """All files and directories, sorted by path."""
+        return tuple(sorted(self._entries.values()))
+
     def find(self, path: str) -> Entry | None:
-        wanted = normal(path)
-        return next((entry for entry in self.entries() if entry.path == wanted), None)
+        """The entry of this path; None where there is none."""
+        return self._entries.get(self._key(normal(path)))
+
+    def _key(self, path: str) -> str:
+        """The name under which an entry is known: FAT finds names without regard to case."""
+        return path
 
     def read(self, path: str) -> bytes:
         entry = self._there(path)
         if entry.directory:
-            raise ImageError(f"{entry.path} is a directory")
+            raise ImageError(f"{shown(entry.path)} is a directory")
         return self._read(entry.path)
 
     def files(self) -> dict[str, bytes]:
@@ -185,52 +206,56 @@ class FileTree(ABC):
         name, model = normal(path), self._start()
         found = self.find(name)
         if not name or (found is not None and found.directory):
-            raise ImageError(f"{name or '/'} is a directory")
-        if found is not None and self._read(name) == data:
+            raise ImageError(f"{shown(name) or '/'} is a directory")
+        if found is not None and self._read(found.path) == data:
             return
-        self._parents(name)
+        name = found.path if found is not None else self._parents(name)
         self._write(name, data)
         model[name] = (len(data), sha256(data).digest())
+        self._entries[name] = Entry(name, False, len(data))
 
     def mkdir(self, path: str, parents: bool = True) -> None:
         """Make a directory; one that is there is no error."""
         name, model = normal(path), self._start()
         found = self.find(name)
         if found is not None and not found.directory:
-            raise ImageError(f"{name} is a file")
+            raise ImageError(f"{shown(name)} is a file")
         if not name or found is not None:
             return
-        if parents:
-            self._parents(name)
-        else:
-            above = name.rpartition("/")[0]
-            if above:
-                self._there(above)
+        above = name.rpartition("/")[0]
+        if above and not parents:
+            self._there(above)
+        name = self._parents(name)
         self._mkdir(name)
         model[name] = None
+        self._entries[name] = Entry(name, True)
 
     def remove(self, path: str, recursive: bool = False) -> None:
         """Remove a file, or a directory: an empty one, or with all that is in it."""
         model, entry = self._start(), self._there(path)
         inside = [each for each in self.entries() if each.path.startswith(entry.path + "/")]
         if inside and not recursive:
-            raise ImageError(f"the directory {entry.path} is not empty")
+            raise ImageError(f"the directory {shown(entry.path)} is not empty")
         for each in [*reversed(inside), entry]:
             self._remove(each.path, each.directory)
-            del model[each.path]
+            del model[each.path], self._entries[each.path]
 
     def rename(self, old: str, new: str) -> None:
         """Give another name; never over something that is there."""
         model, entry, target = self._start(), self._there(old), normal(new)
-        if not target or self.find(target) is not None:
-            raise ImageError(f"{target or '/'} is there already")
+        there = self.find(target)
+        if not target or target == entry.path or (there is not None and there.path != entry.path):
+            raise ImageError(f"{shown(target) or '/'} is there already")
         if target.startswith(entry.path + "/"):
-            raise ImageError(f"{entry.path} cannot be moved into itself")
-        self._parents(target)
+            raise ImageError(f"{shown(entry.path)} cannot be moved into itself")
+        target = self._parents(target)
         self._rename(entry.path, target)
         for path in list(model):
             if path == entry.path or path.startswith(entry.path + "/"):
-                model[target + path[len(entry.path) :]] = model.pop(path)
+                moved = target + path[len(entry.path) :]
+                model[moved] = model.pop(path)
+                old_entry = self._entries.pop(path)
+                self._entries[moved] = Entry(moved, old_entry.directory, old_entry.size)
 
     def check(self) -> None:
         """Read the changed file system again from its bytes and compare it with what it must be.
@@ -242,16 +267,8 @@ class FileTree(ABC):
         again = self._reopened()
         found = {entry.path: entry for entry in again.entries()}
         wrong = sorted(found.keys() ^ self._model.keys())
-        for path, state in self._model.items():
-            if wrong:
-                break
-            entry = found[path]
-            if (state is None) != entry.directory:
-                wrong.append(path)
-            elif state is not None and state[0] != entry.size:
-                wrong.append(path)
-            elif state is not None and state[1] and sha256(again._read(path)).digest() != state[1]:
-                wrong.append(path)
+        if not wrong:
+            wrong = [path for path, state in self._model.items() if not _agrees(again, found[path], state)]
         if wrong:
             raise ImageError(
                 f"the changed file system does not read back as it should: {wrong[0]}", hint="please report this"
@@ -261,19 +278,25 @@ class FileTree(ABC):
         name = normal(path)
         found = Entry("", True) if not name else self.find(name)
         if found is None:
-            raise ImageError(f"there is no {name} in the file system")
+            raise ImageError(f"there is no {shown(name)} in the file system")
         return found
 
-    def _parents(self, path: str) -> None:
-        parts = path.split("/")[:-1]
-        for count in range(1, len(parts) + 1):
-            above = "/".join(parts[:count])
+    def _parents(self, path: str) -> str:
+        """Make the directories above; the path, with those that are there spelled as they are."""
+        *parts, name = path.split("/")
+        above = ""
+        for part in parts:
+            above = f"{above}/{part}" if above else part
             found = self.find(above)
             if found is None:
                 self._mkdir(above)
                 self._start()[above] = None
+                self._entries[above] = Entry(above, True)
             elif not found.directory:
-                raise ImageError(f"{above} is a file, nothing can be in it")
+                raise ImageError(f"{shown(above)} is a file, nothing can be in it")
+            else:
+                above = found.path
+        return f"{above}/{name}" if above else name
 
     def _start(self) -> dict[str, _State]:
         if self._model is None:
@@ -284,6 +307,13 @@ class FileTree(ABC):
                 for entry in self.entries()
             }
         return self._model
+
+
+def _agrees(tree: FileTree, entry: Entry, state: _State) -> bool:
+    if state is None or entry.directory:
+        return state is None and entry.directory
+    length, digest = state
+    return entry.size == length and (not digest or sha256(tree._read(entry.path)).digest() == digest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,18 @@
 
     board = start("wasm")       # a background process; board.port is a pty (a socket:// URL on Windows)
 
-`upytool.sim.wasm.WasmBoard` is the same board inside this process, for tests.
+`upytool.sim.wasm.WasmBoard` is the same board inside this process, for tests. `upytool.sim.usb` has the USB of a
+pico.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["SimInfo", "list_running", "reset", "resolve", "start", "stop"]
+__all__ = ["SimInfo", "list_running", "reset", "resolve", "start", "state", "stop"]
 
 if TYPE_CHECKING:
-    from .registry import SimInfo, list_running, reset, resolve, start, stop
+    from .registry import SimInfo, list_running, reset, resolve, start, state, stop
 
 
 def __getattr__(name: str) -> Any:

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from ..errors import AmbiguousDeviceError, MissingExtraError, NoDeviceError, SimulatorError, UsageError
 
 Kind = Literal["wasm", "pico"]
+State = Literal["repl", "bootloader", "starting"]
 KINDS: tuple[Kind, ...] = ("wasm", "pico")
 SELECTOR = "sim"
 START_TIMEOUT = 60.0  # the first start compiles the VM; a pico boots an image
@@ -66,6 +67,7 @@ def start(
     name: str | None = None,
     image: str | os.PathLike[str] | None = None,
     fresh: bool = False,
+    bootsel: bool = False,
     tcp: bool = False,
     flash_size: int | None = None,
     timeout: float = START_TIMEOUT,
@@ -73,10 +75,12 @@ def start(
     """Start a simulated board in the background; when one of that name runs already, say where it is.
 
     Args:
-        kind: "wasm", or "pico" (needs `image`).
+        kind: "wasm" or "pico".
         name: to have several; default the kind.
-        image: UF2 file for a pico.
+        image: UF2 file for a pico. Without one it starts what is in its flash; an empty chip waits in its boot
+            loader.
         fresh: begin with an empty flash.
+        bootsel: start a pico with its button held, so that it waits in its boot loader.
         tcp: a TCP port in place of a pty (always so on Windows).
         flash_size: bytes of a new wasm board's flash, a multiple of 4096.
         timeout: seconds to wait for it.
@@ -86,8 +90,8 @@ def start(
     if kind not in KINDS:
         raise UsageError(f"there is no simulated board {kind!r}", hint="choose " + " or ".join(KINDS))
     name = check_name(name or kind)
-    if kind == "pico" and image is None:
-        raise UsageError("a simulated pico needs a firmware image", hint="give an RPI_PICO .uf2 file with --image")
+    if bootsel and kind != "pico":
+        raise UsageError(f"a simulated {kind} board has no BOOTSEL button", hint="start a pico")
     if image is not None and kind != "pico":
         raise UsageError(f"a simulated {kind} board takes no image", hint="leave --image out, or start a pico")
     if image is not None and not Path(image).is_file():
@@ -107,6 +111,8 @@ def start(
         arguments += ["--image", str(Path(image).resolve())]
     if fresh:
         arguments += ["--fresh"]
+    if bootsel:
+        arguments += ["--bootsel"]
     if tcp:
         arguments += ["--tcp"]
     if flash_size is not None:
@@ -155,9 +161,26 @@ def stop(name: str, *, timeout: float = STOP_TIMEOUT) -> None:
         time.sleep(0.02)
 
 
-def reset(name: str, *, timeout: float = STOP_TIMEOUT) -> None:
-    """Press the reset button of a running board."""
-    _ask(_need(name), "reset", timeout)
+def reset(name: str, *, bootsel: bool = False, timeout: float = STOP_TIMEOUT) -> None:
+    """Press the reset button of a running board; with `bootsel`, a pico's other button is held meanwhile.
+
+    Raises: NoDeviceError when none of that name runs; UsageError for a board without that button.
+    """
+    info = _need(name)
+    if bootsel and info.kind != "pico":
+        raise UsageError(f"the simulated board {name} has no BOOTSEL button", hint="choose a pico")
+    _ask(info, "reset-bootsel" if bootsel else "reset", timeout)
+
+
+def state(board: str | SimInfo, *, timeout: float = STOP_TIMEOUT) -> State:
+    """What a running board is just now: "repl" (its program, or the prompt), "bootloader" (a USB device that
+    waits for firmware; the port is silent), or "starting".
+
+    Raises: NoDeviceError when none of that name runs; SimulatorError when it does not answer.
+    """
+    info = board if isinstance(board, SimInfo) else _need(board)
+    answer = _talk(info, "state", timeout)
+    return "bootloader" if answer == b"bootloader" else "repl" if answer == b"repl" else "starting"
 
 
 def resolve(selector: str) -> str:
@@ -165,6 +188,11 @@ def resolve(selector: str) -> str:
 
     Raises: NoDeviceError, AmbiguousDeviceError.
     """
+    return resolve_info(selector).port
+
+
+def resolve_info(selector: str) -> SimInfo:
+    """The running board that the selector names; as `resolve`."""
     head, _, name = selector.partition(":")
     if head != SELECTOR:
         raise UsageError(f"{selector} does not name a simulated board", hint="write sim, or sim:NAME")
@@ -177,14 +205,14 @@ def resolve(selector: str) -> str:
         )
     for info in running:
         if info.name == (name or "wasm"):
-            return info.port
+            return info
     chosen = [info for info in running if not name or info.kind == name]
     if len(chosen) > 1:
         names = ", ".join(info.name for info in chosen)
         raise AmbiguousDeviceError(
             f"several simulated boards are running: {names}", hint=f"choose one, {SELECTOR}:{chosen[0].name}"
         )
-    return chosen[0].port
+    return chosen[0]
 
 
 def check_name(name: str) -> str:
@@ -279,6 +307,12 @@ def _launch(name: str, arguments: list[str], folder: Path, timeout: float) -> Si
 
 
 def _ask(info: SimInfo, command: str, timeout: float) -> None:
+    if _talk(info, command, timeout) != b"ok":
+        raise SimulatorError(f"the simulated board {info.name} refused to {command}", hint="see its log")
+
+
+def _talk(info: SimInfo, command: str, timeout: float) -> bytes:
+    """Say one command on the control channel; its answer, a word."""
     import socket
 
     request = json.dumps({"token": info.token, "command": command}).encode() + b"\n"
@@ -286,13 +320,11 @@ def _ask(info: SimInfo, command: str, timeout: float) -> None:
         with socket.create_connection(("127.0.0.1", info.control), timeout) as channel:
             channel.settimeout(timeout)
             channel.sendall(request)
-            answer = channel.recv(256)
+            return channel.recv(256).strip()
     except OSError as err:
         raise SimulatorError(
             f"the simulated board {info.name} does not answer", hint=f"upytool sim stop {info.name}"
         ) from err
-    if answer.strip() != b"ok":
-        raise SimulatorError(f"the simulated board {info.name} refused to {command}", hint="see its log")
 
 
 def _terminate(info: SimInfo) -> None:

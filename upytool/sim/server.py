@@ -15,12 +15,14 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..errors import SimulatorError, UpytoolError
 from .console import Console
 from .line import Line, open_line
 from .registry import KINDS, SimInfo, clean
+from .usb_link import UsbGuest
+from .usb_port import UsbPort
 
 
 class Board(Protocol):
@@ -39,6 +41,18 @@ class Board(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class UsbBoard(Protocol):
+    """A board that is a USB device, with a boot loader and a button for it."""
+
+    usb: UsbPort
+
+    @property
+    def state(self) -> str: ...
+
+    def reset(self, *, bootsel: bool = False) -> None: ...
+
+
 class Server:
     """One board, one line, one control channel, one thread (the board has its own)."""
 
@@ -50,6 +64,7 @@ class Server:
         for each in (self._control, self._wake_read, self._wake_write):
             each.setblocking(False)
         self._stopping = False
+        self._guests: list[UsbGuest] = []
         board.console.on_output = self._wake
 
     @property
@@ -71,10 +86,14 @@ class Server:
             for key, mask in select.select(timeout=1.0):
                 if key.data == "wake":
                     self._drain_wake()
+                    for guest in self._guests:
+                        guest.flush()
                 elif key.data == "control":
                     self._answer()
                 elif key.data == "listen":
                     line.accept()
+                elif isinstance(key.data, UsbGuest):
+                    key.data.serve(mask)
                 elif mask & selectors.EVENT_READ:
                     console.feed(line.read())
             if not line.connected:
@@ -89,6 +108,8 @@ class Server:
 
     def close(self) -> None:
         self._board.console.on_output = None
+        for guest in self._guests:
+            guest.close()
         self._board.close()
         self._line.close()
         for each in (self._control, self._wake_read, self._wake_write):
@@ -112,28 +133,43 @@ class Server:
             channel, _ = self._control.accept()
         except OSError:
             return
-        with channel:
+        try:
             channel.settimeout(2.0)
-            try:
-                request = json.loads(channel.makefile("rb").readline(4096))
-                if not secrets.compare_digest(str(request.get("token")), self._token):
-                    channel.sendall(b"no\n")
-                    return
-                command = request.get("command")
-                if command == "reset":
-                    self._board.reset()
-                elif command == "stop":
-                    self._stopping = True
-                else:
-                    channel.sendall(b"no\n")
-                    return
-                channel.sendall(b"ok\n")
-            except (OSError, ValueError):
+            with channel.makefile("rb") as words:
+                request = json.loads(words.readline(4096))
+            if not secrets.compare_digest(str(request.get("token")), self._token):
+                channel.sendall(b"no\n")
+            elif self._do(str(request.get("command")), channel):
                 return
+        except (OSError, ValueError, AttributeError):
+            pass
+        channel.close()
+
+    def _do(self, command: str, channel: socket.socket) -> bool:
+        """Do it and answer; True when the channel stays open."""
+        board, answer = self._board, b"ok\n"
+        if command == "reset":
+            board.reset()
+        elif command == "stop":
+            self._stopping = True
+        elif command == "state":
+            answer = (board.state if isinstance(board, UsbBoard) else "repl").encode() + b"\n"
+        elif command == "reset-bootsel" and isinstance(board, UsbBoard):
+            board.reset(bootsel=True)
+        elif command == "usb" and isinstance(board, UsbBoard):
+            channel.sendall(answer)
+            self._guests = [guest for guest in self._guests if guest.open]
+            self._guests.append(UsbGuest(channel, board.usb, self._selector, self._wake))
+            return True
+        else:
+            answer = b"no\n"
+        channel.sendall(answer)
+        return False
 
 
 def make_board(options: argparse.Namespace, home: Path) -> Board:
     home.mkdir(parents=True, exist_ok=True)
+    unique_id = options.name.encode()[:8].ljust(8, b"\0")
     if options.kind == "wasm":
         from .flash import DEFAULT_SIZE
         from .wasm import WasmBoard
@@ -142,11 +178,12 @@ def make_board(options: argparse.Namespace, home: Path) -> Board:
             home / "flash.img",
             flash_size=options.flash_size or DEFAULT_SIZE,
             fresh=options.fresh,
-            unique_id=options.name.encode()[:8].ljust(8, b"\0"),
+            unique_id=unique_id,
         )
     from .pico import PicoBoard
 
-    return PicoBoard(Path(options.image), home / "flash.bin", fresh=options.fresh)
+    image = Path(options.image) if options.image else None
+    return PicoBoard(image, home / "flash.bin", fresh=options.fresh, bootsel=options.bootsel, unique_id=unique_id)
 
 
 def serve(options: argparse.Namespace) -> None:
@@ -214,6 +251,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--image")
     parser.add_argument("--flash-size", type=int)
     parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--bootsel", action="store_true")
     parser.add_argument("--tcp", action="store_true")
     parser.add_argument("--foreground", action="store_true")
     options = parser.parse_args(arguments)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ...errors import RawReplError, UsageError
 from ..app import App, pass_app
 from ..group import define
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         ("upytool rescue --boot", "boot.py too"),
         ("upytool rescue --stop-only", "only get it to its prompt; change no file"),
         ("upytool rescue --restore", "bring the files back"),
+        ("upytool rescue --bootloader", "do it in the boot loader, when no prompt is to be had"),
     ],
 )
 @click.option("--boot", "-b", is_flag=True, help="Put boot.py out of the way as well.")
@@ -35,26 +37,47 @@ if TYPE_CHECKING:
     default=None,
     help="Reset the board with DTR and RTS if need be; by default where the port is a USB-serial bridge.",
 )
+@click.option("--bootloader", is_flag=True, help="Rename the files in flash, with the board in its boot loader.")
+@click.option("--region", metavar="START,SIZE", default="", help="With --bootloader: where the file system is.")
 @pass_app
 def command(
-    app: App, boot: bool, stop_only: bool, restore: bool, patience: float, pulse: bool | None
+    app: App,
+    boot: bool,
+    stop_only: bool,
+    restore: bool,
+    patience: float,
+    pulse: bool | None,
+    bootloader: bool,
+    region: str,
 ) -> None:
     """Get back a board whose program loops, sleeps, or swallows Ctrl-C.
 
     Sends Ctrl-C without pause, over resets and reconnections, until the board stops; then renames main.py to
     main.py.off-1 (never over another file), so that the next start does not run it. The board need not be
     plugged in yet. While it tries, a press on the reset button often helps.
+
+    With --bootloader the program does not run at all: the file system is read and changed in flash. Get the board into
+    its boot loader by its button (BOOTSEL, BOOT) if it does not go there by itself.
     """
+    if bootloader:
+        _in_bootloader(app, boot, stop_only, restore, region)
+        return
+    if region:
+        raise UsageError("--region has a meaning only with --bootloader")
     from ...device import rescue
 
     opener = _Opener(app)
     app.disconnect()
-    held = rescue.hold(
-        opener,
-        seconds=patience,
-        pulse=opener.may_pulse if pulse is None else pulse,
-        reporter=app.reporter,
-    )
+    try:
+        held = rescue.hold(
+            opener,
+            seconds=patience,
+            pulse=opener.may_pulse if pulse is None else pulse,
+            reporter=app.reporter,
+        )
+    except RawReplError as error:
+        error.hint = "\n".join(filter(None, (error.hint, "without a prompt: `upytool rescue --bootloader`")))
+        raise
     with held.device as device:
         moved = rescue.Moved(())
         if restore:
@@ -70,6 +93,37 @@ def command(
     }
     app.emit(data, [f"{old} -> {new}" for old, new in moved.renamed])
     app.note(_summary(moved, held.seconds, restore, stop_only))
+
+
+def _in_bootloader(app: App, boot: bool, stop_only: bool, restore: bool, region: str) -> None:
+    from ...flash import rescue
+    from ..imaging import BOARD, Place, opened
+
+    if stop_only:
+        raise UsageError("--stop-only and --bootloader exclude one another: nothing runs in a boot loader")
+    app.disconnect()
+    with opened(app, BOARD, Place(region=region)) as found:
+        assert found.loader is not None
+        if restore:
+            moved = rescue.restore(found.loader, found.volumes, reporter=app.reporter)
+        else:
+            names = (*rescue.START_FILES, "boot.py") if boot else rescue.START_FILES
+            moved = rescue.disable(found.loader, found.volumes, names, reporter=app.reporter)
+    data = {
+        "board": found.name,
+        "renamed": [list(pair) for pair in moved.renamed],
+        "kept": list(moved.kept),
+        "written": moved.written,
+    }
+    app.emit(data, [f"{old} -> {new}" for old, new in moved.renamed])
+    if moved.kept:
+        app.note(f"Not restored, because there is a new one: {', '.join(moved.kept)}")
+    elif not moved.renamed:
+        app.note("Nothing to restore" if restore else "The board has no main.py")
+    elif restore:
+        app.note("The files have their names back")
+    else:
+        app.note("The board's next start runs no main.py. Undo: `upytool rescue --bootloader --restore`")
 
 
 def _summary(moved: Moved, seconds: float, restore: bool, stop_only: bool) -> str:

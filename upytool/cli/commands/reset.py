@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...errors import DeviceSelectionError, PortMissingError, ProtocolError, UpytoolError
 from ..app import App, pass_app
 from ..group import define
 
@@ -15,7 +16,50 @@ from ..group import define
 )
 @pass_app
 def command(app: App) -> None:
-    """Restart the board as its reset button does. It runs boot.py, then main.py."""
-    app.device().reset()
+    """Restart the board as its reset button does. It runs boot.py, then main.py.
+
+    A board that waits in its boot loader starts its firmware.
+    """
+    try:
+        if not app.connected and _simulated(app) and _out_of_boot_loader(app, None):
+            app.note("The board left its boot loader and starts its firmware")
+            return
+        app.device().reset()
+    except (DeviceSelectionError, PortMissingError, ProtocolError) as error:
+        if not _out_of_boot_loader(app, error):
+            raise
+        app.note("The board left its boot loader and starts its firmware")
+        return
     app.let_go()
     app.note("The board restarts")
+
+
+def _simulated(app: App) -> bool:
+    """Whether -d names a simulated board, whose REPL has an address also while nobody answers there."""
+    name = app.selector or ""
+    return app.settings.devices.get(name, name).partition(":")[0] == "sim"
+
+
+def _out_of_boot_loader(app: App, error: UpytoolError | None) -> bool:
+    """Restart a board that has no REPL because it waits in its boot loader; False where it is not there."""
+    from ..flashing import surroundings
+
+    try:
+        around = surroundings(app)
+    except UpytoolError:  # a simulated board without USB
+        return False
+    # Only a look, no question to a board: a running one that does not answer stays the error that it was.
+    waiting = around.sight().loaders()
+    if not waiting or (isinstance(error, ProtocolError) and not any(each.bus and each.bus.name for each in waiting)):
+        return False
+    from ...flash.base import FlashOptions
+    from ...flash.select import candidates
+    from ..flashing import choose, doors
+
+    target = choose(app, around)
+    if target.state != "bootloader":
+        return False
+    flasher = candidates(target, None)[0]
+    loader = doors(app, around).open(flasher, target, FlashOptions(stub=False), app.reporter)
+    loader.leave("run")
+    return True

@@ -43,7 +43,7 @@ def command() -> None:
     """Start, list, reset and stop simulated boards.
 
     `wasm` is the real MicroPython in WebAssembly: quick, and all it needs comes with upytool[sim].
-    `pico` is an emulated RP2040 that runs a real RPI_PICO image.
+    `pico` is an emulated RP2040 with its real boot ROM: it runs a real RPI_PICO image, and can be flashed.
     """
 
 
@@ -52,6 +52,7 @@ def command() -> None:
     examples=[
         ("upytool sim start", "a wasm board"),
         ("upytool sim start pico --image RPI_PICO.uf2", "an emulated Pico"),
+        ("upytool sim start pico", "a Pico with what was flashed last; a new one waits in its boot loader"),
         ("upytool sim start --name second --flash-size 512k --fresh", "one more, small and empty"),
     ],
 )
@@ -59,24 +60,38 @@ def command() -> None:
 @click.option("--name", metavar="NAME", help="Its name, to have several; the kind where not given.")
 @click.option("--image", type=LocalPath(), help="The firmware of a pico, a .uf2 file.")
 @click.option("--fresh", is_flag=True, help="Begin with an empty flash.")
+@click.option("--bootsel", is_flag=True, help="Hold a pico's BOOTSEL button, so that it waits in its boot loader.")
 @click.option("--tcp", is_flag=True, help="Offer a TCP port in place of a pty (always so on Windows).")
 @click.option("--flash-size", type=ByteSize(), metavar="SIZE", help="Of a new wasm board's flash; 16M where not given.")
 @pass_app
 def start(
-    app: App, kind: Any, name: str | None, image: str | None, fresh: bool, tcp: bool, flash_size: int | None
+    app: App,
+    kind: Any,
+    name: str | None,
+    image: str | None,
+    fresh: bool,
+    bootsel: bool,
+    tcp: bool,
+    flash_size: int | None,
 ) -> None:
     """Start a simulated board in the background.
 
     Its flash is kept: the next start finds its files. Other tools can open its port too.
     """
-    from ...sim.registry import find, start
+    from ...sim.registry import find, start, state
 
     running = find(name or kind)
-    info = start(kind, name=name, image=image, fresh=fresh, tcp=tcp, flash_size=flash_size)
+    info = start(kind, name=name, image=image, fresh=fresh, bootsel=bootsel, tcp=tcp, flash_size=flash_size)
     if running is not None and fresh:
         app.warn(f"{info.name} runs already and kept its flash; stop it first to start fresh")
-    app.emit(info.data(), info.port)
-    app.note(f"{info.name} {'was running' if running else 'is running'}: upytool -d sim:{info.name} ...")
+    if running is not None and bootsel:
+        app.warn(f"{info.name} runs already; `upytool sim reset {info.name} --bootsel` takes it to its boot loader")
+    now = state(info)
+    app.emit({**info.data(), "state": now}, info.port)
+    if now == "bootloader":
+        app.note(f"{info.name} waits in its boot loader: upytool flash -d sim:{info.name} RPI_PICO.uf2")
+    else:
+        app.note(f"{info.name} {'was running' if running else 'is running'}: upytool -d sim:{info.name} ...")
 
 
 @command.command("list", examples=[("upytool sim list --json", "")])
@@ -85,10 +100,11 @@ def list_(app: App) -> None:
     """List the simulated boards that run."""
     from ...sim.registry import list_running
 
-    running = list_running()
-    body = [(f"sim:{info.name}", info.kind, info.port, str(info.pid)) for info in running]
-    header = ["selector", "kind", "port", "process"]
-    app.emit([info.data() for info in running], (lambda style: rows(style, header, body)) if body else "")
+    running = [(info, _state(info)) for info in list_running()]
+    body = [(f"sim:{info.name}", info.kind, now, info.port, str(info.pid)) for info, now in running]
+    header = ["selector", "kind", "state", "port", "process"]
+    data = [{**info.data(), "state": now} for info, now in running]
+    app.emit(data, (lambda style: rows(style, header, body)) if body else "")
     if not running:
         app.note("No simulated board is running; `upytool sim start` starts one")
 
@@ -115,18 +131,35 @@ def stop(app: App, names: tuple[str, ...], everything: bool) -> None:
     app.note(f"Stopped {', '.join(chosen)}" if chosen else "No simulated board was running")
 
 
-@command.command("reset", examples=[("upytool sim reset", "press its reset button")])
+@command.command(
+    "reset",
+    examples=[
+        ("upytool sim reset", "press its reset button"),
+        ("upytool sim reset pico --bootsel", "with the other one held: into its boot loader"),
+    ],
+)
 @click.argument("names", type=Name(), nargs=-1)
+@click.option("--bootsel", is_flag=True, help="Hold a pico's BOOTSEL button meanwhile.")
 @pass_app
-def reset(app: App, names: tuple[str, ...]) -> None:
+def reset(app: App, names: tuple[str, ...], bootsel: bool) -> None:
     """Press the reset button of simulated boards, whatever their program does."""
     from ...sim.registry import reset
 
     chosen = _choose(names)
     for name in chosen:
-        reset(name)
+        reset(name, bootsel=bootsel)
     app.emit({"reset": chosen}, "")
     app.note(f"Reset {', '.join(chosen)}")
+
+
+def _state(info: SimInfo) -> str:
+    from ...errors import SimulatorError
+    from ...sim.registry import state
+
+    try:
+        return state(info)
+    except SimulatorError:
+        return "mute"  # it hangs, or ends this very moment
 
 
 def _choose(names: tuple[str, ...]) -> list[str]:

@@ -1,0 +1,119 @@
+"""A fault at every single transfer: the board is never left starting half a firmware, and a second run succeeds."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes.dfu_bench import OPTIONS, Bench, dfuse_image, outcome, vectors
+from tests.fakes.st_dfu_model import L4, StRom
+from upytool.errors import ConnectionLostError, FlashError
+from upytool.image.base import FirmwareImage
+
+AREA = ((0x08000000, 2048, 256),)
+
+
+def image(seed: int) -> FirmwareImage:
+    return dfuse_image([(0x08000000, vectors(0x08000000, 1500, seed)), (0x08001000, vectors(0, 4500, seed + 10))])
+
+
+OLD, NEW = image(1), image(2)
+
+
+def with_old_firmware() -> StRom:
+    model = StRom(layouts=(L4,), areas=AREA, flash_word=8, transfer_size=512)  # several blocks in each sector
+    for each in OLD.memory:
+        model.poke(each.address, each.data)
+    return model
+
+
+def is_on(model: StRom, firmware: FirmwareImage) -> bool:
+    return all(model.peek(each.address, len(each.data)) == each.data for each in firmware.memory)
+
+
+def transfers() -> int:
+    bench = Bench.of(with_old_firmware())
+    bench.open().program(NEW, OPTIONS)
+    return len(bench.backend.log)
+
+
+@pytest.mark.parametrize("fault", ["disconnect", "power", "stall", "timeout", "corrupt", "short"])
+def test_fault_at_every_transfer(fault: str) -> None:
+    total = transfers()
+    assert 60 < total < 400
+    survived = 0
+    for number in range(total):
+        model = with_old_firmware()
+        bench = Bench.of(model)
+        bench.backend.faults = {number: fault}
+        error = outcome(bench, NEW)
+        if error is None:
+            survived += 1
+            assert is_on(model, NEW)
+        else:
+            assert isinstance(error, FlashError | ConnectionLostError), error
+            assert error.hint
+            if not is_on(model, OLD):
+                assert isinstance(error, FlashError)
+                assert "incomplete" in error.state
+                assert "run the same command again" in error.hint
+            elif isinstance(error, FlashError) and error.state and "incomplete" not in error.state:
+                assert error.state == "nothing on the board was changed"
+        # what starts at the next power-on is a whole firmware or the boot loader
+        assert model.boots == "boot loader" or is_on(model, OLD) or is_on(model, NEW), number
+        bench.backend.faults = {}
+        model.power_cycle()
+        bench.backend.plug_in()
+        done = bench.open().program(NEW, OPTIONS)
+        assert is_on(model, NEW)
+        assert done.verified == "read back"
+    if fault in ("disconnect", "power"):
+        assert survived == 0
+    elif fault in ("stall", "timeout", "short"):
+        assert survived == total  # one lost transfer is no reason to fail
+
+
+@pytest.mark.parametrize("fault", ["stall", "timeout"])
+def test_a_wire_that_stays_broken_ends_in_an_error(fault: str) -> None:
+    model = with_old_firmware()
+    bench = Bench.of(model)
+    loader = bench.open()
+    bench.backend.faults = dict.fromkeys(range(60, 100_000), fault)
+    with pytest.raises(FlashError):
+        loader.program(NEW, OPTIONS)
+    assert model.clock.time < 1200
+    assert model.boots == "boot loader" or is_on(model, OLD)
+
+
+def test_power_loss_between_erase_and_write() -> None:
+    model = with_old_firmware()
+    bench = Bench.of(model)
+    loader = bench.open()
+    probe = Bench.of(with_old_firmware())
+    probe.open().program(NEW, OPTIONS)
+    erases = [at for at, (_, request, value, data) in enumerate(probe.backend.log)
+              if request == 1 and value == 0 and isinstance(data, bytes) and data[:1] == b"\x41"]  # fmt: skip
+    bench.backend.faults = {erases[1] + 3: "power"}  # the second sector is blank then, the next request would write
+    with pytest.raises(FlashError) as caught:
+        loader.program(NEW, OPTIONS)
+    assert "will not start" in caught.value.state
+    assert model.boots == "boot loader"
+    bench.backend.plug_in()
+    again = bench.open().program(NEW, OPTIONS)
+    assert is_on(model, NEW)
+    assert again.verified == "read back"
+
+
+def test_going_on_writes_only_what_is_missing() -> None:
+    model = StRom(layouts=(L4,), areas=AREA)
+    big = dfuse_image([(0x08000000, vectors(0x08000000, 100_000))])
+    bench = Bench.of(model)
+    loader = bench.open()
+    bench.backend.faults = {600: "disconnect"}
+    with pytest.raises(FlashError):
+        loader.program(big, OPTIONS)
+    bench.backend.plug_in()
+    model.power_cycle()
+    bench.backend.faults = {}
+    done = bench.open().program(big, OPTIONS)
+    assert 0 < done.written < 90_000
+    assert is_on(model, big)

@@ -1,0 +1,104 @@
+"""`upytool doctor`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ...errors import DifferencesFound, LocalFileError
+from ..app import App, pass_app
+from ..group import define
+from ..ui.style import Style
+from ..ui.text import plural
+
+if TYPE_CHECKING:
+    from ...discovery.doctor import Check
+
+
+@define(
+    "doctor",
+    examples=[
+        ("upytool doctor", "why is the board not found, or not opened?"),
+        ("upytool doctor --report doctor.txt", "also into a file, to show it to somebody"),
+        ("upytool doctor --offline --json", "without the network, for a program"),
+    ],
+)
+@click.option("--report", type=click.Path(dir_okay=False), metavar="FILE", help="Write a report (.json or text).")
+@pass_app
+def command(app: App, report: str | None) -> None:
+    """Look for what stands between this computer and its boards, and say what mends it.
+
+    Rights of ports and boot loaders (with the udev rule for that very device), programs that hold or take them,
+    missing drivers, drives that are not mounted, WSL and containers, upytool's parts, configuration, directories
+    and network. No port is opened, nothing is changed. The exit code is 1 where a problem was found.
+    """
+    from ...discovery import doctor
+    from .. import health
+
+    checks = [*doctor.examine(), *_drives(), *health.examine(app.settings)]
+    data = health.report(checks)
+    if report:
+        _write(report, data)
+    app.emit(data, lambda style: lines(checks, style))
+    if report:
+        app.note(f"The report is in {report}")
+    problems = [check for check in checks if check.verdict == "problem"]
+    if problems:
+        raise DifferencesFound(
+            f"{plural(len(problems), 'problem')} found: {', '.join(check.name for check in problems[:4])}",
+            hint="what mends each is listed above" if not app.settings.json else "",
+        )
+    app.note("No problem was found")
+
+
+def lines(checks: list[Check], style: Style) -> list[str]:
+    """The checks for a person: problems with what mends them; for a program one line each, separated by tabs."""
+    if not style.tty:
+        return ["\t".join((check.verdict, check.name, check.message)) for check in checks]
+    marks = {
+        "ok": style.good(style.glyph("✓", "ok")),
+        "note": style.warning(style.glyph("•", "--")),
+        "problem": style.error(style.glyph("✗", "!!")),
+    }
+    found = []
+    for check in checks:
+        found.append(f"{marks[check.verdict]} {style.strong(check.name)}: {check.message}")
+        found += [f"    {line}" for line in check.remedy.splitlines()]
+    return found
+
+
+def _drives() -> list[Check]:
+    """UF2 drives that are plugged in and not mounted: only where no desktop does it."""
+    from ...discovery.doctor import Check
+    from ...flash.volumes import find_unmounted, find_volumes
+
+    checks = [
+        Check(f"drive {volume.path}", "ok", volume.info.loader or volume.label or "UF2 drive")
+        for volume in find_volumes()
+    ]
+    for drive in find_unmounted():
+        name = f"drive {drive.device}"
+        message = f"{drive.label or 'a boot loader'}'s drive at {drive.location} is not mounted"
+        checks.append(Check(name, "note", message, f"{drive.command}\nPICOBOOT goes without it: `upytool flash`"))
+    return checks
+
+
+def _write(path: str, data: dict[str, Any]) -> None:
+    if path.lower().endswith(".json"):
+        import json
+
+        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    else:
+        rows = ["upytool doctor", ""]
+        rows += [f"{name} {number}" for name, number in data["versions"].items()]
+        rows += [" ".join(data["system"].values()), ""]
+        for check in data["checks"]:
+            rows.append("[{verdict}] {name}: {message}".format(**check))
+            rows += [f"    {line}" for line in check["remedy"].splitlines()]
+        text = "\n".join(rows) + "\n"
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise LocalFileError(f"{path} cannot be written: {error.strerror}") from None

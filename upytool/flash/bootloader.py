@@ -1,0 +1,429 @@
+"""How a running board gets into its boot loader, and how it is found again there and back.
+
+A board changes its USB id, its serial number and the name of its port on the way; the one thing that stays is
+where it is plugged in. So the board that left and the loader that came are paired by USB location, which keeps
+several boards side by side apart. A simulated board has a bus of its own, with nothing else on it.
+
+Facts: `machine.bootloader()` waits 250 ms, then leaves (shared/tinyusb/mp_usbd_cdc.c for the touch; ports/*/
+modmachine.c); Espressif's chips are brought there by DTR and RTS, which esptool does when it opens the port.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from ..discovery.ports import SerialPort
+from ..discovery.usb_ids import USB_SERIAL_JTAG
+from ..errors import AmbiguousDeviceError, ConnectionLostError, FlashError, TransportError, UpytoolError
+from ..events import NULL, Reporter, notice
+from .base import FlashTarget
+from .buttons import all_buttons, buttons, has_touch
+from .sight import Sight as Sight
+from .sight import same_place
+
+if TYPE_CHECKING:
+    from ..device.device import Device
+    from ..transport.base import Transport
+
+WayKind = Literal["here", "repl", "touch", "serial", "button"]
+OpenAt = Callable[[str, int], "Transport"]
+
+POLL = 0.2
+LEAVES = 10.0  # a board that was told to leave shows its loader within this
+PATIENCE = 120.0  # for a person who looks for a button
+SETTLE = 0.4
+TOUCH_BAUD, TOUCH_PAUSE = 1200, 0.25
+_ESP_PORTS = frozenset(("esp32", "esp8266"))
+_NO_LOADER = frozenset(("alif", "cc3200", "psoc-edge", "zephyr", "unix"))
+
+
+@dataclass(frozen=True, slots=True)
+class WayIn:
+    """How a board gets into its boot loader.
+
+    Attributes:
+        kind: "here" (it is there), "repl" (MicroPython starts it), "touch" (its port is closed at 1200 baud),
+            "serial" (the flasher resets it by DTR and RTS when it opens the port), "button" (a person does it).
+        sentence: the same for people; "" for "here".
+        automatic: nobody has to press anything.
+        then: what is tried when that does not lead there.
+    """
+
+    kind: WayKind
+    sentence: str
+    automatic: bool
+    then: tuple[WayKind, ...] = ()
+
+
+def plan_way_in(target: FlashTarget) -> WayIn:
+    """How to get `target` into its boot loader; nothing is opened or sent."""
+    if target.state == "bootloader" or _is_probe_drive(target):
+        return WayIn("here", "", True)
+    if _by_lines(target):
+        return WayIn("serial", "reset into its ROM loader by DTR and RTS", True, ("button",))
+    touch = has_touch(target.board, target.mcu_port) and bool(target.address)
+    after: tuple[WayKind, ...] = ("touch", "button") if touch else ("button",)
+    if target.state == "running" and _has_bootloader(target):
+        return WayIn("repl", "by machine.bootloader() from the REPL", True, after)
+    if touch:
+        return WayIn("touch", "by opening its port at 1200 baud", True, ("button",))
+    return WayIn("button", press(target), False)
+
+
+def _is_probe_drive(target: FlashTarget) -> bool:
+    """A debug probe's drive takes firmware at any time."""
+    return target.volume is not None and target.volume.info.kind == "daplink"
+
+
+def _by_lines(target: FlashTarget) -> bool:
+    """Whether DTR and RTS lead into the ROM loader: a bridge, or the USB-Serial-JTAG unit of the chip."""
+    if target.board == "ARDUINO_NANO_ESP32":
+        return False
+    port = target.port
+    bridge = port is not None and (port.kind in ("bridge", "probe") or (port.vid, port.pid) == USB_SERIAL_JTAG)
+    if target.mcu_port in _ESP_PORTS or target.chip.startswith("esp"):
+        # Native USB: the chip's port goes away for the ROM's own, so MicroPython starts it and esptool comes after.
+        native = port is not None and port.kind in ("micropython", "possible") and not bridge
+        return not (native and target.state == "running")
+    return target.state == "unknown" and bridge and not target.mcu_port
+
+
+def _has_bootloader(target: FlashTarget) -> bool:
+    return target.mcu_port not in _NO_LOADER
+
+
+def press(target: FlashTarget | None = None) -> str:
+    """The button procedure for a board, as words after "to get there,"; several lines where it is not known."""
+    known = buttons(target.board, target.mcu_port) if target is not None else ""
+    return known or "\n".join(all_buttons())
+
+
+# -- the ways ------------------------------------------------------------------------------------
+
+
+def enter(
+    target: FlashTarget,
+    device: Device | None = None,
+    *,
+    sight: Sight,
+    patience: float = PATIENCE,
+    reporter: Reporter = NULL,
+    open_at: OpenAt | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> FlashTarget:
+    """Bring a board into its boot loader by the way that `plan_way_in` names, then by those behind it.
+
+    Args:
+        target: the board.
+        device: its open REPL, for the way "repl"; it is closed when its port goes away.
+        sight: where loaders show.
+        patience: seconds for a person to press buttons; 0 forbids to ask for it.
+        open_at: opens an address at a baud rate (a test's).
+
+    Returns: the target in its boot loader, with what was known of it (board, version, file systems). For the way
+    "serial" the port is let go of, and the flasher does the rest.
+
+    Raises: FlashError when it did not come; AmbiguousDeviceError when two came and no place tells them apart.
+    """
+    way = plan_way_in(target)
+    if way.kind == "here":
+        return target
+    if way.kind == "serial":
+        if device is not None:
+            device.close()
+        return target
+    before = sight.loaders()
+    for kind in (way.kind, *way.then):
+        if kind == "button":
+            if patience <= 0:
+                break
+            notice(reporter, f"Now {press(target)}" if press(target).count("\n") == 0 else press(target), "warning")
+            seconds = patience
+        elif kind == "repl":
+            if device is None or device.closed or not _ask_repl(device, reporter):
+                continue
+            seconds = LEAVES
+        else:
+            if device is not None:
+                device.close(leave=False)
+            if not touch(target.address, open_at=open_at, reporter=reporter, sleep=sleep):
+                continue
+            seconds = LEAVES
+        try:
+            return wait_for_bootloader(
+                target, sight, seconds, before=before, reporter=reporter, clock=clock, sleep=sleep
+            )
+        except FlashError as error:
+            notice(reporter, str(error), "detail")
+    if device is not None:
+        device.close(leave=False)
+    raise FlashError(
+        f"{target.name} did not come up in its boot loader",
+        hint=f"by hand: {press(target)}; then run the same command again\n"
+        "if it is there and upytool does not see it: `upytool doctor`",
+        state="nothing was changed on the board",
+    )
+
+
+def _ask_repl(device: Device, reporter: Reporter) -> bool:
+    """Let MicroPython start the boot loader; False where it cannot, and the REPL is as it was."""
+    code = (
+        "import sys\n"
+        "try:\n import machine\n print(hasattr(machine,'bootloader'))\n"
+        "except ImportError:\n print(False)\n"
+        "try:\n import pyb\n print(hasattr(pyb,'bootloader'))\n"
+        "except ImportError:\n print(False)\n"
+    )
+    try:
+        has = device.exec(code, timeout=10).split()
+        if "True" not in has:
+            notice(reporter, "this firmware has no machine.bootloader()", "detail")
+            return False
+        if has[0] == "True":
+            device.bootloader()
+        else:  # before 1.12 stm32 had it in pyb alone
+            device.run("import pyb,time\ntime.sleep_ms(100)\npyb.bootloader()", follow=False)
+    except ConnectionLostError:
+        pass
+    except UpytoolError as error:
+        notice(reporter, f"the REPL does not start the boot loader: {error}", "detail")
+        return False
+    # The port has to be free before it goes away: an open one would come back under another name.
+    device.close(leave=False)
+    return True
+
+
+def touch(
+    address: str,
+    *,
+    open_at: OpenAt | None = None,
+    reporter: Reporter = NULL,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Open a port at 1200 baud, drop DTR and RTS and close it; False where it cannot be opened."""
+    from ..transport.base import ModemLines
+
+    opener = open_at or _open_at
+    try:
+        transport = opener(address, TOUCH_BAUD)
+    except TransportError as error:
+        notice(reporter, f"{address} cannot be opened at 1200 baud: {error}", "detail")
+        return False
+    with contextlib.suppress(TransportError):
+        # The firmware looks at the rate when both lines are off.
+        if isinstance(transport, ModemLines):
+            transport.set_lines(dtr=False, rts=False)
+        sleep(TOUCH_PAUSE)
+    transport.close()
+    return True
+
+
+def _open_at(address: str, baud: int) -> Transport:
+    from ..transport.registry import open_transport
+
+    return open_transport(address, baud=baud)
+
+
+def wait_for_bootloader(
+    target: FlashTarget | None,
+    sight: Sight,
+    timeout: float = LEAVES,
+    *,
+    before: Sequence[FlashTarget] = (),
+    reporter: Reporter = NULL,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> FlashTarget:
+    """Wait for the boot loader of `target` (None: of any board), and pair the two.
+
+    Args:
+        before: the loaders that were there already; they are other boards, unless they stand in this one's place.
+
+    Raises: FlashError after `timeout` seconds; AmbiguousDeviceError.
+    """
+    start = clock()
+    told = 0.0
+    held = {_key(each) for each in before}
+    while True:
+        found = _paired(target, sight, held)
+        if found is not None:
+            return _settled(found, target, sight, clock, sleep)
+        passed = clock() - start
+        if passed >= timeout:
+            break
+        if passed - told >= 10.0:
+            told = passed
+            notice(reporter, f"waiting for the boot loader ({timeout - passed:.0f} s more, Ctrl-C stops)")
+        sleep(min(POLL, max(0.0, timeout - passed)))
+    who = "a board" if target is None else target.name
+    raise FlashError(f"no boot loader of {who} came within {timeout:g} s", hint=f"by hand: {press(target)}")
+
+
+def _key(target: FlashTarget) -> tuple[str, str, int]:
+    """What tells one look at a loader from another: a new one in the same place has another id, or is not there
+    before."""
+    usb = target.usb
+    return (target.location, target.selector, (usb.vid << 16 | usb.pid) if usb is not None else 0)
+
+
+def _paired(target: FlashTarget | None, sight: Sight, held: Collection[tuple[str, str, int]]) -> FlashTarget | None:
+    found = sight.loaders()
+    if target is not None and target.bus is not None and target.bus.name:
+        return next((each for each in found if each.location == target.bus.name), None)
+    if target is not None and target.location:
+        here = [each for each in found if same_place(each.location, target.location, sight.platform)]
+        if here and (len(here) == 1 or sight.platform != "win32"):
+            return here[0]
+        if target.mcu_port == "esp32" and (rom := _rom_port(target, sight)) is not None:
+            return rom
+    fresh = [each for each in found if _key(each) not in held]
+    if target is not None and target.location:
+        # Only a drive whose place the system does not tell may be this board's.
+        fresh = [each for each in fresh if not each.location]
+    if target is not None and target.mcu_port:
+        fresh = [each for each in fresh if each.mcu_port in ("", target.mcu_port)]
+    if len(fresh) > 1:
+        raise AmbiguousDeviceError(
+            f"{len(fresh)} boards came up in their boot loaders, and nothing tells which is the one",
+            hint="flash them one at a time, or name one by its place: -d usb:1-2",
+            choices=tuple(each.selector for each in fresh),
+        )
+    return fresh[0] if fresh else None
+
+
+def _rom_port(target: FlashTarget, sight: Sight) -> FlashTarget | None:
+    """The port of a ROM loader that shows as the chip's USB-Serial-JTAG unit, which firmware may use as well: it
+    is the loader's where it came in the place of another device."""
+    was = target.port
+    if was is None or (was.vid, was.pid) == USB_SERIAL_JTAG:
+        return None
+    for port in sight.ports():
+        at_home = same_place(port.hub_port, target.location, sight.platform)
+        if at_home and (port.vid, port.pid) == USB_SERIAL_JTAG:
+            return FlashTarget("bootloader", port.selector, port.hub_port, port.path, port, mcu_port="esp32")
+    return None
+
+
+def _settled(
+    found: FlashTarget,
+    target: FlashTarget | None,
+    sight: Sight,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> FlashTarget:
+    """The loader with what was known of the board; udev gives a new device its rights a moment after it came."""
+    if found.bus is None or not found.bus.name:
+        sleep(SETTLE)
+    if target is None:
+        return found
+    usable = found.chip if not target.chip or found.chip.startswith(target.chip) else target.chip
+    return replace(
+        found,
+        selector=target.selector or found.selector,
+        location=found.location or target.location,
+        address=found.address or (target.address if found.bus is not None and found.bus.name else ""),
+        board=target.board,
+        variant=target.variant,
+        version=target.version,
+        machine=target.machine,
+        chip=usable or target.chip,
+        mcu_port=target.mcu_port or found.mcu_port,
+        unique_id=target.unique_id or found.unique_id,
+        filesystems=target.filesystems,
+    )
+
+
+def wait_for_volume(
+    target: FlashTarget,
+    sight: Sight,
+    timeout: float = 8.0,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> FlashTarget:
+    """The same target with its UF2 drive, which the system mounts some seconds after the device came; unchanged
+    where none came."""
+    end = clock() + timeout
+    while target.volume is None:
+        for each in sight.loaders():
+            here = same_place(each.location, target.location, sight.platform)
+            if each.volume is not None and (here or not each.location or not target.location):
+                return replace(target, volume=each.volume, chip=target.chip or each.chip)
+        if clock() >= end:
+            break
+        sleep(POLL)
+    return target
+
+
+def wait_for_repl(
+    target: FlashTarget,
+    timeout: float = 20.0,
+    *,
+    before: Collection[str] = (),
+    sight: Sight,
+    reporter: Reporter = NULL,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> FlashTarget:
+    """Find the port of a board that left its boot loader. Nothing is opened: whether MicroPython answers there
+    is for the caller to ask.
+
+    Args:
+        target: the board; its location says which port is its own, or its port where it is a bridge.
+        before: paths of the ports that were there while it was in its boot loader, for a board whose place is
+            not known: its port is one that came since.
+
+    Raises: FlashError when no port came.
+    """
+    start = clock()
+    told = False
+    while True:
+        port = _own_port(target, before, sight)
+        if port is not None:
+            if port.kind != "bridge":
+                sleep(SETTLE)
+            return replace(
+                target, state="running", port=port, address=port.path, usb=None, volume=None,
+                location=target.location or port.hub_port,
+            )  # fmt: skip
+        simulated = target.bus is not None and bool(target.bus.name)
+        if not _waits(target, sight) if simulated else "://" in target.address:
+            return replace(target, state="running", usb=None, volume=None)
+        passed = clock() - start
+        if passed >= timeout:
+            break
+        if passed > 5.0 and not told:
+            told = True
+            notice(reporter, f"waiting for the port of {target.name} (up to {timeout:g} s, Ctrl-C stops)")
+        sleep(min(POLL, max(0.0, timeout - passed)))
+    raise FlashError(
+        f"no serial port of {target.name} came within {timeout:g} s",
+        hint="press its reset button once, or plug it in again; `upytool devs` shows what is there",
+        state="the firmware is on the board",
+    )
+
+
+def _waits(target: FlashTarget, sight: Sight) -> bool:
+    """Whether a simulated board is still in its boot loader."""
+    return target.bus is not None and any(each.location == target.bus.name for each in sight.loaders())
+
+
+def _own_port(target: FlashTarget, before: Collection[str], sight: Sight) -> SerialPort | None:
+    ports = [port for port in sight.ports() if port.kind != "bootloader"]
+    if target.bus is not None and target.bus.name:
+        return None
+    # Some UF2 boot loaders have a serial port of their own.
+    if target.location and any(same_place(each.location, target.location, sight.platform) for each in sight.loaders()):
+        return None
+    if target.port is not None and target.port.kind in ("bridge", "probe"):
+        return next((port for port in ports if port.same_device(target.port)), None)
+    own = [port for port in ports if same_place(port.hub_port, target.location, sight.platform)]
+    if target.location and (own or sight.platform != "win32"):
+        return min(own, key=lambda port: (port.location or "", port.path), default=None)
+    fresh = [port for port in ports if port.path not in before and port.kind in ("micropython", "possible")]
+    return fresh[0] if len(fresh) == 1 else None

@@ -1,0 +1,550 @@
+"""The flow of flashing, for every board alike: plan; enter the boot loader, check on the very chip, back up, erase,
+write, verify, leave, wait for the REPL, compare the version.
+
+`plan` looks at values alone. `apply` does what the plan says and knows at every moment what is on the board: an
+error, and Ctrl-C, say it, together with the command that mends it. Running that command is always enough, for every
+step may be done twice.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from ..errors import (
+    DifferencesFound,
+    FlashError,
+    OperationInterrupted,
+    PortBusyError,
+    PortPermissionError,
+    PortUnusableError,
+    TransportError,
+    UpytoolError,
+)
+from ..events import NULL, Reporter, notice
+from ..image.base import FirmwareImage
+from ..image.identity import from_file_name
+from ..protocol.ops import Interrupted
+from . import layout, verify
+from .base import Chip, FileSystem, Flasher, FlashOptions, FlashPlan, FlashResult, FlashTarget, Loader, Programmed
+from .bootloader import plan_way_in
+from .doors import Doors
+from .select import board_doubt, candidates, require_fit
+
+Ask = Callable[[str], bool]
+Erase = Literal["changed", "all", "fs"]
+RAW = (".bin", ".img")
+DRIVES = ("uf2", "daplink")  # what they took cannot be read back (but CURRENT.UF2): the firmware's answer is the proof
+
+UNCHANGED = "nothing was changed on the board"
+IN_LOADER = "the board waits in its boot loader; its firmware and its files are as they were"
+ERASING = "the flash is partly erased: what was on the board does not start any more"
+WRITING = "the firmware is only partly written: the board does not start it until all of it is there"
+WRITTEN = "the firmware is written, but it is not proven that it is right"
+DONE = "the firmware is on the board and verified"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is wanted of a run.
+
+    Attributes:
+        erase: "changed" clears only what is written, "all" the whole flash, "fs" the file system too.
+        keep_fs: rather refuse than lose files.
+        backup: a file to save to before anything is changed: an archive of the files by way of the REPL; where
+            its name ends in .bin, or where no REPL answers, the whole flash as it is.
+        raw: write the image's bytes as they are, whatever they may be (a flash dump).
+        verify_only: compare, and change nothing.
+        wait: seconds to wait for the new firmware's REPL; 0 does not.
+        options: for the flasher.
+        again: the command that does the same once more, for hints.
+    """
+
+    erase: Erase = "changed"
+    keep_fs: bool = False
+    backup: str = ""
+    raw: bool = False
+    verify_only: bool = False
+    wait: float = 30.0
+    options: FlashOptions = field(default_factory=FlashOptions)
+    again: str = "upytool flash"
+
+
+# -- plan -----------------------------------------------------------------------------------------
+
+
+def plan(
+    target: FlashTarget,
+    image: FirmwareImage,
+    request: Request | None = None,
+    *,
+    name: str = "",
+    sha256: str = "",
+    flashers: Sequence[Flasher] | None = None,
+) -> FlashPlan:
+    """What `apply` would do. Nothing is opened.
+
+    Args:
+        name: how to call the image, its file's name unless given.
+        flashers: those to choose from; None takes the registry's.
+
+    Raises: FlashError, ImageError: it cannot work, in one sentence.
+    """
+    request = request or Request()
+    fits = candidates(target, None if request.raw else image, request.options.tool, flashers=flashers)
+    way = plan_way_in(aimed(target, image))
+    segments = tuple((each.address, len(each.data)) for each in image.memory)
+    found = _foresee(target, image, request, segments)
+    lost = found.loses and found.effect in ("erased", "moved", "overwritten")
+    _keep_or_refuse(request, found)
+    return FlashPlan(
+        target=target,
+        image=image,
+        image_name=name or os.path.basename(image.path) or "firmware",
+        sha256=sha256,
+        flasher=fits[0].name,
+        way_in=way.sentence,
+        segments=segments,
+        erase=request.erase,
+        fs_effect=found.effect,
+        fs_note=found.note,
+        warnings=tuple(_warnings(target, image, request)),
+        asks=(found.note,) if lost and not request.verify_only else (),
+        steps=tuple(_steps(target, request, fits[0].name, way.sentence)),
+    )
+
+
+def aimed(target: FlashTarget, image: FirmwareImage) -> FlashTarget:
+    """A port that says nothing is taken for what the image is for: that tells the way in, and what to press."""
+    if target.state != "unknown" or target.mcu_port:
+        return target
+    return replace(target, mcu_port=image.port, chip=target.chip or image.chip)
+
+
+def _foresee(
+    target: FlashTarget, image: FirmwareImage, request: Request, segments: Sequence[tuple[int, int]]
+) -> layout.Effect:
+    if request.verify_only:
+        return layout.Effect("kept", "nothing is written")
+    if request.raw:
+        return layout.Effect("unknown", "the bytes are written as they are, over files too where they say so")
+    if target.state != "running" and not target.filesystems and request.erase == "changed":
+        return layout.Effect("unknown", "it is looked at in the boot loader, before anything is erased")
+    old = target.filesystems or None
+    # The loader knows the erase units; here, the common ones will do.
+    touched = [(start // 4096 * 4096, -(-(start % 4096 + size) // 4096) * 4096) for start, size in segments]
+    return layout.effect(old, layout.of_image(image), touched, erase=request.erase)
+
+
+def _keep_or_refuse(request: Request, found: layout.Effect) -> None:
+    """Raises: FlashError where --keep-fs was asked for and cannot be."""
+    if request.keep_fs and found.loses:
+        raise FlashError(
+            f"the files cannot be kept: {found.note}",
+            hint="save them first (--backup FILE), and leave --keep-fs out",
+            state=UNCHANGED,
+        )
+
+
+def image_board(image: FirmwareImage) -> str:
+    """BOARD[-VARIANT] that an image is for: as it says itself, else as its file is called; "" for neither."""
+    named = from_file_name(image.path)
+    return image.identity.build or (named[0] if named else "")
+
+
+def image_version(image: FirmwareImage) -> str:
+    """ "1.25.0", "" where the image does not say."""
+    return image.identity.version.removeprefix("v")
+
+
+def _warnings(target: FlashTarget, image: FirmwareImage, request: Request) -> Iterator[str]:
+    doubt = "" if request.raw else board_doubt(target, image, image_board(image))
+    if doubt:
+        yield doubt
+    if request.raw:
+        return
+    yield from image.notes
+    if not image.identity.implementation and image.role == "firmware":
+        yield "the file holds no MicroPython: no REPL is waited for"
+    if not request.options.verify and not request.verify_only:
+        yield "what is written is not read back"
+
+
+def _steps(target: FlashTarget, request: Request, flasher: str, way: str) -> Iterator[str]:
+    files = request.backup and not raw_backup(target, request)
+    if files:
+        yield f"save the files to {request.backup}"
+    if way:
+        yield "enter the boot loader"
+    if request.backup and not files:
+        yield f"save the flash to {raw_name(request.backup)}"
+    if request.verify_only:
+        yield f"compare by {flasher}"
+    else:
+        if request.erase != "changed":
+            yield "erase the whole flash" if request.erase == "all" else "erase the file system"
+        yield f"write by {flasher}"
+        if request.options.verify and flasher not in DRIVES:
+            yield "read it back"
+    yield "start the firmware"
+    if request.wait:
+        yield "ask it for its version"
+
+
+def raw_backup(target: FlashTarget, request: Request) -> bool:
+    """Whether the backup is one of the whole flash: by its name, or because there is no REPL."""
+    return bool(request.backup) and (request.backup.lower().endswith(RAW) or target.state != "running")
+
+
+def raw_name(backup: str) -> str:
+    """The name for a dump of the flash: no archive's ending."""
+    if backup.lower().endswith(RAW):
+        return backup
+    for ending in (".tar.gz", ".tgz", ".tar", ".zip"):
+        if backup.lower().endswith(ending):
+            backup = backup[: -len(ending)]
+            break
+    return backup + ".bin"
+
+
+# -- apply ----------------------------------------------------------------------------------------
+
+
+def apply(
+    plan: FlashPlan,
+    request: Request | None = None,
+    *,
+    doors: Doors | None = None,
+    ask: Ask | None = None,
+    reporter: Reporter = NULL,
+    clock: Callable[[], float] = time.monotonic,
+) -> FlashResult:
+    """Do what `plan` says.
+
+    Args:
+        request: the one that the plan was made from.
+        doors: how boards are entered, opened and found again.
+        ask: a question that only the chip itself raised; None answers no.
+
+    Raises: FlashError with `state` and the mending command; DifferencesFound after a comparison that found some;
+    TransportError while nothing is changed yet; OperationInterrupted for Ctrl-C or a no.
+    """
+    return _Run(plan, request or Request(), doors or Doors(), ask, reporter, clock).run()
+
+
+class _Run:
+    def __init__(
+        self,
+        plan: FlashPlan,
+        request: Request,
+        doors: Doors,
+        ask: Ask | None,
+        reporter: Reporter,
+        clock: Callable[[], float],
+    ) -> None:
+        if plan.image is None:
+            raise FlashError("the plan has no firmware", hint="make it with flash.chain.plan")
+        self.plan, self.request, self.doors, self.reporter = plan, request, doors, reporter
+        self.image: FirmwareImage = plan.image
+        self.ask, self.clock = ask, clock
+        self.target = plan.target
+        self.state, self.doing = UNCHANGED, "preparing"
+        self.changed = False
+        self.loader: Loader | None = None
+        self.warnings: list[str] = []
+        self.backup = ""
+        self.raw_at: int | None = None
+        self.programmed: Programmed | None = None
+
+    def run(self) -> FlashResult:
+        start = self.clock()
+        with self._told():
+            self._save_files()
+            self._enter()
+            loader = self._open()
+            self._check(loader)
+            self._save_flash(loader)
+            if self.request.verify_only:
+                found = verify.differences(loader, self.image, reporter=self.reporter)
+                self._leave(loader)
+                if found:
+                    raise verify.differ(self.plan.image_name, found)
+                return self._result(start, None)
+            self._erase(loader)
+            self._program(loader)
+            self._leave(loader)
+            return self._result(start, self._answer())
+
+    # -- what goes wrong ----------------------------------------------------------------------------
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Every way out that is no success says what is on the board now, and what mends it."""
+        try:
+            yield
+        except (KeyboardInterrupt, Interrupted, OperationInterrupted) as error:
+            self._let_go()
+            known = error if isinstance(error, OperationInterrupted) and error.message != "interrupted" else None
+            message = known.message if known else f"stopped while {self.doing}"
+            raise OperationInterrupted(message, hint=self._advice()) from None
+        except DifferencesFound:
+            raise
+        except FlashError as error:
+            self._let_go()
+            state = error.state if error.state and (self.changed or error.state != UNCHANGED) else self.state
+            own = error.hint.removeprefix(error.state).strip("\n")
+            hint = "\n".join(part for part in (own, self._mend() if self.changed else "") if part)
+            raise type(error)(error.message, hint=hint, state=state) from error
+        except UpytoolError as error:
+            self._let_go()
+            if self.changed:
+                raise FlashError(
+                    f"{error.message}, while {self.doing}",
+                    hint="\n".join(part for part in (error.hint, self._mend()) if part),
+                    state=self.state,
+                ) from error
+            if self.state != UNCHANGED:
+                error.hint = "\n".join(part for part in (self.state, error.hint) if part)
+            raise
+        finally:
+            if self.loader is not None:
+                self.loader.close()
+
+    def _let_go(self) -> None:
+        """A board that was not changed runs on; one that was stays in its boot loader, ready for the next try."""
+        loader, self.loader = self.loader, None
+        if loader is None:
+            return
+        if not self.changed and self.plan.target.state == "running":
+            with suppress(UpytoolError):
+                loader.leave("run")
+                self.state = UNCHANGED + ", and its firmware runs again"
+        loader.close()
+
+    def _mend(self) -> str:
+        lines = [f"run it again: `{self.request.again}`"]
+        if self.backup and self.raw_at is not None:
+            lines.append(f"or bring back what was on it: {self._roll_back()}")
+        return "\n".join(lines)
+
+    def _roll_back(self) -> str:
+        tool = "" if self.request.options.tool == "auto" else f" --tool {self.request.options.tool}"
+        return f"`upytool -d {self.plan.target.selector} flash --at {self.raw_at:#x}{tool} {self.backup}`"
+
+    def _advice(self) -> str:
+        return "\n".join(part for part in (self.state, self._mend() if self.changed else "") if part)
+
+    def _warn(self, sentence: str) -> None:
+        self.warnings.append(sentence)
+        notice(self.reporter, sentence, "warning")
+
+    # -- the steps ----------------------------------------------------------------------------------
+
+    def _save_files(self) -> None:
+        if not self.request.backup or raw_backup(self.target, self.request):
+            return
+        self.doing = "saving the files"
+        self.backup = self.doors.save_files(self.target, self.request.backup, self.reporter)
+
+    def _enter(self) -> None:
+        self.doing = "entering the boot loader"
+        if plan_way_in(self.target).kind == "here":
+            if self.target.state == "bootloader":
+                self.state = IN_LOADER
+            return
+        notice(self.reporter, "Entering the boot loader")
+        self.target = self.doors.enter(aimed(self.target, self.image), self.reporter)
+        if self.target.state == "bootloader":
+            self.state = IN_LOADER
+
+    def _open(self) -> Loader:
+        """The best flasher that gets hold of it: no driver or no right to USB is no end where a drive is there."""
+        self.doing = "opening the boot loader"
+        image = None if self.request.raw else self.image
+        tool = self.request.options.tool
+        target = self.target = self.doors.with_drive(self.target, tool)
+        fits = candidates(target, image, tool, flashers=self.doors.flashers)
+        failure: TransportError | None = None
+        for flasher in fits:
+            try:
+                self.loader = self.doors.open(flasher, target, self.request.options, self.reporter)
+            except (PortPermissionError, PortUnusableError, PortBusyError) as error:
+                failure = failure or error
+                more = self._other_way(fits, flasher)
+                if more is None:
+                    raise failure from None
+                notice(self.reporter, f"{flasher.name}: {error.message}; {more} is taken instead", "warning")
+                continue
+            return self.loader
+        raise failure or FlashError("no flasher opened the boot loader", state=self.state)
+
+    @staticmethod
+    def _other_way(fits: Sequence[Flasher], failed: Flasher) -> str | None:
+        rest = fits[fits.index(failed) + 1 :]
+        return rest[0].name if rest else None
+
+    def _check(self, loader: Loader) -> None:
+        """All that only the chip itself knows, before the first byte is erased."""
+        self.doing = "checking the chip"
+        chip = loader.chip
+        self.target = layout.with_chip(self.target, chip)
+        if not self.request.raw:
+            require_fit(self.target, self.image)
+            for warning in loader.check(self.image):
+                self._warn(warning)
+        _require_room(self.image, chip)
+        if self.request.verify_only or self.request.raw:
+            return
+        found = self.fs = self._files_now(loader)
+        _keep_or_refuse(self.request, found)
+        surprise = found.loses and found.effect in ("moved", "overwritten") and found.effect != self.plan.fs_effect
+        if surprise and (self.ask is None or not self.ask(found.note)):
+            raise OperationInterrupted(f"stopped: {found.note}, and nobody said yes to that")
+
+    def _files_now(self, loader: Loader) -> layout.Effect:
+        old: Sequence[FileSystem] | None = layout.on_chip(loader)
+        if old is None or (not old and self.target.filesystems):
+            old = self.target.filesystems or None
+        new = layout.of_image(self.image, loader.chip.flash_size)
+        touched = loader.touched(self.image.memory)
+        return layout.effect(old, new, touched, erase=self.request.erase)
+
+    def _save_flash(self, loader: Loader) -> None:
+        if not self.request.backup or self.backup:
+            return
+        self.doing = "saving the flash"
+        chip = loader.chip
+        if "read" not in loader.abilities or not chip.flash_size:
+            raise FlashError(
+                f"{loader.flasher} cannot read this board's flash, so there is no backup",
+                hint="leave --backup out, or save the files while the firmware runs: `upytool backup`",
+            )
+        path = raw_name(self.request.backup)
+        verify.save(loader, path, chip.flash_base, chip.flash_size, reporter=self.reporter)
+        self.backup, self.raw_at = path, chip.flash_base
+
+    def _erase(self, loader: Loader) -> None:
+        if self.request.erase == "changed":
+            return
+        self.doing = "erasing"
+        ranges = self._ranges(loader)
+        self.changed, self.state = True, ERASING
+        if self.request.erase == "all" and "erase-all" in loader.abilities:
+            loader.erase_all(reporter=self.reporter)
+            return
+        for address, size in ranges:
+            loader.erase(address, size, reporter=self.reporter)
+
+    def _ranges(self, loader: Loader) -> list[tuple[int, int]]:
+        chip = loader.chip
+        if self.request.erase == "all":
+            if "erase-all" not in loader.abilities and ("erase" not in loader.abilities or not chip.flash_size):
+                raise FlashError(f"{loader.flasher} cannot erase the whole flash of this board", hint=_NO_ERASE)
+            return [(chip.flash_base, chip.flash_size or 0)]
+        if "erase" not in loader.abilities:
+            raise FlashError(f"{loader.flasher} cannot erase a part of this board's flash", hint=_NO_ERASE)
+        known = [fs for fs in (self.fs.old, self.fs.new) if fs is not None and fs.start != layout.NOWHERE]
+        if not known:
+            raise FlashError(
+                "where the file system is, neither the board nor the firmware says",
+                hint="--erase erases the whole flash; `upytool wipe` removes the files by way of the REPL",
+            )
+        return list(dict.fromkeys((fs.start, fs.size) for fs in known))
+
+    def _program(self, loader: Loader) -> None:
+        self.doing = "writing"
+        before, self.state = self.state, WRITING
+        was, self.changed = self.changed, True
+        options = self.request.options
+        try:
+            if self.request.raw:
+                self.programmed = loader.program_memory(self.image.memory, options, reporter=self.reporter)
+            else:
+                self.programmed = loader.program(self.image, options, reporter=self.reporter)
+        except FlashError as error:
+            if error.state == UNCHANGED:  # refused before the first erase
+                self.state, self.changed = before, was
+            raise
+        self.state = WRITTEN
+        if not options.verify or self.programmed.verified:
+            self.state = DONE if self.programmed.verified else WRITTEN
+            return
+        if not {"verify", "read"} & loader.abilities:
+            if not self.request.wait:
+                self._warn("the board's drive does not show what it took, and nobody asks its firmware: no proof")
+            return
+        self.doing = "verifying"
+        found = loader.differences(self.image.memory, reporter=self.reporter)
+        if found:
+            raise FlashError(
+                f"what is on the board differs from {self.plan.image_name} {verify.where(found)}",
+                hint="a bad cable or hub, or worn flash, does that",
+            )
+        self.programmed = replace(self.programmed, verified="read back")
+        self.state = DONE
+
+    def _leave(self, loader: Loader) -> None:
+        self.doing = "starting the firmware"
+        self.ports = self.doors.port_names()
+        loader.leave("run")
+        self.loader = None
+
+    def _answer(self) -> FlashTarget | None:
+        """The board as its REPL says it is now; None where none is waited for."""
+        if not self.request.wait or not (self.image.identity.implementation or self.request.raw):
+            return None
+        self.doing = "waiting for the REPL"
+        notice(self.reporter, "Starting the firmware")
+        try:
+            return self.doors.back(self.target, self.request.wait, self.ports, self.reporter)
+        except UpytoolError as error:
+            hint = "press its reset button once, then ask it: `upytool info`"
+            if self.backup and self.raw_at is not None:
+                hint += f"\nbring back what was on it: {self._roll_back()}"
+            # The proof is missing, not the firmware: to write it again would change nothing.
+            self.changed = False
+            raise FlashError(
+                f"the new firmware does not answer: {error.message}", hint=hint, state=self.state
+            ) from error
+
+    def _result(self, start: float, after: FlashTarget | None) -> FlashResult:
+        wanted = image_version(self.image)
+        answered = after.version if after is not None else ""
+        confirmed = after is not None and (not wanted or wanted == answered)
+        if after is not None and wanted and not confirmed:
+            self._warn(f"the board says it runs {answered or 'something else'}, the image is {wanted}")
+        return FlashResult(
+            self.plan,
+            self.programmed,
+            self.backup,
+            self.plan.target.version,
+            answered,
+            "-".join(filter(None, (after.board, after.variant))) if after is not None else "",
+            after.address if after is not None else "",
+            confirmed,
+            self.clock() - start,
+            tuple(self.warnings),
+        )
+
+
+_NO_ERASE = "take another way in: --tool picoboot, dfu or esptool; `upytool wipe` removes the files alone"
+
+
+def _require_room(image: FirmwareImage, chip: Chip) -> None:
+    """Raises: FlashError when the firmware ends behind the flash."""
+    if not chip.flash_size or not image.memory:
+        return
+    start, end = chip.flash_base, chip.flash_base + chip.flash_size
+    # Memory that is no part of this flash (a second chip) is the boot loader's to judge.
+    beyond = [each for each in image.memory if start <= each.address and each.end > end]
+    if any(each.address < end for each in beyond) or (beyond and len(beyond) == len(image.memory)):
+        raise FlashError(
+            f"the firmware does not fit: it ends at {image.end:#x}, the flash of {chip.flash_size // 1024} KiB "
+            f"at {end:#x}",
+            hint="take the build for this board's flash size",
+            state=UNCHANGED,
+        )

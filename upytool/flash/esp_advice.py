@@ -1,0 +1,150 @@
+"""What esptool's words and a ROM's boot log mean, and what to do about it.
+
+Sources: esptool's documentation "Boot Mode Selection" (the bits of "boot:0x13" for each chip) and "Troubleshooting",
+and the messages of esptool 5.6.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import FlashError, ImageError, UpytoolError
+from .base import FlashTarget
+
+# The bits of "boot:0x.." that are documented alike for a chip's pins: (GPIO that chooses the boot loader, its bit,
+# a second GPIO that must have a level too, its bit, that level).
+_STRAPS: dict[str, tuple[int, int, int, int, int]] = {
+    "esp32": (0, 0x10, 2, 0x08, 0),
+    "esp32s2": (0, 0x08, 46, 0x04, 0),
+    "esp32s3": (0, 0x08, 46, 0x04, 0),
+    "esp32c2": (9, 0x08, 8, 0x04, 1),
+    "esp32c3": (9, 0x08, 8, 0x04, 1),
+    "esp32c6": (9, 0x08, 8, 0x04, 1),
+    "esp32h2": (9, 0x08, 8, 0x04, 1),
+}
+_BUTTONS = {
+    "esp8266": "FLASH (GPIO0)",
+    "esp32c5": "BOOT (GPIO28)",
+    "esp32c61": "BOOT (GPIO9)",
+    "esp32p4": "BOOT (GPIO35)",
+}
+_BOARD_STEPS = {"ARDUINO_NANO_ESP32": "connect B1 to GND, press RST, take the wire away"}
+_CRASH = re.compile(r"Guru Meditation Error detected\s*(\([^)]*\))?")
+
+
+def boot_button(chip: str) -> str:
+    """What the button is called: "BOOT (GPIO9)"."""
+    if chip in _BUTTONS:
+        return _BUTTONS[chip]
+    strap = _STRAPS.get(chip)
+    return f"BOOT (GPIO{strap[0]})" if strap is not None else "BOOT"
+
+
+def button_steps(chip: str = "", board: str = "") -> str:
+    """How to bring a board into its boot loader by hand."""
+    steps = _BOARD_STEPS.get(board) or (
+        f"hold {boot_button(chip)}, press and release RESET (or plug the board in), then let go of BOOT"
+    )
+    return f"by hand: {steps}; then run the command again"
+
+
+def boot_mode(bits: int, chip: str = "") -> str:
+    """What the strapping pins said at reset, for a chip that did not enter its boot loader.
+
+    Args:
+        bits: the number behind "boot:" in the ROM's log.
+    """
+    if chip not in _STRAPS:
+        return f"it read its strapping pins as {bits:#x}"
+    gpio, bit, second, second_bit, wanted = _STRAPS[chip]
+    if bits & bit:
+        return f"GPIO{gpio} was high at reset (it has to be low)"
+    if bool(bits & second_bit) != bool(wanted):
+        return (
+            f"GPIO{gpio} was low as it should be, but GPIO{second} was {'low' if wanted else 'high'}: "
+            f"take off what is connected to it"
+        )
+    return f"it read its strapping pins as {bits:#x}"
+
+
+def explain(text: str, target: FlashTarget, *, reset: str, doing: str, state: str = "", chip: str = "") -> UpytoolError:
+    """The error to raise for one of esptool's messages.
+
+    Args:
+        text: the message.
+        reset: how the board was to enter its boot loader, a few words; "" once it was in it.
+        doing: "reading", "erasing", "writing", ...; "connecting" before the boot loader answered.
+        state: what is on the board now.
+        chip: where it is known already.
+    """
+    where = target.address or target.name
+    chip = chip or target.chip
+    first = text.strip().splitlines()[0].strip().rstrip(".") if text.strip() else "no reason given"
+    crash = _CRASH.search(text)
+    if crash:
+        return FlashError(
+            f"the program on {where} crashed {crash.group(1) or ''}".rstrip() + " instead of entering the boot loader",
+            hint=button_steps(chip, target.board),
+            state=state,
+        )
+    mode = re.search(r"Wrong boot mode detected \(0x([0-9a-fA-F]+)\)", text)
+    if mode:
+        return FlashError(
+            f"{where} was reset but started its firmware, not the boot loader: "
+            f"{boot_mode(int(mode.group(1), 16), chip)}",
+            hint=f"tried: {reset}\n{button_steps(chip, target.board)}",
+            state=state,
+        )
+    if "TX path seems to be down" in text:
+        return FlashError(
+            f"{where} is in its boot loader but does not hear this computer",
+            hint="the wire from the adapter's TX to the chip's RX is broken, or something else holds that pin",
+            state=state,
+        )
+    if "ROM_LIST" in text or "Unexpected chip" in text or "Failed to autodetect" in text:
+        return FlashError(
+            f"{where} is a chip that esptool does not know ({first})",
+            hint="update it: pip install --upgrade esptool",
+            state=state,
+        )
+    if "Failed to start stub" in text:
+        return FlashError(
+            f"esptool's stub does not start on {where}",
+            hint="write without it, which is slower: --no-stub",
+            state=state,
+        )
+    if "MD5 of file does not match" in text or "flash region is empty" in text:
+        return FlashError(
+            f"{where} holds something else than was written ({first})",
+            hint="power and cable are the usual reasons, a worn flash the rare one; try --baud 115200",
+            state=state,
+        )
+    if "not an ESP" in text or "does not contain an ESP" in text or "requires chip revision" in text:
+        return ImageError(first, hint="take the firmware for this chip", state=state)
+    if doing == "connecting":
+        silent = "No serial data" in text
+        message = f"nothing answers on {where}" if silent else f"no boot loader of an Espressif chip answers on {where}"
+        detail = "" if silent else f"esptool says: {first}\n"
+        return FlashError(message, hint=f"{detail}tried: {reset}\n{button_steps(chip, target.board)}", state=state)
+    return FlashError(
+        f"{doing} failed on {where}: {first}",
+        hint="run the command again: what is there already is not written twice; a lower --baud helps with bad cables",
+        state=state,
+    )
+
+
+# Messages after which the same transfer may work over a fresh connection, at a lower rate.
+_TRANSFER = re.compile(
+    r"Serial data stream stopped|No serial data|No more data to read|Packet content transfer|Invalid head of packet|"
+    r"Invalid SLIP escape|Response doesn't match|Corrupt data|Digest mismatch|Expected digest|Read more than expected|"
+    r"Only got \d+ byte|Bad data (?:length|checksum)|Checksum error|Inflate error|Deflate|Expected \d+ byte block|"
+    r"result was (?:01)?05|invalid message|format of the received message|Not in flash mode|Invalid command|"
+    r"Not enough data|Too much data|MD5 of file does not match|"
+    r"region is empty|Failed to start stub|write timeout|No response",
+    re.IGNORECASE,
+)
+
+
+def is_transfer_error(text: str) -> bool:
+    """Whether bytes were lost or changed on the way, as a bad cable does."""
+    return _TRANSFER.search(text) is not None

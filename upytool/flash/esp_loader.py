@@ -1,0 +1,272 @@
+"""An Espressif chip in its boot loader, as a `Loader`: writes only what differs, takes up again what broke off.
+
+esptool.cmds does the work (through the link in esp.py); which sectors are written, and what happens after an error,
+is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from hashlib import md5
+from typing import TYPE_CHECKING, TypeVar
+
+from ..errors import FlashError, UpytoolError
+from ..events import NULL, Reporter, Task, notice
+from ..image.base import FirmwareImage
+from ..image.esp_partitions import TABLE_OFFSET, TABLE_SIZE
+from ..image.memory import Memory
+from . import esp_plan
+from .base import Ability, Chip, FlashOptions, Leave, Programmed
+from .esp_plan import BLOCK, SECTOR, size_text
+
+if TYPE_CHECKING:
+    from .esp_link import EspLink
+
+T = TypeVar("T")
+READ_TRIES = 3
+_AGAIN = "run the same command again: what arrived is not written twice"
+
+
+class EspLoader:
+    """See base.Loader. Addresses are offsets in flash."""
+
+    flasher = "esptool"
+
+    def __init__(self, link: EspLink, options: FlashOptions, reporter: Reporter) -> None:
+        self._link, self._options, self._reporter = link, options, reporter
+        self._changing = False
+
+    @property
+    def chip(self) -> Chip:
+        return self._link.chip
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        if not self._link.has_md5:
+            return frozenset(("program",))
+        return frozenset(("read", "erase", "erase-all", "program", "verify"))
+
+    def check(self, image: FirmwareImage) -> list[str]:
+        self._require_open()
+        warnings = esp_plan.check_image(image, self.chip, self._options)
+        if self._link.revision is not None:
+            esp_plan.check_revision(image, self._link.revision)
+        esp_plan.with_options(image, self.chip, self._options)
+        settings = esp_plan.nvs_cleared(image)
+        if settings is not None and not self._is_blank(*settings):
+            warnings.append("the settings in NVS (esp32.NVS, Wi-Fi calibration) are erased by this image")
+        if not self._link.has_md5:
+            warnings.append("the ESP8266's ROM cannot verify what it writes: leave out --no-stub for that")
+        if self._options.slot:
+            warnings.append(f"only the application in the slot {self._slot(image)[1]} is replaced")
+        return warnings
+
+    def touched(self, memory: Memory) -> list[tuple[int, int]]:
+        return esp_plan.touched_ranges(memory)
+
+    def read(self, address: int, size: int, *, reporter: Reporter = NULL, label: str = "") -> bytes:
+        self._fits(address, size)
+        if not self._link.has_md5:
+            raise FlashError("the ESP8266's ROM cannot read its flash", hint="leave out --no-stub")
+        out = bytearray()
+        with Task(reporter, label or "reading", size) as task:
+            while len(out) < size:
+                length = min(BLOCK - (address + len(out)) % BLOCK, size - len(out))
+                out += self._read_chunk(address + len(out), length)
+                task.advance(len(out) - task.done)
+        return bytes(out)
+
+    def erase(self, address: int, size: int, *, reporter: Reporter = NULL) -> None:
+        if address % SECTOR or size % SECTOR:
+            raise FlashError(f"{address:#x} and {size:#x} are no multiples of {SECTOR:#x}, the size of a sector")
+        self._fits(address, size)
+        self._require_open()
+        self._need_stub("erase ranges", self._link.has_md5)
+        with Task(reporter, "erasing", size) as task:
+            done = 0
+            while done < size:
+                # Up to a block's end, so that the chip uses its quick 64 KiB erase and no wait is long.
+                at = address + done
+                length = min(size - done, BLOCK - at % BLOCK if at % BLOCK else 16 * BLOCK)
+                self._retry(
+                    lambda at=at, length=length: self._link.erase(at, length),  # type: ignore[misc]
+                    f"part of {address:#x} to {address + size:#x} is erased",
+                )
+                done += length
+                task.advance(length)
+
+    def erase_all(self, *, reporter: Reporter = NULL) -> None:
+        self._require_open()
+        self._need_stub("erase the whole flash", self._link.is_stub)
+        with Task(reporter, "erasing", self.chip.flash_size) as task:
+            self._retry(self._link.erase_all, "part of the flash is erased: the board may not start")
+            task.advance(self.chip.flash_size or 0)
+
+    def program(self, image: FirmwareImage, options: FlashOptions, *, reporter: Reporter = NULL) -> Programmed:
+        self._options = options
+        self._require_open()
+        esp_plan.check_image(image, self.chip, options)
+        if self._link.revision is not None:
+            esp_plan.check_revision(image, self._link.revision)
+        if options.slot:
+            return self._program(self._slot(image)[0], options, reporter)
+        return self._program(esp_plan.with_options(image, self.chip, options).memory, options, reporter)
+
+    def program_memory(self, memory: Memory, options: FlashOptions, *, reporter: Reporter = NULL) -> Programmed:
+        self._require_open()
+        if memory:
+            self._fits(memory.start, memory.end - memory.start)
+        return self._program(memory, options, reporter)
+
+    def differences(self, memory: Memory, *, reporter: Reporter = NULL) -> list[tuple[int, int]]:
+        if not self._link.has_md5:
+            raise FlashError("the ESP8266's ROM cannot compare its flash", hint="leave out --no-stub")
+        with Task(reporter, "comparing", memory.size) as task:
+            return esp_plan.find_changed(memory, self._md5, thorough=True, advance=task.advance)
+
+    def leave(self, mode: Leave = "run") -> None:
+        try:
+            if mode != "stay":
+                self._link.restart(firmware=mode == "run")
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        self._link.close()
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def _program(self, memory: Memory, options: FlashOptions, reporter: Reporter) -> Programmed:
+        if options.whole or not self._link.has_md5:
+            changed = esp_plan.touched_ranges(memory)
+        else:
+            with Task(reporter, "comparing", memory.size) as task:
+                changed = esp_plan.find_changed(memory, self._md5, advance=task.advance)
+        written = 0
+        first = changed
+        total = sum(size for _, size in changed)
+        if changed:
+            with Task(reporter, "writing", total) as task:
+                while changed:
+                    left = sum(size for _, size in changed)
+
+                    def progress(done: int, left: int = left) -> None:
+                        if total - left + done > task.done:
+                            task.advance(total - left + done - task.done)
+
+                    try:
+                        self._link.write(esp_plan.writes(memory, changed), progress)
+                        written += left
+                        task.advance(total - task.done)
+                        break
+                    except UpytoolError as error:
+                        self._recover(error, _state(changed))
+                    if self._link.has_md5:
+                        # What arrived before the error is found again by its MD5, and stays.
+                        again = esp_plan.find_changed(
+                            _only(memory, changed), partial(self._md5, state=_state(changed)), thorough=True
+                        )
+                        written += left - sum(size for _, size in again)
+                        changed = again
+        held = memory.size
+        erased = sum(size for _, size in first)
+        return Programmed(
+            total=held, written=written, erased=erased,
+            unchanged=max(0, held - sum(len(data) for data in _held(memory, first))),
+            verified="MD5" if self._link.has_md5 else "",
+        )  # fmt: skip
+
+    def _slot(self, image: FirmwareImage) -> tuple[Memory, str]:
+        table = esp_plan.device_table(self.read(TABLE_OFFSET, TABLE_SIZE))
+        if table is None:
+            raise FlashError(
+                "the board has no partition table, so no slot for an application", hint="write the full .bin file first"
+            )
+        row = esp_plan.ota_row(table)
+        otadata = self.read(row.offset, min(row.size, 2 * SECTOR)) if row is not None else b""
+        slot = esp_plan.choose_slot(table, otadata, self._options.slot)
+        return esp_plan.slot_memory(image, slot), slot.label
+
+    # -- what may fail on the way -------------------------------------------------------------------------------------
+
+    def _retry(self, step: Callable[[], T], state: str = "") -> T:
+        """Do something that may be done twice, again after a transfer error, over a fresh and slower connection."""
+        while True:
+            try:
+                return step()
+            except UpytoolError as error:
+                self._recover(error, state)
+
+    def _recover(self, error: UpytoolError, state: str) -> None:
+        try:
+            self._link.recover(error)
+        except UpytoolError as final:
+            if not state:
+                raise
+            raise FlashError(final.message, hint=f"{final.hint}\n{_AGAIN}", state=state) from None
+
+    def _md5(self, address: int, size: int, state: str = "") -> str:
+        return self._retry(lambda: self._link.md5(address, size), state)
+
+    def _read_chunk(self, address: int, size: int) -> bytes:
+        """One chunk, proven by its MD5: the stub sends one, the ROM is asked for it. A bad one is read again."""
+        for _ in range(READ_TRIES):
+            try:
+                data = self._link.read(address, size, lambda done: None)
+            except UpytoolError as error:
+                if "Digest mismatch" not in error.message:
+                    self._recover(error, "")
+                continue
+            if self._link.is_stub or self._md5(address, size) == md5(data, usedforsecurity=False).hexdigest():
+                return data
+            notice(self._reporter, f"{address:#x} was read wrongly, again", "detail")
+        raise FlashError(
+            f"the flash at {address:#x} could not be read without errors in {READ_TRIES} tries",
+            hint="try another cable, or --baud 115200",
+        )
+
+    def _is_blank(self, address: int, size: int) -> bool:
+        if not self._link.has_md5:
+            return True
+        return self._md5(address, size) == md5(b"\xff" * size, usedforsecurity=False).hexdigest()
+
+    def _require_open(self) -> None:
+        """Refuse to change a chip that would not start afterwards."""
+        if self._link.security:
+            raise FlashError(
+                f"{self._link.address}: {self._link.security}",
+                hint="nothing was changed; the owner of the keys has to make the image",
+            )
+
+    def _need_stub(self, what: str, able: bool) -> None:
+        if not able:
+            notice(self._reporter, f"the chip's ROM cannot {what}: running esptool's stub for that", "warning")
+            self._link.run_stub()
+
+    def _fits(self, address: int, size: int) -> None:
+        end = self.chip.flash_size
+        if end is not None and address + size > end:
+            raise FlashError(f"{address:#x} to {address + size:#x} is not all within the {size_text(end)} of flash")
+
+
+def _state(changed: list[tuple[int, int]]) -> str:
+    if not changed:
+        return ""
+    end = sum(changed[-1])
+    return f"the flash between {changed[0][0]:#x} and {end:#x} is partly written: the board may not start"
+
+
+def _held(memory: Memory, ranges: list[tuple[int, int]]) -> list[bytes]:
+    return [segment.data for segment in _only(memory, ranges)]
+
+
+def _only(memory: Memory, ranges: list[tuple[int, int]]) -> Memory:
+    """The part of memory that lies in the ranges."""
+    pieces = []
+    for segment in memory:
+        for address, size in ranges:
+            start, stop = max(address, segment.address), min(address + size, segment.end)
+            if start < stop:
+                pieces.append((start, segment.data[start - segment.address : stop - segment.address]))
+    return Memory.of(pieces)

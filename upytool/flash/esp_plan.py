@@ -1,0 +1,357 @@
+"""What can be said of an Espressif flash job without a chip at hand: checks, slots, changed sectors.
+
+Nothing here knows esptool: the only thing asked of a chip is the MD5 of a range of its flash, through a function.
+
+Sources: MicroPython `ports/esp32/makeimg.py` (what firmware.bin
+is made of), `ports/esp8266/README.md` (the header has to state the real flash size); ESP-IDF "Over The Air Updates"
+and `components/app_update/otatool.py` (what the two sectors of `otadata` mean), ESP-IDF `bootloader_support` (flash
+smaller than the header says, or a partition behind the end of flash: it refuses to start).
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import md5
+
+from ..errors import FlashError, ImageError
+from ..image import esp
+from ..image.base import FirmwareImage
+from ..image.chips import ESP_BY_NAME
+from ..image.esp import EspFirmware
+from ..image.esp_partitions import APP, DATA, TABLE_SIZE, Partition, PartitionTable, read_table
+from ..image.memory import Memory
+from .base import Chip, FlashOptions
+
+SECTOR, BLOCK = 0x1000, 0x10000
+_OTA_DATA = 0x00
+_OTA_ENTRY = struct.Struct("<I20sII")
+_OTA_INVALID, _OTA_ABORTED = 3, 4
+
+Md5 = Callable[[int, int], str]
+"""(address, size) -> the MD5 of that range of flash, in small hexadecimal letters."""
+
+
+def size_text(size: int) -> str:
+    """4194304 -> "4 MB", as flash is sold."""
+    if size % (1 << 20) == 0:
+        return f"{size >> 20} MB"
+    return f"{size >> 10} KB" if size % 1024 == 0 else f"{size} bytes"
+
+
+def parse_size(text: str) -> int | None:
+    """ "4MB" or "512KB" in bytes; None for "keep" and "detect". Raises FlashError for anything else."""
+    if text in ("keep", "detect"):
+        return None
+    number, unit = text[:-2], text[-2:].upper()
+    if not number.isdigit() or unit not in ("KB", "MB"):
+        raise FlashError(f"{text!r} is no flash size", hint="say keep, detect, or a size such as 4MB")
+    return int(number) << (20 if unit == "MB" else 10)
+
+
+# -- may this image go onto this chip? ----------------------------------------------------------------------------
+
+
+def why_not(image: FirmwareImage) -> str:
+    """Why no Espressif chip takes this file, whichever it is; "" when one might."""
+    if image.format == "uf2" and (image.port in ("esp32", "esp8266") or not image.chip):
+        return (
+            "a UF2 file holds the application alone, for a board with the TinyUF2 boot loader: "
+            "copy it to the board's drive, or take the .bin file"
+        )
+    if not isinstance(image.detail, EspFirmware):
+        what = f"for {image.chip}" if image.chip else f"a {image.format_name} file"
+        return f"the image is {what}, and no firmware for an Espressif chip"
+    return ""
+
+
+def check_image(image: FirmwareImage, chip: Chip, options: FlashOptions) -> list[str]:
+    """Warnings about the image on this chip.
+
+    Raises: ImageError when it is damaged, for another chip, too large, or an application without a slot.
+    """
+    reason = why_not(image)
+    if reason:
+        raise ImageError(reason)
+    image.require_valid()
+    firmware = image.detail
+    assert isinstance(firmware, EspFirmware)
+    if image.chip != chip.name:
+        raise ImageError(
+            f"the image is for {image.chip}, the connected chip is {chip.name}",
+            hint=f"take the firmware for a board with {chip.name}",
+        )
+    if firmware.role == "app" and not options.slot:
+        raise ImageError(
+            "the file holds the application alone: without boot loader and partition table in front of it, "
+            "the board would not start",
+            hint="take the full .bin file; or, to update a board that runs MicroPython already, "
+            "write it into the slot that it starts from: --slot running",
+        )
+    if firmware.role != "app" and options.slot:
+        raise ImageError(
+            f"the file is a whole firmware, which does not go into the slot {options.slot}",
+            hint="leave out --slot, or take the .app-bin file",
+        )
+    warnings = [note for note in image.notes if not (firmware.role == "app" and options.slot)]
+    size = chip.flash_size
+    if size is None:
+        warnings.append("the size of the flash is not known: whether the image fits is not checked")
+        return warnings
+    if firmware.role != "app":
+        _fits(image.memory, size)
+    if firmware.table is not None:
+        beyond = [row for row in firmware.table.rows if row.end > size]
+        if beyond:
+            raise ImageError(
+                f"the firmware is for {size_text(_flash_for(firmware.table.end))} of flash, this board has "
+                f"{size_text(size)}: its partition {beyond[0].label} ends behind it",
+                hint="take the variant for a smaller flash",
+            )
+    stated = firmware.bootloader.flash_size if firmware.bootloader is not None else None
+    if stated is not None and stated > size and options.flash_size == "keep":
+        raise ImageError(
+            f"the image's header states {size_text(stated)} of flash, this board has {size_text(size)}: "
+            "it would not start",
+            hint="take the variant for a smaller flash, or let upytool correct the header: --flash-size detect",
+        )
+    return warnings
+
+
+def check_revision(image: FirmwareImage, revision: int) -> None:
+    """Refuse an image for other revisions of the chip. `revision` is major * 100 + minor. Raises ImageError."""
+    if not isinstance(image.detail, EspFirmware):
+        return
+    for part in (image.detail.bootloader, image.detail.app):
+        if part is None or part.max_revision == 0:
+            continue
+        if not part.min_revision <= revision <= part.max_revision:
+            wanted = f"v{part.min_revision // 100}.{part.min_revision % 100}"
+            if part.max_revision < 0xFFFF:
+                wanted += f" to v{part.max_revision // 100}.{part.max_revision % 100}"
+            raise ImageError(
+                f"the firmware needs revision {wanted} of the chip, this one is v{revision // 100}.{revision % 100}",
+                hint="take a variant for this revision (its name often ends in -PRE or -REV)",
+            )
+
+
+def _fits(memory: Memory, size: int) -> None:
+    if memory.end > size:
+        raise ImageError(
+            f"the image ends at {memory.end:#x}, behind the board's {size_text(size)} of flash",
+            hint="take the variant for a smaller flash",
+        )
+
+
+def _flash_for(end: int) -> int:
+    """The smallest flash that is sold and holds `end` bytes."""
+    size = 1 << 18
+    while size < end:
+        size *= 2
+    return size
+
+
+def with_options(image: FirmwareImage, chip: Chip, options: FlashOptions) -> FirmwareImage:
+    """The image with the flash mode, frequency and size that the options ask for in its first header.
+
+    The ESP8266's header is always made to state the real flash size unless a size is asked for: MicroPython finds
+    its file system with it.
+
+    Raises: ImageError, FlashError for a value that the header cannot state.
+    """
+    firmware = image.detail
+    if not isinstance(firmware, EspFirmware) or firmware.role == "app":
+        return image
+    kind = ESP_BY_NAME[firmware.chip.name]
+    size = parse_size(options.flash_size)
+    if size is None and (options.flash_size == "detect" or kind.name == "esp8266"):
+        size = chip.flash_size
+    mode = _by_name({name: value for value, name in esp.MODES.items()}, options.flash_mode, "flash mode")
+    freq = _by_name({name: value for value, name in kind.freq}, options.flash_freq, "flash frequency")
+    if size is None and mode is None and freq is None:
+        return image
+    start = esp.find_base(image.raw)
+    data = esp.with_flash_params(image.raw, offset=start or 0, size=size, mode=mode, freq=freq)
+    return image if data == image.raw else FirmwareImage.read(data, name=image.path or "the file")
+
+
+def _by_name(values: dict[str, int], name: str, what: str) -> int | None:
+    if name == "keep":
+        return None
+    if name not in values:
+        raise FlashError(f"{name!r} is no {what} of this chip", hint=f"say keep or one of {', '.join(values)}")
+    return values[name]
+
+
+# -- slots ---------------------------------------------------------------------------------------------------------
+
+
+def device_table(data: bytes) -> PartitionTable | None:
+    """The table in the 0xC00 bytes at flash offset 0x8000 of a device; None where there is none (or no more)."""
+    try:
+        return read_table(data[:TABLE_SIZE])
+    except ImageError:
+        return None
+
+
+def running_slot(table: PartitionTable, otadata: bytes) -> Partition | None:
+    """The application that the boot loader starts.
+
+    Args:
+        otadata: the two sectors of the partition `data, ota` (b"" where there is none): each begins with an entry,
+            u32 sequence, 20 bytes, u32 state, u32 CRC-32 of the sequence. The highest valid sequence wins, and
+            (sequence - 1) modulo the number of OTA slots is the slot. Without a valid entry: factory, or ota_0.
+    """
+    slots = sorted(
+        (row for row in table.rows if row.type == APP and 0x10 <= row.subtype < 0x20), key=lambda row: row.subtype
+    )
+    best = 0
+    for at in (0, SECTOR):
+        if len(otadata) < at + _OTA_ENTRY.size:
+            continue
+        sequence, _, state, crc = _OTA_ENTRY.unpack_from(otadata, at)
+        if sequence == 0xFFFFFFFF or state in (_OTA_INVALID, _OTA_ABORTED):
+            continue
+        if zlib.crc32(struct.pack("<I", sequence), 0xFFFFFFFF) == crc:
+            best = max(best, sequence)
+    if best and slots:
+        return slots[(best - 1) % len(slots)]
+    return table.first_app()
+
+
+def ota_row(table: PartitionTable) -> Partition | None:
+    """The partition with the two sectors that choose the slot."""
+    return next((row for row in table.rows if row.type == DATA and row.subtype == _OTA_DATA), None)
+
+
+def choose_slot(table: PartitionTable, otadata: bytes, name: str) -> Partition:
+    """The partition for `name`: "running", or an application's label. Raises FlashError."""
+    row = running_slot(table, otadata) if name == "running" else table.find(name)
+    if row is None or row.type != APP:
+        names = [each.label for each in table.rows if each.type == APP]
+        raise FlashError(
+            f"the board has no application slot {name}", hint=f"its slots: running, {', '.join(names) or 'none'}"
+        )
+    return row
+
+
+def slot_memory(image: FirmwareImage, row: Partition) -> Memory:
+    """What is written where for an application in this slot. Raises ImageError when it does not fit."""
+    if len(image.raw) > row.size:
+        raise ImageError(
+            f"the application has {len(image.raw)} bytes, the slot {row.label} {row.size}",
+            hint="take the full .bin file, which brings its own partitions",
+        )
+    return Memory.of([(row.offset, image.raw)])
+
+
+def nvs_cleared(image: FirmwareImage) -> tuple[int, int] | None:
+    """(offset, size) of the settings (NVS) that the image's filling would erase; None where it holds none."""
+    firmware = image.detail
+    if not isinstance(firmware, EspFirmware) or firmware.table is None:
+        return None
+    for row in firmware.table.rows:
+        if row.type == DATA and row.subtype == 0x02:
+            held = image.memory.get(row.offset, row.size)
+            if held is not None and held.count(0xFF) == len(held):
+                return row.offset, row.size
+    return None
+
+
+# -- changed sectors ----------------------------------------------------------------------------------------------
+
+
+def touched_ranges(memory: Memory) -> list[tuple[int, int]]:
+    """(address, size) of the sectors that writing `memory` erases, joined."""
+    sectors: set[int] = set()
+    for segment in memory:
+        sectors.update(range(segment.address // SECTOR, -(-segment.end // SECTOR)))
+    return join(sectors)
+
+
+def join(sectors: Iterable[int]) -> list[tuple[int, int]]:
+    """Sector numbers as (address, size) of the runs."""
+    found: list[tuple[int, int]] = []
+    for sector in sorted(sectors):
+        address = sector * SECTOR
+        if found and sum(found[-1]) == address:
+            found[-1] = (found[-1][0], found[-1][1] + SECTOR)
+        else:
+            found.append((address, SECTOR))
+    return found
+
+
+def writes(memory: Memory, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, bytes]]:
+    """What goes into each range of sectors: FF where `memory` holds nothing, as an erased sector has."""
+    return [(address, memory.read(address, size)) for address, size in ranges]
+
+
+def find_changed(
+    memory: Memory, chip_md5: Md5, *, thorough: bool = False, advance: Callable[[int], None] = lambda size: None
+) -> list[tuple[int, int]]:
+    """(address, size) of the sectors in which flash is not `memory`, joined; [] where all agrees.
+
+    64 KiB at a time are compared, and those that differ are halved down to sectors. Where four blocks that are
+    spread over the whole (the first one among them) all differ, it is another firmware: everything counts as changed
+    at once, since looking closer would cost more than it saves.
+
+    Args:
+        thorough: look at every block anyway: after an interrupted write, and for exact answers.
+        advance: told the bytes that have been compared, in steps that add up to memory.size or a little more.
+    """
+    blocks = _pieces(memory)
+    known: dict[int, bool] = {}
+    if not thorough and len(blocks) >= 4:
+        for index in sorted({0, 1, len(blocks) // 2, len(blocks) - 1}):
+            known[index] = _same(blocks[index], chip_md5)
+        if not any(known.values()):
+            advance(memory.size)
+            return touched_ranges(memory)
+    same = []
+    for index, block in enumerate(blocks):
+        same.append(known[index] if index in known else _same(block, chip_md5))
+        advance(len(block[1]))
+    different = [block for block, agrees in zip(blocks, same, strict=True) if not agrees]
+    changed: set[int] = set()
+    # Halving pays where a few sectors changed; where most blocks differ, most of their sectors do.
+    close = thorough or len(different) <= max(4, len(blocks) // 2)
+    for block in different:
+        changed |= _halve(block, chip_md5) if close else set(_sectors(block))
+    return join(changed)
+
+
+def _pieces(memory: Memory) -> list[tuple[int, bytes]]:
+    """The memory cut at multiples of 64 KiB; each piece is widened to multiples of 4 bytes with FF."""
+    found = []
+    for segment in memory:
+        start = segment.address & ~3
+        end = (segment.end + 3) & ~3
+        data = b"\xff" * (segment.address - start) + segment.data + b"\xff" * (end - segment.end)
+        at = start
+        while at < end:
+            stop = min(end, (at // BLOCK + 1) * BLOCK)
+            found.append((at, data[at - start : stop - start]))
+            at = stop
+    return found
+
+
+def _same(piece: tuple[int, bytes], chip_md5: Md5) -> bool:
+    return chip_md5(piece[0], len(piece[1])) == md5(piece[1], usedforsecurity=False).hexdigest()
+
+
+def _sectors(piece: tuple[int, bytes]) -> Sequence[int]:
+    return range(piece[0] // SECTOR, -(-(piece[0] + len(piece[1])) // SECTOR))
+
+
+def _halve(piece: tuple[int, bytes], chip_md5: Md5) -> set[int]:
+    """The differing sectors of a piece that is known to differ."""
+    sectors = _sectors(piece)
+    if len(sectors) == 1:
+        return {sectors[0]}
+    cut = sectors[len(sectors) // 2] * SECTOR - piece[0]
+    first, second = (piece[0], piece[1][:cut]), (piece[0] + cut, piece[1][cut:])
+    if _same(first, chip_md5):
+        return _halve(second, chip_md5)
+    found = _halve(first, chip_md5)
+    return found if _same(second, chip_md5) else found | _halve(second, chip_md5)

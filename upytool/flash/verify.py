@@ -1,0 +1,80 @@
+"""Comparing flash with a file, and saving flash to one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from ..device.local import file_mode, local_error
+from ..errors import DifferencesFound, FlashError
+from ..events import NULL, Reporter
+from ..image.base import FirmwareImage
+from .base import Loader
+
+BLOCK = 64 << 10
+Ranges = Sequence[tuple[int, int]]
+
+
+def differences(loader: Loader, image: FirmwareImage, *, reporter: Reporter = NULL) -> list[tuple[int, int]]:
+    """(address, size) of what is not as the image has it.
+
+    Raises: FlashError where the boot loader does not let itself be asked.
+    """
+    if not {"read", "verify"} & loader.abilities:
+        raise FlashError(
+            f"{loader.flasher} cannot read this board's flash, so there is nothing to compare with",
+            hint="take another way in: --tool picoboot, dfu or esptool",
+        )
+    return loader.differences(image.memory, reporter=reporter)
+
+
+def differ(name: str, found: Ranges) -> DifferencesFound:
+    """The error that says so."""
+    total = sum(size for _, size in found)
+    return DifferencesFound(
+        f"the board's flash is not {name}: {total} bytes differ {where(found)}",
+        hint="`upytool flash` without --verify-only writes it",
+    )
+
+
+def where(found: Ranges) -> str:
+    """ "at 0x10001000 and 2 more places"."""
+    more = len(found) - 1
+    return f"at {found[0][0]:#x}" + (f" and {more} more place{'s' if more > 1 else ''}" if more else "")
+
+
+def save(loader: Loader, path: str, address: int, size: int, *, reporter: Reporter = NULL, label: str = "") -> None:
+    """Read flash into a file, which appears under its name when it is complete.
+
+    Raises: LocalFileError; FlashError, TransportError of the loader.
+    """
+    data = loader.read(address, size, reporter=reporter, label=label or os.path.basename(path))
+    if len(data) != size:
+        raise FlashError(f"{loader.flasher} read {len(data)} bytes in place of {size}", hint="try again")
+    write_file(path, data)
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises: LocalFileError.
+    """
+    temporary = ""
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=".upytool-", dir=os.path.dirname(os.path.abspath(path)))
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, file_mode(Path(path)))
+        os.replace(temporary, path)
+        temporary = ""
+    except OSError as error:
+        raise local_error(error, path) from error
+    finally:
+        if temporary:
+            with suppress(OSError):
+                os.unlink(temporary)

@@ -1,0 +1,67 @@
+"""A new file system for a region, as the port that will mount it would have made it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from ..errors import ImageError
+from .fat import build_fat
+from .littlefs import build_littlefs, lfs_parameters
+from .romfs import build_romfs
+from .tree import EPOCH, BuiltFs
+
+
+def default_kind(port: str, capabilities: Iterable[str] = ()) -> str:
+    """What a port's firmware makes of an empty region: "fat" on stm32 where it knows FAT, else "littlefs"."""
+    names = tuple(capabilities)
+    return "fat" if port == "stm32" and (not names or "VfsFat" in names) else "littlefs"
+
+
+def build_fs(
+    kind: str,
+    size: int,
+    files: Mapping[str, bytes],
+    *,
+    port: str = "",
+    release: tuple[int, int, int] | None = None,
+    chip: str = "",
+    block_size: int | None = None,
+    directories: Iterable[str] = (),
+    epoch: int = EPOCH,
+) -> BuiltFs:
+    """Make a file system for a region as this port's firmware of this release wants it.
+
+    Args:
+        kind: "littlefs" (the version that the port has), "littlefs1", "fat" or "romfs".
+        size: bytes of the region.
+        block_size: of a LittleFS, or the sector of a FAT.
+
+    Raises: ImageError.
+    """
+    folders = tuple(directories)
+    if kind.startswith("littlefs"):
+        parameters = lfs_parameters(port, size, release=release, chip=chip, block_size=block_size)
+        if kind == "littlefs1":
+            parameters = replace(parameters, v1=True)
+        return build_littlefs(files, parameters, directories=folders, epoch=epoch)
+    if kind == "fat":
+        stm32 = port == "stm32"
+        sector = block_size or (4096 if port in ("esp32", "esp8266", "rp2") else 512)
+        return build_fat(
+            files,
+            size,
+            sector=sector,
+            label="PYBFLASH" if stm32 else "",
+            hidden=0x100 if stm32 else 0,
+            directories=folders,
+            epoch=epoch,
+        )
+    if kind == "romfs":
+        data = build_romfs(files, directories=folders)
+        if len(data) > size:
+            raise ImageError(
+                f"the files do not fit into the ROMFS of {size} bytes: {len(data) - size} bytes too many"
+            )
+        return BuiltFs("romfs", size, 4096, {0: data})
+    raise ImageError(f"{kind} is no file system that can be made", hint="littlefs, littlefs1, fat or romfs")
