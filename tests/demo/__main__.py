@@ -9,7 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.fixtures.firmware_site import Site
 from tests.fixtures.make_index import build, serve
+from tests.unit.packages.web import serve as serve_web
 
 MAIN = """\
 import greet
@@ -28,7 +30,11 @@ total = sum(range(101))
 print("the board added 0..100:", total)
 sys.exit(0 if total == 5050 else 1)
 """
-TIMEOUT = 60
+BLINK = """\
+def main():
+    print("blink: this module came inside of the firmware")
+"""
+TIMEOUT = 300
 
 
 class Demo:
@@ -96,6 +102,7 @@ def main() -> None:
         finally:
             demo.say("Done")
             demo.run("upytool sim stop")
+        flash_and_build(demo)
         print(
             "\nThe same on a real board: plug it in and leave everything else as it is.\n"
             '  pip install "upytool[all]"\n'
@@ -103,6 +110,43 @@ def main() -> None:
             "  upytool cp -r project/ : + reset + repl\n"
             "With several boards, -d names one: upytool -d a0 info (`upytool help selectors`)."
         )
+
+
+def flash_and_build(demo: Demo) -> None:
+    """Flash an empty chip, then firmware with a module of the project in it. Both run the RP2040's real boot ROM."""
+    image = firmware()
+    if image is None:
+        return
+    (demo.folder / "blink").mkdir()
+    (demo.folder / "blink" / "blink.py").write_text(BLINK)
+    with serve_web() as web:
+        Site(web).add("RPI_PICO-20250415-v1.25.0.uf2", image.read_bytes())
+        cache = str(demo.folder / "cache")
+        demo.env |= {"UPYTOOL_FIRMWARE_URL": web.address, "UPYTOOL_DEVICE": "sim:pico", "UPYTOOL_CACHE_DIR": cache}
+        demo.say("An empty Pico: an emulated RP2040 that runs the real boot ROM, which waits for firmware")
+        demo.run("upytool sim start pico --fresh")
+        try:
+            demo.run("upytool flash --board pico --yes")
+            demo.run('upytool exec "import sys; print(sys.version)"')
+            demo.say("Firmware with your modules in it, made without a compiler, and started")
+            demo.run("upytool build blink --board pico --entry blink:main --output blink.uf2")
+            demo.run("upytool flash blink.uf2 --yes")
+            demo.run('upytool exec "import blink; blink.main()"')
+        finally:
+            demo.run("upytool sim stop pico")
+
+
+def firmware() -> Path | None:
+    """RPI_PICO's firmware, built from Debian's packages unless it was before; None where that can't be."""
+    from tests.rigs.base import RigBroken
+    from tests.rigs.pico import pico_image
+
+    print("\nRPI_PICO firmware for the next part: built from Debian's sources, once (minutes; apt as root)", flush=True)
+    try:
+        return pico_image()
+    except (RigBroken, OSError, subprocess.SubprocessError) as error:
+        print(f"This part is left out: {str(error).splitlines()[0]}")
+        return None
 
 
 if __name__ == "__main__":

@@ -29,7 +29,18 @@ def _prepare_pico() -> None:
     pico_image()
 
 
-STEPS: dict[str, Callable[[], None]] = {"qemu": _prepare_qemu, "unix": _prepare_unix, "pico": _prepare_pico}
+def _prepare_usb_tools() -> None:
+    from tests.rigs.usb_tools import prepare
+
+    prepare()
+
+
+STEPS: dict[str, Callable[[], None]] = {
+    "qemu": _prepare_qemu,
+    "unix": _prepare_unix,
+    "pico": _prepare_pico,
+    "usb-tools": _prepare_usb_tools,
+}
 
 
 def prepare(names: Sequence[str]) -> int:

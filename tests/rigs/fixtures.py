@@ -15,6 +15,7 @@ import pytest
 
 from tests.rigs import RigUnavailable
 from tests.rigs.boards import Board, start
+from tests.rigs.usb_tools import UsbTools
 
 _refusals: dict[str, str] = {}
 
@@ -112,6 +113,16 @@ def unix_port(unix: Board) -> str:
 def pico_port(pico: Board) -> str:
     """Path of the emulated Pico's port."""
     return pico.port
+
+
+@pytest.fixture(scope="session")
+def usb_tools() -> UsbTools:
+    """Debian's own picotool, dfu-util and dfu-suffix, to be run on files."""
+    try:
+        return UsbTools()
+    except RigUnavailable as refused:
+        _refusals["usb-tools"] = str(refused)
+        pytest.skip(f"rig usb-tools is unavailable: {refused}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

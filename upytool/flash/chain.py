@@ -1,19 +1,17 @@
 """The flow of flashing, for every board alike: plan; enter the boot loader, check on the very chip, back up, erase,
 write, verify, leave, wait for the REPL, compare the version.
 
-`plan` looks at values alone. `apply` does what the plan says and knows at every moment what is on the board: an
-error, and Ctrl-C, say it, together with the command that mends it. Running that command is always enough, for every
-step may be done twice.
+`plan` looks at values alone (planning.py). `apply` does what the plan says and knows at every moment what is on the
+board: an error, and Ctrl-C, say it, together with the command that mends it. Running that command is always enough,
+for every step may be done twice.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import replace
 
 from ..errors import (
     DifferencesFound,
@@ -27,191 +25,35 @@ from ..errors import (
 )
 from ..events import NULL, Reporter, notice
 from ..image.base import FirmwareImage
-from ..image.identity import from_file_name
 from ..protocol.ops import Interrupted
 from . import layout, verify
-from .base import Chip, FileSystem, Flasher, FlashOptions, FlashPlan, FlashResult, FlashTarget, Loader, Programmed
+from .base import Chip, FileSystem, Flasher, FlashPlan, FlashResult, FlashTarget, Loader, Programmed
 from .bootloader import plan_way_in
 from .doors import Doors
-from .select import board_doubt, candidates, require_fit
+from .planning import (
+    DRIVES,
+    UNCHANGED,
+    Request,
+    aimed,
+    image_board,
+    image_version,
+    keep_or_refuse,
+    new_filesystems,
+    plan,
+    raw_backup,
+    raw_name,
+)
+from .select import candidates, require_fit
+
+__all__ = ["DRIVES", "UNCHANGED", "Request", "apply", "image_board", "image_version", "plan", "raw_backup", "raw_name"]
 
 Ask = Callable[[str], bool]
-Erase = Literal["changed", "all", "fs"]
-RAW = (".bin", ".img")
-DRIVES = ("uf2", "daplink")  # what they took cannot be read back (but CURRENT.UF2): the firmware's answer is the proof
 
-UNCHANGED = "nothing was changed on the board"
 IN_LOADER = "the board waits in its boot loader; its firmware and its files are as they were"
 ERASING = "the flash is partly erased: what was on the board does not start any more"
 WRITING = "the firmware is only partly written: the board does not start it until all of it is there"
 WRITTEN = "the firmware is written, but it is not proven that it is right"
 DONE = "the firmware is on the board and verified"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is wanted of a run.
-
-    Attributes:
-        erase: "changed" clears only what is written, "all" the whole flash, "fs" the file system too.
-        keep_fs: rather refuse than lose files.
-        backup: a file to save to before anything is changed: an archive of the files by way of the REPL; where
-            its name ends in .bin, or where no REPL answers, the whole flash as it is.
-        raw: write the image's bytes as they are, whatever they may be (a flash dump).
-        verify_only: compare, and change nothing.
-        wait: seconds to wait for the new firmware's REPL; 0 does not.
-        options: for the flasher.
-        again: the command that does the same once more, for hints.
-    """
-
-    erase: Erase = "changed"
-    keep_fs: bool = False
-    backup: str = ""
-    raw: bool = False
-    verify_only: bool = False
-    wait: float = 30.0
-    options: FlashOptions = field(default_factory=FlashOptions)
-    again: str = "upytool flash"
-
-
-# -- plan -----------------------------------------------------------------------------------------
-
-
-def plan(
-    target: FlashTarget,
-    image: FirmwareImage,
-    request: Request | None = None,
-    *,
-    name: str = "",
-    sha256: str = "",
-    flashers: Sequence[Flasher] | None = None,
-) -> FlashPlan:
-    """What `apply` would do. Nothing is opened.
-
-    Args:
-        name: how to call the image, its file's name unless given.
-        flashers: those to choose from; None takes the registry's.
-
-    Raises: FlashError, ImageError: it cannot work, in one sentence.
-    """
-    request = request or Request()
-    fits = candidates(target, None if request.raw else image, request.options.tool, flashers=flashers)
-    way = plan_way_in(aimed(target, image))
-    segments = tuple((each.address, len(each.data)) for each in image.memory)
-    found = _foresee(target, image, request, segments)
-    lost = found.loses and found.effect in ("erased", "moved", "overwritten")
-    _keep_or_refuse(request, found)
-    return FlashPlan(
-        target=target,
-        image=image,
-        image_name=name or os.path.basename(image.path) or "firmware",
-        sha256=sha256,
-        flasher=fits[0].name,
-        way_in=way.sentence,
-        segments=segments,
-        erase=request.erase,
-        fs_effect=found.effect,
-        fs_note=found.note,
-        warnings=tuple(_warnings(target, image, request)),
-        asks=(found.note,) if lost and not request.verify_only else (),
-        steps=tuple(_steps(target, request, fits[0].name, way.sentence)),
-    )
-
-
-def aimed(target: FlashTarget, image: FirmwareImage) -> FlashTarget:
-    """A port that says nothing is taken for what the image is for: that tells the way in, and what to press."""
-    if target.state != "unknown" or target.mcu_port:
-        return target
-    return replace(target, mcu_port=image.port, chip=target.chip or image.chip)
-
-
-def _foresee(
-    target: FlashTarget, image: FirmwareImage, request: Request, segments: Sequence[tuple[int, int]]
-) -> layout.Effect:
-    if request.verify_only:
-        return layout.Effect("kept", "nothing is written")
-    if request.raw:
-        return layout.Effect("unknown", "the bytes are written as they are, over files too where they say so")
-    if target.state != "running" and not target.filesystems and request.erase == "changed":
-        return layout.Effect("unknown", "it is looked at in the boot loader, before anything is erased")
-    old = target.filesystems or None
-    # The loader knows the erase units; here, the common ones will do.
-    touched = [(start // 4096 * 4096, -(-(start % 4096 + size) // 4096) * 4096) for start, size in segments]
-    return layout.effect(old, layout.of_image(image), touched, erase=request.erase)
-
-
-def _keep_or_refuse(request: Request, found: layout.Effect) -> None:
-    """Raises: FlashError where --keep-fs was asked for and cannot be."""
-    if request.keep_fs and found.loses:
-        raise FlashError(
-            f"the files cannot be kept: {found.note}",
-            hint="save them first (--backup FILE), and leave --keep-fs out",
-            state=UNCHANGED,
-        )
-
-
-def image_board(image: FirmwareImage) -> str:
-    """BOARD[-VARIANT] that an image is for: as it says itself, else as its file is called; "" for neither."""
-    named = from_file_name(image.path)
-    return image.identity.build or (named[0] if named else "")
-
-
-def image_version(image: FirmwareImage) -> str:
-    """ "1.25.0", "" where the image does not say."""
-    return image.identity.version.removeprefix("v")
-
-
-def _warnings(target: FlashTarget, image: FirmwareImage, request: Request) -> Iterator[str]:
-    doubt = "" if request.raw else board_doubt(target, image, image_board(image))
-    if doubt:
-        yield doubt
-    if request.raw:
-        return
-    yield from image.notes
-    if not image.identity.implementation and image.role == "firmware":
-        yield "the file holds no MicroPython: no REPL is waited for"
-    if not request.options.verify and not request.verify_only:
-        yield "what is written is not read back"
-
-
-def _steps(target: FlashTarget, request: Request, flasher: str, way: str) -> Iterator[str]:
-    files = request.backup and not raw_backup(target, request)
-    if files:
-        yield f"save the files to {request.backup}"
-    if way:
-        yield "enter the boot loader"
-    if request.backup and not files:
-        yield f"save the flash to {raw_name(request.backup)}"
-    if request.verify_only:
-        yield f"compare by {flasher}"
-    else:
-        if request.erase != "changed":
-            yield "erase the whole flash" if request.erase == "all" else "erase the file system"
-        yield f"write by {flasher}"
-        if request.options.verify and flasher not in DRIVES:
-            yield "read it back"
-    yield "start the firmware"
-    if request.wait:
-        yield "ask it for its version"
-
-
-def raw_backup(target: FlashTarget, request: Request) -> bool:
-    """Whether the backup is one of the whole flash: by its name, or because there is no REPL."""
-    return bool(request.backup) and (request.backup.lower().endswith(RAW) or target.state != "running")
-
-
-def raw_name(backup: str) -> str:
-    """The name for a dump of the flash: no archive's ending."""
-    if backup.lower().endswith(RAW):
-        return backup
-    for ending in (".tar.gz", ".tgz", ".tar", ".zip"):
-        if backup.lower().endswith(ending):
-            backup = backup[: -len(ending)]
-            break
-    return backup + ".bin"
-
-
-# -- apply ----------------------------------------------------------------------------------------
 
 
 def apply(
@@ -297,6 +139,8 @@ class _Run:
             self._let_go()
             state = error.state if error.state and (self.changed or error.state != UNCHANGED) else self.state
             own = error.hint.removeprefix(error.state).strip("\n")
+            if self.changed:  # the exact command is named below
+                own = "\n".join(line for line in own.splitlines() if "same command again" not in line)
             hint = "\n".join(part for part in (own, self._mend() if self.changed else "") if part)
             raise type(error)(error.message, hint=hint, state=state) from error
         except UpytoolError as error:
@@ -400,7 +244,7 @@ class _Run:
         if self.request.verify_only or self.request.raw:
             return
         found = self.fs = self._files_now(loader)
-        _keep_or_refuse(self.request, found)
+        keep_or_refuse(self.request, found)
         surprise = found.loses and found.effect in ("moved", "overwritten") and found.effect != self.plan.fs_effect
         if surprise and (self.ask is None or not self.ask(found.note)):
             raise OperationInterrupted(f"stopped: {found.note}, and nobody said yes to that")
@@ -408,8 +252,8 @@ class _Run:
     def _files_now(self, loader: Loader) -> layout.Effect:
         old: Sequence[FileSystem] | None = layout.on_chip(loader)
         if old is None or (not old and self.target.filesystems):
-            old = self.target.filesystems or None
-        new = layout.of_image(self.image, loader.chip.flash_size)
+            old = layout.located(self.target) or None
+        new = new_filesystems(self.target, self.image, loader.chip.flash_size)
         touched = loader.touched(self.image.memory)
         return layout.effect(old, new, touched, erase=self.request.erase)
 

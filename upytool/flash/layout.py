@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from ..errors import FlashError, ImageError
+from ..errors import FlashError, ImageError, UpytoolError
 from ..image.base import FirmwareImage
 from ..image.esp import EspFirmware
 from ..image.esp_partitions import TABLE_OFFSET, TABLE_SIZE, PartitionTable, read_table
@@ -67,6 +67,41 @@ def of_table(table: PartitionTable, flash_size: int | None = None) -> tuple[File
     if row is None:
         return ()
     return (FileSystem(row.offset, row.size, "fat" if row.label == "ffat" else "littlefs", "partition table"),)
+
+
+def of_board(board: str, version: str, flash_size: int | None = None) -> tuple[FileSystem, ...]:
+    """What the board table says; () where it does not.
+
+    Args:
+        board: BOARD[-VARIANT].
+        version: of the firmware, "1.28.0".
+    """
+    name, _, variant = board.partition("-")
+    if not name or not version:
+        return ()
+    from ..boards.layouts import layouts
+
+    try:
+        found = layouts(name, variant, version, flash_size=flash_size)
+    except UpytoolError:  # a layout that is not known, or files on a chip of their own
+        return ()
+    return tuple(
+        FileSystem(each.start, each.size, each.kind, "board table")
+        for each in found
+        if each.kind != "romfs" and each.size is not None
+    )
+
+
+def located(target: FlashTarget) -> tuple[FileSystem, ...]:
+    """The file systems of a running board; a start that its REPL cannot tell comes from the board table."""
+    name = "-".join(filter(None, (target.board, target.variant)))
+    known = target.filesystems
+    if not known:
+        return ()
+    if all(each.start != NOWHERE for each in known):
+        return known
+    table = {each.size: each for each in of_board(name, target.version)}
+    return tuple(table.get(each.size, each) if each.start == NOWHERE else each for each in known)
 
 
 def on_chip(loader: Loader) -> tuple[FileSystem, ...] | None:

@@ -1,8 +1,8 @@
 """Every board that could be flashed now, in whatever state it is.
 
 Running boards by their serial ports, boards in a boot loader by USB class (DFU's fe/01, PICOBOOT's vendor interface)
-and id, UF2 drives, and ports that say nothing, behind which an ESP without firmware may wait. Looking opens nothing
-that belongs to something else; `identify` then asks the one board that was chosen.
+and id, UF2 drives, and ports that say nothing, behind which an ESP without firmware may wait. Looking
+claims nothing and writes nothing; `identify` then asks the one board that was chosen.
 """
 
 from __future__ import annotations

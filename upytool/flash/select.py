@@ -40,7 +40,7 @@ def candidates(
     later = foreseen(target, image)
     for each in chosen:
         reason = each.declines(target, image)
-        if reason and later is not None:
+        if reason and later is not None and each.name in _BOOTSEL:
             reason = each.declines(later, image)
         if reason:
             reasons.setdefault(reason, []).append(each.name)
@@ -54,6 +54,7 @@ def candidates(
 
 
 # What these chips are on USB, once they have left their firmware for the boot ROM.
+_BOOTSEL = ("picoboot", "picotool")
 _RP2040, _RP2350 = (0x2E8A, 0x0003), (0x2E8A, 0x000F)
 
 
@@ -82,14 +83,15 @@ def require_fit(target: FlashTarget, image: FirmwareImage) -> None:
     """
     image.require_valid()
     name = _chip_name(image)
+    who = target.name if target.board else f"the board on {target.address or target.selector}"
     if not same_chip(target.chip, image.chip):
         raise FlashError(
-            f"the firmware is for {name}, {target.name} has {_article(_pretty(target.chip))}",
+            f"the firmware is for {name}, {who} has {_article(_pretty(target.chip))}",
             hint=f"take firmware for {target.board or _pretty(target.chip)}: `upytool firmware list`",
         )
     if target.mcu_port and image.port and target.mcu_port != image.port:
         raise FlashError(
-            f"the firmware is for MicroPython's port {image.port}, {target.name} is of the port {target.mcu_port}",
+            f"the firmware is for MicroPython's port {image.port}, {who} is of the port {target.mcu_port}",
             hint=f"take firmware for {target.board or target.mcu_port}: `upytool firmware list`",
         )
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from .memory import Memory
 from ..mpy.header import version_for
+from .memory import Memory
 
 CAPABILITIES = ("VfsFat", "VfsLfs1", "VfsLfs2", "VfsRom", "rom_ioctl")
 _MAX_HITS = 2000  # of each anchor: bounds the work on made-up files

@@ -282,7 +282,8 @@ class Lfs2Tree(FileTree):
     def _open(self) -> _Engine:
         """littlefs over it, once all of its structure is known to be sound."""
         if self._engine is None:
-            self._reader.used()
+            if self.deep:  # else the chains of all files would have to be read; littlefs bounds-checks them itself
+                self._reader.used()
             found = self.superblock
             step = gcd(found.block_size, 32)
             parameters = LfsParameters(

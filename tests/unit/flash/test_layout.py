@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.fakes.loader_model import BASE, ModelBoard, ModelLoader, image, program
 from upytool.flash import layout
-from upytool.flash.base import FileSystem
+from upytool.flash.base import FileSystem, FlashTarget
 from upytool.flash.layout import NOWHERE, effect, same_chip
 from upytool.image.esp_partitions import DATA, Partition, PartitionTable, write_table
 
@@ -97,3 +99,16 @@ def test_place() -> None:
 )
 def test_same_chip(one: str, other: str, same: bool) -> None:
     assert same_chip(one, other) is same_chip(other, one) is same
+
+
+def test_the_board_table_knows_what_a_repl_cannot_tell() -> None:
+    pyboard = FlashTarget(
+        "running", "id:1", board="PYBV11", version="1.26.1", filesystems=(FileSystem(NOWHERE, 114688, "", "board"),)
+    )
+    assert [(fs.start, fs.size) for fs in layout.located(pyboard)] == [(0x08004000, 114688)]
+    other = replace(pyboard, filesystems=(FileSystem(NOWHERE, 5),))
+    assert layout.located(other)[0].start == NOWHERE
+    assert layout.of_board("NO_SUCH_BOARD", "1.26.1") == ()
+    assert layout.of_board("RPI_PICO", "") == ()
+    assert layout.of_board("ESP8266_GENERIC", "1.26.1") == (), "it goes to the end of a flash of unknown size"
+    assert layout.of_board("ESP8266_GENERIC", "1.26.1", 4 << 20)[0].start == 0x100000

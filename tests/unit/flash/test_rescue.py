@@ -60,7 +60,8 @@ def test_nothing_is_overwritten() -> None:
 
 
 def test_little_is_read() -> None:
-    model = board()
+    """Of 700 kB only the metadata, to list and to rename."""
+    model = board(files={**FILES, "huge": bytes(700 << 10)})
     loader = ModelLoader(model)
     sizes: list[int] = []
     read = loader.read
@@ -71,8 +72,10 @@ def test_little_is_read() -> None:
 
     loader.read = counted  # type: ignore[method-assign,assignment]
     (volume,) = found(loader)
-    assert len(volume.open().entries()) == 5
+    assert len(volume.open().entries()) == 6
     assert sum(sizes) < 40_000
+    assert disable(loader, [volume]).renamed
+    assert sum(sizes) < 80_000
 
 
 @pytest.mark.parametrize("kind", ["littlefs", "fat"])

@@ -1,16 +1,15 @@
-"""DfuSe files, against dfu-suffix where it is installed."""
+"""DfuSe files, against dfu-suffix."""
 
 from __future__ import annotations
 
-import shutil
 import struct
-import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.rigs.usb_tools import UsbTools
 from tests.unit.image.parts import crc_dfu
 from upytool.errors import ImageError
 from upytool.image.dfuse import DfuElement, DfuTarget, add_suffix, read_dfu, read_suffix, write_dfu
@@ -91,22 +90,44 @@ def test_a_cut_file() -> None:
         read_dfu(data[:-40] + data[-16:])
 
 
-@pytest.mark.skipif(shutil.which("dfu-suffix") is None, reason="dfu-suffix (Debian: dfu-util) is not installed")
-def test_dfu_suffix_agrees(tmp_path: Path) -> None:
+@pytest.mark.rig
+def test_dfu_suffix_agrees(usb_tools: UsbTools, tmp_path: Path) -> None:
     file = tmp_path / "ours.dfu"
-    file.write_bytes(write_dfu((DfuTarget(TWO),)))
-    said = subprocess.run(["dfu-suffix", "-c", file], capture_output=True, text=True, timeout=10, check=True).stdout
-    assert "idVendor:\t0x0483" in said
-    assert "idProduct:\t0xDF11" in said
+    for number, targets in enumerate(((DfuTarget(TWO),), (DfuTarget(TWO, 1), DfuTarget((), 2, "second")))):
+        file.write_bytes(write_dfu(targets, vendor=0x0483, product=0xDF11, device=number))
+        said = usb_tools.run("dfu-suffix", "--check", file).stdout
+        assert "Vendor ID:\t0x0483" in said
+        assert "Product ID:\t0xDF11" in said
+        assert f"BCD device:\t0x{number:04X}" in said
+
+
+@pytest.mark.rig
+@pytest.mark.parametrize("content", [b"content of a firmware", bytes(range(256)) * 33 + b"x"])
+def test_dfu_suffix_writes_the_same(usb_tools: UsbTools, tmp_path: Path, content: bytes) -> None:
     plain = tmp_path / "plain.bin"
-    plain.write_bytes(b"content of a firmware")
-    subprocess.run(
-        ["dfu-suffix", "-v", "1234", "-p", "5678", "-d", "9", "-a", plain],
-        timeout=10,
-        check=True,
-        capture_output=True,
-    )
-    assert plain.read_bytes() == add_suffix(b"content of a firmware", vendor=0x1234, product=0x5678, device=9)
+    plain.write_bytes(content)
+    usb_tools.run("dfu-suffix", "-v", "1234", "-p", "5678", "-d", "9", "-a", plain)
+    theirs = plain.read_bytes()
+    assert theirs == add_suffix(content, vendor=0x1234, product=0x5678, device=9)
+    found = read_suffix(theirs)
+    assert found is not None
+    assert (found.vendor, found.product, found.device, found.crc_ok) == (0x1234, 0x5678, 9, True)
+    usb_tools.run("dfu-suffix", "--delete", plain)
+    assert plain.read_bytes() == content
+
+
+@pytest.mark.rig
+def test_dfu_suffix_sees_the_same_damage(usb_tools: UsbTools, tmp_path: Path) -> None:
+    file = tmp_path / "bad.dfu"
+    whole = write_dfu((DfuTarget(TWO),))
+    damaged = bytearray(whole)
+    damaged[300] ^= 1
+    assert read_dfu(bytes(damaged)).crc_ok is False
+    for bad in (bytes(damaged), whole[:-7]):
+        file.write_bytes(bad)
+        assert usb_tools.run("dfu-suffix", "--check", file, code=None).returncode != 0
+    with pytest.raises(ImageError):
+        read_dfu(whole[:-7])
 
 
 def test_a_plain_suffix() -> None:

@@ -1,11 +1,9 @@
-"""UF2, against esptool's writer, MicroPython's uf2conv (by the RPI_PICO rig), picotool if installed."""
+"""UF2, against esptool's writer, MicroPython's uf2conv (by the RPI_PICO rig), picotool."""
 
 from __future__ import annotations
 
 import random
-import shutil
 import struct
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.rigs.usb_tools import UsbTools, picotool_fields
 from tests.unit.image.conftest import EspParts
+from tests.unit.image.parts import pico_like
 from upytool.errors import ImageError
-from upytool.image.chips import RP2040, RP2350_ARM_S
+from upytool.image.chips import RP2040, RP2350_ARM_S, RP2350_RISCV
 from upytool.image.memory import Memory
 from upytool.image.uf2 import BLOCK, Uf2File, e10_block, read_uf2, write_uf2
 
@@ -141,12 +141,39 @@ def test_a_missing_erratum_block_is_told() -> None:
     assert any("RP2350-E10" in note for note in read_uf2(rp2350()[512:]).notes)
 
 
-@pytest.mark.skipif(shutil.which("picotool") is None, reason="picotool (Debian trixie has it) is not installed")
-def test_picotool_agrees(tmp_path: Path) -> None:
+@pytest.mark.rig
+@pytest.mark.parametrize(
+    ("family", "name", "rp2350", "size"),
+    [
+        (RP2040, "rp2040", False, 5000),
+        (RP2040, "rp2040", False, 256),
+        (RP2350_ARM_S, "rp2350-arm-s", True, 5000),
+        (RP2350_RISCV, "rp2350-riscv", True, 8192),
+    ],
+)
+def test_picotool_writes_the_same_file(
+    usb_tools: UsbTools, tmp_path: Path, family: int, name: str, rp2350: bool, size: int
+) -> None:
+    """Byte for byte; but picotool fills the last block with zeros, and ends there for every chip."""
+    plain, theirs = tmp_path / "plain.bin", tmp_path / "theirs.uf2"
+    plain.write_bytes(random.Random(size).randbytes(size))
+    block = ["--abs-block"] if rp2350 else []
+    usb_tools.run("picotool", "uf2", "convert", plain, theirs, "--family", name, "-o", "0x10000000", *block)
+    data = plain.read_bytes() + bytes(-size % 256)
+    assert theirs.read_bytes() == write_uf2([(family, Memory.of([(0x10000000, data)]))], erratum_block=rp2350)
+    found = read_uf2(theirs.read_bytes())
+    assert (found.families, found.memory, found.notes) == ((family,), Memory.of([(0x10000000, data)]), ())
+
+
+@pytest.mark.rig
+@pytest.mark.parametrize(("family", "name"), [(RP2040, "rp2040"), (RP2350_ARM_S, "rp2350-arm-s")])
+def test_picotool_accepts_what_we_write(usb_tools: UsbTools, tmp_path: Path, family: int, name: str) -> None:
     file = tmp_path / "ours.uf2"
-    file.write_bytes(rp2350())
-    said = subprocess.run(["picotool", "info", file], capture_output=True, text=True, timeout=10)
-    assert said.returncode == 0, said.stderr
+    memory = Memory.of([(0x10000000, pico_like()), (0x10040000, b"behind a gap")])
+    file.write_bytes(write_uf2([(family, memory)], sector=4096, erratum_block=family == RP2350_ARM_S))
+    said = usb_tools.run("picotool", "info", "-a", file).stdout
+    assert f"family ID '{name}'" in said
+    assert picotool_fields(said)["version"] == ["v1.27.0"]
 
 
 def test_two_families() -> None:

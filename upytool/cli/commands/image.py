@@ -16,7 +16,7 @@ from ..ui.style import Style
 from ..ui.text import plural, printable, rows, size
 
 if TYPE_CHECKING:
-    from ...image.tree import BuiltFs, Change, FileTree
+    from ...image.tree import BuiltFs, Change, FileTree, Usage
     from ...image.volume import FsVolume
     from ..imaging import Opened
 
@@ -58,38 +58,46 @@ def ls(app: App, file: str, place: Place) -> None:
     with opened(app, file, place, whole=False) as found:
         chosen = [found.choose()] if place.volume or place.region else found.volumes
         listed = [(volume, _listing(app, volume)) for volume in chosen]
+        # On a board the space of a LittleFS is not counted: every file's blocks would have to be read for that.
+        usages = [_count(app, volume, tree) if found.loader is None else None for volume, tree in listed]
     if not listed:
         raise ImageError(
             f"no file system was found in {found.name}",
             hint="say where it is: --region START,SIZE, or for which board it is: --board NAME",
         )
     app.emit(
-        [_volume_data(volume, tree) for volume, tree in listed],
+        [_volume_data(volume, tree, usage) for (volume, tree), usage in zip(listed, usages)],
         lambda style: _lines(style, listed),
     )
-    for volume, tree in listed:
-        app.note(described(volume) + (f", {_usage(tree)}" if tree is not None else ""))
+    for (volume, _), usage in zip(listed, usages):
+        app.note(described(volume) + (f", {_usage(usage)}" if usage is not None else ""))
 
 
 def _listing(app: App, volume: FsVolume) -> FileTree | None:
     if not volume.kind:
         return None
     try:
-        tree = volume.open()
-        tree.usage()
-        return tree
+        return volume.open()
     except ImageError as error:
         app.warn(f"{label(volume)}: {error}")
         return None
 
 
-def _usage(tree: FileTree) -> str:
-    usage = tree.usage()
+def _count(app: App, volume: FsVolume, tree: FileTree | None) -> Usage | None:
+    if tree is None:
+        return None
+    try:
+        return tree.usage()
+    except ImageError as error:
+        app.warn(f"{label(volume)}: {error}")
+        return None
+
+
+def _usage(usage: Usage) -> str:
     return f"{usage.used} of {usage.blocks} blocks of {usage.block_size} bytes used"
 
 
-def _volume_data(volume: FsVolume, tree: FileTree | None) -> dict[str, Any]:
-    usage = tree.usage() if tree is not None else None
+def _volume_data(volume: FsVolume, tree: FileTree | None, usage: Usage | None) -> dict[str, Any]:
     return {
         "name": volume.name or None,
         "start": volume.start,
