@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 State = Literal["running", "bootloader", "unknown"]
 Ability = Literal["read", "erase", "erase-all", "program", "verify"]
 Leave = Literal["run", "bootloader", "stay"]
-Tool = Literal["auto", "picoboot", "picotool", "uf2", "dfu", "dfu-util", "esptool"]
+Tool = Literal["auto", "picoboot", "picotool", "uf2", "dfu", "dfu-util", "esptool", "daplink"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class FileSystem:
 
     Attributes:
         start: address of its first byte, in the terms of FirmwareImage.memory (for Espressif's chips an
-            offset in flash).
+            offset in flash); -1 where only the size is known.
         size: bytes.
         kind: "littlefs", "fat", "romfs", or "" where it is not known.
         source: who says so: "binary info", "partition table", "board table", "board".

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from ..discovery.listen import listen
 from ..discovery.ports import PortLister, SerialPort, devices, find_path, list_ports
 from ..errors import (
     AmbiguousDeviceError,
@@ -22,6 +23,7 @@ from ..errors import (
     PortPermissionError,
     PortUnusableError,
     ProtocolError,
+    TransportError,
     UpytoolError,
     UsageError,
 )
@@ -82,6 +84,7 @@ class Surroundings:
         baud: of UARTs.
         connect: opens a running board by its address.
         by_class: also look for boot loaders with unknown ids.
+        listen: why what is behind a port is no board, "" where it may be one; writes nothing.
     """
 
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -92,6 +95,7 @@ class Surroundings:
     baud: int = 115200
     connect: Callable[[str, int], Device] | None = None
     by_class: bool = True
+    listen: Callable[[SerialPort], str] = listen
 
     def sight(self) -> Sight:
         """The same, for what waits for boot loaders."""
@@ -184,7 +188,7 @@ def choose(selector: str | None, around: Surroundings, *, reporter: Reporter = N
             break
         text = around.aliases[text].strip()
     if text in ("", "auto"):
-        return _only(find_targets(around, reporter=reporter), around)
+        return _only(find_targets(around, reporter=reporter), around, reporter)
     if text.startswith("sim:") or text == "sim":
         return _simulated(text, around)
     if _URL.match(text):
@@ -274,17 +278,31 @@ def _one(text: str, found: Sequence[FlashTarget]) -> FlashTarget:
     return found[0]
 
 
-def _only(found: Sequence[FlashTarget], around: Surroundings) -> FlashTarget:
+def _only(found: Sequence[FlashTarget], around: Surroundings, reporter: Reporter) -> FlashTarget:
     sure = [each for each in found if each.state != "unknown"]
     if len(sure) > 1:
         raise ambiguous(sure, f"{len(sure)} boards are connected")
     if sure:
         return sure[0]
-    if len(found) > 1:
-        raise ambiguous(found, f"{len(found)} devices may be boards")
-    if found:
-        return found[0]
+    maybe = [each for each in found if not _is_foreign(each, around, reporter)]
+    if len(maybe) > 1:
+        raise ambiguous(maybe, f"{len(maybe)} devices may be boards")
+    if maybe:
+        return maybe[0]
     raise NoDeviceError("no board is connected", hint=no_board_hint())
+
+
+def _is_foreign(target: FlashTarget, around: Surroundings, reporter: Reporter) -> bool:
+    """Whether a port that nobody named talks like a GPS receiver, a modem, a printer: nothing is written to those."""
+    if target.port is None:
+        return False
+    try:
+        reason = around.listen(target.port)
+    except TransportError:
+        return False  # opening it later tells what is wrong
+    if reason:
+        notice(reporter, f"{target.address} is left out: {reason}", "detail")
+    return bool(reason)
 
 
 def selectors(found: Sequence[FlashTarget]) -> list[str]:

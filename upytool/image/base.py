@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -58,9 +58,9 @@ class FirmwareImage:
         path: where it was read from, or "".
     """
 
-    raw: bytes
+    raw: bytes = field(repr=False)
     format: str
-    memory: Memory
+    memory: Memory = field(repr=False)
     chip: str = ""
     port: str = ""
     families: tuple[int, ...] = ()

@@ -65,7 +65,7 @@ def around(
     buses = [cast(UsbBus, bus or ModelBus())]
     return Surroundings(
         ports=lambda: list(ports), buses=lambda: buses, volumes=lambda: cast(list[Volume], list(volumes)),
-        connect=connect, **more,
+        connect=connect, **{"listen": lambda port: "", **more},
     )  # fmt: skip
 
 
@@ -78,6 +78,13 @@ def test_one_board_is_taken() -> None:
 
 def test_a_sure_board_goes_before_a_silent_port() -> None:
     assert probe.choose(None, around(PICO, BRIDGE)).address == "/dev/ttyACM0"
+
+
+def test_what_talks_like_something_else_is_left_alone() -> None:
+    talks = around(BRIDGE, listen=lambda port: "it talks NMEA")
+    with pytest.raises(NoDeviceError):
+        probe.choose(None, talks)
+    assert probe.choose("/dev/ttyUSB0", talks).address == "/dev/ttyUSB0", "whoever names it means it"
 
 
 def test_several_are_a_choice() -> None:
