@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 
 from ..boards.catalogue import Board
+from ..image.base import FirmwareImage
+from ..image.chips import RP2350_RISCV
 from ..mpy.abi import ARCH_FLAGS
 
 _BY_PORT = {
@@ -35,9 +37,7 @@ def arch_of(board: Board, release: tuple[int, ...], variant: str = "") -> tuple[
     if port == "rp2":
         if "rp2350" not in mcu:
             return "armv6m", 0
-        if "RISCV" in variant.upper():
-            return "rv32imc", (ARCH_FLAGS["zba"] | ARCH_FLAGS["zcmp"]) if release >= (1, 27) else 0
-        return "armv7m", 0
+        return _rp2350("RISCV" in variant.upper(), release)
     if port == "esp32":
         return ("rv32imc" if _ESP_RISCV.search(mcu) else "xtensawin"), 0
     if port == "stm32":
@@ -47,3 +47,23 @@ def arch_of(board: Board, release: tuple[int, ...], variant: str = "") -> tuple[
     if port == "nrf":
         return "", 0
     return _BY_PORT.get(port, ""), 0
+
+
+def arch_of_image(image: FirmwareImage, release: tuple[int, ...]) -> tuple[str, int]:
+    """The same for a firmware of no known board, by its chip; "" where that is not enough to tell."""
+    chip = image.chip.lower()
+    if chip == "rp2040":
+        return "armv6m", 0
+    if chip == "rp2350":
+        return _rp2350(image.uf2_family == RP2350_RISCV, release)
+    if image.port == "esp32":
+        return ("rv32imc" if _ESP_RISCV.search(chip) else "xtensawin"), 0
+    if image.port == "samd" and chip:
+        return ("armv6m" if "21" in chip else "armv7m"), 0
+    return _BY_PORT.get(image.port, ""), 0
+
+
+def _rp2350(riscv: bool, release: tuple[int, ...]) -> tuple[str, int]:
+    if riscv:
+        return "rv32imc", (ARCH_FLAGS["zba"] | ARCH_FLAGS["zcmp"]) if release >= (1, 27) else 0
+    return "armv7m", 0

@@ -58,6 +58,7 @@ class Recipe:
         c_modules: folders of C modules.
         filesystem: where modules go in an "image" build.
         region: (start, size) of the file system where the user says so.
+        flash_size: bytes of an Espressif board's flash where its firmware's header states another; None keeps that.
         safe_boot: add the boot.py that a bad main.py can't lock out.
         options: make variables of a "source" build.
         output: the file to be written; None for `build/NAME.EXT` beside the project.
@@ -78,6 +79,7 @@ class Recipe:
     c_modules: tuple[Path, ...] = ()
     filesystem: FsChoice = "auto"
     region: tuple[int, int] | None = None
+    flash_size: int | None = None
     safe_boot: bool = False
     options: tuple[tuple[str, str], ...] = ()
     output: Path | None = None
@@ -110,7 +112,8 @@ class ModuleSize:
     """What one file costs.
 
     Attributes:
-        source: bytes of its source; flash: bytes that it takes in flash, its share of blocks included.
+        source: bytes of its source; stored: bytes of what goes in, compiled where it is; flash: bytes that it takes
+            in flash, its share of blocks included.
         placement: where it lies; ram: "in place" (bytecode runs from flash), "loaded" (an import copies it into
             RAM), "on demand" (data).
     """
@@ -122,6 +125,7 @@ class ModuleSize:
     flash: int
     placement: Placement
     ram: Literal["in place", "loaded", "on demand"]
+    stored: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 
 from ..errors import BuildError
-from ..image.chips import RP2040
+from ..image.chips import ABSOLUTE, RP2040
 
 SECTOR, PAGE, FLASH = 4096, 256, 0x10000000
 NOT_MAIN_FLASH, HAS_FAMILY = 1, 0x2000
@@ -28,6 +28,8 @@ def after_drop(uf2: bytes, flash_size: int, before: int = 0x00) -> bytes:
     for at in range(0, len(uf2), 512):
         block = uf2[at : at + 512]
         _, _, flags, address, size, number, count, family = struct.unpack_from("<8I", block)
+        if family == ABSOLUTE and flags & HAS_FAMILY and count == 2 and number < 2 and not seen:
+            continue  # RP2350-E10: a block of another count, which the ROM counts by itself
         if flags & NOT_MAIN_FLASH or not FLASH <= address < FLASH + flash_size:
             continue
         if size != PAGE or address % PAGE:

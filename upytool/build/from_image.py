@@ -6,7 +6,6 @@ first start, and the finished file is opened again, mounted and compared before 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,32 +13,33 @@ from hashlib import sha256
 from pathlib import Path
 
 from ..errors import BuildError, ImageError
-from ..events import NULL, Reporter, Task
+from ..events import NULL, Reporter
 from ..image.base import FirmwareImage
-from ..image.blocks import BytesBlocks
-from ..image.identity import from_file_name, release_of
+from ..image.esp import EspFirmware, find_base, with_flash_params
+from ..image.identity import release_of
 from ..image.memory import Memory
 from ..image.tree import BuiltFs
-from ..image.volume import Region, build_fs, volumes, volumes_on_flash
+from ..image.volume import build_fs
 from ..mpy.abi import Abi
-from ..mpy.cross import Cross, Module, never_compiled, program_digest
-from .arch import arch_of
-from .base import BuildReport, BuildResult, Item, Recipe
-from .boot_rom import FLASH, after_drop
+from ..mpy.cross import Cross, program_digest
+from .arch import arch_of, arch_of_image
+from .base import BuildReport, BuildResult, Recipe
+from .compiled import Made, by_path, check_entry, compile_items, split, total
 from .output import default_output, write_output
-from .placement import Layout, Place, board_of, check_room, choose, find_layout
-from .sizes import largest, module_sizes, regions_of, what_if
+from .placement import Layout, Place, board_of, check_room, choose, find_layout, main_place, version_of
+from .readback import check_image
+from .sizes import kilobytes, largest, module_sizes, regions_of, what_if
 
-STARTERS = ("boot.py", "main.py")
+_FILE_SYSTEMS = {"romfs": "ROMFS", "littlefs": "LittleFS", "littlefs1": "LittleFS v1", "fat": "FAT"}
 
 
 @dataclass(frozen=True)
-class _Made:
-    """A file as it goes in."""
+class _Part:
+    """A place with what goes there."""
 
-    item: Item
-    path: str
-    data: bytes
+    place: Place
+    made: tuple[Made, ...]
+    fs: BuiltFs
 
 
 def build_image(recipe: Recipe, *, cache: Path | None = None, reporter: Reporter = NULL) -> BuildResult:
@@ -53,97 +53,123 @@ def build_image(recipe: Recipe, *, cache: Path | None = None, reporter: Reporter
         file and line), ImageError (the firmware is damaged). No output is left behind then.
     """
     started = time.monotonic()
-    if recipe.firmware is None:
-        raise BuildError("there is no firmware to build into", hint="name a board and a version, or --firmware FILE")
-    image = FirmwareImage.read(recipe.firmware)
-    image.require_valid()
-    if image.role != "firmware":
-        raise BuildError(
-            f"{recipe.firmware.name} is {image.role} alone, without the boot loader and the partition table",
-            hint="take the firmware's .bin file",
-        )
+    image = read_base(recipe)
     board, variant = board_of(image, recipe)
-    version = image.identity.version or _named_version(recipe)
+    version = version_of(image, recipe)
     release = release_of(version)
     if release is None:
-        said = f"{recipe.firmware.name} does not say which MicroPython it is"
+        said = f"{_name(image)} does not say which MicroPython it is"
         raise BuildError(said, hint="name it with --version, 1.27 for instance")
-    arch, flags = arch_of(board, release, variant) if board is not None else ("", 0)
+    arch, flags = arch_of(board, release, variant) if board is not None else arch_of_image(image, release)
     abi = Abi.for_release(release, arch, flags)
-    layout = find_layout(image, recipe, board, variant)
-    place = choose(layout, recipe.filesystem)
+    layout = find_layout(image, recipe, board, variant, version)
+    check_entry(recipe.entry, recipe.items, image.memory)
+    place = choose(layout, recipe.filesystem, image)
     cross = Cross(abi, cache)
     made = compile_items(recipe.items, cross, reporter)
-    memory, built, notes = _inject(image, recipe, layout, place, made, release)
+    parts, notes = _parts(image, recipe, layout, place, made, release)
+    memory = layout.memory
+    for part in parts:
+        memory = part.place.cleared(memory)
+        for address, data in sorted(part.place.whole(part.fs.blocks.items()).items()):
+            memory = memory.replaced(address, data)
     data = image.encode(memory)
-    _check(data, image, built, recipe.firmware.name)
-    output = recipe.output or default_output(recipe, image.identity.build or image.chip, recipe.firmware.suffix)
+    check_image(data, image, {part.place: by_path(part.made) for part in parts}, _name(image))
+    suffix = Path(image.path).suffix or ".bin"
+    output = recipe.output or default_output(recipe, image.identity.build or image.chip, suffix)
+    _not_over(output, recipe)
     unchanged = write_output(output, data)
-    files = {each.path: each.data for each in made}
+    keeps = layout.filesystem is None or all(part.place.start != layout.filesystem.start for part in parts)
+    rows = [row for part in parts for row in module_sizes(part.made, part.place.kind, part.fs)]
+    regions = regions_of(image, layout, {part.place.start: part.fs for part in parts}, board, variant)
     report = BuildReport(
         "image",
         image.identity.build or (board.id if board else recipe.board),
         version,
         abi,
-        module_sizes([(each.item, each.path, each.data) for each in made], place.kind, built[place.start]),
-        regions_of(image, [(name, built_at, fs) for name, built_at, fs in _named(layout, built)]),
-        what_if("image", place.kind, files, layout.romfs is not None),
-        tuple(notes),
+        tuple(sorted(rows, key=lambda row: (-row.flash, row.target))),
+        regions,
+        what_if("image", rows, {each.path: each.data for each in made}, regions, layout),
+        (*layout.notes, *notes, *_closing(image, layout, keeps)),
     )
     return BuildResult(
         output, len(data), sha256(data).hexdigest(), report, time.monotonic() - started,
-        keeps_files=layout.filesystem is None or layout.filesystem.start not in built,
-        unchanged=unchanged, pins=_pins(recipe, image, cross, place, made),
+        keeps_files=keeps, unchanged=unchanged, pins=_pins(recipe, image, cross, parts, layout),
     )  # fmt: skip
 
 
-def compile_items(items: tuple[Item, ...], cross: Cross, reporter: Reporter = NULL) -> list[_Made]:
-    """Every item as it goes in: modules compiled (but for boot.py and main.py at the top), the rest as it is."""
-    wanted = [item for item in items if item.module and not item.keep_source and not never_compiled(item.target)]
-    modules = [Module(each.data, each.target, each.optimize, each.emitter, each.origin) for each in wanted]
-    if modules:
-        with Task(reporter, "compiling", len(modules), "files") as task:
-            results = dict(zip((each.target for each in wanted), cross.compile_all(modules), strict=True))
-            task.advance(len(modules))
-    else:
-        results = {}
-    return [
-        _Made(item, item.target[:-3] + ".mpy", results[item.target])
-        if item.target in results
-        else _Made(item, item.target, item.data)
-        for item in items
-    ]
+def read_base(recipe: Recipe) -> FirmwareImage:
+    """The firmware to build into, with the flash size that the recipe asks for. Raises: BuildError, ImageError."""
+    if recipe.firmware is None:
+        raise BuildError("there is no firmware to build into", hint="name a board and a version, or --firmware FILE")
+    image = FirmwareImage.read(recipe.firmware)
+    image.require_valid()
+    if image.identity.implementation == "CircuitPython":
+        raise BuildError(f"{recipe.firmware.name} is CircuitPython", hint="take a firmware of MicroPython")
+    if image.role != "firmware" or image.format == "dfu":
+        what = image.role if image.role != "firmware" else "program"
+        raise BuildError(
+            f"{recipe.firmware.name} is {what} alone, without the boot loader and the partition table"
+            if image.port == "esp32"
+            else f"{recipe.firmware.name} does not say where in flash it belongs",
+            hint="take the firmware's .bin file" if image.port == "esp32" else "take its .dfu (DfuSe) or .hex file",
+        )
+    if image.port == "esp32" and image.format == "uf2":
+        raise BuildError(
+            f"{recipe.firmware.name} is the application alone, without the partition table",
+            hint="take the firmware's .bin file",
+        )
+    if not image.place_known:
+        raise BuildError(
+            f"{recipe.firmware.name} does not say where in flash it belongs", hint="take its .uf2, .dfu or .hex file"
+        )
+    if recipe.flash_size is None:
+        return image
+    if not isinstance(image.detail, EspFirmware):
+        raise BuildError(f"--flash-size is for Espressif's chips, not for {image.chip or 'this one'}")
+    raw = with_flash_params(image.raw, offset=find_base(image.raw) or 0, size=recipe.flash_size)
+    return replace(FirmwareImage.read(raw, name=recipe.firmware.name), path=str(recipe.firmware))
 
 
-def _inject(
-    image: FirmwareImage, recipe: Recipe, layout: Layout, place: Place, made: list[_Made], release: tuple[int, int, int]
-) -> tuple[Memory, dict[int, BuiltFs], list[str]]:
-    """The memory with everything in it, each file system by its address, and notes."""
-    files = {each.path: each.data for each in made}
-    notes = [place.note] if place.note else []
-    memory = place.memory
-    built: dict[int, BuiltFs] = {}
-    parts = [(place, files)]
-    if place.kind == "romfs":
-        # A firmware mounts /rom and imports from it, and starts nothing in it: what starts lies in the file system.
-        starters = {name: files.pop(name) for name in STARTERS if name in files}
-        if starters:
-            if layout.filesystem is None:
-                raise BuildError(f"{next(iter(starters))} does not start from a ROMFS: {layout.why}")
-            parts.append((layout.filesystem, starters))
-            notes.append(f"{' and '.join(starters)} go into the file system: nothing starts from a ROMFS")
-            memory = layout.filesystem.memory
-    for where, content in parts:
+def _name(image: FirmwareImage) -> str:
+    return Path(image.path).name or "the firmware"
+
+
+def _parts(
+    image: FirmwareImage, recipe: Recipe, layout: Layout, place: Place, made: list[Made], release: tuple[int, int, int]
+) -> tuple[list[_Part], list[str]]:
+    """Each file system with its content, and notes."""
+
+    def fill(where: Place, content: list[Made]) -> _Part:
         check_room(image, where)
-        fs = _made_fs(image, recipe, where, content, release)
-        for offset, data in sorted(fs.blocks.items()):
-            memory = memory.replaced(where.start + offset, data)
-        built[where.start] = fs
-    if image.port == "esp8266" and layout.filesystem is not None and layout.filesystem.start in built:
-        notes.append("the first start will not set up the access point: it does so when it formats the file system")
-    if layout.filesystem is not None and layout.filesystem.start in built:
-        notes.append("flashing this replaces the files on the board")
-    return memory, built, notes
+        return _Part(where, tuple(content), _made_fs(image, recipe, where, by_path(content), release))
+
+    if place.kind != "romfs":
+        return [fill(place, made)], []
+    notes: list[str] = []
+    auto = recipe.filesystem == "auto" and layout.filesystem is not None
+    inside, outside = split(made, code_only=auto)
+    try:
+        parts = [fill(place, inside)] if inside else []
+    except BuildError as error:
+        if not auto:
+            raise
+        assert layout.filesystem is not None
+        said = error.message.partition(": ")[2] or error.message
+        notes.append(f"all goes into the file system, for {said}")
+        return [fill(main_place(layout, "auto", image), made)], notes
+    if any(not each.code for each in inside):
+        notes.append("data files are found below /rom there: open('/rom/...')")
+    if outside:
+        names = [each.path for each in outside]
+        if layout.filesystem is None:
+            raise BuildError(f"{names[0]} does not start from a ROMFS, and {layout.why}", hint=layout.hint)
+        parts.append(fill(layout.filesystem, outside))
+        what = " and ".join(names) if len(names) < 3 else f"{len(names)} files"
+        notes.append(f"{what} went into the file system: nothing starts from a ROMFS, and data keeps its path"
+                     if any(not each.code for each in outside)
+                     else f"{what} went into the file system: nothing starts from a ROMFS")  # fmt: skip
+    return parts, notes
 
 
 def _made_fs(
@@ -155,83 +181,50 @@ def _made_fs(
             block_size=place.block_size if place.kind != "romfs" else None, epoch=recipe.epoch,
         )  # fmt: skip
     except ImageError as error:
-        total = sum(map(len, files.values()))
-        over = f": {error.message}" if "fit" in error.message else ""
-        if not over:
+        if "fit" not in error.message and "room" not in error.message:
             raise
         raise BuildError(
-            f"there is no room for {total} bytes of modules and data{over}",
-            hint="the largest: " + largest(files),
+            f"{kilobytes(total(files))} of modules and data are too much: {error.message}",
+            hint=f"the largest: {largest(files)}. `upytool build report` shows all that fits",
         ) from error
 
 
-def _check(data: bytes, base: FirmwareImage, built: dict[int, BuiltFs], name: str) -> None:
-    """Open what is about to be written as a board will, and compare file by file.
-
-    Raises: BuildError: it does not hold what was put in, which is a fault of ours.
-    """
-    image = FirmwareImage.read(data, name=name)
-    image.require_valid()
-    seen = image
-    if image.format == "uf2" and image.port == "rp2":
-        size = max([2 << 20, *(start - FLASH + fs.size for start, fs in built.items())])
-        seen = replace(image, memory=Memory.of([(FLASH, after_drop(data, size))]))
-    for start, fs in built.items():
-        found = volumes(seen, [Region(start, fs.size, "check", "", fs.block_size, "you")])
-        mine = next((each for each in found if each.start == start), None)
-        want = _tree_of(fs)
-        if mine is None or not mine.kind or mine.open().files() != want:
-            raise BuildError("the finished image does not read back as what was put in", hint="please report this")
-    for segment in base.memory:
-        for start, fs in built.items():
-            if segment.end > start and segment.address < start + fs.size:
-                break
-        else:
-            if image.memory.get(segment.address, len(segment.data)) != segment.data and base.port != "esp32":
-                raise BuildError("the finished image changes the firmware itself", hint="please report this")
+def _closing(image: FirmwareImage, layout: Layout, keeps: bool) -> list[str]:
+    """What becomes of the board's files."""
+    if keeps:
+        return ["flashing this leaves the files on the board as they are"] if layout.filesystem is not None else []
+    notes = ["flashing this replaces the files on the board"]
+    if image.port == "esp8266":
+        notes.append("the first start will not set up the access point: it does so when it formats the file system")
+    return notes
 
 
-def _tree_of(fs: BuiltFs) -> dict[str, bytes]:
-    found = volumes_on_flash(
-        BytesBlocks(fs.to_bytes()).read, base=0, size=fs.size, chip="", regions=[Region(0, fs.size, "", "", 0, "you")]
-    )
-    return found[0].open().files()
+def _not_over(output: Path, recipe: Recipe) -> None:
+    if recipe.firmware is not None and output.resolve() == recipe.firmware.resolve():
+        raise BuildError(f"{output} is the firmware that is built into", hint="choose another --output")
 
 
-def _named(layout: Layout, built: dict[int, BuiltFs]) -> list[tuple[str, int, BuiltFs | int]]:
-    """(name, start, what is in it, or its size where nothing is)."""
-    rows: list[tuple[str, int, BuiltFs | int]] = []
-    for name, place in (("ROMFS", layout.romfs), ("file system", layout.filesystem)):
-        if place is not None:
-            rows.append((name, place.start, built.get(place.start, place.size)))
-    return rows
-
-
-def _named_version(recipe: Recipe) -> str:
-    if recipe.version and recipe.version[0].isdigit():
-        return recipe.version
-    known = from_file_name(os.fspath(recipe.firmware)) if recipe.firmware else None
-    return known[1] if known else ""
-
-
-def _pins(recipe: Recipe, image: FirmwareImage, cross: Cross, place: Place, made: list[_Made]) -> dict[str, object]:
+def _pins(
+    recipe: Recipe, image: FirmwareImage, cross: Cross, parts: list[_Part], layout: Layout
+) -> dict[str, object]:
+    assert recipe.firmware is not None
     return {
         "firmware": {
-            "name": recipe.firmware.name if recipe.firmware else "",
+            "name": recipe.firmware.name,
             "origin": recipe.firmware_origin,
-            "sha256": sha256(image.raw).hexdigest(),
+            "sha256": sha256(recipe.firmware.read_bytes()).hexdigest(),
             "build": image.identity.build,
             "version": image.identity.version,
         },
         "mpy": {"abi": cross.abi.text, "compiler": program_digest(cross.program)},
-        "filesystem": {
-            "kind": place.kind,
-            "start": place.start,
-            "size": place.size,
-            "block_size": place.block_size or 0,
-            "source": place.source,
+        "filesystems": [_place_pins(part.place) for part in parts],
+        "layout": {
+            name: _place_pins(place)
+            for name, place in (("romfs", layout.romfs), ("filesystem", layout.filesystem))
+            if place is not None
         },
         "epoch": recipe.epoch,
+        "flash_size": recipe.flash_size,
         "files": {
             each.path: {
                 "sha256": sha256(each.item.data).hexdigest(),
@@ -239,6 +232,23 @@ def _pins(recipe: Recipe, image: FirmwareImage, cross: Cross, place: Place, made
                 "optimize": each.item.optimize,
                 "emit": each.item.emitter,
             }
-            for each in made
+            for part in parts
+            for each in part.made
         },
     }
+
+
+def _place_pins(place: Place) -> dict[str, object]:
+    return {
+        "kind": place.kind, "start": place.start, "size": place.size, "block_size": place.block_size or 0,
+        "source": place.source,
+    }  # fmt: skip
+
+
+def memory_of(image: FirmwareImage, layout: Layout) -> Memory:
+    """The firmware alone, without what its file systems hold."""
+    memory = image.memory
+    for place in (layout.romfs, layout.filesystem):
+        if place is not None:
+            memory = place.cleared(memory)
+    return memory

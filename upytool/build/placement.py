@@ -6,20 +6,27 @@ nothing is guessed: a file system a block beside its place is formatted by the f
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from ..boards.catalogue import Board, get, split_name
 from ..boards.layouts import LayoutError, layouts
+from ..boards.layouts import Region as TableRow
 from ..errors import BuildError, UpytoolError
 from ..image.base import FirmwareImage
 from ..image.esp import EspFirmware
 from ..image.esp_partitions import DATA, TABLE_OFFSET, Partition
+from ..image.identity import from_file_name, release_of
 from ..image.memory import Memory
 from ..image.volume import FsVolume, Region, default_kind, volumes
 from .base import FsChoice, Recipe
 
 FAT_SUBTYPE = 0x81  # what MicroPython's own tables give the row, whatever file system is in it
+# Ports whose start looks what is in the region, and mounts either kind: stm32/main.c (init_flash_fs), nrf/main.c,
+# esp32 and esp8266 modules/_boot.py. The others name the one kind that they mount.
+_EITHER = ("stm32", "esp32", "esp8266", "nrf")
+# The unit of erasing where writing a part of one may cost the rest: SAMD51 blocks, nRF52 pages, FlexSPI sectors.
+_ERASE = {"samd51": 8192, "nrf51": 1024, "nrf": 4096, "mimxrt": 4096}
 
 
 @dataclass(frozen=True)
@@ -28,8 +35,10 @@ class Place:
 
     Attributes:
         kind: "romfs", "littlefs", "littlefs1" or "fat".
-        memory: the firmware's, ready to take it (an ESP32's table has a row for it).
-        note: what a user should know of it, "" for nothing.
+        source: who says so: "binary info", "partition table", "board table", "you", "content".
+        segments: (address, size) where the region is in several pieces, else ().
+        holds: what file system the firmware file has there already, "" for none.
+        erase: the chip's unit of erasing where a file must fill it, else 1.
     """
 
     start: int
@@ -37,8 +46,50 @@ class Place:
     kind: str
     block_size: int | None
     source: str
-    memory: Memory
-    note: str = ""
+    segments: tuple[tuple[int, int], ...] = ()
+    holds: str = ""
+    erase: int = 1
+
+    @property
+    def parts(self) -> tuple[tuple[int, int], ...]:
+        """(address, size) of its pieces, one or more."""
+        return self.segments or ((self.start, self.size),)
+
+    def pieces(self, offset: int, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """Where bytes of the file system lie in flash."""
+        at = 0
+        for address, size in self.parts:
+            first, last = max(offset, at), min(offset + len(data), at + size)
+            if first < last:
+                yield address + first - at, data[first - offset : last - offset]
+            at += size
+
+    def whole(self, blocks: Iterable[tuple[int, bytes]]) -> dict[int, bytes]:
+        """Blocks by address, with the rest of every unit of erasing, as FF."""
+        out: dict[int, bytes] = {}
+        for offset, data in blocks:
+            out.update(self.pieces(offset, data))
+        if self.erase == 1:
+            return out
+        memory = Memory.of(out.items())
+        units: dict[int, bytes] = {}
+        for address, size in self.parts:
+            first = address - address % self.erase
+            for unit in range(first, address + size, self.erase):
+                start, end = max(unit, address), min(unit + self.erase, address + size)
+                if memory.touches(start, end - start):
+                    units[start] = memory.read(start, end - start)
+        return units
+
+    def read(self, memory: Memory) -> bytes:
+        """All of the region, FF where the memory has nothing."""
+        return b"".join(memory.read(address, size) for address, size in self.parts)
+
+    def cleared(self, memory: Memory) -> Memory:
+        """The memory without what is in the region."""
+        for address, size in self.parts:
+            memory = without(memory, address, size)
+        return memory
 
 
 @dataclass(frozen=True)
@@ -47,16 +98,33 @@ class Layout:
 
     Attributes:
         romfs, filesystem: None where there is none or nobody knows.
-        why: why there is no file system, a sentence.
+        memory: the firmware's, ready to take them (an ESP32's table has a row for its file system).
+        why: why there is no file system, a sentence; hint: what to do about it.
+        notes: what a user should know of it.
     """
 
     romfs: Place | None
     filesystem: Place | None
+    memory: Memory
     why: str = ""
+    hint: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def without(memory: Memory, address: int, size: int) -> Memory:
+    """A memory without a range."""
+    pieces = []
+    for segment in memory:
+        if segment.address < address:
+            pieces.append((segment.address, segment.data[: max(0, address - segment.address)]))
+        skip = max(0, address + size - segment.address)
+        if segment.end > address + size:
+            pieces.append((segment.address + skip, segment.data[skip:]))
+    return Memory.of(pieces)
 
 
 def board_of(image: FirmwareImage, recipe: Recipe) -> tuple[Board | None, str]:
-    """(board, variant) of a firmware, from what it says and what the recipe says.
+    """(board, variant) of a firmware, from what it says, its official file name, and what the recipe says.
 
     Raises: BuildError when they disagree.
     """
@@ -70,6 +138,9 @@ def board_of(image: FirmwareImage, recipe: Recipe) -> tuple[Board | None, str]:
             )
     name = own or (f"{recipe.board}-{recipe.variant}" if recipe.variant else recipe.board)
     if not name:
+        known = from_file_name(image.path)
+        name = known[0] if known else ""
+    if not name:
         return None, ""
     try:
         return split_name(name)
@@ -77,33 +148,51 @@ def board_of(image: FirmwareImage, recipe: Recipe) -> tuple[Board | None, str]:
         return get(name.partition("-")[0]), name.partition("-")[2]
 
 
-def find_layout(image: FirmwareImage, recipe: Recipe, board: Board | None, variant: str) -> Layout:
+def version_of(image: FirmwareImage, recipe: Recipe) -> str:
+    """The firmware's MicroPython version: its own word, else the user's, else its official file name's; else ""."""
+    if image.identity.version:
+        return image.identity.version
+    if recipe.version and release_of(recipe.version) is not None:
+        return recipe.version
+    known = from_file_name(image.path)
+    return known[1] if known else ""
+
+
+def find_layout(image: FirmwareImage, recipe: Recipe, board: Board | None, variant: str, version: str) -> Layout:
     """The places of a firmware. Raises: BuildError where the user's own region can't be."""
-    version = image.identity.version or recipe.version
-    regions, why = _table(board, variant, version)
+    rows, why, hint = _table(image, board, variant, version)
+    regions = [Region(row.start, row.size or 0, row.name, row.kind, row.block_size, "board table") for row in rows]
     if recipe.region is not None:
-        start, size = recipe.region
-        regions = [Region(start, size, "flash", "", 0, "you")]
-    memory = image.memory
+        regions = [_own_region(image, recipe, regions)]
+    memory, notes = image.memory, []
     explicit = _explicit_row(image) if recipe.region is None else None
     if explicit is not None:
         memory, regions = explicit[0], [explicit[1], *regions]
-    found = volumes(image, regions)
-    names = set(image.identity.capabilities)
-    romfs = next((each for each in found if _is_romfs(each, regions)), None)
-    others = [each for each in found if each is not romfs]
+        notes.append(f"a `vfs` row of {explicit[1].size >> 10} KiB was added to the partition table")
+    # The ESP8266's file says nothing of its own: which address its rule begins at is the variant's matter.
+    ruled = image.port == "esp8266" and bool(rows)
+    found = volumes(image, regions, flash_size=1 if ruled else None)
+    found = [each for each in found if each.source != "content" or _complete(image, each)]
+    if image.port == "esp8266" and recipe.region is None:
+        found, why, hint = _esp8266(image, found, why, hint)
     if recipe.region is not None:
-        others = [each for each in others if each.source == "you"]
-    main = max(others, key=lambda each: each.size, default=None)
+        found = [each for each in found if each.source == "you"]
+    romfs = next((each for each in found if _is_romfs(each, regions)), None)
+    main = max((each for each in found if each is not romfs), key=lambda each: each.size, default=None)
+    if romfs is not None and recipe.region is None and "VfsRom" not in image.identity.capabilities:
+        romfs = None  # a partition that this firmware has no driver for
     return Layout(
-        _place(romfs, "romfs", regions, memory, "") if romfs is not None and "VfsRom" in names else None,
-        _place(main, _kind(image, main, regions), regions, memory, _note(explicit)) if main is not None else None,
+        _place(image, romfs, "romfs", regions, rows) if romfs is not None else None,
+        _place(image, main, _kind(image, main, regions), regions, rows) if main is not None else None,
+        memory,
         why or "this firmware does not say where its file system is, and its board is not in the table",
+        hint or "say where it is, if you know it: --region START:SIZE",
+        tuple(notes),
     )
 
 
-def choose(layout: Layout, wanted: FsChoice) -> Place:
-    """The place for the modules. Raises: BuildError where there is none."""
+def choose(layout: Layout, wanted: FsChoice, image: FirmwareImage) -> Place:
+    """The place for the modules. Raises: BuildError where there is none, or none of this kind."""
     if wanted == "romfs":
         if layout.romfs is None:
             raise BuildError(
@@ -113,36 +202,94 @@ def choose(layout: Layout, wanted: FsChoice) -> Place:
         return layout.romfs
     if wanted == "auto" and layout.romfs is not None:
         return layout.romfs
-    if layout.filesystem is None:
-        raise BuildError(layout.why, hint="say where it is: --region START:SIZE, if you know it")
-    return layout.filesystem
+    return main_place(layout, wanted, image)
+
+
+def main_place(layout: Layout, wanted: FsChoice, image: FirmwareImage) -> Place:
+    """The file system of the first start, as the kind that is wanted ("auto": as the firmware would make it).
+
+    Raises: BuildError.
+    """
+    place = layout.filesystem
+    if place is None:
+        raise BuildError(layout.why, hint=layout.hint)
+    if wanted in ("auto", "romfs") or place.kind.startswith(wanted):
+        return place
+    driver = "VfsFat" if wanted == "fat" else "VfsLfs2"
+    if place.source == "you" or (image.port in _EITHER and driver in image.identity.capabilities):
+        block = None if image.port != "stm32" else place.block_size
+        return replace(place, kind=wanted, block_size=block)
+    names = {"fat": "FAT", "littlefs": "LittleFS", "littlefs1": "LittleFS"}
+    raise BuildError(
+        f"this firmware mounts {names[place.kind]} there, not {names[wanted]}",
+        hint='leave `filesystem` out: "auto" takes the right one',
+    )
 
 
 def check_room(image: FirmwareImage, place: Place) -> None:
-    """Raises: BuildError when the firmware itself lies in the place."""
-    for segment in image.memory:
-        if segment.address < place.start + place.size and place.start < segment.end:
-            inside = segment.data[max(0, place.start - segment.address) : place.start + place.size - segment.address]
+    """Raises: BuildError when the firmware itself lies in the place, or the place outside of the flash."""
+    if place.holds:
+        return  # the file brings a file system of its own: it is replaced
+    what = "ROMFS" if place.kind == "romfs" else "file system"
+    for start, size in place.parts:
+        over = 0
+        for segment in image.memory:
+            first, last = max(segment.address, start), min(segment.end, start + size)
+            inside = segment.data[first - segment.address : last - segment.address] if first < last else b""
             if inside.strip(b"\xff"):
-                over = min(segment.end, place.start + place.size) - max(segment.address, place.start)
-                raise BuildError(
-                    f"the firmware reaches {over} bytes into the file system's region at {place.start:#x}",
-                    hint="this firmware and this layout do not go together: take the board's official firmware",
-                )
+                over = max(over, len(inside.rstrip(b"\xff")))
+        if over:
+            raise BuildError(
+                f"the firmware reaches {over} bytes into the region of the {what} at {start:#x}",
+                hint="this firmware and this layout do not go together: take the board's official firmware",
+            )
+    stated = stated_flash(image)
+    end = max(start + size for start, size in place.parts)
+    if stated is not None and end > stated:
+        raise BuildError(
+            f"the {what} ends at {end:#x}, behind the {stated >> 20} MiB of flash that the firmware is made for",
+            hint="say how large the board's flash is: --flash-size 8MB",
+        )
 
 
-def _table(board: Board | None, variant: str, version: str) -> tuple[list[Region], str]:
-    if board is None or not version:
-        return [], ""
+def stated_flash(image: FirmwareImage) -> int | None:
+    """The flash size that the header of an Espressif image states, in bytes; None for all others."""
+    detail = image.detail
+    if not isinstance(detail, EspFirmware):
+        return None
+    first = detail.bootloader or detail.app
+    return first.flash_size if first is not None else None
+
+
+def _own_region(image: FirmwareImage, recipe: Recipe, regions: list[Region]) -> Region:
+    assert recipe.region is not None
+    start, size = recipe.region
+    if size <= 0 or start < 0 or start + size > 1 << 32:
+        raise BuildError(f"a region of {size} bytes at {start:#x} is none", hint="--region START:SIZE, in bytes")
+    for known in regions:
+        if known.start == start and not known.kind == "romfs":
+            return Region(start, size, known.name, known.kind, known.block_size, "you")
+    return Region(start, size, "flash", "romfs" if recipe.filesystem == "romfs" else "", 0, "you")
+
+
+def _complete(image: FirmwareImage, volume: FsVolume) -> bool:
+    """Whether all of a file system is in the file: a dump's. A lone superblock says nothing of its region."""
+    return image.memory.get(volume.start, volume.size) is not None
+
+
+def _table(
+    image: FirmwareImage, board: Board | None, variant: str, version: str
+) -> tuple[list[TableRow], str, str]:
+    """The board table's rows, or why there are none and what to do."""
+    if board is None:
+        if image.identity.build:
+            return [], f"the flash layout of {image.identity.build} is not known", ""
+        return [], "", "name the board: --board NAME; or say where the file system is: --region START:SIZE"
     try:
-        rows = layouts(board.id, variant, version, flash_size=board.flash_size(variant))
+        rows = layouts(board.id, variant, version, flash_size=stated_flash(image) or board.flash_size(variant))
     except LayoutError as error:
-        return [], error.message
-    return [
-        Region(row.start, row.size, row.name, row.kind, row.block_size, "board table")
-        for row in rows
-        if row.size and len(row.segments) < 2
-    ], ""
+        return [], error.message, f"{error.hint}; --region START:SIZE says it" if error.hint else ""
+    return [row for row in rows if row.size], "", ""
 
 
 def _explicit_row(image: FirmwareImage) -> tuple[Memory, Region] | None:
@@ -163,10 +310,24 @@ def _explicit_row(image: FirmwareImage) -> tuple[Memory, Region] | None:
     return memory, Region(row.offset, row.size, "vfs", "littlefs", 4096, "partition table")
 
 
-def _note(explicit: tuple[Memory, Region] | None) -> str:
-    if explicit is None:
-        return ""
-    return f"a `vfs` row of {explicit[1].size >> 10} KiB was added to the partition table"
+def _esp8266(
+    image: FirmwareImage, found: list[FsVolume], why: str, hint: str
+) -> tuple[list[FsVolume], str, str]:
+    """Its firmware looks how large the header says that the flash is. Official files say 1 MB, whatever the board
+    has, and leave it to the flasher to put that right: such a region lies in the program, and is none."""
+    stated = stated_flash(image)
+    code = len(image.raw)
+    kept = [
+        each for each in found
+        if each.kind or (each.start >= code and (stated is None or each.start + each.size <= stated))
+    ]  # fmt: skip
+    if kept or why:
+        return kept, why, hint
+    return (
+        kept,
+        f"the firmware's header states {(stated or 0) >> 20} MiB of flash, which leaves no room for a file system",
+        "say how large the board's flash is: --flash-size 4MB",
+    )
 
 
 def _is_romfs(volume: FsVolume, regions: Iterable[Region]) -> bool:
@@ -184,6 +345,13 @@ def _kind(image: FirmwareImage, volume: FsVolume, regions: Iterable[Region]) -> 
     return default_kind(image.port, image.identity.capabilities)
 
 
-def _place(volume: FsVolume, kind: str, regions: Iterable[Region], memory: Memory, note: str) -> Place:
+def _place(
+    image: FirmwareImage, volume: FsVolume, kind: str, regions: Iterable[Region], rows: Iterable[TableRow]
+) -> Place:
     block = next((region.block_size for region in regions if region.start == volume.start and region.block_size), None)
-    return Place(volume.start, volume.size, kind, block, volume.source, memory, note)
+    segments: tuple[tuple[int, int], ...] = ()
+    if volume.source == "board table":
+        segments = next((row.segments for row in rows if row.start == volume.start and len(row.segments) > 1), ())
+    chip = image.chip or image.port
+    erase = next((size for name, size in _ERASE.items() if chip.startswith(name) or image.port == name), 1)
+    return Place(volume.start, volume.size, kind, block, volume.source, segments, volume.kind, erase)

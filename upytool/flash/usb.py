@@ -19,7 +19,7 @@ from typing import Any
 
 from ..discovery.usb_devices import UsbDevice, list_usb_devices
 from ..errors import PortMissingError, PortUnusableError
-from .usb_errors import UsbStall, UsbTimeout, access_hint, device_name, udev_rule, usb_error
+from .usb_errors import UsbStall, UsbTimeout, access_hint, device_name, usb_error
 
 __all__ = [
     "TIMEOUT",
@@ -31,7 +31,6 @@ __all__ = [
     "UsbStats",
     "UsbTimeout",
     "access_hint",
-    "udev_rule",
     "usb_error",
 ]
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 import errno
 import sys
 
-from ..discovery.udev import RULES_FILE
-from ..discovery.udev import usb_rule as udev_rule
+from ..discovery.udev import RULES_FILE, usb_rule
 from ..discovery.usb_devices import UsbDevice
 from ..errors import (
     ConnectionLostError,
@@ -41,7 +40,7 @@ def access_hint(device: UsbDevice, platform: str = sys.platform) -> str:
     if platform == "linux":
         return (
             "a udev rule allows it; then unplug the board and plug it in again:\n"
-            f"  echo '{udev_rule(device.vid, device.pid)}' | sudo tee -a {RULES_FILE}\n"
+            f"  echo '{usb_rule(device.vid, device.pid)}' | sudo tee -a {RULES_FILE}\n"
             "  sudo udevadm control --reload && sudo udevadm trigger"
         )
     if platform == "win32":

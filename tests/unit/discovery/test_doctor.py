@@ -73,7 +73,7 @@ def test_a_boot_loader_that_may_not_be_opened(tmp_path: Path) -> None:
     check = look(tmp_path, usb=[BOOTSEL], may=may)["usb 1-2.3"]
     assert asked == [str(tmp_path / "dev/bus/usb/001/042")]
     assert check.verdict == "problem"
-    assert usb_errors.udev_rule(0x2E8A, 3) in check.remedy
+    assert udev.usb_rule(0x2E8A, 3) in check.remedy
 
 
 def test_one_rule_in_both_rooms() -> None:

@@ -9,6 +9,7 @@ import pytest
 import usb.core
 
 from tests.fakes.picoboot_model import ModelChip, PicobootModel
+from upytool.discovery.udev import usb_rule
 from upytool.discovery.usb_devices import UsbDevice
 from upytool.errors import (
     ConnectionLostError,
@@ -19,7 +20,7 @@ from upytool.errors import (
     ProtocolError,
 )
 from upytool.flash import usb as usb_module
-from upytool.flash.usb import UsbBus, UsbStall, UsbTimeout, udev_rule, usb_error
+from upytool.flash.usb import UsbBus, UsbStall, UsbTimeout, usb_error
 
 PICO = UsbDevice(0x2E8A, 0x0003, "1-2.3")
 
@@ -134,7 +135,7 @@ def test_opening_errors(model: PicobootModel, number: int, kind: type[Exception]
 def test_the_udev_rule_is_for_this_very_id() -> None:
     error = usb_error(usb.core.USBError("no", -3, errno.EACCES), PICO, "open", opening=True, platform="linux")
     assert isinstance(error, PortPermissionError)
-    assert udev_rule(0x2E8A, 0x0003) in error.hint
+    assert usb_rule(0x2E8A, 0x0003) in error.hint
     assert 'ATTR{idVendor}=="2e8a", ATTR{idProduct}=="0003"' in error.hint
     assert "udevadm control --reload" in error.hint
 
