@@ -1,4 +1,7 @@
-"""`python -m tests.bench [--runs N] [--only TEXT] [--write]`: measure, print the table, keep it with --write."""
+"""`python -m tests.bench [--runs N] [--only commands|flash] [--write]`: measure, print, keep.
+
+--write keeps the tables in the report; with --only it replaces one part and leaves the other as it is.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import platform
 import tempfile
 from pathlib import Path
 
+from . import flashing
 from .cases import Bench, Row, rows
 
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "reference" / "performance.md"
@@ -17,27 +21,50 @@ REPORT = Path(__file__).resolve().parents[2] / "docs" / "reference" / "performan
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--only", default="", help="only rows whose title and link hold this text")
-    parser.add_argument("--write", action="store_true", help=f"keep the table in {REPORT.name}")
+    parser.add_argument("--only", choices=["commands", "flash"], help="one part alone")
+    parser.add_argument("--write", action="store_true", help=f"keep the tables in {REPORT.name}")
     args = parser.parse_args()
     # As pip does when it installs: the peers are compiled, an editable checkout may not be.
     compileall.compile_dir(str(Path(__file__).resolve().parents[2] / "upytool"), quiet=2)
+    parts = _parts(REPORT.read_text() if REPORT.exists() else "")
+    met = True
     with tempfile.TemporaryDirectory(prefix="upytool-bench-") as folder:
         os.environ["UPYTOOL_STATE_DIR"] = str(Path(folder) / "state")
-        work = Path(folder) / "work"
-        work.mkdir()
-        bench = Bench(work, args.runs)
-        try:
-            table = []
-            for row in rows(bench):
-                print(" | ".join(cells(row)), flush=True)
-                table.append(row)
-        finally:
-            bench.close()
+        if args.only != "flash":
+            table = _commands(Path(folder), args.runs)
+            parts["commands"] = document(table)
+            met = all(row.ok for row in table)
+        if args.only != "commands":
+            found = []
+            for line in flashing.lines(args.runs):
+                print(" | ".join(flashing.shown(line)), flush=True)
+                found.append(line)
+            parts["flash"] = flashing.document(found)
+            met = met and all(line.ok is not False for line in found)
     if args.write:
         REPORT.parent.mkdir(parents=True, exist_ok=True)
-        REPORT.write_text(document(table))
-    return 0 if all(row.ok for row in table) else 1
+        REPORT.write_text("\n".join(part.rstrip() + "\n" for part in parts.values() if part))
+    return 0 if met else 1
+
+
+def _parts(text: str) -> dict[str, str]:
+    """The report's two parts as they are."""
+    at = text.find(f"\n{flashing.TITLE}\n")
+    return {"commands": text, "flash": ""} if at < 0 else {"commands": text[:at], "flash": text[at + 1 :]}
+
+
+def _commands(folder: Path, runs: int) -> list[Row]:
+    work = folder / "work"
+    work.mkdir()
+    bench = Bench(work, runs)
+    try:
+        table = []
+        for row in rows(bench):
+            print(" | ".join(cells(row)), flush=True)
+            table.append(row)
+    finally:
+        bench.close()
+    return table
 
 
 def cells(row: Row) -> list[str]:

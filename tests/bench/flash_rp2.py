@@ -2,8 +2,8 @@
 
 Both reach the chip through one pyusb back end that counts: transfers and the bytes in them. upytool's side is the
 whole flow of `upytool flash` (look for the device, plan, open, look at what is on the chip, write, read back,
-restart), picotool's `picotool load -v -x`. The counts are exact, and the same on every machine; the seconds are those of
-an emulated chip, and picotool's also hold a process and its way to the emulator.
+restart), picotool's `picotool load -v -x`. The counts are exact, and the same on every machine; the seconds are those
+of an emulated chip, and picotool's also hold a process and its way to the emulator.
 
 `python -m tests.bench.flash_rp2 [RUNS]` prints the rows.
 """
@@ -80,7 +80,7 @@ def measure(runs: int, image: Path | None = None, *, cases: tuple[str, ...] = (F
             for tool, work in tools.items():
                 if case == FULL and tool == UPDATE:
                     continue
-                yield _row(case, tool, work, there, file, 1 if case == FULL and runs < 3 else runs)
+                yield _row(case, tool, work, there, file, runs)
 
 
 def _with_another_sector(memory: Memory) -> Memory:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 TIMEOUT = 180.0
@@ -66,7 +66,7 @@ def once(argv: Sequence[str], env: dict[str, str] | None = None) -> Sample:
 
 
 def compare(
-    commands: dict[str, Callable[[], Sequence[str]]],
+    commands: Mapping[str, Callable[[], Sequence[str]]],
     *,
     runs: int,
     before: Callable[[str], None] = lambda name: None,

@@ -62,6 +62,18 @@ def test_a_drive_alone(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "ItsyBitsy M4 Express (UF2 Bootloader v3.15.0) at 1-2" in cli("bootloader").err
 
 
+def test_a_board_that_nothing_can_be_sent_to_is_a_failure(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(address: str, baud: int) -> Any:
+        raise RawReplError("no prompt")
+
+    found = Surroundings(ports=list, buses=list, volumes=list, connect=connect)
+    monkeypatch.setattr(flashing, "surroundings", lambda app: found)
+    run = cli("-d", "/dev/silent", "bootloader", "--no-wait")
+    assert run.code == 7
+    assert "nothing can be sent to" in run.err
+    assert "by hand" in run.err
+
+
 def test_nothing_is_plugged_in(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     plug(monkeypatch)
     run = cli("bootloader")

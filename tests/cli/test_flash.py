@@ -170,7 +170,7 @@ def test_a_fault_says_state_and_command(bench: Callable[..., Bench]) -> None:
     assert run.code == 7
     assert "error: the USB connection was lost, while writing" in run.err
     assert "the firmware is only partly written" in run.err
-    assert "run it again: `upytool -d id:E660 flash new.uf2`" in run.err
+    assert "run it again: `upytool -d usb:1-2 flash new.uf2`" in run.err
     data = json.loads(there("flash", "new.uf2", "--yes", "--json").out)["error"]
     assert data["state"].startswith("the firmware is only partly written")
 
@@ -274,7 +274,7 @@ def test_erase(bench: Callable[..., Bench]) -> None:
     run = there("erase", "--yes")
     assert run.code == 0
     assert set(flash) == {0xFF}
-    assert "upytool -d id:E660 flash" in run.err
+    assert "upytool -d usb:1-2 flash --board RPI_PICO" in run.err
 
 
 def test_no_board(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from upytool.errors import (
     ConnectionLostError,
     FlashError,
     ImageError,
+    OperationInterrupted,
     PortBusyError,
     PortMissingError,
     UpytoolError,
@@ -29,6 +30,7 @@ from upytool.errors import (
 from upytool.events import Notice, TaskAdvanced, TaskFinished, TaskStarted
 from upytool.flash.base import FlashOptions, FlashTarget, Loader
 from upytool.flash.esp import EspFlasher, probe
+from upytool.flash.esp_link import EspLink
 from upytool.image.base import FirmwareImage
 from upytool.image.esp_partitions import Partition
 from upytool.image.memory import Memory
@@ -144,6 +146,25 @@ def test_only_changed_sectors_are_written() -> None:
         whole = esp.program(image, FlashOptions(whole=True))
         assert whole.written >= image.size
         assert holds(model, image.memory)
+
+
+@pytest.mark.parametrize(("chip", "stub"), [("esp32", True), ("esp32c3", False), ("esp8266", True)])
+def test_what_shares_a_sector_with_the_image_stays(chip: str, stub: bool) -> None:
+    model = EspRomModel(chip)
+    model.flash[0x20000:0x24000] = bytes(range(256)) * 64
+    before = bytes(model.flash)
+    odd = Memory.of([(0x20103, b"new" * 1000), (0x22001, b"n")])
+    with TcpWire(model) as link, loader(link.address, FlashOptions(stub=stub)) as esp:
+        done = esp.program_memory(odd, FlashOptions())
+        assert (done.total, done.written) == (odd.size, 0x2000)
+        wanted = bytearray(before)
+        for each in odd:
+            wanted[each.address : each.end] = each.data
+        assert model.flash == wanted
+        assert esp.differences(odd) == []
+        assert esp.program_memory(odd, FlashOptions()).written == 0
+        esp.program_memory(odd, FlashOptions(whole=True))
+        assert model.flash == wanted
 
 
 def test_progress_is_in_bytes_of_the_image() -> None:
@@ -452,6 +473,23 @@ def test_power_goes_for_good_between_erase_and_write(monkeypatch: pytest.MonkeyP
         with loader(link.address) as esp:
             esp.program(image, FlashOptions())
     assert holds(model, image.memory)
+
+
+def test_ctrl_c_says_what_is_on_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, image = EspRomModel("esp32c3"), image_for("esp32c3")
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with TcpWire(model) as link, loader(link.address) as esp:
+        monkeypatch.setattr(EspLink, "write", interrupted)
+        with pytest.raises(OperationInterrupted) as caught:
+            esp.program(image, FlashOptions())
+        assert "the board may not start" in caught.value.hint
+        assert "run the same command again" in caught.value.hint
+        monkeypatch.setattr(EspLink, "md5", interrupted)
+        with pytest.raises(KeyboardInterrupt):  # nothing was changed
+            esp.differences(image.memory)
 
 
 def test_the_port_vanishes(monkeypatch: pytest.MonkeyPatch) -> None:

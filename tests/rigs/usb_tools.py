@@ -40,7 +40,7 @@ class UsbTools:
     def command(self, name: str, *arguments: str | os.PathLike[str]) -> list[str]:
         """The command line that runs one of NAMES, for whoever starts it himself."""
         loader = [str(self._loader), "--argv0", name, "--library-path", self._libraries]
-        return [*loader, str(self._root / "usr" / "bin" / name), *map(os.fspath, arguments)]
+        return [*loader, str(self._root / "usr" / "bin" / name), *(os.fspath(each) for each in arguments)]
 
     def run(
         self, name: str, *arguments: str | os.PathLike[str], code: int | None = 0

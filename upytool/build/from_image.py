@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+from ..boards.catalogue import Board
 from ..errors import BuildError, ImageError
 from ..events import NULL, Reporter
 from ..image.base import FirmwareImage
 from ..image.esp import EspFirmware, find_base, with_flash_params
 from ..image.identity import release_of
-from ..image.memory import Memory
 from ..image.tree import BuiltFs
 from ..image.volume import build_fs
 from ..mpy.abi import Abi
@@ -25,6 +25,7 @@ from ..mpy.cross import Cross, program_digest
 from .arch import arch_of, arch_of_image
 from .base import BuildReport, BuildResult, Recipe
 from .compiled import Made, by_path, check_entry, compile_items, split, total
+from .fs_cache import cached_fs
 from .output import default_output, write_output
 from .placement import Layout, Place, board_of, check_room, choose, find_layout, main_place, version_of
 from .readback import check_image
@@ -55,6 +56,8 @@ def build_image(recipe: Recipe, *, cache: Path | None = None, reporter: Reporter
     started = time.monotonic()
     image = read_base(recipe)
     board, variant = board_of(image, recipe)
+    if board is not None:
+        image = of_board(image, board)
     version = version_of(image, recipe)
     release = release_of(version)
     if release is None:
@@ -67,7 +70,7 @@ def build_image(recipe: Recipe, *, cache: Path | None = None, reporter: Reporter
     place = choose(layout, recipe.filesystem, image)
     cross = Cross(abi, cache)
     made = compile_items(recipe.items, cross, reporter)
-    parts, notes = _parts(image, recipe, layout, place, made, release)
+    parts, notes = _parts(image, recipe, layout, place, made, release, cache)
     memory = layout.memory
     for part in parts:
         memory = part.place.cleared(memory)
@@ -106,18 +109,10 @@ def read_base(recipe: Recipe) -> FirmwareImage:
     image.require_valid()
     if image.identity.implementation == "CircuitPython":
         raise BuildError(f"{recipe.firmware.name} is CircuitPython", hint="take a firmware of MicroPython")
-    if image.role != "firmware" or image.format == "dfu":
-        what = image.role if image.role != "firmware" else "program"
+    if image.port == "esp32" and (image.role != "firmware" or image.format != "esp"):
+        what = "the boot loader" if image.role == "bootloader" else "the application"
         raise BuildError(
-            f"{recipe.firmware.name} is {what} alone, without the boot loader and the partition table"
-            if image.port == "esp32"
-            else f"{recipe.firmware.name} does not say where in flash it belongs",
-            hint="take the firmware's .bin file" if image.port == "esp32" else "take its .dfu (DfuSe) or .hex file",
-        )
-    if image.port == "esp32" and image.format == "uf2":
-        raise BuildError(
-            f"{recipe.firmware.name} is the application alone, without the partition table",
-            hint="take the firmware's .bin file",
+            f"{recipe.firmware.name} is {what} alone, without a partition table", hint="take the firmware's .bin file"
         )
     if not image.place_known:
         raise BuildError(
@@ -126,9 +121,17 @@ def read_base(recipe: Recipe) -> FirmwareImage:
     if recipe.flash_size is None:
         return image
     if not isinstance(image.detail, EspFirmware):
-        raise BuildError(f"--flash-size is for Espressif's chips, not for {image.chip or 'this one'}")
+        raise BuildError(
+            f"--flash-size is for Espressif's chips, not for {image.chip or 'this one'}", hint="leave it out"
+        )
     raw = with_flash_params(image.raw, offset=find_base(image.raw) or 0, size=recipe.flash_size)
     return replace(FirmwareImage.read(raw, name=recipe.firmware.name), path=str(recipe.firmware))
+
+
+def of_board(image: FirmwareImage, board: Board) -> FirmwareImage:
+    """The image with what its format does not tell: a .hex file at address 0 may be for several makers' chips."""
+    chip = image.chip if image.chip and image.chip != image.port else board.mcu.lower()
+    return replace(image, port=image.port or board.port, chip=chip)
 
 
 def _name(image: FirmwareImage) -> str:
@@ -136,13 +139,14 @@ def _name(image: FirmwareImage) -> str:
 
 
 def _parts(
-    image: FirmwareImage, recipe: Recipe, layout: Layout, place: Place, made: list[Made], release: tuple[int, int, int]
-) -> tuple[list[_Part], list[str]]:
+    image: FirmwareImage, recipe: Recipe, layout: Layout, place: Place, made: list[Made],
+    release: tuple[int, int, int], cache: Path | None,
+) -> tuple[list[_Part], list[str]]:  # fmt: skip
     """Each file system with its content, and notes."""
 
     def fill(where: Place, content: list[Made]) -> _Part:
         check_room(image, where)
-        return _Part(where, tuple(content), _made_fs(image, recipe, where, by_path(content), release))
+        return _Part(where, tuple(content), _made_fs(image, recipe, where, by_path(content), release, cache))
 
     if place.kind != "romfs":
         return [fill(place, made)], []
@@ -156,7 +160,7 @@ def _parts(
             raise
         assert layout.filesystem is not None
         said = error.message.partition(": ")[2] or error.message
-        notes.append(f"all goes into the file system, for {said}")
+        notes.append(f"the file system takes all of it: {said}")
         return [fill(main_place(layout, "auto", image), made)], notes
     if any(not each.code for each in inside):
         notes.append("data files are found below /rom there: open('/rom/...')")
@@ -173,20 +177,45 @@ def _parts(
 
 
 def _made_fs(
-    image: FirmwareImage, recipe: Recipe, place: Place, files: Mapping[str, bytes], release: tuple[int, int, int]
-) -> BuiltFs:
-    try:
+    image: FirmwareImage, recipe: Recipe, place: Place, files: Mapping[str, bytes], release: tuple[int, int, int],
+    cache: Path | None,
+) -> BuiltFs:  # fmt: skip
+    block_size = place.block_size if place.kind != "romfs" else None
+
+    def make() -> BuiltFs:
         return build_fs(
-            place.kind, place.size, files, port=image.port, release=release, chip=image.chip,
-            block_size=place.block_size if place.kind != "romfs" else None, epoch=recipe.epoch,
+            place.kind, place.size, files, port=image.port, release=release, chip=image.chip, block_size=block_size,
+            epoch=recipe.epoch,
         )  # fmt: skip
+
+    decides = [place.kind, place.size, image.port, release, image.chip, block_size, recipe.epoch]
+    try:
+        return cached_fs(cache / "fs" if cache is not None else None, {"all": decides}, files, make)
     except ImageError as error:
         if "fit" not in error.message and "room" not in error.message:
-            raise
+            raise BuildError(error.message, hint=error.hint) from error
+        said = error.message
+        if "too many" not in said or place.kind == "fat":  # a FAT counts what the first file that fails is over
+            said = f"the {_FILE_SYSTEMS[place.kind]} of {place.size} bytes is too small"
+            said += _over(image, recipe, place, files, release)
         raise BuildError(
-            f"{kilobytes(total(files))} of modules and data are too much: {error.message}",
-            hint=f"the largest: {largest(files)}. `upytool build report` shows all that fits",
+            f"{kilobytes(total(files))} of modules and data do not go in: {said}",
+            hint=f"the largest are {largest(files)}",
         ) from error
+
+
+def _over(
+    image: FirmwareImage, recipe: Recipe, place: Place, files: Mapping[str, bytes], release: tuple[int, int, int]
+) -> str:
+    """By how much, found by making it where there is room."""
+    try:
+        fs = build_fs(
+            place.kind, 4 * place.size + 2 * total(files), files, port=image.port, release=release, chip=image.chip,
+            block_size=place.block_size, epoch=recipe.epoch,
+        )  # fmt: skip
+    except ImageError:
+        return ""
+    return f": {max(1, fs.written - place.size)} bytes too many"
 
 
 def _closing(image: FirmwareImage, layout: Layout, keeps: bool) -> list[str]:
@@ -204,9 +233,7 @@ def _not_over(output: Path, recipe: Recipe) -> None:
         raise BuildError(f"{output} is the firmware that is built into", hint="choose another --output")
 
 
-def _pins(
-    recipe: Recipe, image: FirmwareImage, cross: Cross, parts: list[_Part], layout: Layout
-) -> dict[str, object]:
+def _pins(recipe: Recipe, image: FirmwareImage, cross: Cross, parts: list[_Part], layout: Layout) -> dict[str, object]:
     assert recipe.firmware is not None
     return {
         "firmware": {
@@ -243,12 +270,3 @@ def _place_pins(place: Place) -> dict[str, object]:
         "kind": place.kind, "start": place.start, "size": place.size, "block_size": place.block_size or 0,
         "source": place.source,
     }  # fmt: skip
-
-
-def memory_of(image: FirmwareImage, layout: Layout) -> Memory:
-    """The firmware alone, without what its file systems hold."""
-    memory = image.memory
-    for place in (layout.romfs, layout.filesystem):
-        if place is not None:
-            memory = place.cleared(memory)
-    return memory

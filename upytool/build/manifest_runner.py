@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from ..errors import BuildError
 from ..events import NULL, Reporter, notice
 from .freeze_manifest import BASE_LIBRARIES, Finding, FreezeManifest, FrozenFile, Kind, Metadata, Mode, Step
 from .manifest_checks import look_over
-from .manifest_steps import line_in, spelled, walk, working_in
+from .manifest_steps import LeaveOut, Options, find_package, line_in, spelled, walk, working_in
 
 _VARIABLE = re.compile(r"\$\((\w+)\)")
 
@@ -29,13 +30,6 @@ class ManifestError(BuildError):
     """A manifest cannot be run; the message begins with file and line."""
 
     code = "build.manifest"
-
-
-class _LeaveOut(Exception):
-    """The package is not needed here (standard library, or PyPI's own is used)."""
-
-    def __init__(self, dependency: str = "") -> None:
-        self.dependency = dependency
 
 
 def run_manifest(
@@ -69,24 +63,6 @@ def run_manifest(
             runner.library(name, Path(base, name))
     runner.start(path / "manifest.py" if path.is_dir() else path)
     return runner.result(path)
-
-
-class _Options:
-    """`options` of a manifest: what `include(..., name=value)` passed, else `options.defaults(...)`, else None."""
-
-    def __init__(self, given: dict[str, Any], ask: Callable[[str], None]) -> None:
-        self.__dict__.update(_given=given, _defaults={}, _ask=ask)
-
-    def defaults(self, **values: Any) -> None:
-        self.__dict__["_defaults"] = values
-
-    def __getattr__(self, name: str) -> Any:
-        if name in self._given:
-            return self._given[name]
-        if name in self._defaults:
-            return self._defaults[name]
-        self._ask(name)
-        return None
 
 
 class _Runner:
@@ -144,7 +120,7 @@ class _Runner:
             "package": self.package,
             "module": self.module,
             "c_module": self.c_module,
-            "options": _Options(options, unknown),
+            "options": Options(options, unknown),
         }
         if self.mode in ("freeze", "c-modules"):
             names |= {
@@ -168,9 +144,9 @@ class _Runner:
         made = replace(Metadata(), **{key: value for key, value in values.items() if value is not None})
         if self.mode == "pyproject" and required:
             if made.stdlib:
-                raise _LeaveOut
+                raise LeaveOut
             if made.pypi_publish or made.pypi:
-                raise _LeaveOut(made.pypi_publish or made.pypi)
+                raise LeaveOut(made.pypi_publish or made.pypi)
         self._metadata[-1] = (made, required)
         return made
 
@@ -199,7 +175,7 @@ class _Runner:
             known = ", ".join(self._order) or "none"
             self._refuse(f"there is no library {library!r}", f"add_library() makes one known; known: {known}")
         for each in [library] if library is not None else list(self._order):
-            folder = self._find_package(self._libraries[each], name)
+            folder = find_package(self._libraries[each], name)
             if folder is not None:
                 self._run(folder / "manifest.py", options, step, required=True)
                 return
@@ -278,9 +254,10 @@ class _Runner:
             self._chain.append(step)
         self._running.append(path)
         try:
-            with working_in(path.parent):
+            # What it prints is no result of ours: that alone goes to stdout.
+            with working_in(path.parent), redirect_stdout(sys.stderr):
                 exec(code, self.globals(options, path))
-        except _LeaveOut as left:
+        except LeaveOut as left:
             if not required:
                 raise
             if left.dependency:
@@ -387,14 +364,6 @@ class _Runner:
         if before is not None:
             self._find("twice", "note", f"{target} is added twice; the later call counts", step)
         self.files[target] = file
-
-    def _find_package(self, library: Path, name: str) -> Path | None:
-        """The first folder of that name with a manifest.py, in the order of a sorted walk."""
-        for place, folders, names in os.walk(library, followlinks=True):
-            folders.sort()
-            if "manifest.py" in names and os.path.basename(place) == name:
-                return Path(place)
-        return None
 
     def _needs_metadata(self) -> None:
         if self.mode in ("compile", "pyproject") and self._metadata[-1][0] is None:

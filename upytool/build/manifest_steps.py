@@ -1,12 +1,38 @@
-"""Where a running manifest is: its folder, its lines, its calls, and the files that a call names."""
+"""What a running manifest needs around it: its options, its folder, its lines, its calls, and the files that a call
+names."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+
+class LeaveOut(Exception):
+    """The package is not needed here (standard library, or PyPI's own is used)."""
+
+    def __init__(self, dependency: str = "") -> None:
+        self.dependency = dependency
+
+
+class Options:
+    """`options` of a manifest: what `include(..., name=value)` passed, else `options.defaults(...)`, else None."""
+
+    def __init__(self, given: dict[str, Any], ask: Callable[[str], None]) -> None:
+        self.__dict__.update(_given=given, _defaults={}, _ask=ask)
+
+    def defaults(self, **values: Any) -> None:
+        self.__dict__["_defaults"] = values
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._given:
+            return self._given[name]
+        if name in self._defaults:
+            return self._defaults[name]
+        self._ask(name)
+        return None
 
 
 def spelled(verb: str, *arguments: Any, **options: Any) -> str:
@@ -19,6 +45,22 @@ def spelled(verb: str, *arguments: Any, **options: Any) -> str:
 def walk(folder: Path) -> Iterator[str]:
     """Files below a folder as sorted relative paths with "/"; links are followed, a loop of them is not."""
     found: list[str] = []
+    for place, names in _places(folder):
+        relative = os.path.relpath(place, folder)
+        found += [name if relative == "." else os.path.join(relative, name) for name in names]
+    return iter(sorted(name.replace(os.sep, "/") for name in found))
+
+
+def find_package(library: Path, name: str) -> Path | None:
+    """The first folder of that name with a manifest.py, in the order of a sorted walk."""
+    for place, names in _places(library):
+        if "manifest.py" in names and os.path.basename(place) == name:
+            return Path(place)
+    return None
+
+
+def _places(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Each folder below, in order, with its files' names."""
     seen: set[str] = set()
     for place, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
@@ -27,9 +69,7 @@ def walk(folder: Path) -> Iterator[str]:
             continue
         seen.add(real)
         folders[:] = sorted(each for each in folders if each != "__pycache__")
-        relative = os.path.relpath(place, folder)
-        found += [name if relative == "." else os.path.join(relative, name) for name in names]
-    return iter(sorted(name.replace(os.sep, "/") for name in found))
+        yield place, names
 
 
 @contextmanager

@@ -171,12 +171,13 @@ def find_layout(image: FirmwareImage, recipe: Recipe, board: Board | None, varia
         notes.append(f"a `vfs` row of {explicit[1].size >> 10} KiB was added to the partition table")
     # The ESP8266's file says nothing of its own: which address its rule begins at is the variant's matter.
     ruled = image.port == "esp8266" and bool(rows)
-    found = volumes(image, regions, flash_size=1 if ruled else None)
+    if recipe.region is None:
+        found = volumes(image, regions, flash_size=1 if ruled else None)
+    else:  # the user's word goes over the file's
+        found = [each for each in volumes(replace(image, port="", detail=None), regions) if each.source == "you"]
     found = [each for each in found if each.source != "content" or _complete(image, each)]
     if image.port == "esp8266" and recipe.region is None:
         found, why, hint = _esp8266(image, found, why, hint)
-    if recipe.region is not None:
-        found = [each for each in found if each.source == "you"]
     romfs = next((each for each in found if _is_romfs(each, regions)), None)
     main = max((each for each in found if each is not romfs), key=lambda each: each.size, default=None)
     if romfs is not None and recipe.region is None and "VfsRom" not in image.identity.capabilities:
@@ -267,7 +268,7 @@ def _own_region(image: FirmwareImage, recipe: Recipe, regions: list[Region]) -> 
     if size <= 0 or start < 0 or start + size > 1 << 32:
         raise BuildError(f"a region of {size} bytes at {start:#x} is none", hint="--region START:SIZE, in bytes")
     for known in regions:
-        if known.start == start and not known.kind == "romfs":
+        if known.start == start and known.kind != "romfs":
             return Region(start, size, known.name, known.kind, known.block_size, "you")
     return Region(start, size, "flash", "romfs" if recipe.filesystem == "romfs" else "", 0, "you")
 
@@ -277,9 +278,7 @@ def _complete(image: FirmwareImage, volume: FsVolume) -> bool:
     return image.memory.get(volume.start, volume.size) is not None
 
 
-def _table(
-    image: FirmwareImage, board: Board | None, variant: str, version: str
-) -> tuple[list[TableRow], str, str]:
+def _table(image: FirmwareImage, board: Board | None, variant: str, version: str) -> tuple[list[TableRow], str, str]:
     """The board table's rows, or why there are none and what to do."""
     if board is None:
         if image.identity.build:
@@ -310,9 +309,7 @@ def _explicit_row(image: FirmwareImage) -> tuple[Memory, Region] | None:
     return memory, Region(row.offset, row.size, "vfs", "littlefs", 4096, "partition table")
 
 
-def _esp8266(
-    image: FirmwareImage, found: list[FsVolume], why: str, hint: str
-) -> tuple[list[FsVolume], str, str]:
+def _esp8266(image: FirmwareImage, found: list[FsVolume], why: str, hint: str) -> tuple[list[FsVolume], str, str]:
     """Its firmware looks how large the header says that the flash is. Official files say 1 MB, whatever the board
     has, and leave it to the flasher to put that right: such a region lies in the program, and is none."""
     stated = stated_flash(image)
@@ -321,7 +318,7 @@ def _esp8266(
         each for each in found
         if each.kind or (each.start >= code and (stated is None or each.start + each.size <= stated))
     ]  # fmt: skip
-    if kept or why:
+    if kept or (why and "no room" not in why):
         return kept, why, hint
     return (
         kept,

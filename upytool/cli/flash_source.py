@@ -61,6 +61,27 @@ def check(wanted: Wanted) -> None:
         raise UsageError("--sha256 takes the 64 hexadecimal digits of a SHA-256")
 
 
+def of_project(app: App, wanted: Wanted) -> Wanted:
+    """In a project that builds firmware, the firmware that it built is what is meant where nothing else is named.
+
+    Raises: BuildError where it is not built (or not as its lock says), ConfigError.
+    """
+    file = app.settings.project_file
+    if wanted != Wanted(sha256=wanted.sha256) or not file:
+        return wanted
+    from dataclasses import replace
+    from pathlib import Path
+
+    from ..project.output import project_firmware
+
+    found = project_firmware(Path(file))
+    if found is None:
+        return wanted
+    here = os.path.relpath(found.path)
+    app.note(f"This project's firmware: {here}")
+    return replace(wanted, file=here, sha256=wanted.sha256 or found.sha256)
+
+
 def is_file(text: str) -> bool:
     """Whether FILE names a file rather than a board: boards have no dots, folders or blanks in their names."""
     return os.path.exists(text) or os.sep in text or "/" in text or "." in text.partition("@")[0]
@@ -85,6 +106,11 @@ def from_file(path: str, sha256: str = "") -> Found:
 
     from ..image.base import FirmwareImage
 
+    if not os.path.lexists(path):
+        raise ImageError(
+            f"there is no file {path}",
+            hint="a release is had by its board's name: `upytool flash --board NAME`",
+        )
     image = FirmwareImage.read(path)
     digest = hashlib.sha256(image.raw).hexdigest()
     if sha256 and digest != sha256.lower():
@@ -118,6 +144,7 @@ def _release(app: App, wanted: Wanted, target: FlashTarget | None) -> Found:
     from ..releases.download import fetch
     from ..releases.resolve import find_release
     from ..releases.source import ReleaseSource
+    from .flashing import patiently
 
     spec, variant = wanted.file or wanted.board, wanted.variant
     if not spec:
@@ -127,7 +154,8 @@ def _release(app: App, wanted: Wanted, target: FlashTarget | None) -> Found:
         variant = variant or own
     settings = app.settings
     with ReleaseSource(settings.firmware_url, offline=settings.offline, reporter=app.reporter) as source:
-        release = find_release(spec, source, variant=variant, version=wanted.version or "latest")
+        with patiently(app, f"Looking for the firmware of {spec}"):
+            release = find_release(spec, source, variant=variant, version=wanted.version)
         got = fetch(release, source, sha256=wanted.sha256)
     image = got.image or FirmwareImage.read(got.path)
     return Found(image, os.path.basename(str(got.path)), got.sha256, tuple(got.warnings))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AmbiguousDeviceError, FlashError, NoDeviceError, UpytoolError
+from ..errors import AmbiguousDeviceError, FlashError, LocalFileError, NoDeviceError, UpytoolError
 from .app import App
 from .ui.prompt import may_ask
 from .ui.style import Style
@@ -78,7 +79,10 @@ def targets(app: App, around: Surroundings | None = None) -> list[FlashTarget]:
     from ..flash.probe import find_targets, identify
 
     around = around or surroundings(app)
-    return [identify(each, around, reporter=app.reporter) for each in find_targets(around, reporter=app.reporter)]
+    with patiently(app, "Looking for boards"):
+        found = find_targets(around, reporter=app.reporter)
+    with patiently(app, "Asking the boards what they are"):
+        return [identify(each, around, reporter=app.reporter) for each in found]
 
 
 def choose(app: App, around: Surroundings | None = None) -> FlashTarget:
@@ -92,9 +96,10 @@ def choose(app: App, around: Surroundings | None = None) -> FlashTarget:
     around = around or surroundings(app)
     app.let_go()  # the port has to be free for the flasher
     try:
-        target = find(app.selector, around, reporter=app.reporter)
+        with patiently(app, "Looking for boards"):
+            target = find(app.selector, around, reporter=app.reporter)
     except AmbiguousDeviceError as error:
-        picked = app._pick(error)
+        picked = _pick(app, error)
         if picked is None:
             raise
         target = find(picked, around, reporter=app.reporter)
@@ -102,7 +107,45 @@ def choose(app: App, around: Surroundings | None = None) -> FlashTarget:
         if app.selector is None:
             _simulated_hint(error)
         raise
-    return identify(target, around, reporter=app.reporter)
+    if target.state != "running":  # the others are slow to say that they have no REPL, and `identify` says so
+        return identify(target, around, reporter=app.reporter)
+    with patiently(app, f"Asking {target.selector} what it is"):
+        return identify(target, around, reporter=app.reporter)
+
+
+def _pick(app: App, error: AmbiguousDeviceError) -> str | None:
+    """Let a person choose; None where nobody is there."""
+    names, shown = list(error.choices), [line.strip() for line in error.hint.splitlines()[1:]]
+    if not names or app.settings.json:
+        return None
+    from .ui.prompt import choose as ask
+
+    labels = [line.removeprefix("-d ") for line in shown] if len(shown) == len(names) else names
+    number = ask(error.message, labels, app.streams, no_input=app.settings.no_input)
+    return None if number is None else names[number]
+
+
+@contextmanager
+def patiently(app: App, sentence: str, seconds: float = 1.0) -> Iterator[None]:
+    """Say what is waited for, where it takes longer than a moment."""
+    import threading
+
+    timer = threading.Timer(seconds, app.note, (f"{sentence} ...",))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def require_folder(path: str) -> None:
+    """What is read for minutes should not be lost for want of a folder. Raises: LocalFileError."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise LocalFileError(f"there is no folder {folder} for {os.path.basename(path)}", hint="make it first")
+    if not os.access(folder, os.W_OK):
+        raise LocalFileError(f"{folder} cannot be written to", hint="take another folder")
 
 
 def _simulated_hint(error: NoDeviceError) -> None:
@@ -140,20 +183,29 @@ def boot_loader(
     """
     from ..flash.base import FlashOptions
     from ..flash.bootloader import plan_way_in
+    from ..flash.planning import lasting
     from ..flash.select import candidates
 
     around = around or surroundings(app)
     target = target or choose(app, around)
-    serial = target.port is None or target.port.kind in ("bridge", "probe")
+    simulated = target.bus is not None and target.bus.name
+    serial = not simulated and (target.port is None or target.port.kind in ("bridge", "probe"))
     if target.state == "unknown" and not target.mcu_port and target.address and serial:
         target = replace(target, mcu_port="esp32")  # nothing else has its boot loader behind such a port
+    candidates(target, None, tool)  # a tool that cannot do it is refused while the board still runs
     way = plan_way_in(target)
     if way.kind not in ("here", "button"):  # what to press is said when it is time
         app.note(f"{target.name}: into the boot loader, {way.sentence}")
     ways = doors(app, around)
     entered = ways.with_drive(ways.enter(target, app.reporter), tool)
-    flashers = candidates(entered, None, tool)
-    loader = ways.open(flashers[0], entered, options or FlashOptions(), app.reporter)
+    try:
+        flashers = candidates(entered, None, tool)
+        loader = ways.open(flashers[0], entered, options or FlashOptions(), app.reporter)
+    except UpytoolError as error:
+        if target.state == "running" and entered.state == "bootloader":
+            again = f"the board waits in its boot loader; start it again: `upytool -d {lasting(target)} reset`"
+            error.hint = "\n".join(filter(None, (error.hint, again)))
+        raise
     try:
         yield loader
     finally:
@@ -198,7 +250,20 @@ def plan_lines(plan: FlashPlan, style: Style, backup: str = "") -> list[str]:
     def dress(name: str) -> str:
         return style.warning(f"{name:<{width}}") if name == "Warning" else style.strong(f"{name:<{width}}")
 
-    return [f"{dress(name)}  {printable(text)}" for name, text in lines]
+    room = style.width - width - 2 if style.tty else 0
+    return [
+        f"{dress(name) if first else ' ' * width}  {part}"
+        for name, text in lines
+        for first, part in _folded(printable(text), room)
+    ]
+
+
+def _folded(text: str, room: int) -> Iterator[tuple[bool, str]]:
+    """(whether it is the first, the line) of lines of `room` columns; as one line where it is 0."""
+    from textwrap import wrap
+
+    parts = wrap(text, room, break_long_words=False, break_on_hyphens=False) if room >= 20 else [text]
+    yield from ((not number, part) for number, part in enumerate(parts))
 
 
 _EFFECTS = {
@@ -226,7 +291,7 @@ def _board(target: FlashTarget) -> str:
         said = target.usb is not None and target.usb.bootloader
         where = target.volume.path if target.volume is not None and target.usb is None else target.selector
         return " ".join(parts) + (" on " if said and not name else ", in its boot loader on ") + where
-    where = target.address or target.selector
+    where = target.selector if target.selector.startswith("sim:") else target.address or target.selector
     return " ".join(parts) + f" on {where}" + (", no REPL answers" if target.state == "unknown" else "")
 
 
@@ -335,6 +400,7 @@ def result_data(result: FlashResult) -> dict[str, object]:
 def result_words(result: FlashResult) -> str:
     """One line: what was done and what the board says."""
     done = result.programmed
+    erased = {"all": "Erased the whole flash\n", "fs": "Erased the file system\n"}.get(result.plan.erase, "")
     if done is None:
         return f"The board has {result.plan.image_name}: every byte is the same"
     if not done.written:
@@ -343,10 +409,13 @@ def result_words(result: FlashResult) -> str:
         words = f"Wrote {size(done.written)} in {seconds(result.seconds)}"
         words += f" ({size(done.unchanged)} were there already)" if done.unchanged else ""
         words += f", verified: {done.verified}" if done.verified else ", not read back"
+    words = erased + words
     if result.after:
         words += f"\nThe board says: MicroPython {result.after}"
         words += f" on {result.board_after}" if result.board_after else ""
-        words += f", its REPL is {result.address}" if result.address else ""
+        selector = result.plan.target.selector
+        where = selector if selector.startswith("sim:") else result.address
+        words += f", its REPL is {where}" if where else ""
     return words
 
 

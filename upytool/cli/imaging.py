@@ -172,9 +172,9 @@ class Opened:
         known = Region(volume.start, volume.size, volume.name, source=volume.source)
         if not self.image.place_known and again.memory.start != self.image.memory.start:
             known = replace(known, start=volume.start - self.image.memory.start + again.memory.start)
-        now = next(each for each in volumes(again, [known]) if each.start <= known.start < each.end)
-        check = now.open()
-        if check.entries() != tree.entries() or check.files() != tree.files():
+        now = next((each for each in volumes(again, [known]) if each.start <= known.start < each.end), None)
+        check = now.open() if now is not None else None
+        if check is None or check.entries() != tree.entries() or check.files() != tree.files():
             raise ImageError("the new file does not read back as it should", hint="please report this")
         sink = FileSink(Path(output or self.image.path))
         sink.write(raw)

@@ -99,6 +99,9 @@ def connect(
     device = Device(open_target(target, baud=baud), reporter=reporter, fresh=fresh)
     port = device.port = target.port
     if port is not None and port.key:
+        # Ports without a key keep no answer: they are not asked, which would cost each copy a round trip.
+        device.session.frozen = remembered.frozen(port)
+        device.session.ask_frozen = device.session.frozen is None
         device.on_close.append(lambda device: _remember(remembered, port, device))
     return device
 
@@ -125,4 +128,5 @@ def _remember(remembered: Remembered, port: SerialPort, device: Device) -> None:
     """A device that has shown a raw prompt is a board: `auto` need not listen to it first the next time."""
     if device.session.repl.state in (ReplState.RAW, ReplState.FRIENDLY):
         board = device.session.board
-        remembered.remember(port, board=(board.build or board.machine) if board else "")
+        name = (board.build or board.machine) if board else ""
+        remembered.remember(port, board=name, frozen=device.session.frozen)

@@ -103,6 +103,11 @@ class BoardInfo:
         return ARCHITECTURES.get(self.mpy >> 10 & 0xF, "")
 
     @property
+    def has_transfer(self) -> bool:
+        """Whether the transfer program is among its modules (device.frozen)."""
+        return "upytool_transfer" in self.modules
+
+    @property
     def version_text(self) -> str:
         return ".".join(str(part) for part in self.version)
 

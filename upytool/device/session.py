@@ -38,6 +38,8 @@ class Session:
         places: board path -> local path of what came from this computer, for tracebacks.
         board: what was asked of the board, None until then.
         sign: a statement that each program of ours begins with; device.turbo's sign of life.
+        frozen: whether the board has the transfer program as modules (device.frozen); None while nobody knows.
+        ask_frozen: whether finding out is worth a try, because the answer is kept for the next connection.
     """
 
     def __init__(self, reporter: Reporter = NULL, *, reset_pending: bool = False) -> None:
@@ -50,6 +52,8 @@ class Session:
         self.host_mounts: set[str] = set()
         self.board: BoardInfo | None = None
         self.sign = ""
+        self.frozen: bool | None = None
+        self.ask_frozen = False
         self.on_soft_reset: list[Callable[[], Op[None]]] = []
 
     # -- the state of the far end -----------------------------------------------------------------
@@ -170,6 +174,8 @@ class Session:
                 raise RemoteError("the board does not say what it is", hint="is it MicroPython?")
             with sensible():
                 self.board = BoardInfo.from_probe(answer)
+            # What the board says now is newer than what was remembered of it.
+            self.frozen = self.board.has_transfer
         return self.board
 
 

@@ -2,7 +2,8 @@
 
 Written laws:
 
-1. One program does a whole copy. It goes over as one packed literal where the board has `deflate`, else as text.
+1. One program does a whole copy. Firmware of ours has it frozen (device.frozen); else it goes over as one packed
+   literal where the board has `deflate`, else as text.
 2. A board that cannot run it (no stdin.buffer, no select, no memory) says so once; `device.text_transfer` serves it.
 3. Whatever ends the stream, the program has ended too, or the REPL's state is BROKEN and `enter` ends it.
 """
@@ -98,6 +99,7 @@ class Server:
         self._session, self._can = session, can
         self._repl = session.repl
         self._parts: set[str] = set()
+        self._frozen_tries = 0
         self.unit, self.hash_kind, self.can_rename, self.mem_free = 1024, "sum", True, 0
         self.packer = Packer(1024, 0)
         self.link = StreamLink(self._repl.inbox, 64)
@@ -121,15 +123,31 @@ class Server:
         """True when it runs; False when the next way of sending it is to be tried."""
         yield from self._session.ready()
         packed = self._can.packed and self._repl.paste is not False
-        yield from self._repl.start(_program(packed), START_TIMEOUT)
+        frozen = self._session.frozen
+        if frozen is None:
+            frozen = self._session.ask_frozen
+        # Something of that name which says nothing must not end every copy: one try, one more for a bad line.
+        frozen = frozen and self._frozen_tries < 2
+        if frozen:
+            from .frozen import PARTS, PROGRAM
+
+            self._frozen_tries += 1
+        yield from self._repl.start(PROGRAM if frozen else _program(packed), START_TIMEOUT)
         window = self._can.window or 2 * self._repl.window or PLAIN_WINDOW
         self.link = StreamLink(self._repl.inbox, window)
         try:
             self._greet((yield from self.link.message(START_TIMEOUT)))
+            if frozen:
+                self._session.frozen = True
+                self._parts.update(PARTS)
             return True
         except StreamDamaged as damage:
             error = yield from self._last_words()
             lacks = error.startswith(("ImportError", "AttributeError", "MemoryError", "NameError"))
+            if frozen and error and not error.startswith("KeyboardInterrupt"):
+                # Not there, of another version, unable, no .mpy for this firmware: what goes over will tell.
+                self._session.frozen = False
+                return False
             if lacks and packed:
                 self._can.packed = False
                 return False

@@ -13,11 +13,11 @@ Run = Callable[[Sequence[str]], bytes]
 COMMAND_LIMIT = 5.0
 
 
-def run_command(arguments: Sequence[str]) -> bytes:
-    """What a command prints, b"" where it is not there or takes more than 5 s; its exit code does not count."""
+def run_command(arguments: Sequence[str], seconds: float = COMMAND_LIMIT) -> bytes:
+    """What a command prints, b"" where it is not there or takes longer; its exit code does not count."""
     try:
         return subprocess.run(
-            list(arguments), capture_output=True, timeout=COMMAND_LIMIT, check=False, stdin=subprocess.DEVNULL
+            list(arguments), capture_output=True, timeout=seconds, check=False, stdin=subprocess.DEVNULL
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return b""

@@ -1,7 +1,7 @@
 """Which USB devices have answered as MicroPython before, kept between runs.
 
-A small JSON file: `{"version": 1, "devices": {KEY: {"board": ..., "seen": ..., "baud": ...}}}`, KEY being
-`SerialPort.key`. A file that is damaged or from another version counts as empty; it is replaced whole, so
+A small JSON file: `{"version": 1, "devices": {KEY: {"board": ..., "seen": ..., "baud": ..., "frozen": ...}}}`, KEY
+being `SerialPort.key`. A file that is damaged or from another version counts as empty; it is replaced whole, so
 that a reader sees the old or the new one. The caller says where it is (the state directory).
 """
 
@@ -11,13 +11,14 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from .ports import SerialPort
 
 FILE_NAME = "devices.json"
 VERSION = 1
 MOST = 200
+WEEK = 7 * 86400  # for so long a board without our modules is believed to have none
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,15 @@ class Entry:
         board: what it said it is, '' if not asked.
         seen: when it answered last, seconds since 1970.
         baud: the rate it was reached with, None for the default.
+        frozen: whether its firmware has our transfer modules (device.frozen), None if not asked.
+        asked: when that was found out last, seconds since 1970.
     """
 
     board: str = ""
     seen: int = 0
     baud: int | None = None
+    frozen: bool | None = None
+    asked: int = 0
 
 
 class Remembered:
@@ -58,15 +63,28 @@ class Remembered:
         """What is known of the device, None when it has not answered yet."""
         return self.entries.get(port.key) if port.key else None
 
-    def remember(self, port: SerialPort, *, board: str = "", baud: int | None = None) -> None:
+    def frozen(self, port: SerialPort) -> bool | None:
+        """Whether the device has our transfer modules; None when that is to be asked (again, after a week)."""
+        entry = self.get(port)
+        if entry is None or (not entry.frozen and self._clock() - entry.asked > WEEK):
+            return None
+        return entry.frozen
+
+    def remember(
+        self, port: SerialPort, *, board: str = "", baud: int | None = None, frozen: bool | None = None
+    ) -> None:
         """The device answered as MicroPython. A file that cannot be written is no error."""
         if not port.key:
             return
         known = self.get(port)
         old = known or Entry()
-        entry = Entry(board or old.board, int(self._clock()), baud if baud is not None else old.baud)
+        now = int(self._clock())
+        answer, asked = old.frozen, old.asked
+        if frozen is not None and (frozen is not answer or now - asked > WEEK):
+            answer, asked = frozen, now
+        entry = Entry(board or old.board, now, baud if baud is not None else old.baud, answer, asked)
         # Once an hour is enough to know when it was seen: most runs write nothing.
-        if known and (entry.board, entry.baud) == (old.board, old.baud) and entry.seen - old.seen < 3600:
+        if known and replace(entry, seen=old.seen) == old and now - old.seen < 3600:
             return
         self._entries = self._load()
         self._entries[port.key] = entry
@@ -99,7 +117,10 @@ class Remembered:
                 continue
             board, seen, baud = value.get("board", ""), value.get("seen", 0), value.get("baud")
             if isinstance(board, str) and isinstance(seen, int) and (baud is None or isinstance(baud, int)):
-                entries[str(key)] = Entry(board, seen, baud)
+                frozen, asked = value.get("frozen"), value.get("asked", 0)
+                if not isinstance(frozen, bool) or not isinstance(asked, int):
+                    frozen, asked = None, 0
+                entries[str(key)] = Entry(board, seen, baud, frozen, asked)
         return entries
 
     def _save(self) -> None:

@@ -39,7 +39,4 @@ def no_modem_rule(vid: int, pid: int) -> str:
 
 def install(rule: str) -> str:
     """Lines for a shell that put the rule into its file and make it work."""
-    return (
-        f"echo '{rule}' | sudo tee -a {RULES_FILE}\n"
-        "sudo udevadm control --reload && sudo udevadm trigger"
-    )
+    return f"echo '{rule}' | sudo tee -a {RULES_FILE}\nsudo udevadm control --reload && sudo udevadm trigger"

@@ -1,4 +1,4 @@
-"""How a running board gets into its boot loader, and how it is found again there and back.
+"""How a running board gets into its boot loader, and how it is found again there (and back: comeback.py).
 
 A board changes its USB id, its serial number and the name of its port on the way; the one thing that stays is
 where it is plugged in. So the board that left and the loader that came are paired by USB location, which keeps
@@ -16,9 +16,15 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from ..discovery.ports import SerialPort
 from ..discovery.usb_ids import USB_SERIAL_JTAG
-from ..errors import AmbiguousDeviceError, ConnectionLostError, FlashError, TransportError, UpytoolError
+from ..errors import (
+    AmbiguousDeviceError,
+    ConnectionLostError,
+    FlashError,
+    OperationInterrupted,
+    TransportError,
+    UpytoolError,
+)
 from ..events import NULL, Reporter, notice
 from .base import FlashTarget
 from .buttons import all_buttons, buttons, has_touch
@@ -64,6 +70,8 @@ def plan_way_in(target: FlashTarget) -> WayIn:
     if target.state == "bootloader" or _is_probe_drive(target):
         return WayIn("here", "", True)
     if _by_lines(target):
+        if target.address.startswith("socket://"):
+            return WayIn("serial", "it has to wait there already, for socket:// does not carry a reset", True)
         return WayIn("serial", "reset into its ROM loader by DTR and RTS", True, ("button",))
     touch = has_touch(target.board, target.mcu_port) and bool(target.address)
     after: tuple[WayKind, ...] = ("touch", "button") if touch else ("button",)
@@ -98,8 +106,16 @@ def _has_bootloader(target: FlashTarget) -> bool:
 
 def press(target: FlashTarget | None = None) -> str:
     """The button procedure for a board, as words after "to get there,"; several lines where it is not known."""
-    known = buttons(target.board, target.mcu_port) if target is not None else ""
+    known = buttons(target.board, target.mcu_port, target.chip) if target is not None else ""
     return known or "\n".join(all_buttons())
+
+
+def by_hand(target: FlashTarget | None = None) -> str:
+    """The same as a whole: "by hand: ..."; a line for each kind of board where this one's is not known."""
+    words = press(target)
+    if "\n" not in words:
+        return f"by hand: {words}"
+    return "\n".join(["by hand, whichever kind the board is of:", *(f"  {line}" for line in words.splitlines())])
 
 
 # -- the ways ------------------------------------------------------------------------------------
@@ -142,7 +158,8 @@ def enter(
         if kind == "button":
             if patience <= 0:
                 break
-            notice(reporter, f"Now {press(target)}" if press(target).count("\n") == 0 else press(target), "warning")
+            words = by_hand(target)
+            notice(reporter, words if "\n" in words else f"now {press(target)}", "warning")
             seconds = patience
         elif kind == "repl":
             if device is None or device.closed or not _ask_repl(device, reporter):
@@ -164,7 +181,7 @@ def enter(
         device.close(leave=False)
     raise FlashError(
         f"{target.name} did not come up in its boot loader",
-        hint=f"by hand: {press(target)}; then run the same command again\n"
+        hint=f"{by_hand(target)}\nthen run the same command again\n"
         "if it is there and upytool does not see it: `upytool doctor`",
         state="nothing was changed on the board",
     )
@@ -190,6 +207,8 @@ def _ask_repl(device: Device, reporter: Reporter) -> bool:
             device.run("import pyb,time\ntime.sleep_ms(100)\npyb.bootloader()", follow=False)
     except ConnectionLostError:
         pass
+    except OperationInterrupted:
+        raise
     except UpytoolError as error:
         notice(reporter, f"the REPL does not start the boot loader: {error}", "detail")
         return False
@@ -261,7 +280,7 @@ def wait_for_bootloader(
             notice(reporter, f"waiting for the boot loader ({timeout - passed:.0f} s more, Ctrl-C stops)")
         sleep(min(POLL, max(0.0, timeout - passed)))
     who = "a board" if target is None else target.name
-    raise FlashError(f"no boot loader of {who} came within {timeout:g} s", hint=f"by hand: {press(target)}")
+    raise FlashError(f"no boot loader of {who} came within {timeout:g} s", hint=by_hand(target))
 
 
 def _key(target: FlashTarget) -> tuple[str, str, int]:
@@ -350,80 +369,15 @@ def wait_for_volume(
     where none came."""
     end = clock() + timeout
     while target.volume is None:
-        for each in sight.loaders():
-            here = same_place(each.location, target.location, sight.platform)
-            if each.volume is not None and (here or not each.location or not target.location):
-                return replace(target, volume=each.volume, chip=target.chip or each.chip)
+        drives = [each for each in sight.loaders() if each.volume is not None]
+        here = [each for each in drives if same_place(each.location, target.location, sight.platform)]
+        # One whose place is not told is this board's where no other can be meant.
+        loose = [each for each in drives if not each.location or not target.location]
+        loose = [each for each in loose if not target.chip or each.chip in ("", target.chip)]
+        if here or len(loose) == 1:
+            found = (here or loose)[0]
+            return replace(target, volume=found.volume, chip=target.chip or found.chip)
         if clock() >= end:
             break
         sleep(POLL)
     return target
-
-
-def wait_for_repl(
-    target: FlashTarget,
-    timeout: float = 20.0,
-    *,
-    before: Collection[str] = (),
-    sight: Sight,
-    reporter: Reporter = NULL,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> FlashTarget:
-    """Find the port of a board that left its boot loader. Nothing is opened: whether MicroPython answers there
-    is for the caller to ask.
-
-    Args:
-        target: the board; its location says which port is its own, or its port where it is a bridge.
-        before: paths of the ports that were there while it was in its boot loader, for a board whose place is
-            not known: its port is one that came since.
-
-    Raises: FlashError when no port came.
-    """
-    start = clock()
-    told = False
-    while True:
-        port = _own_port(target, before, sight)
-        if port is not None:
-            if port.kind != "bridge":
-                sleep(SETTLE)
-            return replace(
-                target, state="running", port=port, address=port.path, usb=None, volume=None,
-                location=target.location or port.hub_port,
-            )  # fmt: skip
-        simulated = target.bus is not None and bool(target.bus.name)
-        if not _waits(target, sight) if simulated else "://" in target.address:
-            return replace(target, state="running", usb=None, volume=None)
-        passed = clock() - start
-        if passed >= timeout:
-            break
-        if passed > 5.0 and not told:
-            told = True
-            notice(reporter, f"waiting for the port of {target.name} (up to {timeout:g} s, Ctrl-C stops)")
-        sleep(min(POLL, max(0.0, timeout - passed)))
-    raise FlashError(
-        f"no serial port of {target.name} came within {timeout:g} s",
-        hint="press its reset button once, or plug it in again; `upytool devs` shows what is there",
-        state="the firmware is on the board",
-    )
-
-
-def _waits(target: FlashTarget, sight: Sight) -> bool:
-    """Whether a simulated board is still in its boot loader."""
-    return target.bus is not None and any(each.location == target.bus.name for each in sight.loaders())
-
-
-def _own_port(target: FlashTarget, before: Collection[str], sight: Sight) -> SerialPort | None:
-    ports = [port for port in sight.ports() if port.kind != "bootloader"]
-    if target.bus is not None and target.bus.name:
-        return None
-    # Some UF2 boot loaders have a serial port of their own.
-    if target.location and any(same_place(each.location, target.location, sight.platform) for each in sight.loaders()):
-        return None
-    if target.port is not None and target.port.kind in ("bridge", "probe"):
-        return next((port for port in ports if port.same_device(target.port)), None)
-    own = [port for port in ports if same_place(port.hub_port, target.location, sight.platform)]
-    if target.location and (own or sight.platform != "win32"):
-        return min(own, key=lambda port: (port.location or "", port.path), default=None)
-    fresh = [port for port in ports if port.path not in before and port.kind in ("micropython", "possible")]
-    return fresh[0] if len(fresh) == 1 else None

@@ -8,12 +8,14 @@ for every step may be done twice.
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from ..errors import (
+    ConnectionLostError,
     DifferencesFound,
     FlashError,
     OperationInterrupted,
@@ -38,6 +40,7 @@ from .planning import (
     image_board,
     image_version,
     keep_or_refuse,
+    lasting,
     new_filesystems,
     plan,
     raw_backup,
@@ -45,7 +48,18 @@ from .planning import (
 )
 from .select import candidates, require_fit
 
-__all__ = ["DRIVES", "UNCHANGED", "Request", "apply", "image_board", "image_version", "plan", "raw_backup", "raw_name"]
+__all__ = [
+    "DRIVES",
+    "UNCHANGED",
+    "Request",
+    "apply",
+    "image_board",
+    "image_version",
+    "lasting",
+    "plan",
+    "raw_backup",
+    "raw_name",
+]
 
 Ask = Callable[[str], bool]
 
@@ -141,7 +155,7 @@ class _Run:
             own = error.hint.removeprefix(error.state).strip("\n")
             if self.changed:  # the exact command is named below
                 own = "\n".join(line for line in own.splitlines() if "same command again" not in line)
-            hint = "\n".join(part for part in (own, self._mend() if self.changed else "") if part)
+            hint = "\n".join(part for part in (own, self._mend() if self.changed else self._start_again()) if part)
             raise type(error)(error.message, hint=hint, state=state) from error
         except UpytoolError as error:
             self._let_go()
@@ -151,8 +165,14 @@ class _Run:
                     hint="\n".join(part for part in (error.hint, self._mend()) if part),
                     state=self.state,
                 ) from error
+            if isinstance(error, ConnectionLostError):  # whoever lost its power starts as ever
+                self.state = UNCHANGED
             if self.state != UNCHANGED:
-                error.hint = "\n".join(part for part in (self.state, error.hint) if part)
+                error.hint = "\n".join(part for part in (self.state, error.hint, self._start_again()) if part)
+            raise
+        except Exception:  # a bug of ours: the board's owner needs to know all the same
+            if self.changed:
+                notice(self.reporter, f"{self.state}; {self._mend()}", "warning")
             raise
         finally:
             if self.loader is not None:
@@ -176,11 +196,18 @@ class _Run:
         return "\n".join(lines)
 
     def _roll_back(self) -> str:
-        tool = "" if self.request.options.tool == "auto" else f" --tool {self.request.options.tool}"
-        return f"`upytool -d {self.plan.target.selector} flash --at {self.raw_at:#x}{tool} {self.backup}`"
+        tool = [] if self.request.options.tool == "auto" else ["--tool", self.request.options.tool]
+        words = ["upytool", "-d", lasting(self.plan.target), "flash", "--at", f"{self.raw_at or 0:#x}", *tool]
+        return f"`{shlex.join([*words, self.backup])}`"
 
     def _advice(self) -> str:
-        return "\n".join(part for part in (self.state, self._mend() if self.changed else "") if part)
+        return "\n".join(part for part in (self.state, self._mend() if self.changed else self._start_again()) if part)
+
+    def _start_again(self) -> str:
+        """How a board that ran gets out of its boot loader, where it was left there."""
+        if self.state != IN_LOADER or self.plan.target.state != "running":
+            return ""
+        return f"start it again: `{shlex.join(['upytool', '-d', lasting(self.plan.target), 'reset'])}`"
 
     def _warn(self, sentence: str) -> None:
         self.warnings.append(sentence)
@@ -193,6 +220,8 @@ class _Run:
             return
         self.doing = "saving the files"
         self.backup = self.doors.save_files(self.target, self.request.backup, self.reporter)
+        back = shlex.join(["upytool", "-d", self.target.selector, "restore", self.backup])
+        notice(self.reporter, f"Saved the files in {self.backup}; to bring them back: `{back}`")
 
     def _enter(self) -> None:
         self.doing = "entering the boot loader"
@@ -241,7 +270,7 @@ class _Run:
             for warning in loader.check(self.image):
                 self._warn(warning)
         _require_room(self.image, chip)
-        if self.request.verify_only or self.request.raw:
+        if self.request.verify_only:
             return
         found = self.fs = self._files_now(loader)
         keep_or_refuse(self.request, found)
@@ -253,8 +282,10 @@ class _Run:
         old: Sequence[FileSystem] | None = layout.on_chip(loader)
         if old is None or (not old and self.target.filesystems):
             old = layout.located(self.target) or None
-        new = new_filesystems(self.target, self.image, loader.chip.flash_size)
         touched = loader.touched(self.image.memory)
+        if self.request.raw:
+            return layout.effect(old, (), touched, erase=self.request.erase, has_image=False)
+        new = new_filesystems(self.target, self.image, loader.chip.flash_size)
         return layout.effect(old, new, touched, erase=self.request.erase)
 
     def _save_flash(self, loader: Loader) -> None:
@@ -270,6 +301,7 @@ class _Run:
         path = raw_name(self.request.backup)
         verify.save(loader, path, chip.flash_base, chip.flash_size, reporter=self.reporter)
         self.backup, self.raw_at = path, chip.flash_base
+        notice(self.reporter, f"Saved the whole flash in {path}; to bring it back: {self._roll_back()}")
 
     def _erase(self, loader: Loader) -> None:
         if self.request.erase == "changed":
@@ -345,6 +377,8 @@ class _Run:
         notice(self.reporter, "Starting the firmware")
         try:
             return self.doors.back(self.target, self.request.wait, self.ports, self.reporter)
+        except OperationInterrupted:
+            raise
         except UpytoolError as error:
             hint = "press its reset button once, then ask it: `upytool info`"
             if self.backup and self.raw_at is not None:

@@ -17,11 +17,13 @@ from ..events import NULL, Reporter, Task, notice
 from ..image.base import FirmwareImage
 from ..image.memory import Memory
 from .base import Ability, Chip, FlashOptions, FlashTarget, Leave, Programmed
+from .mounted import DriveStuck
 from .uf2_drive import Volume
 
 REMOUNT = 60.0  # DAPLink programs some KiB a second
 POLL = 0.25
 SETTLE = 1.0
+INCOMPLETE = "the firmware on the board may be incomplete"
 
 
 class DaplinkLoader:
@@ -92,7 +94,10 @@ class DaplinkLoader:
             try:
                 through = self.volume.send(f"FIRMWARE.{image.format.upper()}", image.raw, task.advance)
             except LocalFileError as error:
-                raise FlashError(f"{path} does not take the file: {error.message}", hint=error.hint) from error
+                state = INCOMPLETE if isinstance(error, DriveStuck) else ""
+                raise FlashError(
+                    f"{path} does not take the file: {error.message}", hint=error.hint, state=state
+                ) from error
         notice(reporter, "the debug probe programs the chip", "detail")
         after = self._remounted(before)
         failure = _failure(after)
@@ -100,7 +105,7 @@ class DaplinkLoader:
             raise FlashError(
                 f"the debug probe reports: {failure}" if failure else f"{path} went away in the middle of the file",
                 hint="is the file for this board? Is the target powered? Unplug the board, plug it in and try again",
-                state="the firmware on the board may be incomplete",
+                state=INCOMPLETE,
             )
         if _details(after).get("auto reset") == "0":
             notice(reporter, "press the board's reset button: its debug probe does not do it", "warning")

@@ -18,7 +18,14 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from ..discovery.usb_devices import UsbDevice
-from ..errors import ConnectionLostError, FlashError, ProtocolError, TransportError, UpytoolError
+from ..errors import (
+    ConnectionLostError,
+    FlashError,
+    OperationInterrupted,
+    ProtocolError,
+    TransportError,
+    UpytoolError,
+)
 from ..events import NULL, Reporter, Task
 from ..image.base import FirmwareImage
 from ..image.memory import Memory
@@ -186,7 +193,7 @@ class DfuLoader:
             self._select(address)
             try:
                 self.session.erase(address)
-            except ConnectionLostError:
+            except (ConnectionLostError, KeyboardInterrupt):
                 run.touched = True  # it may have begun
                 raise
             except ProtocolError as error:
@@ -341,6 +348,10 @@ class DfuLoader:
         """Turn what the wire says into what is on the board now."""
         try:
             yield
+        except KeyboardInterrupt:
+            if not run.touched:
+                raise
+            raise OperationInterrupted(hint=f"{run.state}\n{AGAIN}") from None
         except DfuRefusal as refusal:
             raise self._explain(refusal, run) from refusal
         except FlashError as error:

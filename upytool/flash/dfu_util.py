@@ -176,7 +176,7 @@ class DfuUtilLoader:
                 file = Path(folder) / "flash.bin"  # it must not be there: dfu-util overwrites nothing
                 place = f"0x{address + len(out):08x}:{want}"
                 self._run(["-a", str(area.alternate), "-s", place, "-U", str(file)], want, state)
-                got = file.read_bytes()
+                got = file.read_bytes() if file.is_file() else b""
             if len(got) != want:
                 raise FlashError(f"dfu-util read {len(got)} of {want} bytes", hint=AGAIN, state=state)
             out += got

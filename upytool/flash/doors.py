@@ -7,17 +7,17 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from ..errors import DeviceTimeoutError, FlashError, TransportError, UpytoolError
+from ..errors import DeviceTimeoutError, FlashError, OperationInterrupted, TransportError, UpytoolError
 from ..events import NULL, Reporter, notice
 from ..protocol.ops import Op, Send
 from . import probe
 from .base import Flasher, FlashOptions, FlashTarget, Loader
-from .bootloader import PATIENCE, enter, plan_way_in, wait_for_repl, wait_for_volume
+from .bootloader import PATIENCE, enter, plan_way_in, wait_for_volume
+from .comeback import wait_for_repl
 from .probe import Surroundings
-from .sight import same_place
+from .sight import with_device
 
 RETRY = 0.4
-DEVICE_LATE = 2.0
 
 
 class Doors:
@@ -52,8 +52,12 @@ class Doors:
         """Into the boot loader. Errors: FlashError, TransportError."""
         device = None
         if plan_way_in(target).kind == "repl":
-            with suppress(UpytoolError):  # without a REPL the other ways are tried
+            try:
                 device = self.around.open(target.address)
+            except OperationInterrupted:
+                raise
+            except UpytoolError as error:  # without a REPL the other ways are tried
+                notice(reporter, f"{target.address} has no REPL that answers: {error}", "detail")
         try:
             entered = enter(
                 target,
@@ -72,17 +76,7 @@ class Doors:
         return replace(entered, address=target.address) if simulated else entered
 
     def _with_device(self, target: FlashTarget) -> FlashTarget:
-        """A drive may show a moment before the system lists the device that it belongs to."""
-        end = self.clock() + DEVICE_LATE
-        while target.state == "bootloader" and target.volume is not None and target.usb is None:
-            here = (each for each in self.around.sight().loaders() if same_place(each.location, target.location))
-            found = next((each for each in here if each.usb is not None), None)
-            if found is not None:
-                return replace(target, usb=found.usb, bus=found.bus)
-            if self.clock() >= end:
-                break
-            self.sleep(RETRY)
-        return target
+        return with_device(target, self.around.sight, clock=self.clock, sleep=self.sleep)
 
     def with_drive(self, target: FlashTarget, tool: str) -> FlashTarget:
         """A drive is mounted some seconds after its board came; waited for only where it is the one way."""
@@ -119,6 +113,8 @@ class Doors:
         while True:
             try:
                 return self._ask(found)
+            except OperationInterrupted:
+                raise
             except (TransportError, UpytoolError) as error:
                 last = str(error)
             if self.clock() >= deadline:

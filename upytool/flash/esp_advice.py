@@ -10,34 +10,27 @@ import re
 
 from ..errors import FlashError, ImageError, UpytoolError
 from .base import FlashTarget
+from .buttons import boot_pin
 
-# The bits of "boot:0x.." that are documented alike for a chip's pins: (GPIO that chooses the boot loader, its bit,
-# a second GPIO that must have a level too, its bit, that level).
+# What the pins that choose the boot mode are, and their bits in the ROM's "boot:0x..": (GPIO of the boot loader, its
+# bit, a second GPIO that must have a level too, its bit, that level). All but the ESP32 have the same bits.
 _STRAPS: dict[str, tuple[int, int, int, int, int]] = {
     "esp32": (0, 0x10, 2, 0x08, 0),
     "esp32s2": (0, 0x08, 46, 0x04, 0),
     "esp32s3": (0, 0x08, 46, 0x04, 0),
-    "esp32c2": (9, 0x08, 8, 0x04, 1),
-    "esp32c3": (9, 0x08, 8, 0x04, 1),
-    "esp32c6": (9, 0x08, 8, 0x04, 1),
-    "esp32h2": (9, 0x08, 8, 0x04, 1),
-}
-_BUTTONS = {
-    "esp8266": "FLASH (GPIO0)",
-    "esp32c5": "BOOT (GPIO28)",
-    "esp32c61": "BOOT (GPIO9)",
-    "esp32p4": "BOOT (GPIO35)",
-}
+    "esp32c5": (28, 0x08, 27, 0x04, 1),
+    "esp32p4": (35, 0x08, 36, 0x04, 1),
+} | {f"esp32{name}": (9, 0x08, 8, 0x04, 1) for name in ("c2", "c3", "c6", "c61", "h2")}
+# Its button leads into Arduino's own DFU boot loader (flash/buttons.py); this into the ROM's, which esptool speaks to.
 _BOARD_STEPS = {"ARDUINO_NANO_ESP32": "connect B1 to GND, press RST, take the wire away"}
 _CRASH = re.compile(r"Guru Meditation Error detected\s*(\([^)]*\))?")
 
 
 def boot_button(chip: str) -> str:
     """What the button is called: "BOOT (GPIO9)"."""
-    if chip in _BUTTONS:
-        return _BUTTONS[chip]
-    strap = _STRAPS.get(chip)
-    return f"BOOT (GPIO{strap[0]})" if strap is not None else "BOOT"
+    name = "FLASH" if chip == "esp8266" else "BOOT"
+    pin = boot_pin(chip)
+    return f"{name} (GPIO{pin})" if pin is not None else name
 
 
 def button_steps(chip: str = "", board: str = "") -> str:

@@ -11,7 +11,7 @@ from functools import partial
 from hashlib import md5
 from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import FlashError, UpytoolError
+from ..errors import FlashError, OperationInterrupted, UpytoolError
 from ..events import NULL, Reporter, Task, notice
 from ..image.base import FirmwareImage
 from ..image.esp_partitions import TABLE_OFFSET, TABLE_SIZE
@@ -35,7 +35,6 @@ class EspLoader:
 
     def __init__(self, link: EspLink, options: FlashOptions, reporter: Reporter) -> None:
         self._link, self._options, self._reporter = link, options, reporter
-        self._changing = False
 
     @property
     def chip(self) -> Chip:
@@ -122,6 +121,7 @@ class EspLoader:
     def differences(self, memory: Memory, *, reporter: Reporter = NULL) -> list[tuple[int, int]]:
         if not self._link.has_md5:
             raise FlashError("the ESP8266's ROM cannot compare its flash", hint="leave out --no-stub")
+        memory = self._whole_words(memory)
         with Task(reporter, "comparing", memory.size) as task:
             return esp_plan.find_changed(memory, self._md5, thorough=True, advance=task.advance)
 
@@ -137,12 +137,27 @@ class EspLoader:
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
-    def _program(self, memory: Memory, options: FlashOptions, reporter: Reporter) -> Programmed:
+    def _filled(self, memory: Memory, within: list[tuple[int, int]]) -> Memory:
+        """With whole sectors in these ranges: what the image leaves of one stays as it is on the chip. The ESP8266's
+        ROM alone cannot read, so there the rest of such a sector becomes FF."""
+        if not self._link.has_md5:
+            return memory
+        partial = [at for at in esp_plan.partial_sectors(memory) if any(0 <= at - each < size for each, size in within)]
+        return esp_plan.filled(memory, Memory.of((at, self.read(at, SECTOR)) for at in partial))
+
+    def _whole_words(self, memory: Memory) -> Memory:
+        """The chip hashes nothing smaller."""
+        ends = [each for each in memory if each.address % 4 or each.end % 4]
+        return self._filled(memory, esp_plan.touched_ranges(Memory(tuple(ends)))) if ends else memory
+
+    def _program(self, image: Memory, options: FlashOptions, reporter: Reporter) -> Programmed:
+        memory = self._whole_words(image)
         if options.whole or not self._link.has_md5:
             changed = esp_plan.touched_ranges(memory)
         else:
             with Task(reporter, "comparing", memory.size) as task:
                 changed = esp_plan.find_changed(memory, self._md5, advance=task.advance)
+        memory = self._filled(memory, changed)
         written = 0
         first = changed
         total = sum(size for _, size in changed)
@@ -160,6 +175,8 @@ class EspLoader:
                         written += left
                         task.advance(total - task.done)
                         break
+                    except KeyboardInterrupt:
+                        raise _stopped(_state(changed)) from None
                     except UpytoolError as error:
                         self._recover(error, _state(changed))
                     if self._link.has_md5:
@@ -169,11 +186,11 @@ class EspLoader:
                         )
                         written += left - sum(size for _, size in again)
                         changed = again
-        held = memory.size
+        held = image.size
         erased = sum(size for _, size in first)
         return Programmed(
             total=held, written=written, erased=erased,
-            unchanged=max(0, held - sum(len(data) for data in _held(memory, first))),
+            unchanged=max(0, held - _only(image, first).size),
             verified="MD5" if self._link.has_md5 else "",
         )  # fmt: skip
 
@@ -195,6 +212,10 @@ class EspLoader:
         while True:
             try:
                 return step()
+            except KeyboardInterrupt:
+                if not state:
+                    raise
+                raise _stopped(state) from None
             except UpytoolError as error:
                 self._recover(error, state)
 
@@ -257,8 +278,8 @@ def _state(changed: list[tuple[int, int]]) -> str:
     return f"the flash between {changed[0][0]:#x} and {end:#x} is partly written: the board may not start"
 
 
-def _held(memory: Memory, ranges: list[tuple[int, int]]) -> list[bytes]:
-    return [segment.data for segment in _only(memory, ranges)]
+def _stopped(state: str) -> OperationInterrupted:
+    return OperationInterrupted(hint=f"{state}\n{_AGAIN}")
 
 
 def _only(memory: Memory, ranges: list[tuple[int, int]]) -> Memory:

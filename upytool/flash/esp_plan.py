@@ -23,6 +23,7 @@ from ..image.esp import EspFirmware
 from ..image.esp_partitions import APP, DATA, TABLE_SIZE, Partition, PartitionTable, read_table
 from ..image.memory import Memory
 from .base import Chip, FlashOptions
+from .sectors import join
 
 SECTOR, BLOCK = 0x1000, 0x10000
 _OTA_DATA = 0x00
@@ -264,26 +265,35 @@ def nvs_cleared(image: FirmwareImage) -> tuple[int, int] | None:
 
 def touched_ranges(memory: Memory) -> list[tuple[int, int]]:
     """(address, size) of the sectors that writing `memory` erases, joined."""
-    sectors: set[int] = set()
-    for segment in memory:
-        sectors.update(range(segment.address // SECTOR, -(-segment.end // SECTOR)))
-    return join(sectors)
+    return _joined(
+        sector for each in memory for sector in range(each.address // SECTOR, -(-each.end // SECTOR))
+    )
 
 
-def join(sectors: Iterable[int]) -> list[tuple[int, int]]:
+def _joined(sectors: Iterable[int]) -> list[tuple[int, int]]:
     """Sector numbers as (address, size) of the runs."""
-    found: list[tuple[int, int]] = []
-    for sector in sorted(sectors):
-        address = sector * SECTOR
-        if found and sum(found[-1]) == address:
-            found[-1] = (found[-1][0], found[-1][1] + SECTOR)
-        else:
-            found.append((address, SECTOR))
-    return found
+    return join((sector * SECTOR, SECTOR) for sector in sectors)
+
+
+def partial_sectors(memory: Memory) -> list[int]:
+    """Addresses of the sectors that `memory` covers in part: what else is in them is erased with the rest."""
+    edges = {at // SECTOR * SECTOR for each in memory for at in (each.address, each.end - 1)}
+    return sorted(at for at in edges if memory.get(at, SECTOR) is None)
+
+
+def filled(memory: Memory, old: Memory) -> Memory:
+    """`memory`, with the flash's own old bytes in the rest of its sectors.
+
+    Args:
+        old: the sectors of `partial_sectors`, as they are on the chip.
+    """
+    for each in memory:
+        old = old.replaced(each.address, each.data)
+    return old
 
 
 def writes(memory: Memory, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, bytes]]:
-    """What goes into each range of sectors: FF where `memory` holds nothing, as an erased sector has."""
+    """What goes into each range of sectors: FF where `memory` holds nothing (see `filled`), as an erased sector has."""
     return [(address, memory.read(address, size)) for address, size in ranges]
 
 
@@ -318,7 +328,7 @@ def find_changed(
     close = thorough or len(different) <= max(4, len(blocks) // 2)
     for block in different:
         changed |= _halve(block, chip_md5) if close else set(_sectors(block))
-    return join(changed)
+    return _joined(changed)
 
 
 def _pieces(memory: Memory) -> list[tuple[int, bytes]]:

@@ -177,6 +177,7 @@ def effect(
         touched: (address, size) that is erased or written.
         erase: "all", "fs" or "changed".
         runs: whether firmware is known to be on the board (else unknown files are not talked about).
+        has_image: whether it is firmware that comes; else bytes as they are.
     """
     before = old[0] if old else None
     after = new[0] if new else None
@@ -193,7 +194,8 @@ def effect(
     if before.start != NOWHERE:
         hit = next((each for each in touched if each[0] < before.end and before.start < sum(each)), None)
         if hit is not None:
-            note = f"the firmware is written over the file system ({place(before)})"
+            what = "the firmware" if has_image else "what the file holds"
+            note = f"{what} is written over the file system ({place(before)})"
             return Effect("overwritten", note, True, before, after)
     if after is None:
         note = f"the file system ({place(before)}) is not touched"

@@ -265,7 +265,8 @@ class PicobootLoader:
     def _program(self, memory: Memory, options: FlashOptions, reporter: Reporter, start: int) -> Programmed:
         plan = SectorPlan.of(self.zones, memory)
         with self._explaining():
-            old = self._fetch(plan.reads(whole=options.whole), reporter, "comparing") if plan.units else Memory()
+            whole = options.whole or self._is_another(plan)
+            old = self._fetch(plan.reads(whole=whole), reporter, "comparing") if plan.units else Memory()
             changes = plan.changes(old, whole=options.whole)
             if not changes:
                 return Programmed(memory.size, 0, 0, memory.size, "read back")
@@ -278,6 +279,20 @@ class PicobootLoader:
         return Programmed(
             memory.size, written, erased, plan.held((*head, *rest)), "read back" if options.verify else ""
         )
+
+    def _is_another(self, plan: SectorPlan) -> bool:
+        """Whether another firmware, or none, is on the chip: then comparing all of it costs more than it saves.
+
+        Told by four sectors: not by the first, which is empty after a run that broke off, but by the second, which
+        that run wrote before any other.
+        """
+        whole = [each for each in plan.units if each.address not in plan.partial]
+        if len(whole) < 8:
+            return False
+        for unit in (whole[index] for index in (1, len(whole) // 4, len(whole) // 2, len(whole) - 1)):
+            if self._link.read(unit.address, unit.size) == plan.content(unit, Memory()):
+                return False
+        return True
 
     def _read_twice(self, plan: SectorPlan, changes: Sequence[Change], old: Memory, reporter: Reporter) -> None:
         """What is written back around the image must not be a slip of the wire: it exists nowhere else."""
@@ -304,7 +319,8 @@ class PicobootLoader:
         with self._explaining(state, BY_HAND), Task(reporter, "writing", total) as task:
             for each in head:
                 # an erase that is cut short may leave the very page that the ROM looks at: first make it worthless
-                self._link.write(each.unit.address, bytes(each.unit.size))
+                worthless = bytes(p.PAGE if self.chip.name == "rp2040" else each.unit.size)
+                self._link.write(each.unit.address, worthless)
                 self._link.erase(each.unit.address, each.unit.size)
             for group in batches(rest, ERASE_CHUNK):
                 self._link.erase(group[0].unit.address, group[-1].unit.end - group[0].unit.address)

@@ -101,13 +101,15 @@ def _foresee(
 ) -> layout.Effect:
     if request.verify_only:
         return layout.Effect("kept", "nothing is written")
-    if request.raw:
-        return layout.Effect("unknown", "the bytes are written as they are, over files too where they say so")
+    if request.raw and not layout.located(target):
+        return layout.Effect("unknown", "the file's bytes are written as they are, also over files of the board")
     if target.state != "running" and not target.filesystems and request.erase == "changed":
-        return layout.Effect("unknown", "it is looked at in the boot loader, before anything is erased")
+        return layout.Effect("unknown", "the boot loader is asked first, before anything is erased")
     old = layout.located(target) or None
     # The loader knows the erase units; here, the common ones will do.
     touched = [(start // 4096 * 4096, -(-(start % 4096 + size) // 4096) * 4096) for start, size in segments]
+    if request.raw:
+        return layout.effect(old, (), touched, erase=request.erase, has_image=False)
     return layout.effect(old, new_filesystems(target, image), touched, erase=request.erase)
 
 
@@ -177,13 +179,24 @@ def _steps(target: FlashTarget, request: Request, flasher: str, way: str) -> Ite
         yield "ask it for its version"
 
 
+def lasting(target: FlashTarget) -> str:
+    """A selector that names the board in its boot loader too: most have another serial number there than at work."""
+    simulated = target.bus is not None and target.bus.name
+    bridge = target.port is not None and target.port.kind in ("bridge", "probe")
+    if not target.location or simulated or bridge:
+        return target.selector
+    return f"usb:{target.location}"
+
+
 def raw_backup(target: FlashTarget, request: Request) -> bool:
     """Whether the backup is one of the whole flash: by its name, or because there is no REPL."""
     return bool(request.backup) and (request.backup.lower().endswith(RAW) or target.state != "running")
 
 
 def raw_name(backup: str) -> str:
-    """The name for a dump of the flash: no archive's ending."""
+    """The name for a dump of the flash: no archive's ending, and a name of its own in a folder."""
+    if backup.endswith(("/", os.sep)) or os.path.isdir(backup):
+        return os.path.join(backup, "flash.bin")
     if backup.lower().endswith(RAW):
         return backup
     for ending in (".tar.gz", ".tgz", ".tar", ".zip"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from ..errors import (
     AmbiguousDeviceError,
     ConnectionLostError,
     NoDeviceError,
+    OperationInterrupted,
     PortBusyError,
     PortPermissionError,
     PortUnusableError,
@@ -29,24 +31,22 @@ from ..errors import (
 )
 from ..events import NULL, Reporter, notice
 from .base import FileSystem, FlashTarget
-from .bootloader import Sight
 from .buttons import all_buttons
+from .sight import Sight, same_place, with_device
 
 if TYPE_CHECKING:
     from ..device.device import Device
     from ..device.info import BoardInfo
-    from ..discovery.usb_devices import UsbDevice
     from .uf2_volume import Volume
     from .usb import UsbBus
 
-PICOBOOT, DFU = (0xFF, 0x00, 0x00), (0xFE, 0x01, 0x02)
 _URL = re.compile(r"\w+://")
 _SHORTCUT = re.compile(r"([auc])(\d{1,3})")
 _SHORT_PATHS = {"a": "/dev/ttyACM", "u": "/dev/ttyUSB", "c": "COM"}
 _LOCATION = re.compile(r"\d+-[\d.]+(:\w+\.\w+)?")
 _USB_ID = re.compile(r"([0-9a-fA-F]{4}):([0-9a-fA-F]{4})(?:/(.+))?")
-RASPBERRY_PI, ESPRESSIF = 0x2E8A, 0x303A
 PATIENCE = 4.0  # seconds for the prompt of a port that may have none
+COMES = 3.0  # seconds from a boot loader's first sign until it can be looked at
 
 
 def no_board_hint() -> str:
@@ -99,7 +99,7 @@ class Surroundings:
 
     def sight(self) -> Sight:
         """The same, for what waits for boot loaders."""
-        return Sight(self.buses(), self.volumes, self.ports)
+        return Sight(self.buses(), self.volumes, self.ports, by_class=self.by_class)
 
     def open(self, address: str) -> Device:
         if self.connect is not None:
@@ -131,14 +131,8 @@ def in_bootloader(around: Surroundings, *, reporter: Reporter = NULL) -> list[Fl
     """The boards that wait in a boot loader: USB devices, also those with ids of their makers', and UF2 drives."""
     sight = around.sight()
     found = [_with_address(each, around) for each in sight.loaders()]
-    seen = {(each.usb.location, each.usb.vid, each.usb.pid) for each in found if each.usb is not None}
-    for bus in () if around.by_class is False else sight.buses:
-        try:
-            others = [each for each in bus.devices() if (each.location, each.vid, each.pid) not in seen]
-        except UpytoolError as error:
-            notice(reporter, f"USB devices are left out: {error}", "detail")
-            continue
-        found += [of_usb(bus, each) for each in others if not bus.name and _is_loader(bus, each)]
+    if sight.unlisted:
+        notice(reporter, f"USB devices are left out: {sight.unlisted}", "detail")
     return found
 
 
@@ -146,26 +140,6 @@ def _with_address(target: FlashTarget, around: Surroundings) -> FlashTarget:
     """A simulated board has its REPL at the same address whatever it does."""
     address = around.simulators.get(target.location, "")
     return replace(target, address=address) if address and not target.address else target
-
-
-def _is_loader(bus: UsbBus, device: UsbDevice) -> bool:
-    """By interface class: DFU mode, or what looks like PICOBOOT. Root hubs are not worth a look."""
-    if device.vid in (0x1D6B, ESPRESSIF):
-        return False
-    try:
-        interfaces = bus.interfaces(device)
-    except UpytoolError:
-        return False
-    return any(
-        each.triple == DFU or (each.triple == PICOBOOT and each.bulk() is not None and device.vid == RASPBERRY_PI)
-        for each in interfaces
-    )
-
-
-def of_usb(bus: UsbBus, device: UsbDevice) -> FlashTarget:
-    """A device in a boot loader whose id is not known."""
-    location = bus.name or device.location
-    return FlashTarget("bootloader", bus.name or f"usb:{device.location}", location, usb=device, bus=bus)
 
 
 def of_port(port: SerialPort) -> FlashTarget:
@@ -235,10 +209,14 @@ def _simulated(text: str, around: Surroundings) -> FlashTarget:
     if not name:
         raise NoDeviceError(f"no simulated board {text} is running", hint="`upytool sim list` shows those that run")
     bus = next((each for each in sight.buses if each.name == name), None)
-    if bus is not None:
+    end = time.monotonic() + COMES
+    while bus is not None:
         waiting = next((each for each in sight.loaders() if each.location == name), None)
         if waiting is not None:
             return _with_address(waiting, around)
+        if time.monotonic() >= end or not any(each.location == name for each in sight.volumes()):
+            break
+        time.sleep(0.1)  # it says that it is there, and does not let itself be looked at: it comes just now
     return FlashTarget("running", name, name, around.simulators.get(name, ""), bus=bus)
 
 
@@ -252,7 +230,7 @@ def _by_usb(text: str, waiting: Iterable[FlashTarget], around: Surroundings) -> 
 
     def fits(vid: int | None, pid: int | None, serial: str | None, place: str) -> bool:
         if usb_id is None:
-            return place == rest.partition(":")[0]
+            return same_place(place, rest)
         return (vid, pid) == (int(usb_id[1], 16), int(usb_id[2], 16)) and usb_id[3] in (None, serial)
 
     loaders = [
@@ -322,7 +300,7 @@ def ambiguous(found: Sequence[FlashTarget], message: str) -> AmbiguousDeviceErro
     width = max(len(name) for name in names)
     rows = [f"  -d {name:<{width}}  {each.name}" for name, each in zip(names, found, strict=True)]
     return AmbiguousDeviceError(
-        message, hint="\n".join(["choose one, or all with --all:", *rows]), choices=tuple(names)
+        message, hint="\n".join(["name one (`flash` takes them all with --all):", *rows]), choices=tuple(names)
     )
 
 
@@ -336,7 +314,11 @@ def identify(target: FlashTarget, around: Surroundings, *, reporter: Reporter = 
 
     Raises: PortBusyError, PortPermissionError, PortUnusableError: nothing would get through to it.
     """
-    if target.state == "bootloader" or not target.address:
+    if target.state == "bootloader":
+        # RP2's boot ROM has both; with the drive alone nothing could be read back.
+        halves = target.mcu_port == "rp2" and target.usb is None and target.location
+        return with_device(target, around.sight) if halves else target
+    if not target.address:
         return target
     if target.state == "unknown":
         notice(reporter, f"Asking {target.address} what it is")
@@ -348,15 +330,31 @@ def identify(target: FlashTarget, around: Surroundings, *, reporter: Reporter = 
             return described(target, info, filesystems(device))
     except (PortBusyError, PortPermissionError, PortUnusableError):
         raise
+    except OperationInterrupted:  # with the traceback of our own question
+        raise OperationInterrupted(
+            f"stopped while asking {target.selector} what it is", hint="nothing was changed on the board"
+        ) from None
     except (ProtocolError, ConnectionLostError) as error:
+        if isinstance(error, ConnectionLostError) and not _is_there(target.address, around):
+            raise ConnectionLostError(
+                f"{target.selector} went away while it was asked what it is",
+                hint="nothing was changed on it; check the cable, then run the same command again",
+            ) from error
         notice(reporter, f"{target.address} has no REPL that answers: {error}", "detail")
         return replace(target, state="unknown")
+
+
+def _is_there(address: str, around: Surroundings) -> bool:
+    """Whether a port can still be found; a network's is taken to be there."""
+    return "://" in address or os.path.exists(address) or any(port.path == address for port in around.ports())
 
 
 def filesystems(device: Device) -> tuple[FileSystem, ...]:
     """Where the firmware that runs keeps its files; () where it does not tell."""
     try:
         answer = device.call("fs_flash")
+    except (ConnectionLostError, OperationInterrupted):
+        raise
     except UpytoolError:
         return ()
     found = []

@@ -54,7 +54,9 @@ def board_volumes(
     def read(address: int, size: int) -> bytes:
         return loader.read(address, size, reporter=reporter)
 
-    mine = [Region(each.start, each.size, "", each.kind, source=each.source or "the board") for each in known]
+    # A running stm32, samd, mimxrt or nrf tells the size of its file system alone.
+    placed = [each for each in known if each.start >= chip.flash_base]
+    mine = [Region(each.start, each.size, "", each.kind, source=each.source or "the board") for each in placed]
     return volumes_on_flash(read, base=chip.flash_base, size=chip.flash_size, chip=chip.name, regions=[*regions, *mine])
 
 

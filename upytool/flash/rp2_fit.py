@@ -15,6 +15,7 @@ from .base import Chip
 
 CYW43 = 0xE48BFF55  # UF2 family of the radio's firmware, which has a partition of its own
 _RAM, _RAM_END = 0x20000000, 0x20100000
+SMALLEST = 1 << 20  # no board with MicroPython has a smaller flash
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,10 @@ def place(image: FirmwareImage, chip: Chip, info: Callable[[int, int], bytes]) -
     elif memory.start != p.FLASH_BASE:
         warnings.append(f"the image begins at {memory.start:#x}, not at the start of flash: alone it does not start")
     _inside(memory, chip)
-    if chip.flash_size is None:
-        warnings.append("the flash is empty, so that its size cannot be told: the image may be too large for it")
+    if chip.flash_size is None and memory.end > p.FLASH_BASE + SMALLEST:
+        warnings.append(
+            f"an empty flash does not tell its size: this firmware needs {-(-(memory.end - p.FLASH_BASE) // 1024)} KiB"
+        )
     return Placement(memory, start, partition, warnings)
 
 

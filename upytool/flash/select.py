@@ -72,8 +72,17 @@ def _advice(target: FlashTarget, image: FirmwareImage | None, tool: str) -> str:
     if tool != "auto":
         return "leave --tool out, and upytool chooses"
     if image is not None and image.port and target.mcu_port and image.port != target.mcu_port:
-        return f"take firmware for {target.board or target.chip or target.mcu_port}: `upytool firmware list`"
+        return where_to_find(target)
     return "`upytool firmware inspect FILE` says what a file is for; `upytool devs` says what is plugged in"
+
+
+def where_to_find(target: FlashTarget) -> str:
+    """The command that lists firmware for a board, or the boards that it may be."""
+    if target.board:
+        return f"firmware for this board: `upytool firmware list {target.board}`"
+    if target.chip and target.chip not in ("stm32", "nrf", "mimxrt"):
+        return f"boards with this chip: `upytool firmware search {target.chip}`"
+    return f"boards of this kind: `upytool firmware list --port {target.mcu_port}`"
 
 
 def require_fit(target: FlashTarget, image: FirmwareImage) -> None:
@@ -87,12 +96,12 @@ def require_fit(target: FlashTarget, image: FirmwareImage) -> None:
     if not same_chip(target.chip, image.chip):
         raise FlashError(
             f"the firmware is for {name}, {who} has {_article(_pretty(target.chip))}",
-            hint=f"take firmware for {target.board or _pretty(target.chip)}: `upytool firmware list`",
+            hint=where_to_find(target),
         )
     if target.mcu_port and image.port and target.mcu_port != image.port:
         raise FlashError(
             f"the firmware is for MicroPython's port {image.port}, {who} is of the port {target.mcu_port}",
-            hint=f"take firmware for {target.board or target.mcu_port}: `upytool firmware list`",
+            hint=where_to_find(target),
         )
 
 

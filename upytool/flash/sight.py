@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,9 +16,11 @@ from .base import FlashTarget
 
 if TYPE_CHECKING:
     from .uf2_volume import Volume
-    from .usb import UsbBus
+    from .usb import Interface, UsbBus
 
 VolumeLister = Callable[[], "Sequence[Volume]"]
+PICOBOOT, DFU, DRIVE = (0xFF, 0x00, 0x00), (0xFE, 0x01, 0x02), (0x08, 0x06, 0x50)
+_NEVER = (0x1D6B, 0x303A)  # hubs of Linux; Espressif's boot loaders have known ids
 # The loader's chip by USB id, where the id says it.
 _CHIPS = {
     (0x2E8A, 0x0003): ("rp2040", "rp2"),
@@ -39,6 +42,10 @@ class Sight:
         volumes: lists the UF2 drives.
         ports: lists the serial ports.
         platform: where the places of ports and USB devices are compared.
+        by_class: also know boot loaders with unknown ids, by their interfaces.
+
+    Attributes:
+        unlisted: why a bus could not be listed at the last look, "" where all could.
     """
 
     def __init__(
@@ -47,17 +54,22 @@ class Sight:
         volumes: VolumeLister | None = None,
         ports: PortLister = list_ports,
         platform: str = sys.platform,
+        by_class: bool = True,
     ) -> None:
-        self.buses, self.platform = tuple(buses), platform
+        self.buses, self.platform, self.by_class = tuple(buses), platform, by_class
+        self.unlisted = ""
+        self._kinds: dict[UsbDevice, tuple[str, str] | None] = {}
         self._volumes, self._ports = volumes, ports
 
     def loaders(self) -> list[FlashTarget]:
         """Every board in a boot loader, one target each: a device and its drive are one board."""
         found: list[FlashTarget] = []
+        self.unlisted = ""
         for bus in self.buses:
             for device in self._devices(bus):
-                if _is_loader(bus, device):
-                    chip, mcu_port = _CHIPS.get((device.vid, device.pid), ("", ""))
+                kind = self._loader(bus, device)
+                if kind is not None:
+                    chip, mcu_port = kind
                     name = bus.name or f"usb:{device.location}"
                     found.append(
                         FlashTarget(
@@ -68,13 +80,12 @@ class Sight:
                             bus=bus,
                             chip=chip,
                             mcu_port=mcu_port,
-                            unique_id=device.serial_number if (device.vid, device.pid) == (0x2E8A, 0x000F) else "",
+                            unique_id=device.serial_number if chip == "rp2350" else "",
                         )
                     )
-        for volume in self.volumes():
-            if volume.info.kind != "uf2":
-                continue
-            at = next((n for n, each in enumerate(found) if self._same_board(each, volume)), None)
+        volumes = [each for each in self.volumes() if _is_uf2(each)]
+        for volume in volumes:
+            at = self._board_of(volume, volumes, found)
             chip, mcu_port = volume.info.chip, volume.info.mcu_port
             if at is not None:
                 known = found[at]
@@ -111,29 +122,84 @@ class Sight:
     def ports(self) -> list[SerialPort]:
         return self._ports()
 
-    @staticmethod
-    def _devices(bus: UsbBus) -> list[UsbDevice]:
+    def _devices(self, bus: UsbBus) -> list[UsbDevice]:
         # While a device re-enumerates the system may refuse to list it: the next look will see it.
-        with contextlib.suppress(UpytoolError):
+        try:
             return bus.devices()
+        except UpytoolError as error:
+            self.unlisted = str(error)
         return []
 
-    def _same_board(self, target: FlashTarget, volume: Volume) -> bool:
-        if volume.location or target.bus is None or target.bus.name:
-            return bool(volume.location) and same_place(target.location, volume.location, self.platform)
-        # The drive's place is not known: it belongs to a loader of its own chip, where there is only one.
-        return bool(target.chip) and target.chip == volume.info.chip and len(self.buses) == 1
+    def _loader(self, bus: UsbBus, device: UsbDevice) -> tuple[str, str] | None:
+        """(chip, port) of a device that is a boot loader, "" for what it does not tell; None for any other."""
+        if device.bootloader:
+            return _CHIPS.get((device.vid, device.pid), ("", ""))
+        if not self.by_class or device.vid in _NEVER:
+            return None
+        if device not in self._kinds:
+            try:
+                self._kinds[device] = _by_class(bus.interfaces(device))
+            except UpytoolError:  # it has just come, or it is going: the next look tells
+                return None
+        return self._kinds[device]
+
+    def _board_of(self, volume: Volume, volumes: Sequence[Volume], found: Sequence[FlashTarget]) -> int | None:
+        """Which of the USB devices a drive belongs to: to write to another one's would destroy its firmware."""
+        if volume.location:
+            places = (n for n, each in enumerate(found) if same_place(each.location, volume.location, self.platform))
+            return next(places, None)
+        # Where the system does not tell a drive's place, its chip does, but only of one board of that chip.
+        chip = volume.info.chip
+        alike = [each for each in volumes if not each.location and each.info.chip == chip]
+        own = [n for n, each in enumerate(found) if each.usb is not None and each.chip == chip and _is_real(each)]
+        return own[0] if chip and len(alike) == len(own) == 1 else None
 
 
-def _is_loader(bus: UsbBus, device: UsbDevice) -> bool:
-    if device.bootloader:
-        return True
-    # A maker may give RP2350's loader an id of its own, and DFU has any id: the interfaces tell. Espressif's and
-    # other running firmware has none of these.
-    if bus.name:
-        with contextlib.suppress(UpytoolError):
-            return any(each.triple in ((0xFF, 0, 0), (0xFE, 1, 2)) for each in bus.interfaces(device))
+def _is_real(target: FlashTarget) -> bool:
+    return target.bus is not None and not target.bus.name
+
+
+def _by_class(interfaces: Sequence[Interface]) -> tuple[str, str] | None:
+    """DFU has any id, and a maker may give RP2350's boot ROM an id of its own: the interfaces tell.
+
+    The boot ROM has a drive and PICOBOOT, on endpoints 3 and 4, and nothing else (RP2350 datasheet, 5.5 and 5.6). A
+    vendor's interface alone is no sign: debug probes and running firmware have such ones too.
+    """
+    triples = {each.triple for each in interfaces}
+    if DFU in triples:
+        return ("", "")
+    rom = triples <= {PICOBOOT, DRIVE} and any(
+        each.triple == PICOBOOT and each.bulk() == (0x03, 0x84) for each in interfaces
+    )
+    return ("rp2350", "rp2") if rom else None
+
+
+def _is_uf2(volume: Volume) -> bool:
+    """A drive that cannot be read has just come, or it is going: it is not there yet."""
+    with contextlib.suppress(UpytoolError):
+        return volume.info.kind == "uf2"
     return False
+
+
+def with_device(
+    target: FlashTarget,
+    look: Callable[[], Sight],
+    timeout: float = 2.0,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> FlashTarget:
+    """A drive may show a moment before the system lists the device that it belongs to; that is waited for."""
+    end = clock() + timeout
+    while target.state == "bootloader" and target.volume is not None and target.usb is None:
+        here = (each for each in look().loaders() if same_place(each.location, target.location))
+        found = next((each for each in here if each.usb is not None), None)
+        if found is not None:
+            return replace(target, usb=found.usb, bus=found.bus)
+        if clock() >= end:
+            break
+        sleep(0.2)
+    return target
 
 
 def same_place(one: str, other: str, platform: str = sys.platform) -> bool:

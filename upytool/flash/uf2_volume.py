@@ -22,6 +22,8 @@ from ..image.chips import ABSOLUTE, DATA, FAMILIES, family
 from ..image.memory import Memory
 from ..image.uf2 import read_uf2, write_uf2
 from .base import Ability, Chip, FlashOptions, FlashTarget, Leave, Programmed
+from .mounted import DriveStuck
+from .sectors import join
 from .uf2_drive import DriveInfo, Volume, parse_info
 
 __all__ = ["DriveInfo", "Uf2Flasher", "Uf2Loader", "Volume", "families_of", "parse_info", "to_uf2"]
@@ -31,6 +33,7 @@ VANISH = 5.0
 POLL = 0.1
 CURRENT_LIMIT = 64 << 20
 FILE_NAME = "FIRMWARE.UF2"
+INCOMPLETE = "the firmware on the board is incomplete; its boot loader is untouched"
 _RP2_CHIPS = ("rp2040", "rp2350")
 # Ports whose boards come with such a boot loader, or take one.
 UF2_PORTS = frozenset(("rp2", "samd", "mimxrt", "nrf"))
@@ -191,14 +194,8 @@ class Uf2Loader:
         return []
 
     def touched(self, memory: Memory) -> list[tuple[int, int]]:
-        ranges: list[tuple[int, int]] = []
-        for segment in memory:
-            start, end = segment.address // SECTOR * SECTOR, -(-segment.end // SECTOR) * SECTOR
-            if ranges and start <= ranges[-1][0] + ranges[-1][1]:
-                ranges[-1] = (ranges[-1][0], max(end, ranges[-1][0] + ranges[-1][1]) - ranges[-1][0])
-            else:
-                ranges.append((start, end - start))
-        return ranges
+        starts = [(each.address // SECTOR * SECTOR, -(-each.end // SECTOR) * SECTOR) for each in memory]
+        return join((start, end - start) for start, end in starts)
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -294,16 +291,17 @@ class Uf2Loader:
             try:
                 through = self.volume.send(FILE_NAME, data, task.advance)
             except LocalFileError as error:
+                stuck = isinstance(error, DriveStuck)
                 raise FlashError(
                     f"{path} does not take the file: {error.message}",
                     hint=error.hint or "reset the board into its boot loader and try again",
-                    state="the board waits in its boot loader",
+                    state=INCOMPLETE if stuck else "the board waits in its boot loader",
                 ) from error
             if through < len(data):
                 raise FlashError(
                     f"{path} went away after {through} of {len(data)} bytes",
                     hint="bring the board into its boot loader again (`upytool bootloader`) and run the same command",
-                    state="the firmware on the board is incomplete; its boot loader is untouched",
+                    state=INCOMPLETE,
                 )
         self.sent = True
         end = self._clock() + VANISH

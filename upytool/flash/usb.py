@@ -58,7 +58,8 @@ class Interface:
         number, alternate: what `UsbLink.claim` takes.
         class_, subclass, protocol: the triple that says what it speaks.
         endpoints: those of this alternate setting.
-        name: its string, "" where it has none or may not be read.
+        name: of a DFU interface its string, "" where it has none or may not be read. Others are not asked: it takes
+            the device to be opened, and keyboards and disks are none of our business.
         extra: further descriptors as they are (a DFU functional descriptor, say).
     """
 
@@ -141,7 +142,7 @@ class UsbBus:
         return link
 
     def interfaces(self, device: UsbDevice) -> list[Interface]:
-        """Every interface with every alternate setting. Names that may not be read are "".
+        """Every interface with every alternate setting.
 
         Raises: PortMissingError; PortUnusableError where the descriptors cannot be had.
         """
@@ -232,6 +233,11 @@ def _string(raw: Any, index: int) -> str:
     return ""
 
 
+def is_dfu(class_: int, subclass: int) -> bool:
+    """USB DFU 1.1, section 4.2.3."""
+    return (class_, subclass) == (0xFE, 0x01)
+
+
 _KINDS = ("control", "isochronous", "bulk", "interrupt")
 
 
@@ -251,7 +257,7 @@ def _interfaces(raw: Any, device: UsbDevice) -> list[Interface]:
                     each.bInterfaceSubClass,
                     each.bInterfaceProtocol,
                     endpoints,
-                    _string(raw, each.iInterface),
+                    _string(raw, each.iInterface) if is_dfu(each.bInterfaceClass, each.bInterfaceSubClass) else "",
                     bytes(each.extra_descriptors or ()),
                 )
             )

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import errno
 import sys
+import textwrap
 
-from ..discovery.udev import RULES_FILE, usb_rule
+from ..discovery.udev import install, usb_rule
 from ..discovery.usb_devices import UsbDevice
 from ..errors import (
     ConnectionLostError,
@@ -38,11 +39,8 @@ class UsbTimeout(ProtocolError):
 def access_hint(device: UsbDevice, platform: str = sys.platform) -> str:
     """What gives this user the right to open `device`."""
     if platform == "linux":
-        return (
-            "a udev rule allows it; then unplug the board and plug it in again:\n"
-            f"  echo '{usb_rule(device.vid, device.pid)}' | sudo tee -a {RULES_FILE}\n"
-            "  sudo udevadm control --reload && sudo udevadm trigger"
-        )
+        lines = textwrap.indent(install(usb_rule(device.vid, device.pid)), "  ")
+        return f"a udev rule allows it; then unplug the board and plug it in again:\n{lines}"
     if platform == "win32":
         return (
             "Windows needs the WinUSB driver for it: in Zadig choose the device's boot loader interface (never the "

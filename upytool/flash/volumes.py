@@ -1,8 +1,8 @@
 """The UF2 drives of this computer: small FAT volumes with an INFO_UF2.TXT (or a debug probe's DETAILS.TXT).
 
 A drive is looked at only where it is removable, FAT and small, so that no network share or tape robot is touched;
-what cannot be read is left out. Where it is plugged in comes from sysfs (Linux) and diskutil and ioreg (macOS).
-Roots and commands are arguments: recorded systems are tested everywhere.
+what cannot be read, or does not answer, is left out. Where it is plugged in comes from sysfs (Linux) and diskutil and
+ioreg (macOS). Roots and commands are arguments: recorded systems are tested everywhere.
 
 Sources: Linux' Documentation/filesystems/proc.rst (/proc/mounts, its octal escapes), sysfs-bus-usb; diskutil(8);
 Microsoft's GetLogicalDrives, GetDriveTypeW, GetVolumeInformationW; the drives' labels are constants of the boot
@@ -14,19 +14,20 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from ..errors import LocalFileError
-from .uf2_volume import DriveInfo, Volume, parse_info
+from ..discovery import holders
+from .mounted import DETAILS, INFO, LOOK_LIMIT, DriveStuck, MountedVolume, beginning, identity_of, within
+from .uf2_drive import DriveInfo, Volume, parse_info
 
-INFO, DETAILS, CURRENT = "INFO_UF2.TXT", "DETAILS.TXT", "CURRENT.UF2"
+__all__ = ["MountedVolume", "Unmounted", "find_unmounted", "find_volumes", "mac_location", "mac_places", "run_command"]
+
+CURRENT = "CURRENT.UF2"
 LARGEST = 300 << 20
 INFO_LIMIT = 16 << 10
 MOST = 64  # volumes that are looked at
-CHUNK, SYNC = 16 << 10, 128 << 10
 COMMAND_LIMIT = 10.0
 _FAT = frozenset(("vfat", "msdos", "fat", "fat12", "fat16", "fat32", "exfat", "fuseblk", "9p", "drvfs"))
 # Labels of UF2 drives: those of the boot ROMs, and what the boards' boot loaders end on by custom.
@@ -36,80 +37,8 @@ Run = Callable[[Sequence[str]], bytes]
 
 
 def run_command(arguments: Sequence[str]) -> bytes:
-    """The output of a command, b"" where it fails or takes more than 10 s."""
-    try:
-        done = subprocess.run(
-            list(arguments), capture_output=True, timeout=COMMAND_LIMIT, check=False, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.SubprocessError):
-        return b""
-    return done.stdout if done.returncode == 0 else b""
-
-
-@dataclass(frozen=True)
-class MountedVolume:
-    """A drive that this system has mounted (the Volume of uf2_volume).
-
-    Attributes:
-        device: its block device, "" where the system has none; it tells whether the drive is still there.
-    """
-
-    path: str
-    info: DriveInfo
-    label: str = ""
-    location: str = ""
-    has_current: bool = False
-    device: str = ""
-    identity: tuple[int, int] = field(default=(0, 0), compare=False)
-
-    def present(self) -> bool:
-        if self.device:
-            # The mount point of a drive that is gone stays for a while; its node does not.
-            return _identity(self.device) == self.identity and self.identity != (0, 0)
-        with contextlib.suppress(OSError):
-            return any(name.upper() in (INFO, DETAILS) for name in os.listdir(self.path))
-        return False
-
-    def send(self, name: str, data: bytes, advance: Callable[[int], None]) -> int:
-        # Neither shutil.copy nor copy2: their copying of modes and attributes fails on these drives though the
-        # firmware is through (pico-sdk#1081, tinyuf2#383).
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
-        try:
-            handle = os.open(os.path.join(self.path, name), flags, 0o644)
-        except OSError as error:
-            raise LocalFileError(
-                f"{name} cannot be made: {_reason(error)}", hint=_refused_hint(self.path, error)
-            ) from error
-        through = 0  # bytes that the device has, not only the system's cache
-        told = 0
-        try:
-            while through < len(data):
-                end = min(through + SYNC, len(data))
-                at = through
-                while at < end:
-                    at += os.write(handle, data[at : min(at + CHUNK, end)])
-                with contextlib.suppress(OSError) if end == len(data) else contextlib.nullcontext():
-                    # The last one may find the drive gone: the boot loader has all blocks and restarts.
-                    os.fsync(handle)
-                advance(end - told)
-                told = through = end
-        except OSError:
-            return through
-        finally:
-            with contextlib.suppress(OSError):
-                os.close(handle)
-        return through
-
-    def read(self, name: str, limit: int) -> bytes:
-        path = os.path.join(self.path, name)
-        try:
-            with open(path, "rb") as file:
-                data = file.read(limit + 1)
-        except OSError as error:
-            raise LocalFileError(f"{path} cannot be read: {_reason(error)}") from error
-        if len(data) > limit:
-            raise LocalFileError(f"{path} is larger than {limit} bytes")
-        return data
+    """The output of a command, b"" where it is not there or takes more than 10 s: diskutil is slow."""
+    return holders.run_command(arguments, COMMAND_LIMIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +62,13 @@ def find_volumes(platform: str = sys.platform, *, root: str = "/", run: Run = ru
     Args:
         platform: as sys.platform; root: where /proc, /sys, /dev and /Volumes are; run: runs a command.
     """
+    candidates: Iterator[_Mount] = iter(())
     if platform == "win32":
         from .volumes_windows import drives
 
-        candidates: Iterator[_Mount] = (_Mount(*each) for each in drives(LARGEST))
+        with contextlib.suppress(DriveStuck):
+            listed = within(2 * LOOK_LIMIT, "the drives", lambda: list(drives(LARGEST)))
+            candidates = (_Mount(*each) for each in listed)
     elif platform == "darwin":
         candidates = _mac_mounts(root, run)
     else:
@@ -186,22 +118,22 @@ class _Mount:
 
 
 def _look(mount: _Mount) -> MountedVolume | None:
-    """The volume at a mount point, None where it is no boot loader's or cannot be read."""
+    """The volume at a mount point, None where it is no boot loader's, cannot be read or does not answer."""
     try:
-        names = {name.upper(): name for name in os.listdir(mount.path)[:512]}
-    except OSError:
-        return None
-    identity = _identity(mount.device) if mount.device else (0, 0)
-    if INFO in names:
-        text = _text(os.path.join(mount.path, names[INFO]))
-        info = parse_info(text)
-    elif DETAILS in names:
-        text = _text(os.path.join(mount.path, names[DETAILS]))
-        if "daplink" not in text.lower() and "interface version" not in text.lower():
+        names = within(LOOK_LIMIT, mount.path, lambda: {name.upper(): name for name in os.listdir(mount.path)[:512]})
+        own = next((names[each] for each in (INFO, DETAILS) if each in names), None)
+        if own is None:
             return None
+        text = within(LOOK_LIMIT, mount.path, lambda: _text(os.path.join(mount.path, own)))
+    except (OSError, DriveStuck):
+        return None
+    if own.upper() == INFO:
+        info = parse_info(text)
+    elif "daplink" in text.lower() or "interface version" in text.lower():
         info = DriveInfo("daplink", *_probe_words(text), text=text)
     else:
         return None
+    identity = identity_of(mount.device) if mount.device else (0, 0)
     return MountedVolume(
         mount.path, info, mount.label or os.path.basename(mount.path.rstrip("\\/")), mount.location,
         CURRENT in names and info.kind == "uf2", mount.device if identity != (0, 0) else "", identity,
@@ -217,34 +149,9 @@ def _probe_words(text: str) -> tuple[str, str, str]:
 
 def _text(path: str) -> str:
     try:
-        with open(path, "rb") as file:
-            return file.read(INFO_LIMIT).decode("utf-8", "replace")
+        return beginning(path, INFO_LIMIT).decode("utf-8", "replace")
     except OSError:
         return ""
-
-
-def _identity(device: str) -> tuple[int, int]:
-    """What tells a device node from a later one of the same name; (0, 0) where there is none."""
-    try:
-        status = os.stat(device)
-    except OSError:
-        return (0, 0)
-    return (status.st_ino or 1, status.st_rdev)
-
-
-def _reason(error: OSError) -> str:
-    text = error.strerror or str(error)
-    return text[:1].lower() + text[1:]
-
-
-def _refused_hint(path: str, error: OSError) -> str:
-    import errno
-
-    if error.errno == errno.EROFS:
-        return f"{path} is mounted read-only: mount it for writing, or (WSL2) use Windows' own upytool"
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return f"{path} is mounted for another user: unmount it, then `udisksctl mount -b DEVICE` mounts it for you"
-    return ""
 
 
 # -- Linux ---------------------------------------------------------------------------------------
@@ -290,8 +197,8 @@ def _linux_mounts(root: str) -> Iterator[_Mount]:
 
 def _capacity(path: str) -> int:
     try:
-        found = os.statvfs(path)
-    except (OSError, AttributeError):
+        found = within(LOOK_LIMIT, path, lambda: os.statvfs(path))
+    except (OSError, AttributeError, DriveStuck):
         return 0
     return found.f_blocks * found.f_frsize
 
@@ -345,7 +252,11 @@ def _mac_mounts(root: str, run: Run) -> Iterator[_Mount]:
     places: dict[str, str] | None = None
     for name in _listdir(os.path.join(root, "Volumes")):
         path = os.path.join(root, "Volumes", name)
-        if os.path.islink(path) or not {INFO, DETAILS} & {entry.upper() for entry in _listdir(path)[:512]}:
+        try:
+            entries = within(LOOK_LIMIT, path, lambda path=path: _listdir(path))  # type: ignore[misc]
+        except DriveStuck:  # a network share, say
+            continue
+        if os.path.islink(path) or not {INFO, DETAILS} & {entry.upper() for entry in entries[:512]}:
             continue
         facts = _plist(run(["diskutil", "info", "-plist", path]))
         size = facts.get("TotalSize") or facts.get("Size") or 0

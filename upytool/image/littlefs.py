@@ -193,7 +193,10 @@ class _Engine:
         """One operation; a failure of the medium goes before what littlefs made of it."""
         self._medium.left = self._bound
         try:
-            return work()
+            done = work()
+            if self._medium.failure is not None:  # littlefs took what could not be read for erased
+                raise self._medium.failure
+            return done
         except self._error() as error:
             if self._medium.failure is None:
                 code = int(getattr(error, "code", 0))

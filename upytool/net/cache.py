@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,8 @@ class DownloadCache:
         except OSError:
             return None
         if hashlib.sha256(data).hexdigest() != sha256:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # a cache that may only be read
+                path.unlink()
             return None
         return data
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urljoin, urlsplit
 
 from upytool.errors import NetworkError, OfflineError, PackageError
@@ -102,7 +103,7 @@ class Fetcher:
             pool.clear()
         self._pools.clear()
 
-    def __enter__(self) -> Fetcher:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -180,7 +181,8 @@ class Fetcher:
         found = {each: self.fetch(each, immutable=todo[each]) for each in todo if each not in remote}
         if not remote:
             return found
-        self._pool_for(remote[0])  # urllib3 is imported here, not by several threads at once
+        with suppress(ValueError):  # its own fetch says what is wrong with an address
+            self._pool_for(remote[0])  # urllib3 is imported here, not by several threads at once
         with Task(self.reporter, "downloading", len(remote), "files") as task:
             pool = ThreadPoolExecutor(max_workers=min(6, len(remote)))
             try:
@@ -235,16 +237,11 @@ class Fetcher:
 
         where = url
         for _ in range(REDIRECTS + 1):
-            headers = {"User-Agent": self.agent, "Accept-Encoding": "gzip"}
-            for credential in self._credentials:
-                if credential.covers(where):
-                    headers.update(credential.headers)
-            if etag and where == url:
-                headers["If-None-Match"] = etag
             left = max(0.1, deadline - time.monotonic())
             timeout = urllib3.Timeout(connect=min(self._limits.connect, left), read=min(self._limits.read, left))
             self.requests += 1
             try:
+                headers = self._headers(where, etag if where == url else None)
                 response = self._pool_for(where).request(
                     "GET",
                     where,
@@ -277,6 +274,16 @@ class Fetcher:
                 raise NetworkError(f"{where} redirects to {there}, which is not followed")
             where = there
         raise NetworkError(f"{url} redirects more than {REDIRECTS} times")
+
+    def _headers(self, url: str, etag: str | None) -> dict[str, str]:
+        """Raises ValueError for what is no address."""
+        headers = {"User-Agent": self.agent, "Accept-Encoding": "gzip"}
+        for credential in self._credentials:
+            if credential.covers(url):
+                headers.update(credential.headers)
+        if etag:
+            headers["If-None-Match"] = etag
+        return headers
 
     def _body(self, url: str, response: Any, deadline: float, label: str) -> bytes:
         status = response.status

@@ -57,5 +57,5 @@ def run():
     put("uid", uid)
     put("uname", uname)
     put("freq", freq)
-    r["modules"] = [m for m in ("os", "binascii", "hashlib", "deflate", "zlib", "select", "json", "vfs", "machine", "network", "micropython", "struct", "io", "asyncio") if mod(m)]
+    r["modules"] = [m for m in ("os", "binascii", "hashlib", "deflate", "zlib", "select", "json", "vfs", "machine", "network", "micropython", "struct", "io", "asyncio", "upytool_transfer") if mod(m)]
     return r

@@ -10,13 +10,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..build.base import BuildResult
 from ..errors import ConfigError, LocalFileError, PackageError
-from ..packages.lockfile import package_data, package_from
-from ..packages.resolver import Resolution
 from .build_table import BuildTable
+
+if TYPE_CHECKING:
+    from ..packages.resolver import Resolution
 
 NAME = "upytool.lock"
 
@@ -29,7 +30,7 @@ class BuildLock:
         request: what was asked for: board, variant, version, firmware, source, packages.
         pins: what it came to, as the builder recorded it.
         packages: resolved, with whole digests; None where there are none.
-        output: "sha256" and "bytes" of the file that was built.
+        output: "file" (below the project), "sha256" and "bytes" of what was built.
     """
 
     request: Mapping[str, Any]
@@ -51,6 +52,7 @@ def request_of(table: BuildTable) -> dict[str, Any]:
         "version": table.version,
         "firmware": table.firmware,
         "source": table.source,
+        "flash_size": table.flash_size,
         "packages": dict(table.packages or {}),
     }
 
@@ -69,6 +71,9 @@ def read_lock(path: Path) -> BuildLock | None:
         packages = raw.get("packages")
         resolution = None
         if packages is not None:
+            from ..packages.lockfile import package_from
+            from ..packages.resolver import Resolution
+
             resolution = Resolution(tuple(package_from(each, path.parent) for each in packages))
         return BuildLock(dict(raw["request"]), dict(raw["pins"]), resolution, dict(raw["output"]))
     except (KeyError, TypeError, ValueError, AttributeError, PackageError) as error:
@@ -81,8 +86,8 @@ def write_lock(path: Path, table: BuildTable, packages: Resolution | None, resul
         "v": 1,
         "request": request_of(table),
         "pins": result.pins,
-        "packages": None if packages is None else [package_data(each, path.parent) for each in packages.packages],
-        "output": {"sha256": result.sha256, "bytes": result.bytes},
+        "packages": None if packages is None else _package_data(packages, path.parent),
+        "output": {"file": _below(result.output, path.parent), "sha256": result.sha256, "bytes": result.bytes},
     }
     text = json.dumps(document, indent=1, sort_keys=True) + "\n"
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -95,6 +100,37 @@ def write_lock(path: Path, table: BuildTable, packages: Resolution | None, resul
         temporary.unlink(missing_ok=True)
         raise LocalFileError(f"{path} cannot be written: {error.strerror or error}") from error
     return True
+
+
+def _package_data(packages: Resolution, folder: Path) -> list[Any]:
+    from ..packages.lockfile import package_data
+
+    return [package_data(each, folder) for each in packages.packages]
+
+
+def _below(output: Path, root: Path) -> str:
+    """The output as the lock names it: relative, the same on every computer; "" for one elsewhere."""
+    place, top = output.resolve(), root.resolve()
+    return place.relative_to(top).as_posix() if place.is_relative_to(top) else ""
+
+
+def moved(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """What another firmware means for the files of a board that has the old one, a sentence; "" for nothing.
+
+    Args:
+        old, new: pins of two builds.
+    """
+    before, after = (dict(pins.get("layout") or {}).get("filesystem") for pins in (old, new))
+    if not before or dict(old.get("firmware") or {}).get("sha256") == dict(new.get("firmware") or {}).get("sha256"):
+        return ""
+    save = "save them first: `upytool backup`"
+    was = f"{before['start']:#x}, {before['size'] >> 10} KiB"
+    if not after:
+        return f"the new firmware has no file system where the old one has ({was}): a board's files are lost, {save}"
+    if (before["start"], before["size"], before["kind"]) != (after["start"], after["size"], after["kind"]):
+        now = f"{after['start']:#x}, {after['size'] >> 10} KiB"
+        return f"the file system moves from {was} to {now} with this firmware: a board's files are lost, {save}"
+    return "the new firmware looks for the board's files where the old one does"
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -13,6 +13,7 @@
     safe_boot = true               # a bad main.py can't lock you out
     optimize = 0                   # mpy-cross's -O
     output = "build/app.uf2"
+    flash_size = "8MB"             # an Espressif board's, where its firmware is made for less
     manifest = "manifest.py"       # kind "source": frozen besides
     c_modules = ["native"]         # kind "source"
     ignore = ["tests/"]
@@ -28,6 +29,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,11 +39,13 @@ from ..errors import ConfigError
 from .load import read_project_table
 
 _TEXT, _FLAG, _LIST, _LEVEL, _TABLE = "a text", "true or false", "a list of texts", "0 to 3", "a table of texts"
+_SIZE = "a size of flash, 4MB for instance"
+_FLASH = re.compile(r"([1-9]\d{0,3}) ?([KM])(?:i?B)?", re.IGNORECASE)
 _KEYS = {
     "board": _TEXT, "variant": _TEXT, "version": _TEXT, "kind": _TEXT, "firmware": _TEXT, "source": _TEXT,
     "modules": _LIST, "data": _LIST, "entry": _TEXT, "filesystem": _TEXT, "safe_boot": _FLAG, "optimize": _LEVEL,
     "output": _TEXT, "manifest": _TEXT, "c_modules": _LIST, "ignore": _LIST, "optimize-each": _TABLE, "emit": _TABLE,
-    "make": _TABLE, "container": _TEXT,
+    "make": _TABLE, "container": _TEXT, "flash_size": _SIZE,
 }  # fmt: skip
 _CHOICES = {"kind": ("image", "source"), "filesystem": ("auto", "romfs", "littlefs", "fat")}
 
@@ -77,7 +81,13 @@ class BuildTable:
     emit: tuple[tuple[str, str], ...] = ()
     make: tuple[tuple[str, str], ...] = ()
     container: str = ""
+    flash_size: str = ""
     packages: Mapping[str, Any] | None = None
+
+    @property
+    def flash_bytes(self) -> int | None:
+        """`flash_size` in bytes."""
+        return parse_flash_size(self.flash_size) if self.flash_size else None
 
     @property
     def local_firmware(self) -> Path | None:
@@ -85,6 +95,12 @@ class BuildTable:
         if not self.firmware or "://" in self.firmware:
             return None
         return self.root / Path(self.firmware).expanduser()
+
+
+def parse_flash_size(text: str) -> int | None:
+    """4194304 of "4MB"; None where it is no size of a flash."""
+    found = _FLASH.fullmatch(text.strip())
+    return int(found[1]) << {"K": 10, "M": 20}[found[2].upper()] if found else None
 
 
 def load_build_table(file: Path | None, root: Path | None = None) -> BuildTable:
@@ -118,6 +134,8 @@ def load_build_table(file: Path | None, root: Path | None = None) -> BuildTable:
 def _fits(want: str, key: str, value: object) -> bool:
     if want is _TEXT:
         return isinstance(value, str) and value in _CHOICES.get(key, (value,))
+    if want is _SIZE:
+        return isinstance(value, str) and parse_flash_size(value) is not None
     if want is _FLAG:
         return isinstance(value, bool)
     if want is _LIST:

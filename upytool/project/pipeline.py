@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from ..build.base import BuildResult, FsChoice, Recipe, SourceOptions
 from ..errors import BuildError, ConfigError, UsageError
 from ..events import NULL, Reporter, notice
-from .build_lock import BuildLock, lock_path, read_lock, request_of, write_lock
+from .build_lock import BuildLock, lock_path, moved, read_lock, request_of, write_lock
 from .build_table import BuildTable
 from .recipe import PackageFiles, collect_items, fetch_packages, fetch_resolved, require_project
 
@@ -77,7 +77,8 @@ def build_project(
     """
     require_project(table)
     path = lock_path(table)
-    lock = None if update or table.file is None else read_lock(path)
+    old = read_lock(path) if table.file is not None else None
+    lock = None if update else old
     if locked and lock is None:
         raise UsageError(f"there is no {path.name} to build from", hint="`upytool build` makes it")
     same = lock is not None and dict(lock.request) == request_of(table)
@@ -98,6 +99,7 @@ def build_project(
         c_modules=tuple(table.root / each for each in table.c_modules),
         filesystem=cast(FsChoice, table.filesystem),
         region=region,
+        flash_size=table.flash_bytes,
         safe_boot=table.safe_boot,
         options=table.make,
         output=output or (table.root / table.output if table.output else None),
@@ -113,6 +115,9 @@ def build_project(
 
         options = source_options or SourceOptions()
         result = build_source(recipe, table.source, options, cache=services.cache, reporter=services.reporter)
+    advice = moved(old.pins, result.pins) if old is not None else ""
+    if advice and (result.keeps_files or "lost" in advice):
+        result = replace(result, report=replace(result.report, notes=(*result.report.notes, advice)))
     resolution = packages.resolution if packages is not None else None
     changed = False
     if table.file is not None and write_lockfile and not locked:

@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..build.base import Item
+from ..config.shipped import shipped
 from ..device.ignore import Ignore
 from ..errors import BuildError, UsageError
-from ..packages.download import Fetcher
-from ..packages.hosts import Hosts
-from ..packages.index import SOURCES
-from ..packages.installer import context_for, verified
-from ..packages.lockfile import locked
-from ..packages.requirements import packages_from_table
-from ..packages.resolver import Resolution, resolve
 from .build_table import BuildTable
+
+if TYPE_CHECKING:  # a project without packages needs none of that
+    from ..packages.download import Fetcher
+    from ..packages.hosts import Hosts
+    from ..packages.resolver import Resolution
 
 LIBRARY = "lib"  # where packages go, as `mip install` puts them
 _ENTRY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?")
@@ -43,7 +43,10 @@ def collect_items(table: BuildTable, packages: PackageFiles | None = None) -> tu
     Raises: BuildError: a file is missing, two files have one target, an entry is none.
     """
     found: dict[str, Item] = {}
-    for item in (*_modules(table), *_data(table), *(packages.items if packages else ()), *_entry(table)):
+    own = (*_modules(table), *_data(table), *_entry(table))
+    if table.safe_boot and table.kind != "source":  # from source it is frozen (build/from_source.py)
+        own = _with_safe_boot(own)
+    for item in (*own, *(packages.items if packages else ())):
         before = found.setdefault(item.target, item)
         if before.data != item.data:
             raise BuildError(
@@ -67,6 +70,12 @@ def fetch_packages(table: BuildTable, fetcher: Fetcher, hosts: Hosts, indexes: t
     """
     if not table.packages:
         return None
+    from ..packages.index import SOURCES
+    from ..packages.installer import context_for
+    from ..packages.lockfile import locked
+    from ..packages.requirements import packages_from_table
+    from ..packages.resolver import resolve
+
     origin = table.file.name if table.file else "[packages]"
     wanted = packages_from_table(table.packages, hosts, base=table.root, origin=origin)
     resolution = locked(resolve(wanted, context_for(fetcher, hosts, indexes, SOURCES)), fetcher)
@@ -79,6 +88,8 @@ def fetch_resolved(resolution: Resolution, fetcher: Fetcher) -> PackageFiles:
 
 
 def _package_items(resolution: Resolution, fetcher: Fetcher) -> Iterator[Item]:
+    from ..packages.installer import verified
+
     wanted = {file.location: file.immutable for package in resolution.packages for file in package.files}
     contents = fetcher.fetch_all(wanted.items())
     for package in resolution.packages:
@@ -121,6 +132,22 @@ def _entry(table: BuildTable) -> Iterator[Item]:
         hint = 'write "app" or "app:main", a module and what to call in it'
         raise BuildError(f"{table.entry!r} is no entry", hint=hint)
     yield Item("main.py", entry_source(table.entry), f'entry = "{table.entry}"', module=True)
+
+
+def _with_safe_boot(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """A boot.py that keeps a main.py from starting which fails again and again, before the project's own boot.py.
+
+    The one of `firmware/modules/safe_boot` is made to be frozen: it runs the boot.py of the file system, and so would
+    run itself there.
+    """
+    line = b"import safe_boot; safe_boot.start(); safe_boot.check(); del safe_boot\n"
+    own = next((item for item in items if item.target == "boot.py"), None)
+    module = shipped("modules", "safe_boot", "safe_boot.py").read_bytes()
+    return (
+        *(item for item in items if item is not own),
+        Item("boot.py", line + (own.data if own else b""), own.origin if own else "safe_boot = true", module=True),
+        Item(f"{LIBRARY}/safe_boot.py", module, "safe_boot = true", module=True),
+    )
 
 
 def entry_source(entry: str) -> bytes:

@@ -212,6 +212,20 @@ def test_a_downloaded_manifest_is_told_before_it_runs(tmp_path: Path) -> None:
     ]
 
 
+def test_what_it_prints_is_no_result(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run_manifest(fill(tmp_path, {"manifest.py": 'print("hello")\n'}))
+    assert capfd.readouterr() == ("", "hello\n")
+
+
+def test_a_loop_of_links_in_a_library_ends(tmp_path: Path) -> None:
+    folder = fill(tmp_path, {"manifest.py": 'add_library("l", "lib")\nrequire("b")\n', "lib/a/x/manifest.py": ""})
+    for number in range(8):  # without a memory of places each would double the walk
+        (folder / "lib" / "a" / f"loop{number}").symlink_to(folder / "lib")
+        (folder / "lib" / f"loop{number}").symlink_to(folder / "lib")
+    with pytest.raises(ManifestError, match="there is no package"):
+        run_manifest(folder)
+
+
 def test_a_loop_of_links_ends(tmp_path: Path) -> None:
     folder = fill(tmp_path, {"manifest.py": 'package("p")\n', "p/a.py": ""})
     (folder / "p" / "loop").symlink_to(folder / "p")

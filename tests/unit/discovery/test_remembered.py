@@ -128,3 +128,31 @@ def test_the_file_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.Mon
         known.remember(zoo.pico(serial=f"s{number}"))
     kept = Remembered(str(tmp_path / "d.json"))
     assert [number for number in range(6) if kept.get(zoo.pico(serial=f"s{number}"))] == [3, 4, 5]
+
+
+def test_whether_our_modules_are_frozen_is_kept(tmp_path: Path) -> None:
+    now, path = [1_000_000.0], str(tmp_path / "d.json")
+    known = Remembered(path, lambda: now[0])
+    assert known.frozen(zoo.ch340()) is None
+    known.remember(zoo.ch340(), frozen=False)
+    assert Remembered(path, lambda: now[0]).frozen(zoo.ch340()) is False
+    known.remember(zoo.ch340(), board="later, not asked again")
+    assert known.frozen(zoo.ch340()) is False
+    now[0] += 8 * 86400
+    # Other firmware may be on it by now: asked again. The answer is new though it is the same.
+    assert known.frozen(zoo.ch340()) is None
+    known.remember(zoo.ch340(), frozen=False)
+    assert known.frozen(zoo.ch340()) is False
+    known.remember(zoo.ch340(), frozen=True)
+    now[0] += 400 * 86400
+    assert Remembered(path, lambda: now[0]).frozen(zoo.ch340()) is True
+
+
+@pytest.mark.parametrize("value", ['"frozen": 1', '"frozen": "yes"', '"frozen": true, "asked": "x"', '"board": "y"'])
+def test_files_without_or_with_a_strange_answer(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "d.json"
+    key = json.dumps(zoo.ch340().key)
+    path.write_text('{"version": 1, "devices": {%s: {"seen": 5, %s}}}' % (key, value))
+    known = Remembered(str(path), lambda: 6.0)
+    assert known.get(zoo.ch340()) is not None
+    assert known.frozen(zoo.ch340()) is None

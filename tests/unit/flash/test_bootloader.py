@@ -20,12 +20,12 @@ from upytool.flash.bootloader import (
     press,
     touch,
     wait_for_bootloader,
-    wait_for_repl,
     wait_for_volume,
 )
 from upytool.flash.buttons import has_touch
+from upytool.flash.comeback import wait_for_repl
 from upytool.flash.sight import Sight, same_place
-from upytool.flash.usb import Interface
+from upytool.flash.usb import Endpoint, Interface
 
 from .drives import ModelDrive
 
@@ -74,7 +74,8 @@ class World:
 
             def interfaces(self, device: UsbDevice) -> list[Any]:
                 found = world.classes.get((device.vid, device.pid))
-                return [] if found is None else [Interface(0, 0, *found)]
+                bulk = (Endpoint(0x03, "bulk", 64), Endpoint(0x84, "bulk", 64))
+                return [] if found is None else [Interface(0, 0, *found, endpoints=bulk)]
 
         return Bus()
 
@@ -161,6 +162,12 @@ def test_buttons_are_named_for_the_board() -> None:
     assert "white" in press(running(zoo.pico(), board="PYBD_SF6", mcu_port="stm32"))
     assert "twice" in press(running(zoo.pico(), board="ARDUINO_GIGA", mcu_port="stm32"))
     assert press().count("\n") == 3
+    esp = running(zoo.cp2102(), board="", mcu_port="esp32", chip="esp32c3")
+    assert "GPIO9" in press(esp)
+    assert "GPIO28" in press(replace(esp, chip="esp32c5"))
+    assert "GPIO35" in press(replace(esp, chip="esp32p4"))
+    assert "GPIO0 to ground" in press(replace(esp, chip="esp32s3"))
+    assert "GPIO9" in press(replace(esp, chip=""))
 
 
 # -- entering --------------------------------------------------------------------------------------
@@ -360,6 +367,46 @@ def test_a_device_and_its_drive_are_one_board() -> None:
     world = World(devices=[UsbDevice(*BOOTSEL, "1-2"), UsbDevice(*BOOTSEL, "1-3")], drives=[ModelDrive("rp2040")])
     found = world.sight.loaders()
     assert [(each.location, each.volume is not None) for each in found] == [("1-2", True), ("1-3", False)]
+
+
+def without_place(*drives: ModelDrive) -> list[ModelDrive]:
+    for drive in drives:
+        drive.location = ""
+    return list(drives)
+
+
+def test_a_drive_without_a_place_is_that_of_the_one_board_of_its_chip() -> None:
+    world = World(devices=[UsbDevice(*BOOTSEL, "1-2")], drives=without_place(ModelDrive("rp2040")), platform="win32")
+    [found] = world.sight.loaders()
+    assert found.location == "1-2"
+    assert found.volume is not None
+
+
+def test_a_drive_without_a_place_is_nobodys_where_two_boards_may_own_it() -> None:
+    """Windows does not tell: to pair them by guess would write to another board's drive."""
+    world = World(
+        devices=[UsbDevice(*BOOTSEL, "1-2"), UsbDevice(*BOOTSEL, "1-3")],
+        drives=without_place(ModelDrive("rp2040")),
+        platform="win32",
+    )
+    found = world.sight.loaders()
+    assert [(each.location, each.usb is not None, each.volume is not None) for each in found] == [
+        ("1-2", True, False), ("1-3", True, False), ("", False, True),
+    ]  # fmt: skip
+    world = World(
+        devices=[UsbDevice(*BOOTSEL, "1-2")],
+        drives=without_place(ModelDrive("rp2040"), ModelDrive("rp2040")),
+        platform="win32",
+    )
+    assert [each.volume is not None for each in world.sight.loaders()] == [False, True, True]
+    [target, *_] = world.sight.loaders()
+    assert wait_for_volume(target, world.sight, clock=world.clock, sleep=world.sleep).volume is None
+
+
+def test_another_chips_drive_is_not_waited_for() -> None:
+    world = World(devices=[UsbDevice(*BOOTSEL, "1-2")], drives=without_place(ModelDrive("samd51")), platform="win32")
+    [target, _] = world.sight.loaders()
+    assert wait_for_volume(target, world.sight, clock=world.clock, sleep=world.sleep).volume is None
 
 
 def test_a_drive_alone_is_a_board() -> None:

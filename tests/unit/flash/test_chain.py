@@ -255,7 +255,7 @@ def test_firmware_that_does_not_answer_offers_the_way_back(tmp_path: Path) -> No
     with pytest.raises(FlashError, match="does not answer") as caught:
         flash(one, request=Request(backup=str(tmp_path / "b.bin")))
     assert caught.value.state == DONE
-    assert f"`upytool -d id:E660 flash --at 0x10000000 {tmp_path / 'b.bin'}`" in caught.value.hint
+    assert f"`upytool -d usb:1-2 flash --at 0x10000000 {tmp_path / 'b.bin'}`" in caught.value.hint
     assert AGAIN not in caught.value.hint, "to write it again would change nothing"
 
 

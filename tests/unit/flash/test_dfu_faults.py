@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.dfu_bench import OPTIONS, Bench, dfuse_image, outcome, vectors
 from tests.fakes.st_dfu_model import L4, StRom
-from upytool.errors import ConnectionLostError, FlashError
+from upytool.errors import ConnectionLostError, FlashError, OperationInterrupted
 from upytool.image.base import FirmwareImage
 
 AREA = ((0x08000000, 2048, 256),)
@@ -101,6 +101,21 @@ def test_power_loss_between_erase_and_write() -> None:
     again = bench.open().program(NEW, OPTIONS)
     assert is_on(model, NEW)
     assert again.verified == "read back"
+
+
+@pytest.mark.parametrize("call", ["erase", "write"])
+def test_ctrl_c_says_what_is_on_the_board(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = with_old_firmware()
+    loader = Bench.of(model).open()
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loader.session, call, interrupted)
+    with pytest.raises(OperationInterrupted) as caught:
+        loader.program(NEW, OPTIONS)
+    assert "incomplete" in caught.value.hint
+    assert "run the same command again" in caught.value.hint
 
 
 def test_going_on_writes_only_what_is_missing() -> None:

@@ -13,6 +13,7 @@ from upytool.errors import FlashError, ImageError
 from upytool.flash import esp_plan
 from upytool.flash.base import Chip, FlashOptions, FlashTarget
 from upytool.flash.esp_advice import boot_mode, button_steps, explain, is_transfer_error
+from upytool.flash.sectors import join
 from upytool.image.base import FirmwareImage
 from upytool.image.esp_partitions import APP, DATA, Partition, PartitionTable
 from upytool.image.memory import Memory
@@ -48,7 +49,7 @@ def test_changed_sectors_are_found_with_few_questions(changed: list[int]) -> Non
     memory = Memory.of([(0, data[: 100 * 4096 + 500])])
     found = esp_plan.find_changed(memory, flash.md5)
     inside = [sector for sector in changed if sector * 4096 + 77 < memory.end]
-    assert found == esp_plan.join(inside)
+    assert found == join((sector * esp_plan.SECTOR, esp_plan.SECTOR) for sector in inside)
     assert flash.asked <= 7 + 8 * len(changed)
 
 
@@ -68,6 +69,17 @@ def test_only_the_given_bytes_are_compared() -> None:
     assert esp_plan.find_changed(memory, flash.md5, thorough=True) == [(0x3000, 0x1000)]
     assert esp_plan.touched_ranges(memory) == [(0x1000, 0x1000), (0x3000, 0x1000)]
     assert esp_plan.writes(memory, [(0x3000, 0x1000)]) == [(0x3000, b"\xff" + b"y" + b"\xff" * 0xFFE)]
+
+
+def test_partly_covered_sectors() -> None:
+    memory = Memory.of([(0x1100, b"x" * 0x2000), (0x4000, b"y" * 0x1000), (0x5000, b"z")])
+    assert esp_plan.partial_sectors(memory) == [0x1000, 0x3000, 0x5000]
+    old = Memory.of((at, b"o" * 0x1000) for at in (0x1000, 0x3000, 0x5000))
+    found = esp_plan.filled(memory, old)
+    assert [(each.address, each.end) for each in found] == [(0x1000, 0x6000)]
+    assert found.read(0x1000, 0x101) == b"o" * 0x100 + b"x"
+    assert found.read(0x30FF, 2) == b"xo"
+    assert found.read(0x4FFF, 3) == b"yzo"
 
 
 def test_progress_adds_up() -> None:
@@ -171,6 +183,8 @@ def test_steps_by_hand_are_the_boards_own() -> None:
     assert "BOOT (GPIO9)" in button_steps("esp32c6")
     assert "FLASH (GPIO0)" in button_steps("esp8266")
     assert "B1 to GND" in button_steps("esp32s3", "ARDUINO_NANO_ESP32")
+    assert "GPIO35 was high" in boot_mode(0x0F, "esp32p4")
+    assert "GPIO27 was low" in boot_mode(0x03, "esp32c5")
     assert "0x13" in boot_mode(0x13)
 
 

@@ -264,7 +264,8 @@ def test_a_file_systems_sectors_leave_the_firmware_alone(board: Board) -> None:
 
 def test_a_full_write_takes_few_transfers() -> None:
     """picotool's `load -v` makes, for each sector, seven transfers to write it and three to read it back
-    (its main.cpp: exit_xip, erase, write for each sector; a read of each sector to verify)."""
+    (2.x, main.cpp, load_guts: for each sector exit_xip, flash_erase and a write, two, two and three transfers; to
+    verify, a read of each sector). tests/bench/flash_rp2.py counts the program's own."""
     board = Board(ModelChip())
     firmware = image(size=340 << 10)
     with board.open() as loader:

@@ -190,6 +190,7 @@ def test_what_the_board_said_and_what_the_user_says() -> None:
     for volumes in (
         board_volumes(loader, known=[FileSystem(START, SIZE, "", "board")]),
         board_volumes(loader, regions=[Region(START, SIZE)]),
+        board_volumes(loader, known=[FileSystem(-1, SIZE, "", "board")]),  # a start that its REPL cannot tell
         board_volumes(loader),  # nothing is known: all of the flash is searched
     ):
         assert [(each.start, each.kind) for each in volumes] == [(START, "littlefs2")]

@@ -56,6 +56,14 @@ def test_interfaces(model: PicobootModel) -> None:
     assert UsbBus("", PicobootModel(ModelChip(drive=False))).interfaces(PICO)[0].number == 0
 
 
+def test_looking_at_interfaces_opens_nothing(model: PicobootModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every device of the computer is looked at for a boot loader: keyboards and disks too."""
+    asked: list[int] = []
+    monkeypatch.setattr(usb_module, "_string", lambda raw, index: asked.append(index) or "")
+    UsbBus("", model).interfaces(PICO)
+    assert asked == []
+
+
 def test_the_very_device_or_none(model: PicobootModel) -> None:
     for other in (UsbDevice(0x2E8A, 0x000F, "1-2.3"), UsbDevice(0x2E8A, 3, "1-2.4")):
         with pytest.raises(PortMissingError, match="is gone"):

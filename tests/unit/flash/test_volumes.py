@@ -7,17 +7,24 @@ import errno
 import os
 import plistlib
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from upytool.errors import LocalFileError
-from upytool.flash import volumes
+from upytool.errors import FlashError, LocalFileError
+from upytool.flash import mounted, volumes
+from upytool.flash.base import FlashOptions, FlashTarget
+from upytool.flash.mounted import DriveStuck
 from upytool.flash.uf2_drive import parse_info
+from upytool.flash.uf2_volume import Uf2Flasher
 from upytool.flash.volumes import MountedVolume, find_unmounted, find_volumes, mac_location, mac_places
 from upytool.flash.volumes_windows import drives
+from upytool.image.base import FirmwareImage
+from upytool.image.memory import Memory
+from upytool.image.uf2 import write_uf2
 
 RP2 = "UF2 Bootloader v3.0\r\nModel: Raspberry Pi RP2\r\nBoard-ID: RPI-RP2\r\n"
 SAMD = "UF2 Bootloader v3.15.0 SFHWRO\r\nModel: ItsyBitsy M4 Express\r\nBoard-ID: SAMD51G19A-Itsy-v0\r\n"
@@ -308,7 +315,7 @@ def test_the_drive_goes_at_the_last_sync(tmp_path: Path, monkeypatch: pytest.Mon
         real(handle)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    data = bytes(2 * volumes.SYNC + 512)
+    data = bytes(2 * mounted.SYNC + 512)
     assert volume(tmp_path).send("NEW.UF2", data, lambda _: None) == len(data)
 
 
@@ -318,12 +325,12 @@ def test_the_drive_goes_in_the_middle(tmp_path: Path, monkeypatch: pytest.Monkey
 
     def broken(handle: int, *rest: Any) -> Any:
         count[0] += 1
-        if count[0] == (2 if call == "fsync" else volumes.SYNC // volumes.CHUNK + 1):
+        if count[0] == (2 if call == "fsync" else mounted.SYNC // mounted.CHUNK + 1):
             raise OSError(errno.ENODEV, "No such device")
         return real(handle, *rest)
 
     monkeypatch.setattr(os, call, broken)
-    assert volume(tmp_path).send("NEW.UF2", bytes(4 * volumes.SYNC), lambda _: None) == volumes.SYNC
+    assert volume(tmp_path).send("NEW.UF2", bytes(4 * mounted.SYNC), lambda _: None) == mounted.SYNC
 
 
 def test_short_writes_are_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -343,3 +350,61 @@ def test_a_drive_that_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n
     with pytest.raises(LocalFileError) as caught:
         volume(tmp_path).send("NEW.UF2", b"x", lambda _: None)
     assert word in caught.value.hint
+
+
+# -- a drive that hangs ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hung() -> Iterator[threading.Event]:
+    """Whoever waits for it is a system call that does not return, until the test ends."""
+    release = threading.Event()
+    yield release
+    release.set()
+    for thread in list(mounted._stuck.values()):
+        thread.join(5)
+    mounted._stuck.clear()
+
+
+def test_a_call_that_does_not_return_is_left_behind(hung: threading.Event) -> None:
+    with pytest.raises(DriveStuck) as caught:
+        mounted.within(0.05, "/media/pico", hung.wait)
+    assert "does not answer" in caught.value.message
+    before = threading.active_count()
+    with pytest.raises(DriveStuck):  # the next call does not add another thread to it
+        mounted.within(5, "/media/pico", lambda: 1)
+    assert threading.active_count() == before
+    assert mounted.within(5, "/media/other", lambda: None) is None
+    hung.set()
+    mounted._stuck["/media/pico"].join(5)
+    assert mounted.within(5, "/media/pico", lambda: 2) == 2
+
+
+def test_writing_to_a_drive_that_hangs_ends(
+    tmp_path: Path, hung: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "INFO_UF2.TXT").write_text(SAMD)
+    monkeypatch.setattr(mounted, "STEP_LIMIT", 0.05)
+    monkeypatch.setattr(os, "fsync", lambda handle: hung.wait())
+    drive = volume(tmp_path)
+    loader = Uf2Flasher().open(FlashTarget("bootloader", "x", volume=drive), FlashOptions())
+    image = FirmwareImage.read(write_uf2([(0x55114460, Memory.of([(0x4000, bytes(300_000))]))]), name="x.uf2")
+    with pytest.raises(FlashError) as caught:
+        loader.program(image, FlashOptions())
+    assert "does not answer" in caught.value.message
+    assert "incomplete" in caught.value.state
+    assert not drive.present()
+
+
+@posix
+def test_a_drive_that_hangs_is_left_out(
+    linux: Linux, hung: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linux.disk("sda1", "1-2.3", size=128 << 20)
+    place = linux.mount("/dev/sda1", "/media/me/RPI-RP2", INFO_UF2_TXT=RP2)
+    assert [each.path for each in linux.volumes()] == [str(place)]
+    list_one = os.listdir
+    monkeypatch.setattr(mounted, "LOOK_LIMIT", 0.05)
+    monkeypatch.setattr(volumes, "LOOK_LIMIT", 0.05)
+    monkeypatch.setattr(os, "listdir", lambda path: hung.wait() if path == str(place) else list_one(path))
+    assert linux.volumes() == []

@@ -14,7 +14,7 @@ from upytool.errors import ImageError
 from upytool.image.blocks import BytesBlocks, Overlay, ReadBlocks
 from upytool.image.lfs1 import Lfs1Tree
 from upytool.image.lfs2_reader import Lfs2Reader, read_superblock
-from upytool.image.littlefs import Lfs2Tree, LfsParameters, build_littlefs, lfs_parameters
+from upytool.image.littlefs import Lfs2Tree, LfsParameters, _Engine, _Medium, build_littlefs, lfs_parameters
 from upytool.image.tree import FileTree
 
 FILES = sample()
@@ -288,6 +288,23 @@ def test_a_broken_line_is_no_damage_of_the_file_system() -> None:
     left[0] = 0
     with pytest.raises(Gone):
         tree.write("x", b"")
+
+
+def test_no_failure_of_the_line_is_lost() -> None:
+    """littlefs may go on with what could not be read as if it were erased; that must not count as done."""
+
+    class Gone(Exception):
+        pass
+
+    medium = _Medium(Overlay(BytesBlocks(build_littlefs(FILES, PICO).to_bytes()), 4096), ordered=True)
+    engine = _Engine(medium, PICO)
+
+    def work() -> str:
+        medium.failure = Gone()
+        return "done"
+
+    with pytest.raises(Gone):
+        engine.call("x", work)
 
 
 # -- damage -------------------------------------------------------------------------------------------------------

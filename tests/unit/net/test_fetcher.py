@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.unit.net.conftest import QUICK
@@ -10,7 +12,7 @@ from upytool import __version__
 from upytool.errors import NetworkError, PackageError
 from upytool.events import Event, TaskAdvanced, TaskFinished, TaskStarted
 from upytool.net.cache import DownloadCache
-from upytool.net.download import Fetcher
+from upytool.net.download import Credential, Fetcher
 from upytool.packages.download import Fetcher as PackageFetcher
 
 
@@ -67,6 +69,25 @@ def test_progress_of_a_cut_that_is_tried_again(web: Web, cache: DownloadCache) -
     with Fetcher(cache, limits=QUICK, reporter=heard) as fetcher:
         assert fetcher.fetch(web.address + "/a", label="a") == b"the whole"
     assert [each.ok for each in heard.events if isinstance(each, TaskFinished)] == [False, True]
+
+
+def test_an_address_that_is_none_is_one_sentence(cache: DownloadCache) -> None:
+    secret = Credential("https://host.example/", (("Authorization", "token x"),))
+    with Fetcher(cache, credentials=[secret]) as fetcher:
+        for ask in (fetcher.fetch, lambda url: fetcher.fetch_all([(url, False)])):
+            with pytest.raises(NetworkError, match="is no address"):
+                ask("https://[broken/x")
+
+
+def test_a_cache_that_may_only_be_read(cache: DownloadCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = cache.put("https://x/y", b"data")
+    (cache.folder / "blobs" / kept.sha256[:2] / kept.sha256).write_bytes(b"damaged")
+
+    def refused(path: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    assert cache.get("https://x/y") is None
 
 
 def test_who_asks(web: Web, cache: DownloadCache) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...errors import NoDeviceError
+from ...errors import FlashError, NoDeviceError
 from ..app import App, pass_app
 from ..group import define
 
@@ -65,14 +65,17 @@ def command(app: App, no_wait: bool) -> None:
 
 
 def _any_board(app: App, around: Surroundings) -> FlashTarget:
-    from ...flash.bootloader import PATIENCE, press, wait_for_bootloader
+    from ...flash.bootloader import PATIENCE, by_hand, wait_for_bootloader
 
     sight = around.sight()
-    app.warn(f"No board is connected; one without firmware is brought into its boot loader by hand:\n{press()}")
+    app.warn(f"no board is connected; one without firmware is brought into its boot loader {by_hand()}")
+    app.note(f"Waiting for one ({PATIENCE:g} s, Ctrl-C stops)")
     return wait_for_bootloader(None, sight, PATIENCE, before=sight.loaders(), reporter=app.reporter)
 
 
 def _say(app: App, found: FlashTarget, prefix: str = "", what: str = "") -> None:
+    from ...flash.planning import lasting
+
     what = what or what_waits(found)
     where = found.location or found.address or (found.volume.path if found.volume is not None else "")
     data = {
@@ -84,7 +87,8 @@ def _say(app: App, found: FlashTarget, prefix: str = "", what: str = "") -> None
     }
     app.emit(data, [])
     words = prefix + (f"{what} at {where}" if where else what)
-    app.note(f"{words[:1].upper()}{words[1:]}; next: `upytool flash`")
+    named = "" if app.selector is None else f"-d {lasting(found)} "
+    app.note(f"{words[:1].upper()}{words[1:]}; next: `upytool {named}flash`")
 
 
 def what_waits(target: FlashTarget) -> str:
@@ -112,7 +116,7 @@ def _by_lines(app: App, ways: Doors, target: FlashTarget) -> str:
 
 
 def _send_only(app: App, ways: Doors, target: FlashTarget) -> None:
-    from ...flash.bootloader import plan_way_in, press, touch
+    from ...flash.bootloader import by_hand, plan_way_in, touch
 
     way = plan_way_in(target)
     if way.kind == "repl":
@@ -122,8 +126,7 @@ def _send_only(app: App, ways: Doors, target: FlashTarget) -> None:
             device.close(leave=False)
         return
     if way.kind != "touch" or not touch(target.address, reporter=app.reporter):
-        app.note(f"Nothing can be sent to this board; {press(target)}")
-        return
+        raise FlashError(f"nothing can be sent to {target.name}", hint=by_hand(target))
     _under_way(app)
 
 

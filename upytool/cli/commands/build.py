@@ -40,10 +40,13 @@ if TYPE_CHECKING:
 @click.option("--board", metavar="BOARD", help="For this board: RPI_PICO, ESP32_GENERIC-SPIRAM, pico w ...")
 @click.option("--version", "version", metavar="VERSION", help="Of MicroPython: latest, preview, 1.27 ...")
 @click.option("--firmware", metavar="FILE|URL", help="Build into this firmware.")
-@click.option("--data", multiple=True, type=LocalPath(directories=True), help="Files that go in as they are.")
+@click.option("--data", multiple=True, type=LocalPath(directories=True), metavar="PATH",
+              help="Files that go in as they are.")  # fmt: skip
 @click.option("--entry", metavar="MODULE[:CALL]", help="What a start runs.")
 @click.option("--filesystem", type=click.Choice(["auto", "romfs", "littlefs", "fat"]), help="Where modules go.")
 @click.option("--region", metavar="START:SIZE", help="Where the file system is, if nobody else knows.")
+@click.option("--flash-size", metavar="SIZE", help="An Espressif board's, where its firmware is made for less: 8MB.")
+@click.option("--safe-boot", is_flag=True, help="Add a boot.py with which a bad main.py can't lock you out.")
 @click.option("--optimize", "-O", type=click.IntRange(0, 3), metavar="N", help="mpy-cross's level.")
 @click.option("--output", "-o", type=LocalPath(), metavar="FILE", help="The file to write.")
 @click.option("--source", metavar="DIRECTORY|GIT", help="The MicroPython tree for --from source.")
@@ -71,11 +74,12 @@ def command(app: App, /, modules: tuple[str, ...], **options: Any) -> None:
             return
         built = _build(table, services, options, scratch=only_report)
     if only_report:
+        for note in built.result.report.notes:
+            app.note(note)
         app.emit(_report_data(built.result.report), lambda style: _report_lines(built.result.report, style))
         return
-    if options["check"]:
-        _check(app, built)
     result = built.result
+    seen = _check(app, built) if options["check"] else None
     data = {
         "output": str(result.output),
         "bytes": result.bytes,
@@ -84,20 +88,22 @@ def command(app: App, /, modules: tuple[str, ...], **options: Any) -> None:
         "keeps_files": result.keeps_files,
         "lock": str(built.lock) if built.lock else None,
         "seconds": round(result.seconds, 3),
-        "checked": bool(options["check"]),
+        "check": seen,
         "report": _report_data(result.report),
     }
     app.emit(data, lambda style: _summary(result.report, style))
     for note in result.report.notes:
         app.note(note)
     what = "is up to date" if result.unchanged else "is written"
-    app.note(f"{_shown(result.output)} {what}: {size(result.bytes)}, sha256 {result.sha256[:12]}; next: `upytool flash "
-             f"{_shown(result.output)}`")  # fmt: skip
+    ours = built.lock is not None and Path.cwd().is_relative_to(built.recipe.root)
+    named = "" if ours and result.output.resolve().is_relative_to(built.recipe.root) else f" {_shown(result.output)}"
+    app.note(f"{_shown(result.output)} {what}: {size(result.bytes)}, sha256 {result.sha256[:12]}")
+    app.note(f"next: `upytool flash{named}`")
 
 
 def _table(app: App, modules: tuple[str, ...], options: dict[str, Any]) -> BuildTable:
     """The project's table with what the command line says in its place."""
-    from ...project.build_table import load_build_table
+    from ...project.build_table import load_build_table, parse_flash_size
 
     file = app.settings.project_file
     table = load_build_table(Path(file) if file else None)
@@ -105,6 +111,12 @@ def _table(app: App, modules: tuple[str, ...], options: dict[str, Any]) -> Build
     for name in ("kind", "board", "version", "entry", "filesystem", "source", "optimize"):
         if options[name] is not None:
             changed[name] = options[name]
+    if options["flash_size"] is not None:
+        if parse_flash_size(options["flash_size"]) is None:
+            raise UsageError(f"{options['flash_size']!r} is no size of a flash", hint="write --flash-size 4MB")
+        changed["flash_size"] = options["flash_size"]
+    if options["safe_boot"]:
+        changed["safe_boot"] = True
     if options["board"] is not None:
         changed["board"], changed["variant"] = _board(options["board"])
         if table.firmware and options["firmware"] is None:
@@ -174,11 +186,13 @@ def _verify(app: App, table: BuildTable, services: Services, options: dict[str, 
     app.note(f"The same bytes again: sha256 {built.result.sha256[:12]}")
 
 
-def _check(app: App, built: Built) -> None:
+def _check(app: App, built: Built) -> dict[str, Any]:
     from ..boot_check import boot_check
 
-    for line in boot_check(built.result.output, built.recipe, reporter=app.reporter):
+    seen = boot_check(built.result.output, reporter=app.reporter)
+    for line in seen.words:
         app.note(line)
+    return {"version": seen.version, "said": seen.said, "runs_on": seen.runs_on}
 
 
 @contextmanager
@@ -225,7 +239,7 @@ def _report_data(report: BuildReport) -> dict[str, Any]:
         "modules": [
             {
                 "file": each.target, "from": each.origin, "package": each.package or None, "source": each.source,
-                "flash": each.flash, "placement": each.placement, "ram": each.ram,
+                "stored": each.stored, "flash": each.flash, "placement": each.placement, "ram": each.ram,
             }
             for each in report.modules
         ],
@@ -248,8 +262,17 @@ def _summary(report: BuildReport, style: Any) -> list[str]:
 
 
 def _report_lines(report: BuildReport, style: Any) -> list[str]:
-    body = [(each.target, size(each.source), size(each.flash), each.ram, each.origin) for each in report.modules]
-    lines = list(rows(style, ["file", "source", "flash", "in RAM", "from"], body, align="lrrll"))
+    from ...build.sizes import loaded
+
+    body = [
+        (each.target, size(each.source), size(each.stored), size(each.flash), each.ram, each.origin)
+        for each in report.modules
+    ]
+    titles = ["file", "source", "compiled", "in flash", "in RAM", "from"]
+    lines = list(rows(style, titles, body, align="lrrrll"))
+    whole = loaded(report.modules)
+    if whole:
+        lines += ["", f"Importing all of it loads about {size(whole)} into RAM"]
     lines += ["", *_regions(report, style)]
     if report.what_if:
         lines += ["", "otherwise:", *(f"  {each}" for each in report.what_if)]

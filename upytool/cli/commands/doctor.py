@@ -98,7 +98,8 @@ def _write(path: str, data: dict[str, Any]) -> None:
             rows += [f"    {line}" for line in check["remedy"].splitlines()]
         text = "\n".join(rows) + "\n"
     try:
-        with open(path, "w", encoding="utf-8") as file:
+        # A path of /proc/mounts need not be UTF-8.
+        with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError as error:
         raise LocalFileError(f"{path} cannot be written: {error.strerror}") from None

@@ -29,6 +29,7 @@ def command(app: App, only_fs: bool, part: tuple[int, int] | None, tool: str) ->
     Works on a board whose firmware does not start or whose program does not let go of it. `upytool wipe` removes the
     files of a board that runs, without a restart.
     """
+    from ...flash.chain import lasting
     from .. import flashing
 
     if only_fs and part:
@@ -56,4 +57,5 @@ def command(app: App, only_fs: bool, part: tuple[int, int] | None, tool: str) ->
     total = sum(length for _, length in ranges)
     app.note(f"Erased {what}" + (f" ({size(total)})" if total and not part else ""))
     if not part and not only_fs:
-        app.note(f"The board has no firmware now: `upytool -d {target.selector} flash`")
+        board = f" --board {'-'.join(filter(None, (target.board, target.variant)))}" if target.board else ""
+        app.note(f"The board has no firmware now; to put some on: `upytool -d {lasting(target)} flash{board}`")

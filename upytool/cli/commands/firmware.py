@@ -196,7 +196,7 @@ def cache(app: App, clean: bool, path: bool, forget: str | None) -> None:
             if previews and not app.confirm(
                 f"Remove {plural(len(entries), 'file')}, {previews} of them previews that may not be had again?"
             ):
-                return
+                raise click.Abort
             count, amount = store.clean()
             app.note(f"Removed {plural(count, 'file')}, {size(amount)}.")
             app.emit({"removed": count, "bytes": amount}, [])

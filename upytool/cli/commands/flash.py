@@ -67,14 +67,15 @@ def command(app: App, /, **given: Any) -> None:
     reads it back, starts it and asks it for its version. Files on the board stay where the new firmware looks for
     them in the same place; what happens to them is said before anything is done.
 
-    Without FILE the newest official release for the board is taken. A board without firmware has to be in its boot
-    loader, and named with --board.
+    Without FILE the newest official release for the board is taken; in a project with a [build] table, the firmware
+    that `upytool build` made there. A board without firmware has to be in its boot loader, and named with --board.
     """
     _check(given)
     wanted = Wanted(given["file"], given["board"], given["version"], given["variant"], given["sha256"])
-    from ..flash_source import check, is_file, obtain
+    from ..flash_source import check, is_file, obtain, of_project
 
     check(wanted)
+    wanted = of_project(app, wanted)
     request = _request(app, given)
     if wanted.file and "://" not in wanted.file and is_file(wanted.file) and given["at"] is None:
         found: Found | None = obtain(app, wanted, None)  # a bad file is refused before any board is looked for
@@ -128,16 +129,38 @@ def _request(app: App, given: dict[str, Any]) -> Request:
     )
 
 
-def _again(target: FlashTarget, given_file: str, request: Request, wanted: Wanted) -> str:
-    """The command that does the same once more."""
+def _again(target: FlashTarget, request: Request, wanted: Wanted, at: int | None = None) -> str:
+    """The command that does the same once more. The backup is not made again: what is on the board now is worse."""
     import shlex
 
-    words = ["upytool", "-d", target.selector, "flash"]
-    words += [given_file] if given_file else []
-    for flag, value in (("--board", wanted.board), ("--version", wanted.version), ("--variant", wanted.variant)):
-        words += [flag, value] if value else []
+    from ...flash.chain import lasting
+
+    options = request.options
+    words = ["upytool", "-d", lasting(target), "flash"]
+    words += [wanted.file] if wanted.file else []
     words += {"all": ["--erase"], "fs": ["--erase-fs"]}.get(request.erase, [])
-    words += ["--tool", request.options.tool] if request.options.tool != "auto" else []
+    for flag, value in (
+        ("--board", wanted.board),
+        ("--version", wanted.version),
+        ("--variant", wanted.variant),
+        ("--sha256", wanted.sha256),
+        ("--at", "" if at is None else f"{at:#x}"),
+        ("--tool", options.tool if options.tool != "auto" else ""),
+        ("--slot", options.slot),
+        ("--flash-size", options.flash_size if options.flash_size != "keep" else ""),
+        ("--flash-mode", options.flash_mode if options.flash_mode != "keep" else ""),
+        ("--layout", options.layout),
+    ):
+        words += [flag, value] if value else []
+    for flag, given in (
+        ("--keep-fs", request.keep_fs),
+        ("--verify-only", request.verify_only),
+        ("--whole", options.whole),
+        ("--no-verify", not options.verify),
+        ("--no-stub", not options.stub),
+        ("--no-wait", not request.wait and not request.verify_only),
+    ):
+        words += [flag] if given else []
     return shlex.join(words)
 
 
@@ -154,7 +177,7 @@ def _one(app: App, wanted: Wanted, request: Request, found: Found | None, *, at:
     _vendor_only(app, target, wanted.file)
     if found is None:
         found = bare(wanted.file, at, target) if at is not None else obtain(app, wanted, target)
-    request = replace(request, again=_again(target, wanted.file, request, wanted))
+    request = replace(request, again=_again(target, request, wanted, at))
     plan = chain.plan(target, found.image, request, name=found.name, sha256=found.sha256)
     plan = replace(plan, warnings=(*found.warnings, *plan.warnings))
     if dry:
@@ -162,6 +185,7 @@ def _one(app: App, wanted: Wanted, request: Request, found: Found | None, *, at:
         app.note("Dry run: nothing was changed")
         return
     _show(app, plan, request)
+    _keep_backups(app, [(plan, request)])
     question = _question(plan, request)
     if question and not app.confirm(question):
         raise click.Abort
@@ -200,6 +224,32 @@ def _backup(plan: FlashPlan, request: Request) -> str:
     if raw_backup(plan.target, request):
         return f"the whole flash, in {raw_name(request.backup)}"
     return f"the files, in {request.backup}"
+
+
+def _keep_backups(app: App, plans: list[tuple[FlashPlan, Request]]) -> None:
+    """A backup that is there may be the only good one: after a flash that failed, what is on the board is worse.
+
+    Raises: UsageError, LocalFileError before anything was done; click.Abort for a no.
+    """
+    import os
+
+    from ...flash.chain import raw_backup, raw_name
+    from ..flashing import require_folder
+
+    for plan, request in plans:
+        if not request.backup:
+            continue
+        path = raw_name(request.backup) if raw_backup(plan.target, request) else request.backup
+        require_folder(path)
+        if not os.path.isfile(path):
+            continue
+        if app.settings.yes and plan.target.state != "running":
+            raise UsageError(
+                f"{path} exists, and this board does not run: its flash may be worth less than what was saved",
+                hint="give --backup another name, or leave it out",
+            )
+        if not app.confirm(f"{path} exists. Replace it?"):
+            raise click.Abort
 
 
 def _question(plan: FlashPlan, request: Request) -> str:
@@ -247,6 +297,7 @@ def _all(app: App, wanted: Wanted, request: Request, found: Found | None, *, dry
         if number and not app.settings.json:
             app.note("")
         _show(app, plan, each)
+    _keep_backups(app, plans)
     compare = request.verify_only
     lost = any(plan.asks for plan, _ in plans)
     count = f"{len(plans)} board{'s' if len(plans) != 1 else ''}"
@@ -303,7 +354,7 @@ def _plans(
             own = found or obtain(app, wanted, target)
             each = replace(
                 request,
-                again=_again(target, wanted.file, request, wanted),
+                again=_again(target, request, wanted),
                 backup=_own_backup(request.backup, target) if len(targets) > 1 else request.backup,
             )
             plan = chain.plan(target, own.image, each, name=own.name, sha256=own.sha256)

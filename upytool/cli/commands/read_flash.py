@@ -39,6 +39,7 @@ def command(app: App, file: str, only_fs: bool, part: tuple[int, int] | None, to
 
     if only_fs and part:
         raise UsageError("--fs and --range exclude one another")
+    flashing.require_folder(file)
     if Path(file).is_file() and not app.confirm(f"{file} exists. Replace it?"):
         raise click.Abort
     start = time.monotonic()

@@ -59,6 +59,12 @@ def example_lines(style: Style, examples: tuple[tuple[str, str], ...]) -> list[s
     if not examples:
         return []
     width = max(len(line) for line, _ in examples)
+    if any(what and width + len(what) + 6 > style.width for _, what in examples):  # folded lines cannot be read
+        return ["", style.heading("Examples:")] + [
+            f"  {text}"
+            for line, what in examples
+            for text in ([style.dim(f"# {what}")] if what else []) + [style.literal(line)]
+        ]
     return ["", style.heading("Examples:")] + [
         f"  {style.literal(line)}{'':{width - len(line)}}  {style.dim('# ' + what) if what else ''}".rstrip()
         for line, what in examples

@@ -1,0 +1,81 @@
+"""MicroPython trees that can be built, from Debian's source packages: what lacks there is put in from elsewhere.
+
+They are kept by the rigs' cache; so are the build folders of the tests, so that a run after the first only links.
+"""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+from pathlib import Path
+
+from tests.rigs.base import FIRMWARE, apt_install, cache_root, cached_build, recipe_key
+from tests.rigs.debian_source import PINS, micropython_tree, source_tree
+from tests.rigs.pico import PACKAGES as PICO_PACKAGES
+from tests.rigs.pico import SUBMODULES
+from tests.rigs.qemu import PACKAGES as QEMU_PACKAGES
+
+RIG = FIRMWARE / "qemu" / "rig"
+LEFT_OUT = ("docs", "tests", "examples", "logo")
+
+
+def qemu_tree() -> Path:
+    """A tree in which the qemu port builds."""
+    apt_install(*QEMU_PACKAGES)
+    version, source = micropython_tree()
+
+    def make(folder: Path) -> None:
+        _copy(source, folder / "micropython")
+
+    return cached_build("tree-qemu", recipe_key(version, inspect.getsource(_copy)), make) / "micropython"
+
+
+def pico_tree() -> Path:
+    """A tree in which RPI_PICO builds: the submodules are links to their own packages."""
+    apt_install(*PICO_PACKAGES)
+    source = source_tree("micropython-1.25.0")
+    modules = {name: source_tree(name) for name in SUBMODULES}
+
+    def make(folder: Path) -> None:
+        tree = folder / "micropython"
+        _copy(source, tree)
+        for name, place in modules.items():
+            if (tree / "lib" / name).is_dir():
+                (tree / "lib" / name).rmdir()
+            (tree / "lib" / name).symlink_to(place)
+
+    pins = [str(PINS[name]) for name in ("micropython-1.25.0", *SUBMODULES)]
+    key = recipe_key(*pins, inspect.getsource(_copy), inspect.getsource(pico_tree))
+    return cached_build("tree-pico", key, make) / "micropython"
+
+
+def _copy(source: Path, tree: Path) -> None:
+    shutil.copytree(source, tree, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    library = tree / "lib" / "micropython-lib"
+    library.mkdir(exist_ok=True)
+    (library / "README.md").touch()
+
+
+def build_cache(name: str = "one") -> Path:
+    """A cache folder for build folders that outlives the tests."""
+    place = cache_root() / "source-builds" / name
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def qemu_options(heap: int = 192 * 1024, features: int = 2) -> tuple[tuple[str, str], ...]:
+    """The make variables that make the qemu port the rig's board (tests/rigs/qemu.py)."""
+    return (
+        ("FROZEN_MANIFEST", ""),
+        ("USER_C_MODULES", str(RIG.parent)),
+        ("LDSCRIPT", str(RIG / "rig.ld")),
+        ("MICROPY_VFS_FAT", "1"),
+        ("MICROPY_VFS_LFS2", "1"),
+        ("MICROPY_HEAP_SIZE", str(heap)),
+        ("CFLAGS_EXTRA", f'-DMP_CONFIGFILE="<rig_config.h>" -DRIG_FEATURES={features} -I{RIG}'),
+    )
+
+
+def pico_options() -> tuple[tuple[str, str], ...]:
+    """RPI_PICO without the drivers of micropython-lib, which Debian's package does not carry."""
+    return (("FROZEN_MANIFEST", str(FIRMWARE / "pico" / "manifest.py")),)

@@ -1,0 +1,48 @@
+"""The firmware that a project was built into last, for `upytool flash` without a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import file_digest
+from pathlib import Path
+
+from ..errors import BuildError
+from .build_lock import NAME, read_lock
+from .load import read_project_table
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFirmware:
+    """A finished build; `path` holds the very bytes that the lock names."""
+
+    path: Path
+    sha256: str
+    board: str
+
+
+def project_firmware(file: Path) -> ProjectFirmware | None:
+    """The output of the project whose file this is; None where it is no project that builds firmware.
+
+    Args:
+        file: upytool.toml or pyproject.toml.
+
+    Raises: BuildError when it was not built, or the file is not the one that was built; ConfigError.
+    """
+    if not read_project_table(file).get("build"):
+        return None
+    again = "`upytool build` makes it; `upytool flash --board NAME` takes an official release in its place"
+    lock = read_lock(file.parent / NAME)
+    name = str(lock.output.get("file") or "") if lock is not None else ""
+    if lock is not None and not name:
+        raise BuildError("this project's firmware was written outside of the project", hint=f"name the file; {again}")
+    if lock is None:
+        raise BuildError(f"this project's firmware ([build] in {file.name}) is not built yet", hint=again)
+    path = file.parent / name
+    if not path.is_file():
+        raise BuildError(f"this project's firmware {name} is not here", hint=again)
+    with open(path, "rb") as stream:
+        digest = file_digest(stream, "sha256").hexdigest()
+    if digest != lock.output.get("sha256"):
+        raise BuildError(f"{name} is not what {NAME} says was built", hint=again)
+    firmware = lock.pins.get("firmware")
+    return ProjectFirmware(path, digest, str(firmware.get("build", "")) if isinstance(firmware, dict) else "")
