@@ -284,3 +284,75 @@ def test_no_board(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     run = cli("flash", "new.uf2", "--yes")
     assert run.code == 3
     assert "BOOTSEL" in run.err
+
+
+def test_the_mending_command_has_all_that_matters(bench: Callable[..., Bench]) -> None:
+    def cut(step: str, done: int) -> None:
+        if step == "program" and done:
+            raise ConnectionLostError("the USB connection was lost")
+
+    there = bench(ModelBoard(fault=cut).load(program()))
+    Path("saved it.bin").write_bytes(bytes(8192))
+    run = there("flash", "--at", "0x10000000", "saved it.bin", "--whole", "--no-wait", "--yes", "--backup", "b.bin")
+    assert run.code == 7
+    command = "upytool -d usb:1-2 flash 'saved it.bin' --at 0x10000000 --whole --no-wait"
+    assert f"run it again: `{command}`" in run.err, "by its place, which stays; and without the backup"
+    assert "bring back what was on it: `upytool -d usb:1-2 flash --at 0x10000000 b.bin`" in run.err
+
+
+def test_a_backup_that_is_there_is_not_lost(bench: Callable[..., Bench]) -> None:
+    there = bench(ModelBoard(state="bootloader").load(program()))
+    Path("b.bin").write_bytes(b"the good one")
+    run = there("flash", "new.uf2", "--backup", "b.bin", "--yes")
+    assert run.code == 2
+    assert "b.bin exists, and this board does not run" in run.err
+    assert Path("b.bin").read_bytes() == b"the good one"
+    assert there.boards[0].log == []
+    there = bench()
+    run = there("flash", "new.uf2", "--backup", "b.bin")
+    assert (run.code, "b.bin exists. Replace it?" in run.err) == (2, True)
+    run = there("flash", "new.uf2", "--backup", "b.bin", "--yes")
+    assert run.code == 0
+    assert "to bring it back: `upytool -d usb:1-2 flash --at 0x10000000 b.bin`" in run.err
+
+
+def test_a_folder_that_is_not_there_is_said_first(bench: Callable[..., Bench]) -> None:
+    there = bench()
+    assert there("flash", "new.uf2", "--backup", "no/b.bin", "--yes").code == 6
+    assert there("read-flash", "no/b.bin").code == 6
+    assert there.boards[0].log == []
+
+
+def test_saved_bytes_over_files_are_asked_for(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("saved.bin").write_bytes(bytes(2 << 20))
+    asked: list[str] = []
+    monkeypatch.setattr("upytool.cli.ui.prompt.confirm", lambda question, *_, **__: bool(asked.append(question)))
+    run = bench()("flash", "--at", "0x10000000", "saved.bin")
+    assert run.code == 130
+    assert asked == ["Files on the board will be LOST. Flash it?"]
+    assert "LOST: what the file holds is written over the file system" in run.err
+    assert bench()("flash", "--at", "0x10000000", "saved.bin", "--keep-fs", "--yes").code == 7
+
+
+def test_a_plan_fits_a_terminal(bench: Callable[..., Bench]) -> None:
+    from upytool.cli.ui.style import Style
+    from upytool.flash import chain
+    from upytool.image.base import FirmwareImage
+
+    there = bench()
+    plan = chain.plan(
+        there.targets()[0], FirmwareImage.read("new.uf2"), flashers=there.doors.flashers, sha256="0" * 64
+    )
+    lines = flashing.plan_lines(plan, Style(tty=True, width=60))
+    assert max(map(len, lines)) <= 60
+    assert [line[:10] for line in lines if line[:1] != " "] == ["Board     ", "Firmware  ", "How       ", "Files     "]
+    assert all(line.startswith(" " * 10) for line in lines if line[:1] == " ")
+    assert len(flashing.plan_lines(plan, Style())) == 4, "a log has a line for each"
+
+
+def test_no_example_is_folded_at_80_columns(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in ("flash", "erase", "read-flash", "bootloader", "firmware", "rescue", "doctor"):
+        assert max(map(len, cli(name, "--help").out.splitlines())) <= 80, name

@@ -1,4 +1,4 @@
-"""Which firmware `flash` takes where no file is given: releases by name, version and link, and boards that say little."""
+"""Which firmware `flash` takes where no file is given: releases by name, version, link; boards that say little."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_release_is_written(cli: Cli, site: Site, board: ModelBoard) -> None:
 @pytest.mark.parametrize(
     ("argv", "code", "said"),
     [
-        (("--sha256", "0" * 64), 7, "SHA-256"),
+        (("--sha256", "0" * 64), 9, "SHA-256"),
         (("--version", "9.9"), 2, "no MicroPython 9.9 for RPI_PICO"),
         (("--variant", "NOPE"), 2, "RPI_PICO has no variant NOPE"),
         (("--board", "RPI_PCIO"), 2, "RPI_PICO"),
@@ -190,3 +190,21 @@ def test_nobody_waits_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(quiet) == 1
 
 
+def test_a_uf2_file_is_never_written_as_bare_bytes(cli: Cli, board: ModelBoard) -> None:
+    Path("new.uf2").write_bytes(NEW)
+    run = cli("flash", "--at", "0x10000000", "new.uf2", "--yes")
+    assert run.code == 2
+    assert "new.uf2 is a UF2 file, which says itself where its bytes belong" in run.err
+    assert board.log == []
+
+
+def test_board_names_are_completed() -> None:
+    import click
+
+    from upytool.cli.commands.firmware import download
+    from upytool.cli.commands.flash import command
+
+    for each, name in ((command, "board"), (download, "board")):
+        parameter = next(p for p in each.params if p.name == name)
+        found = parameter.shell_complete(click.Context(each), "rpi_pico2")
+        assert [item.value for item in found] == ["RPI_PICO2", "RPI_PICO2_W"]

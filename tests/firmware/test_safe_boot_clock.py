@@ -14,19 +14,18 @@ from tests.rigs.frozen import OURS
 class Esp32:
     """A model of the board: what outlives which reset."""
 
-    PWRON, HARD, DEEP = 1, 2, 4
+    PWRON, HARD, DEEP, SOFT = 1, 2, 4, 5
 
     def __init__(self) -> None:
         self.kept: dict[str, int] = {}
         self.clock = 0.0
-        self.ticks = 0
         self.cause = self.PWRON
         self.commits = 0
 
-    def start(self, cause: int = HARD, *, after: float = 1.0, ticks: int = 800, **options: Any) -> str:
+    def start(self, cause: int = HARD, *, after: float = 1.0, **options: Any) -> str:
         """Reset `after` seconds of running, then boot.py; returns why main.py is left out."""
         self.clock = 1.0 if cause == self.PWRON else self.clock + after
-        self.cause, self.ticks = cause, ticks
+        self.cause = cause
         names: dict[str, Any] = {"__name__": "safe_boot"}
         exec((OURS / "modules" / "safe_boot" / "safe_boot.py").read_text(encoding="utf-8"), names)
         names["start"](**options)
@@ -55,12 +54,13 @@ def board(monkeypatch: pytest.MonkeyPatch) -> Esp32:
 
     machine = types.ModuleType("machine")
     machine.__dict__.update(
-        PWRON_RESET=model.PWRON, HARD_RESET=model.HARD, DEEPSLEEP_RESET=model.DEEP, reset_cause=lambda: model.cause
+        PWRON_RESET=model.PWRON, HARD_RESET=model.HARD, DEEPSLEEP_RESET=model.DEEP, SOFT_RESET=model.SOFT,
+        reset_cause=lambda: model.cause,
     )
     esp32 = types.ModuleType("esp32")
     esp32.__dict__["NVS"] = NVS
     clock = types.ModuleType("time")
-    clock.__dict__.update(time=lambda: model.clock, ticks_ms=lambda: model.ticks)
+    clock.__dict__.update(time=lambda: model.clock, ticks_ms=lambda: 800)
     for module in (machine, esp32, clock):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(sys, "platform", "esp32")
@@ -81,7 +81,7 @@ def test_slow_ends_power_and_soft_resets_do_not_count(board: Esp32) -> None:
         assert board.start(board.PWRON) == ""
         assert board.start() == ""
     for _ in range(10):
-        assert board.start(after=1, ticks=60_000) == ""
+        assert board.start(board.SOFT) == ""
 
 
 def test_a_program_that_sleeps_deeply_writes_nothing(board: Esp32) -> None:

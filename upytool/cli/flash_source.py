@@ -10,6 +10,9 @@ from ..errors import FlashError, ImageError, UpytoolError, UsageError
 from .app import App
 
 if TYPE_CHECKING:
+    import click
+    from click.shell_completion import CompletionItem
+
     from ..flash.base import FlashTarget
     from ..image.base import FirmwareImage
 
@@ -25,6 +28,8 @@ GENERIC = {
     "esp32p4": "ESP32_GENERIC_P4",
     "esp8266": "ESP8266_GENERIC",
 }
+# They hold addresses and check sums beside the program.
+_CONTAINERS = {"uf2": "a UF2 file", "dfu": "a DFU file", "dfuse": "a DfuSe file", "hex": "an Intel HEX file"}
 _KINDS = {"rp2040": "RPI_PICO, RPI_PICO_W or another", "rp2350": "RPI_PICO2, RPI_PICO2_W or another"}
 
 
@@ -47,6 +52,20 @@ class Found:
     name: str
     sha256: str
     warnings: tuple[str, ...] = ()
+
+
+def complete_boards(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Names of boards for the shell, in the case that they have."""
+    from click.shell_completion import CompletionItem
+
+    from ..boards.catalogue import all_boards
+
+    start = incomplete.upper().replace("-", "_")
+    return [
+        CompletionItem(each.id, help=f"{each.vendor} {each.product}".strip())
+        for each in all_boards()
+        if each.id.startswith(start)
+    ]
 
 
 def check(wanted: Wanted) -> None:
@@ -122,8 +141,12 @@ def from_file(path: str, sha256: str = "") -> Found:
 
 
 def bare(path: str, address: int, target: FlashTarget) -> Found:
-    """A file as bare bytes at an address (`--at`): a saved flash, for instance. Raises: ImageError."""
+    """A file as bare bytes at an address (`--at`): a saved flash, for instance.
+
+    Raises: ImageError; UsageError for a file whose bytes would be no program on any chip.
+    """
     import hashlib
+    from contextlib import suppress
 
     from ..image.base import FirmwareImage
     from ..image.memory import Memory
@@ -135,6 +158,13 @@ def bare(path: str, address: int, target: FlashTarget) -> Found:
         raise ImageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
     if not data:
         raise ImageError(f"{path} is empty")
+    with suppress(ImageError):  # what is no firmware at all may be meant so
+        kind = FirmwareImage.read(data, name=os.path.basename(path)).format
+        if kind in _CONTAINERS:
+            raise UsageError(
+                f"{os.path.basename(path)} is {_CONTAINERS[kind]}, which says itself where its bytes belong",
+                hint="leave --at out",
+            )
     image = FirmwareImage(data, "bin", Memory.of([(address, data)]), target.chip, target.mcu_port, path=path)
     return Found(image, os.path.basename(path), hashlib.sha256(data).hexdigest())
 

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-SOFT = 5000  # ms since power or hard reset; a start later than that is a soft reset, at which somebody is there
+SOFT = 1500  # ms since power or hard reset; a start later than that is a soft reset, at which somebody is there
 MAGIC = 0x5AFEB000
 
 reason = ""  # why main.py is left out at this start; "" when it is not
@@ -66,6 +66,15 @@ def good(_=None):
     _save = _timer = None
 
 
+def _soft():
+    if sys.platform == "esp32":
+        import machine
+
+        return machine.reset_cause() == machine.SOFT_RESET
+    # Elsewhere nothing tells for sure, but a soft reset leaves the milliseconds alone.
+    return time.ticks_ms() > SOFT
+
+
 def _arm(ms):
     global _timer
     from machine import Timer
@@ -88,7 +97,7 @@ def _counted(tries, quick, store):
         load, save = _file(store)
     now = time.ticks_ms()
     n = load()
-    if now > SOFT:
+    if _soft():
         # A soft reset is no failure. It ended the timer, though.
         if n and now >= quick * 1000:
             save(0)
@@ -116,7 +125,7 @@ def _clocked(tries, quick):
     import machine
     from esp32 import NVS
 
-    if time.ticks_ms() > SOFT:
+    if _soft():
         return False
     nvs = NVS("safe_boot")
     try:
@@ -164,7 +173,7 @@ def start(tries=3, quick=5, wait=30, window=0, pin=None, level=0, held=None, sto
         reason = "the pin is held"
         _wait = 0
         return
-    if time.ticks_ms() <= SOFT:
+    if window and not _soft():
         _window = window
     try:
         if store and _counted(tries, quick, store):

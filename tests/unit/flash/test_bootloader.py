@@ -477,3 +477,38 @@ def test_a_board_without_a_place() -> None:
     before = {"/dev/ttyACM0"}
     world.soon(2.0, lambda: world.ports.append(zoo.pico("/dev/ttyACM5", "new", "1-2")))
     assert back(world, target, before=before).address == "/dev/ttyACM5"
+
+
+# -- words and Ctrl-C -----------------------------------------------------------------------------------
+
+
+def test_by_hand_in_one_line_or_in_a_list() -> None:
+    from upytool.flash.bootloader import by_hand
+
+    assert by_hand(FlashTarget("running", "x", mcu_port="samd")).startswith("by hand: press its reset button twice")
+    first, *rest = by_hand().splitlines()
+    assert first == "by hand, whichever kind the board is of:"
+    assert len(rest) == 4
+    assert all(line.startswith("  ") for line in rest)
+
+
+def test_a_socket_carries_no_reset() -> None:
+    said = plan_way_in(FlashTarget("unknown", "socket://h:1", "", "socket://h:1", mcu_port="esp32")).sentence
+    assert "DTR" not in said
+    assert "has to wait there already" in said
+    other = FlashTarget("unknown", "rfc2217://h:1", "", "rfc2217://h:1", mcu_port="esp32")
+    assert "DTR" in plan_way_in(other).sentence
+
+
+def test_ctrl_c_is_not_taken_for_a_board_without_a_repl() -> None:
+    from upytool.errors import OperationInterrupted
+    from upytool.flash.doors import Doors
+    from upytool.flash.probe import Surroundings
+
+    def stopped(address: str, baud: int) -> Any:
+        raise OperationInterrupted
+
+    world = World()
+    doors = Doors(Surroundings(ports=list, buses=lambda: [world.bus], volumes=list, connect=stopped), patience=0)
+    with pytest.raises(OperationInterrupted):
+        doors.enter(FlashTarget("running", "x", "1-2", "/dev/x", mcu_port="rp2"), world)

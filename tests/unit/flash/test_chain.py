@@ -425,3 +425,60 @@ def test_nothing_waits_when_the_repl_never_comes() -> None:
     with pytest.raises(FlashError, match="does not answer"):
         flash(one)
     assert has(one)
+
+
+# -- Ctrl-C, and what nobody thought of ---------------------------------------------------------------
+
+
+def test_ctrl_c_while_waiting_for_the_answer_is_no_missing_answer() -> None:
+    one = board(fault=fail_at("wait", OperationInterrupted()))
+    with pytest.raises(OperationInterrupted, match="stopped while waiting for the REPL"):
+        flash(one)
+    assert has(one)
+
+
+def test_a_board_left_in_its_boot_loader_is_started_again_by_a_command() -> None:
+    def fault(step: str, done: int) -> None:
+        if step in ("check", "leave"):
+            raise FlashError("no")
+
+    with pytest.raises(FlashError) as caught:
+        flash(board(fault=fault))
+    assert caught.value.state == IN_LOADER
+    assert "start it again: `upytool -d usb:1-2 reset`" in caught.value.hint
+
+
+def test_a_board_that_lost_its_power_does_not_wait_in_its_boot_loader() -> None:
+    with pytest.raises(ConnectionLostError) as caught:
+        flash(board(fault=fail_at("check", LOST, once=False)))
+    assert "boot loader" not in caught.value.hint
+
+
+def test_a_bug_of_ours_does_not_hide_the_state() -> None:
+    from upytool.events import Notice
+
+    said: list[str] = []
+
+    class Listener:
+        def emit(self, event: object) -> None:
+            if isinstance(event, Notice) and event.level == "warning":
+                said.append(event.message)
+
+    one = board(fault=fail_at("program", ZeroDivisionError("a bug"), 4096))
+    request = Request(again=AGAIN)
+    doors = ModelDoors(one)
+    plan = chain.plan(one.target(), NEW, request, flashers=doors.flashers)
+    with pytest.raises(ZeroDivisionError):
+        chain.apply(plan, request, doors=doors, reporter=Listener())
+    assert said == [f"{WRITING}; run it again: `{AGAIN}`"]
+
+
+def test_raw_bytes_ask_for_files_that_only_the_chip_shows() -> None:
+    one = board(state="bootloader")
+    dump = FirmwareImage(bytes(2 << 20), "bin", Memory.of([(BASE, bytes(2 << 20))]), "rp2040", "rp2")
+    unknown = one.target(filesystems=())
+    with pytest.raises(OperationInterrupted, match="written over the file system"):
+        flash(one, dump, Request(raw=True, wait=0), target=unknown)
+    assert one.flash[: len(OLD)] == OLD
+    flash(one, dump, Request(raw=True, wait=0, erase="fs"), target=unknown, ask=lambda note: True)
+    assert not any(one.flash)

@@ -253,3 +253,70 @@ def test_a_boot_loader_is_not_asked() -> None:
 )
 def test_chip_of(platform: str, machine: str, chip: str) -> None:
     assert probe.chip_of(BoardInfo(platform=platform, machine=machine)) == chip
+
+
+# -- boards that come just now ------------------------------------------------------------------------
+
+DRIVE, VENDOR, CDC = (0x08, 0x06, 0x50), (0xFF, 0, 0), (0x02, 0x02, 0x01)
+
+
+def test_an_rp2350_with_its_makers_id() -> None:
+    white = UsbDevice(0x1209, 0xABCD, "1-7")
+    found = probe.in_bootloader(around(bus=ModelBus({white: (DRIVE, VENDOR)})))
+    assert [(each.location, each.chip, each.mcu_port) for each in found] == [("1-7", "rp2350", "rp2")]
+    for others in ((CDC, VENDOR), (DRIVE,), ((3, 0, 0), VENDOR)):
+        assert not probe.in_bootloader(around(bus=ModelBus({white: others}))), others
+
+
+def test_a_debug_probe_is_no_boot_loader() -> None:
+    class Probe(ModelBus):
+        def interfaces(self, device: UsbDevice) -> list[Interface]:
+            return [Interface(0, 0, *VENDOR, endpoints=(Endpoint(4, "bulk", 64), Endpoint(0x85, "bulk", 64)))]
+
+    assert not probe.in_bootloader(around(bus=Probe({UsbDevice(0x2E8A, 0x000C, "1-7"): ()})))
+
+
+def test_a_drive_that_comes_before_its_device_is_waited_for() -> None:
+    class Late(ModelBus):
+        asked = 0
+
+        def devices(self) -> list[UsbDevice]:
+            self.asked += 1
+            return super().devices() if self.asked > 2 else []
+
+    drive = ModelVolume("/media/RPI-RP2", DriveInfo(chip="rp2040", mcu_port="rp2"), location="1-4")
+    there = around(bus=Late({BOOTSEL: ()}), volumes=[drive])
+    target = probe.choose(None, there)
+    assert target.usb is None
+    known = probe.identify(target, there)
+    assert known.usb == BOOTSEL
+    assert known.bus is not None
+
+
+def test_a_drive_that_cannot_be_read_is_not_there_yet() -> None:
+    from upytool.errors import LocalFileError
+
+    class Going(ModelVolume):
+        def __getattribute__(self, name: str) -> Any:
+            if name == "info":
+                raise LocalFileError("INFO_UF2.TXT cannot be read: the drive went away")
+            return super().__getattribute__(name)
+
+    assert probe.in_bootloader(around(volumes=[Going("/media/x", DriveInfo())])) == []
+
+
+def test_a_board_that_goes_while_it_is_asked_is_not_one_without_firmware() -> None:
+    from upytool.errors import ConnectionLostError, OperationInterrupted
+
+    def gone(address: str, baud: int) -> Any:
+        raise ConnectionLostError("the port is gone")
+
+    def stopped(address: str, baud: int) -> Any:
+        raise OperationInterrupted(traceback="Traceback of our own question")
+
+    target = FlashTarget("running", "id:E6601", "1-2", "/dev/not-there")
+    with pytest.raises(ConnectionLostError, match="went away"):
+        probe.identify(target, around(connect=gone))
+    with pytest.raises(OperationInterrupted, match="stopped while asking") as caught:
+        probe.identify(target, around(connect=stopped))
+    assert not caught.value.traceback

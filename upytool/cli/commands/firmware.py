@@ -8,6 +8,7 @@ import click
 
 from ...errors import ImageError, UsageError
 from ..app import App, pass_app
+from ..flash_source import complete_boards
 from ..group import define_group
 from ..params import LocalPath
 from ..ui.text import plural, rows, size
@@ -66,7 +67,12 @@ def inspect(app: App, file: str) -> None:
         ("upytool firmware list RPI_PICO --versions", "all that is published"),
     ],
 )
-@click.argument("board", required=False, help="A board, by any of its names; all boards if not given.")
+@click.argument(
+    "board",
+    shell_complete=complete_boards,
+    required=False,
+    help="A board, by any of its names; all boards if not given.",
+)
 @click.option("--port", metavar="PORT", help="Only boards of this port of MicroPython, rp2 for instance.")
 @click.option("--mcu", metavar="CHIP", help="Only boards with this chip, esp32s3 for instance.")
 @click.option("--versions", is_flag=True, help="All versions of the board, not just the newest.")
@@ -132,7 +138,11 @@ def search(app: App, words: tuple[str, ...]) -> None:
         ("upytool firmware download ESP32_GENERIC --kind app-bin", "another kind of file"),
     ],
 )
-@click.argument("board", help="BOARD, BOARD-VARIANT, a product's name, or the address of a file; @VERSION may follow.")
+@click.argument(
+    "board",
+    shell_complete=complete_boards,
+    help="BOARD, BOARD-VARIANT, a product's name, or the address of a file; @VERSION may follow.",
+)
 @click.option("--variant", metavar="NAME", default="", help="A variant of the board.")
 @click.option(
     "--version",

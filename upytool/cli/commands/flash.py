@@ -9,7 +9,7 @@ import click
 
 from ...errors import FlashError, NoDeviceError, OperationInterrupted, UpytoolError, UsageError
 from ..app import App, pass_app
-from ..flash_source import Found, Wanted
+from ..flash_source import Found, Wanted, complete_boards
 from ..group import define
 from ..params import ByteSize, LocalPath
 
@@ -33,7 +33,10 @@ TOOLS = ("auto", "picoboot", "picotool", "uf2", "daplink", "dfu", "dfu-util", "e
     ],
 )
 @click.argument("file", type=LocalPath(), required=False, default="", help="A firmware file, a link or a board's name.")
-@click.option("--board", "-b", default="", metavar="NAME", help="The newest release for this board.")
+@click.option(
+    "--board", "-b", default="", metavar="NAME", shell_complete=complete_boards,
+    help="The newest release for this board.",
+)  # fmt: skip
 @click.option(
     "--version", default="", metavar="VERSION", help="Of the release: latest (if not given), preview, 1.28, a date."
 )
