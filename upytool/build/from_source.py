@@ -319,7 +319,7 @@ def _pins(
         tools = preflight.toolchain_pins(board, facts.prefix)
     return {
         "source": {
-            "origin": tree.origin, "ref": tree.ref, "commit": tree.commit, "dirty": tree.dirty,
+            "origin": tree.origin, "commit": tree.commit, "dirty": tree.dirty,
             "version": tree.version, "tag": tree.tag, "submodules": commits,
         },
         "toolchain": {**tools, **preflight.sdk_pins(tree, board), "mpy-cross": cross},

@@ -53,6 +53,10 @@ def request_of(table: BuildTable) -> dict[str, Any]:
         "firmware": table.firmware,
         "source": table.source,
         "flash_size": table.flash_size,
+        "manifest": table.manifest,
+        "c_modules": list(table.c_modules),
+        "make": dict(table.make),
+        "container": table.container,
         "packages": dict(table.packages or {}),
     }
 

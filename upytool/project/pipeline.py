@@ -114,7 +114,8 @@ def build_project(
         from ..build.from_source import build_source
 
         options = source_options or SourceOptions()
-        result = build_source(recipe, table.source, options, cache=services.cache, reporter=services.reporter)
+        source = _pinned_source(table.source, pinned)
+        result = build_source(recipe, source, options, cache=services.cache, reporter=services.reporter)
     advice = moved(old.pins, result.pins) if old is not None else ""
     if advice and (result.keeps_files or "lost" in advice):
         result = replace(result, report=replace(result.report, notes=(*result.report.notes, advice)))
@@ -123,6 +124,13 @@ def build_project(
     if table.file is not None and write_lockfile and not locked:
         changed = write_lock(path, table, resolution, result)
     return Built(result, recipe, resolution, path if table.file is not None else None, changed)
+
+
+def _pinned_source(source: str, pinned: BuildLock | None) -> str:
+    """The commit that a lock pins, where the source is fetched by git; a folder of the user is taken as it is."""
+    pins = dict(pinned.pins.get("source", {})) if pinned is not None else {}
+    origin, commit = str(pins.get("origin", "")), str(pins.get("commit", ""))
+    return f"git+{origin}#{commit}" if origin and commit else source
 
 
 def _packages(table: BuildTable, services: Services, pinned: BuildLock | None) -> PackageFiles | None:

@@ -117,12 +117,15 @@ def _table(app: App, modules: tuple[str, ...], options: dict[str, Any]) -> Build
         changed["flash_size"] = options["flash_size"]
     if options["safe_boot"]:
         changed["safe_boot"] = True
+    if (options["source"] or options["manifest"]) and options["kind"] is None and not table.kind:
+        changed["kind"] = "source"
+    kind = str(changed.get("kind") or table.kind)
     if options["board"] is not None:
-        changed["board"], changed["variant"] = _board(options["board"])
+        changed["board"], changed["variant"] = _board(options["board"], kind)
         if table.firmware and options["firmware"] is None:
             changed["firmware"] = ""
     elif table.board:
-        changed["board"], own = _board(table.board)
+        changed["board"], own = _board(table.board, kind)
         changed["variant"] = table.variant or own
     here = os.path.relpath(Path.cwd(), table.root)
     if modules:
@@ -135,15 +138,17 @@ def _table(app: App, modules: tuple[str, ...], options: dict[str, Any]) -> Build
             changed[name] = value if "://" in value else str(Path(value).resolve())
     if options["source"] is not None and "://" not in options["source"]:
         changed["source"] = str(Path(options["source"]).resolve())
-    if (options["source"] or options["manifest"]) and options["kind"] is None and not table.kind:
-        changed["kind"] = "source"
     return replace(table, **changed)
 
 
-def _board(name: str) -> tuple[str, str]:
-    """MicroPython's names for what a user calls a board."""
+def _board(name: str, kind: str) -> tuple[str, str]:
+    """MicroPython's names for what a user calls a board. A source tree may have boards that no release has."""
+    from ...boards.catalogue import get
     from ...releases.resolve import find_board
 
+    if kind == "source" and get(name.partition("-")[0]) is None:
+        board, _, variant = name.partition("-")
+        return board, variant
     return find_board(name)
 
 
