@@ -133,4 +133,6 @@ async def aconnect(
     board = await asyncio.to_thread(
         connect, selector, baud=baud, lines=lines, wait=wait, reporter=reporter, aliases=aliases
     )
-    return AsyncDevice(ThreadedTransport(board.transport), reporter=reporter, fresh=fresh)
+    device = AsyncDevice(ThreadedTransport(board.transport), reporter=reporter, fresh=fresh)
+    device.session.frozen, device.session.ask_frozen = board.session.frozen, board.session.ask_frozen
+    return device

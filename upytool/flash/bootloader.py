@@ -71,7 +71,7 @@ def plan_way_in(target: FlashTarget) -> WayIn:
         return WayIn("here", "", True)
     if _by_lines(target):
         if target.address.startswith("socket://"):
-            return WayIn("serial", "it has to wait there already, for socket:// does not carry a reset", True)
+            return WayIn("serial", "by hand, beforehand (socket:// carries no reset)", True)
         return WayIn("serial", "reset into its ROM loader by DTR and RTS", True, ("button",))
     touch = has_touch(target.board, target.mcu_port) and bool(target.address)
     after: tuple[WayKind, ...] = ("touch", "button") if touch else ("button",)

@@ -63,6 +63,11 @@ class LfsParameters:
         cache = min(self.block_size, 4 * max(self.read_size, self.prog_size))
         return self.block_size if self.block_size % cache else cache
 
+    @property
+    def inline_max(self) -> int:
+        """The largest file that lies in its directory (lfs.c, lfs_init)."""
+        return min(self.cache_size, self.block_size // 8, 0x3FE)
+
     def require_sound(self) -> None:
         """Refuse what littlefs, which is C, would end the process for. Raises ImageError."""
         cache = self.cache_size
@@ -164,21 +169,31 @@ class _Medium:
 
 
 class _Engine:
-    """littlefs, mounted on a medium."""
+    """littlefs, mounted on a medium.
+
+    Args:
+        blocks: how many it has for now, 0 for all that the parameters say.
+        new: format it. Then the medium is memory of ours, and a block is read in one go: each read is a call of C
+            into Python, and in the board's steps of 32 bytes there are a hundred thousand of them. Steps and caches are
+            not kept on the disk, but the largest file inside of a directory follows from the cache: that one
+            is given as the board's own would have it, for a board can't open a larger one.
+    """
 
     def __init__(self, medium: _Medium, parameters: LfsParameters, *, blocks: int = 0, new: bool = False) -> None:
         from littlefs import lfs
 
         parameters.require_sound()
+        whole = parameters.block_size
         self.lfs, self._medium = lfs, medium
         self._bound = 20000 + 400 * parameters.block_count
         self._config = lfs.LFSConfig(
             medium,
             block_size=parameters.block_size,
             block_count=blocks or parameters.block_count,
-            read_size=parameters.read_size,
+            read_size=whole if new else parameters.read_size,
             prog_size=parameters.prog_size,
-            cache_size=parameters.cache_size,
+            cache_size=whole if new else parameters.cache_size,
+            inline_max=parameters.inline_max if new else 0,
             lookahead_size=parameters.lookahead_size,
             block_cycles=parameters.block_cycles,
             name_max=parameters.name_max,
@@ -377,8 +392,9 @@ def build_littlefs(
 
 def _least(contents: Mapping[str, bytes], parameters: LfsParameters) -> int:
     """Blocks that the files' data alone takes."""
-    inline = min(parameters.cache_size, parameters.block_size // 8, 0x3FE)
-    return 2 + sum(-(-len(data) // parameters.block_size) for data in contents.values() if len(data) > inline)
+    return 2 + sum(
+        -(-len(data) // parameters.block_size) for data in contents.values() if len(data) > parameters.inline_max
+    )
 
 
 def _fill(

@@ -235,8 +235,6 @@ def test_a_git_source_is_pinned_and_dated(shop: Workshop) -> None:
     result = shop.build(recipe, source)
     assert result.output.read_text().startswith("ONE   1700000000 v1.27.0\n")
     pins: Any = result.pins["source"]
-    assert (pins["origin"], pins["ref"], pins["dirty"], len(pins["commit"])) == (
-        f"file://{shop.tree}", "v1.27.0", False, 40
-    )  # fmt: skip
+    assert (pins["origin"], pins["dirty"], len(pins["commit"])) == (f"file://{shop.tree}", False, 40)
     assert shop.build(recipe, source, offline=True).unchanged
     assert shop.build(recipe, "../mp").sha256 == result.sha256, "the same commit in a folder"

@@ -495,7 +495,7 @@ def test_by_hand_in_one_line_or_in_a_list() -> None:
 def test_a_socket_carries_no_reset() -> None:
     said = plan_way_in(FlashTarget("unknown", "socket://h:1", "", "socket://h:1", mcu_port="esp32")).sentence
     assert "DTR" not in said
-    assert "has to wait there already" in said
+    assert "by hand, beforehand" in said
     other = FlashTarget("unknown", "rfc2217://h:1", "", "rfc2217://h:1", mcu_port="esp32")
     assert "DTR" in plan_way_in(other).sentence
 
