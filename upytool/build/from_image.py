@@ -18,7 +18,7 @@ from ..events import NULL, Reporter
 from ..image.base import FirmwareImage
 from ..image.esp import EspFirmware, find_base, with_flash_params
 from ..image.identity import release_of
-from ..image.tree import BuiltFs
+from ..image.tree import BuiltFs, NoRoomError
 from ..image.volume import build_fs
 from ..mpy.abi import Abi
 from ..mpy.cross import Cross, program_digest
@@ -54,6 +54,11 @@ def build_image(recipe: Recipe, *, cache: Path | None = None, reporter: Reporter
         file and line), ImageError (the firmware is damaged). No output is left behind then.
     """
     started = time.monotonic()
+    if not recipe.items:  # it would come out as an empty file system in place of the board's files
+        raise BuildError(
+            "there is nothing to put into the firmware: no module and no data was found",
+            hint="modules are .py and .mpy files; what `ignore` names, and names with a dot in front, are left out",
+        )
     image = read_base(recipe)
     board, variant = board_of(image, recipe)
     if board is not None:
@@ -191,31 +196,15 @@ def _made_fs(
     decides = [place.kind, place.size, image.port, release, image.chip, block_size, recipe.epoch]
     try:
         return cached_fs(cache / "fs" if cache is not None else None, {"all": decides}, files, make)
-    except ImageError as error:
-        if "fit" not in error.message and "room" not in error.message:
-            raise BuildError(error.message, hint=error.hint) from error
-        said = error.message
-        if "too many" not in said or place.kind == "fat":  # a FAT counts what the first file that fails is over
-            said = f"the {_FILE_SYSTEMS[place.kind]} of {place.size} bytes is too small"
-            said += _over(image, recipe, place, files, release)
+    except NoRoomError as error:
+        over = f": {error.over} bytes too many" if error.over else ""
         raise BuildError(
-            f"{kilobytes(total(files))} of modules and data do not go in: {said}",
+            f"{kilobytes(total(files))} of modules and data do not go in: the {_FILE_SYSTEMS[place.kind]} of "
+            f"{place.size} bytes is too small{over}",
             hint=f"the largest are {largest(files)}",
         ) from error
-
-
-def _over(
-    image: FirmwareImage, recipe: Recipe, place: Place, files: Mapping[str, bytes], release: tuple[int, int, int]
-) -> str:
-    """By how much, found by making it where there is room."""
-    try:
-        fs = build_fs(
-            place.kind, 4 * place.size + 2 * total(files), files, port=image.port, release=release, chip=image.chip,
-            block_size=place.block_size, epoch=recipe.epoch,
-        )  # fmt: skip
-    except ImageError:
-        return ""
-    return f": {max(1, fs.written - place.size)} bytes too many"
+    except ImageError as error:
+        raise BuildError(error.message, hint=error.hint) from error
 
 
 def _closing(image: FirmwareImage, layout: Layout, keeps: bool) -> list[str]:

@@ -180,7 +180,7 @@ class _Runner:
                 self._run(folder / "manifest.py", options, step, required=True)
                 return
         places = [str(self._libraries[each]) for each in ([library] if library else self._order)]
-        hint = "looked in " + ", ".join(places) if places else "no library is known: MPY_LIB_DIR, or add_library()"
+        hint = "looked in " + ", ".join(places) if places else "a tree has it in lib/micropython-lib, a git submodule: fetch that, or set MPY_LIB_DIR, or call add_library()"
         self._refuse(f"there is no package {name!r}", hint)
 
     def add_library(self, library: str, library_path: str, prepend: bool = False) -> None:
@@ -286,7 +286,7 @@ class _Runner:
             found = self.variables.get(match[1])
             if found is None:
                 known = ", ".join(sorted(self.variables)) or "none"
-                self._refuse(f"$({match[1]}) has no value here", f"known: {known}")
+                self._refuse(f"$({match[1]}) has no value here", f"known: {known}; `manifest lint` and `explain` take --tree and --var NAME=VALUE")
             return str(found)
 
         filled = _VARIABLE.sub(value, os.fspath(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import BuildError
@@ -31,7 +32,8 @@ def write_output(path: Path, data: bytes) -> bool:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         reason = error.strerror or error
         raise BuildError(f"{path} cannot be written: {reason}", hint="choose another --output") from error
     return False

@@ -6,6 +6,7 @@ nothing is guessed: a file system a block beside its place is formatted by the f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,8 @@ from ..image.memory import Memory
 from ..image.volume import FsVolume, Region, default_kind, volumes
 from .base import FsChoice, Recipe
 
+_NUMBERS = re.compile(r"v?(\d+(?:\.\d+)*)")
+_LARGEST = 256 << 20  # bytes: more than any chip's flash
 FAT_SUBTYPE = 0x81  # what MicroPython's own tables give the row, whatever file system is in it
 # Ports whose start looks what is in the region, and mounts either kind: stm32/main.c (init_flash_fs), nrf/main.c,
 # esp32 and esp8266 modules/_boot.py. The others name the one kind that they mount.
@@ -149,17 +152,55 @@ def board_of(image: FirmwareImage, recipe: Recipe) -> tuple[Board | None, str]:
 
 
 def version_of(image: FirmwareImage, recipe: Recipe) -> str:
-    """The firmware's MicroPython version: its own word, else the user's, else its official file name's; else ""."""
-    if image.identity.version:
-        return image.identity.version
+    """The firmware's MicroPython version: its own word, else the user's, else its official file name's; else "".
+
+    Raises: BuildError when the firmware is of another release than the project asks for.
+    """
+    own = image.identity.version
+    if own:
+        wanted = _numbers(recipe.version)
+        if _numbers(own)[: len(wanted)] != wanted:
+            raise BuildError(
+                f"the firmware is MicroPython {own}, the project asks for {recipe.version}",
+                hint="name a firmware of that version, or mend `version`",
+            )
+        return own
     if recipe.version and release_of(recipe.version) is not None:
         return recipe.version
     known = from_file_name(image.path)
     return known[1] if known else ""
 
 
+def _numbers(version: str) -> list[str]:
+    """["1", "27"] of "v1.27"; [] of "latest" and the like."""
+    found = _NUMBERS.match(version)
+    return found[1].split(".") if found else []
+
+
 def find_layout(image: FirmwareImage, recipe: Recipe, board: Board | None, variant: str, version: str) -> Layout:
-    """The places of a firmware. Raises: BuildError where the user's own region can't be."""
+    """The places of a firmware.
+
+    Raises: BuildError where the user's own region can't be, or is not where the firmware itself says.
+    """
+    if recipe.region is None:
+        return _find_layout(image, recipe, board, variant, version)
+    known = _find_layout(image, replace(recipe, region=None), board, variant, version)
+    place = known.romfs if recipe.filesystem == "romfs" else known.filesystem
+    start, size = recipe.region
+    if place is None or (place.start, place.size) == (start, size):
+        return known if place is not None else _find_layout(image, recipe, board, variant, version)
+    where = f"{place.start:#x}, {place.size:#x} bytes"
+    if place.source in ("binary info", "partition table"):
+        raise BuildError(
+            f"the firmware says itself where its file system is ({where}): it would format one in another region",
+            hint=f"leave out --region {start:#x}:{size:#x}",
+        )
+    found = _find_layout(image, recipe, board, variant, version)
+    note = f"the board table has the file system at {where}: if the firmware does as well, it formats what is made here"
+    return replace(found, notes=(*found.notes, note))
+
+
+def _find_layout(image: FirmwareImage, recipe: Recipe, board: Board | None, variant: str, version: str) -> Layout:
     rows, why, hint = _table(image, board, variant, version)
     regions = [Region(row.start, row.size or 0, row.name, row.kind, row.block_size, "board table") for row in rows]
     if recipe.region is not None:
@@ -265,8 +306,15 @@ def stated_flash(image: FirmwareImage) -> int | None:
 def _own_region(image: FirmwareImage, recipe: Recipe, regions: list[Region]) -> Region:
     assert recipe.region is not None
     start, size = recipe.region
-    if size <= 0 or start < 0 or start + size > 1 << 32:
+    unit = 4096 if image.port in ("rp2", "esp32", "esp8266", "mimxrt") else 256
+    low, high = (0x10000000, 0x12000000) if image.port == "rp2" else (0, 1 << 32)  # what an RP2 chip maps of its flash
+    if not (0 < size <= _LARGEST and low <= start and start + size <= high):
         raise BuildError(f"a region of {size} bytes at {start:#x} is none", hint="--region START:SIZE, in bytes")
+    if start % unit or size % unit:
+        raise BuildError(
+            f"a region of {size} bytes at {start:#x} is no whole number of sectors",
+            hint=f"this chip's flash is erased by {unit} bytes",
+        )
     for known in regions:
         if known.start == start and known.kind != "romfs":
             return Region(start, size, known.name, known.kind, known.block_size, "you")

@@ -189,7 +189,7 @@ def label(volume: FsVolume) -> str:
 
 def described(volume: FsVolume) -> str:
     """One line about it."""
-    text = f"{label(volume)}  {volume.start:#010x}-{volume.end:#010x}  {size(volume.size)}  {volume.kind_name}"
+    text = f"{volume.name}{'  ' if volume.name else ''}{volume.start:#010x}-{volume.end:#010x}  {size(volume.size)}  {volume.kind_name}"
     return f"{text} ({volume.problem})" if volume.problem else text
 
 

@@ -125,7 +125,7 @@ def read_toml(path: str) -> dict[str, Any]:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"{path} is not valid TOML: {error}", hint="`upytool config edit` opens the user's file"
+            f"{path} is not valid TOML: {error}", hint="mend the file (`upytool config edit` opens the user's own)"
         ) from None
 
 

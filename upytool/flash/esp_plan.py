@@ -22,6 +22,7 @@ from ..image.chips import ESP_BY_NAME
 from ..image.esp import EspFirmware
 from ..image.esp_partitions import APP, DATA, TABLE_SIZE, Partition, PartitionTable, read_table
 from ..image.memory import Memory
+from ..image.volume import volumes
 from .base import Chip, FlashOptions
 from .sectors import join
 
@@ -157,9 +158,10 @@ def with_options(image: FirmwareImage, chip: Chip, options: FlashOptions) -> Fir
     """The image with the flash mode, frequency and size that the options ask for in its first header.
 
     The ESP8266's header is always made to state the real flash size unless a size is asked for: MicroPython finds
-    its file system with it.
+    its file system with it. An image that brings a file system keeps the size that it was made for.
 
-    Raises: ImageError, FlashError for a value that the header cannot state.
+    Raises: ImageError when that is another than the board's or than what is asked for, FlashError for a value that
+        the header cannot state.
     """
     firmware = image.detail
     if not isinstance(firmware, EspFirmware) or firmware.role == "app":
@@ -168,6 +170,8 @@ def with_options(image: FirmwareImage, chip: Chip, options: FlashOptions) -> Fir
     size = parse_size(options.flash_size)
     if size is None and (options.flash_size == "detect" or kind.name == "esp8266"):
         size = chip.flash_size
+    if kind.name == "esp8266" and (made_for := _made_for(image, firmware)):
+        size = _kept_size(made_for, size, chip, options)
     mode = _by_name({name: value for value, name in esp.MODES.items()}, options.flash_mode, "flash mode")
     freq = _by_name({name: value for value, name in kind.freq}, options.flash_freq, "flash frequency")
     if size is None and mode is None and freq is None:
@@ -175,6 +179,33 @@ def with_options(image: FirmwareImage, chip: Chip, options: FlashOptions) -> Fir
     start = esp.find_base(image.raw)
     data = esp.with_flash_params(image.raw, offset=start or 0, size=size, mode=mode, freq=freq)
     return image if data == image.raw else FirmwareImage.read(data, name=image.path or "the file")
+
+
+def _made_for(image: FirmwareImage, firmware: EspFirmware) -> int | None:
+    """The flash size that an ESP8266 image's file system was made for; None where it brings none."""
+    first = firmware.bootloader or firmware.app
+    if first is None or not any(volume.kind for volume in volumes(image)):
+        return None
+    return first.flash_size
+
+
+def _kept_size(made_for: int, size: int | None, chip: Chip, options: FlashOptions) -> int | None:
+    """The header is left alone (None): with another size MicroPython looks for a file system of another size, and
+    stays in "filesystem appears to be corrupted" (esp8266/modules/_boot.py)."""
+    there = chip.flash_size
+    if there is not None and there < made_for:
+        raise ImageError(
+            f"the image and its file system are made for {size_text(made_for)} of flash, this board has "
+            f"{size_text(there)}",
+            hint=f"build it for this board: upytool build --flash-size {size_text(there).replace(' ', '')}",
+        )
+    if options.flash_size != "keep" and size is not None and size != made_for:
+        raise ImageError(
+            f"the file system in the image is made for {size_text(made_for)} of flash: with {size_text(size)} in the "
+            "header, the board would not mount it",
+            hint="leave out --flash-size, or build the image for that size",
+        )
+    return None
 
 
 def _by_name(values: dict[str, int], name: str, what: str) -> int | None:

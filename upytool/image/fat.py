@@ -23,7 +23,20 @@ from .fat_layout import (
     short_text,
     stamp,
 )
-from .tree import EPOCH, MAX_DEPTH, MAX_ENTRIES, BuiltFs, Entry, FileTree, Kind, Usage, normal, shown, with_parents
+from .tree import (
+    EPOCH,
+    MAX_DEPTH,
+    MAX_ENTRIES,
+    BuiltFs,
+    Entry,
+    FileTree,
+    Kind,
+    NoRoomError,
+    Usage,
+    normal,
+    shown,
+    with_parents,
+)  # fmt: skip
 
 _MAX_DIRECTORY = 65536  # entries, by the specification
 
@@ -123,7 +136,7 @@ class FatTree(FileTree):
             found.append(cluster)
         if len(found) < count:
             over = (count - len(found)) * self._layout.cluster
-            raise ImageError(f"{what} does not fit into the FAT file system: {over} bytes too many")
+            raise NoRoomError(f"{what} does not fit into the FAT file system", over)
         return found
 
     def _join(self, chain: list[int]) -> None:

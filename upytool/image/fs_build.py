@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from ..errors import ImageError
 from .fat import build_fat
 from .littlefs import build_littlefs, lfs_parameters
 from .romfs import build_romfs
-from .tree import EPOCH, BuiltFs
+from .tree import EPOCH, BuiltFs, NoRoomError
+
+_COUNTED = 64 << 20  # bytes of files above which nobody wants to know how many of them are too many
 
 
 def default_kind(port: str, capabilities: Iterable[str] = ()) -> str:
@@ -37,9 +39,36 @@ def build_fs(
         size: bytes of the region.
         block_size: of a LittleFS, or the sector of a FAT.
 
-    Raises: ImageError.
+    Raises: NoRoomError with the bytes that are too many; ImageError.
     """
     folders = tuple(directories)
+
+    def make(room: int) -> BuiltFs:
+        return _made(kind, room, files, port, release, chip, block_size, folders, epoch)
+
+    try:
+        return make(size)
+    except NoRoomError as error:
+        total = sum(map(len, files.values()))
+        if kind == "romfs" or total > _COUNTED:  # a ROMFS counts exactly
+            raise
+        over = _over(make, size, total)
+        raise NoRoomError(f"the files ({total} bytes) do not fit into {size} bytes", over) from error
+
+
+def _over(make: Callable[[int], BuiltFs], size: int, total: int) -> int:
+    """How many bytes too many, found by making it where there is room; 0 where even that fails."""
+    try:
+        built = make((4 * size + 2 * total) // size * size)  # a whole number of blocks, as the region is
+    except ImageError:
+        return 0
+    return max(built.block_size, built.written - size)
+
+
+def _made(
+    kind: str, size: int, files: Mapping[str, bytes], port: str, release: tuple[int, int, int] | None, chip: str,
+    block_size: int | None, folders: tuple[str, ...], epoch: int,
+) -> BuiltFs:  # fmt: skip
     if kind.startswith("littlefs"):
         parameters = lfs_parameters(port, size, release=release, chip=chip, block_size=block_size)
         if kind == "littlefs1":
@@ -60,8 +89,6 @@ def build_fs(
     if kind == "romfs":
         data = build_romfs(files, directories=folders)
         if len(data) > size:
-            raise ImageError(
-                f"the files do not fit into the ROMFS of {size} bytes: {len(data) - size} bytes too many"
-            )
+            raise NoRoomError(f"the files do not fit into the ROMFS of {size} bytes", len(data) - size)
         return BuiltFs("romfs", size, 4096, {0: data})
     raise ImageError(f"{kind} is no file system that can be made", hint="littlefs, littlefs1, fat or romfs")

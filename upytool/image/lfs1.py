@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ..errors import ImageError
 from .blocks import BlockSource, BytesBlocks
 from .lfs2_reader import MAGIC, crc32, ctz_chain, ctz_read, pointers, read_superblock
-from .tree import MAX_DEPTH, MAX_ENTRIES, BuiltFs, Entry, FileTree, Kind, Usage, shown, with_parents
+from .tree import MAX_DEPTH, MAX_ENTRIES, BuiltFs, Entry, FileTree, Kind, NoRoomError, Usage, shown, with_parents
 
 VERSION = 0x10001  # of the disk format
 _FILE, _DIRECTORY, _SUPERBLOCK, _MOVED = 0x11, 0x22, 0x2E, 0x80
@@ -202,9 +202,7 @@ class _Builder:
     def take(self, count: int) -> int:
         first, self.next = self.next, self.next + count
         if self.next > self.block_count:
-            raise ImageError(
-                f"the files do not fit into the LittleFS of {self.block_count * self.block_size} bytes"
-            )
+            raise NoRoomError(f"the files do not fit into the LittleFS of {self.block_count * self.block_size} bytes")
         return first
 
     def build(self, files: Mapping[str, bytes], folders: list[str]) -> BuiltFs:

@@ -21,7 +21,7 @@ from ..errors import ImageError
 from .blocks import BlockSource, BytesBlocks, Overlay
 from .lfs1 import build_lfs1
 from .lfs2_reader import ATTR_MTIME, Lfs2Reader, Superblock, read_superblock
-from .tree import EPOCH, BuiltFs, Entry, FileTree, Kind, Usage, normal, shown, with_parents
+from .tree import EPOCH, BuiltFs, Entry, FileTree, Kind, NoRoomError, Usage, normal, shown, with_parents
 
 __all__ = ["LfsParameters", "Lfs2Tree", "Superblock", "build_littlefs", "lfs_parameters", "read_superblock"]
 
@@ -30,7 +30,11 @@ NAME_MAX = 255
 DISK_2_0, DISK_2_1 = 0x20000, 0x20001
 CORRUPT = -84  # LFS_ERR_CORRUPT
 _IO_ERROR = -5
-_REASONS = {-28: "there is no room left", -36: "a name is too long", -84: "it is damaged", -27: "a file is too large"}
+_NO_SPACE, _TOO_LONG = -28, -36
+_REASONS = {
+    _NO_SPACE: "there is no room left", _TOO_LONG: "a name is too long", -84: "it is damaged",
+    -27: "a file is too large",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,7 @@ class _Engine:
         whole = parameters.block_size
         self.lfs, self._medium = lfs, medium
         self._bound = 20000 + 400 * parameters.block_count
+        self._name_max = parameters.name_max
         self._config = lfs.LFSConfig(
             medium,
             block_size=parameters.block_size,
@@ -215,8 +220,12 @@ class _Engine:
         except self._error() as error:
             if self._medium.failure is None:
                 code = int(getattr(error, "code", 0))
+                # A name that no directory has room for is "too long" as well (lfs.c, lfs_file_opencfg).
+                if code == _TOO_LONG and len(what.rpartition("/")[2].encode("utf-8", "replace")) <= self._name_max:
+                    code = _NO_SPACE
                 reason = _REASONS.get(code, f"littlefs refuses with error {code}")
-                raise ImageError(f"{shown(what)} cannot be written: {reason}") from None
+                kind = NoRoomError if code == _NO_SPACE else ImageError
+                raise kind(f"{shown(what)} cannot be written: {reason}") from None
             raise self._medium.failure from None
         finally:
             if isinstance(self._medium.failure, (KeyboardInterrupt, SystemExit)):
@@ -369,9 +378,7 @@ def build_littlefs(
     least = _least(contents, parameters)
     if least > parameters.block_count:
         over = (least - parameters.block_count) * parameters.block_size
-        raise ImageError(
-            f"the files do not fit into the file system of {parameters.size} bytes: {over} bytes too many"
-        )
+        raise NoRoomError(f"the files do not fit into the file system of {parameters.size} bytes", over)
     overlay = _fill(contents, folders, parameters, epoch, parameters.block_count)
     if packed:
         used = len(Lfs2Reader(overlay).used())
@@ -379,7 +386,7 @@ def build_littlefs(
             try:
                 overlay = _fill(contents, folders, parameters, epoch, blocks)
                 break
-            except ImageError:  # littlefs wants a spare block or two while it writes
+            except NoRoomError:  # littlefs wants a spare block or two while it writes
                 continue
     size = parameters.block_size
     numbers = sorted(Lfs2Reader(overlay).used())
@@ -409,13 +416,11 @@ def _fill(
             engine.write(name, data, epoch)
         if blocks < parameters.block_count:
             engine.grow(parameters.block_count)
-    except ImageError as error:
-        if "no room" in error.message:
-            total = sum(map(len, contents.values()))
-            raise ImageError(
-                f"the files ({total} bytes) do not fit into the file system of {parameters.size} bytes"
-            ) from None
-        raise
+    except NoRoomError:
+        total = sum(map(len, contents.values()))
+        raise NoRoomError(
+            f"the files ({total} bytes) do not fit into the file system of {parameters.size} bytes"
+        ) from None
     return overlay
 
 

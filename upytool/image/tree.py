@@ -22,6 +22,14 @@ EPOCH = 946684800  # 2000-01-01, MicroPython's own zero on most boards, and not 
 MAX_ENTRIES, MAX_DEPTH, MAX_NAME = 65536, 64, 255  # they bound the work on damaged input
 
 
+class NoRoomError(ImageError):
+    """Files do not go into a file system. `over`: how many bytes are too many, 0 where nobody counted."""
+
+    def __init__(self, message: str, over: int = 0) -> None:
+        super().__init__(f"{message}: {over} bytes too many" if over else message)
+        self.over = over
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Entry:
     """A file or a directory; `path` without a leading slash, `size` 0 for directories."""
@@ -235,7 +243,7 @@ class FileTree(ABC):
         model, entry = self._start(), self._there(path)
         inside = [each for each in self.entries() if each.path.startswith(entry.path + "/")]
         if inside and not recursive:
-            raise ImageError(f"the directory {shown(entry.path)} is not empty")
+            raise ImageError(f"the directory {shown(entry.path)} is not empty", hint="--recursive removes all in it")
         for each in [*reversed(inside), entry]:
             self._remove(each.path, each.directory)
             del model[each.path], self._entries[each.path]

@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
-import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -123,6 +121,9 @@ class Cross:
         return self._cache / name[:2] / (name + ".mpy")
 
     def _run(self, module: Module) -> bytes:
+        import subprocess  # neither is needed where everything was compiled before
+        import tempfile
+
         shown = module.shown or module.name
         # Through files: pipes are not binary everywhere, and older compilers take no pipe.
         with tempfile.TemporaryDirectory(prefix="upytool-mpy-") as folder:

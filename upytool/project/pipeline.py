@@ -141,9 +141,6 @@ def _packages(table: BuildTable, services: Services, pinned: BuildLock | None) -
 
 def _with_firmware(recipe: Recipe, table: BuildTable, services: Services, pinned: BuildLock | None) -> Recipe:
     """The recipe with its base firmware: a local file as it is, else a release (the lock's where it pins one)."""
-    from ..releases.download import fetch
-    from ..releases.resolve import find_release
-
     local = table.local_firmware
     if local is not None:
         if not local.is_file():
@@ -151,6 +148,9 @@ def _with_firmware(recipe: Recipe, table: BuildTable, services: Services, pinned
         return replace(recipe, firmware=local)
     if not table.firmware and not table.board:
         raise UsageError("for which board?", hint="name it: --board RPI_PICO, or `board` in [build] of upytool.toml")
+    from ..releases.download import fetch
+    from ..releases.resolve import find_release
+
     pins = dict(pinned.pins.get("firmware", {})) if pinned is not None else {}
     origin, digest = str(pins.get("origin", "")), str(pins.get("sha256", ""))
     if origin:

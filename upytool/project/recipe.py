@@ -109,7 +109,7 @@ def _modules(table: BuildTable) -> Iterator[Item]:
                 if target.endswith((".py", ".mpy")):
                     yield _file(path, target, table, module=target.endswith(".py"))
         elif place.suffix not in (".py", ".mpy"):
-            raise BuildError(f"{name} is no module", hint="[build] data takes other files")
+            raise BuildError(f"{name} is no module", hint="other files go in as data: --data, or `data` of [build]")
         else:
             yield _file(place, place.name, table, module=place.suffix == ".py")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...errors import UsageError
 from ..app import App, pass_app
 from ..group import define_group
 from ..ui.text import plural, rows, size
@@ -39,9 +40,16 @@ def list_(app: App, port: str | None, mcu: str | None, vendor: str | None) -> No
     """List boards."""
     from ...boards.catalogue import all_boards
 
+    every = all_boards()
+    ports = {board.port for board in every}
+    if port is not None and port.lower() not in ports:
+        from ..suggest import did_you_mean
+
+        known = f"there are {', '.join(sorted(ports))}"
+        raise UsageError(f"no board has the port {port}", hint=did_you_mean(port.lower(), ports, known))
     wanted = [
         board
-        for board in all_boards()
+        for board in every
         if (port is None or board.port == port.lower())
         and (mcu is None or board.mcu.lower() == mcu.lower())
         and (vendor is None or vendor.lower() in board.vendor.lower())
@@ -56,50 +64,68 @@ def search(app: App, words: tuple[str, ...]) -> None:
     """Find boards by any words."""
     from ...boards.catalogue import search as find
 
-    _table(app, find(words))
+    found = find(words)
+    _table(app, found)
+    if not found:
+        app.note("fewer or shorter words find more; `upytool boards list` shows all")
 
 
 @command.command(
     "show",
     examples=[
         ("upytool boards show RPI_PICO", "what is known of it"),
-        ("upytool boards show ESP32_GENERIC --release 1.27", "its flash map in this release"),
+        ("upytool boards show ESP32_GENERIC-OTA --version 1.27", "a variant's flash map in this release"),
     ],
 )
-@click.argument("board", help="A board, by any of its names.")
-@click.option("--release", metavar="X.Y", help="Of MicroPython, for the flash map; the newest that is known.")
+@click.argument("board", help="A board, by any of its names, or BOARD-VARIANT.")
+@click.option("--version", metavar="X.Y", help="Of MicroPython, for the flash map; the newest that is known.")
 @pass_app
-def show(app: App, board: str, release: str | None) -> None:
+def show(app: App, board: str, version: str | None) -> None:
     """Show one board: variants, features, how its boot loader is reached, and its flash map."""
-    from ...boards.catalogue import find
-
-    found = find(board)
-    maps, problem = _maps(found, release)
+    found, variant = _find(board)
+    maps, problem = _maps(found, variant, version)
     data: dict[str, Any] = {**found.data(), "layouts": {name: [each.data() for each in part] for name, part in maps}}
-    app.emit(data, lambda style: _lines(found, maps, problem, style))
+    app.emit(data, lambda style: _lines(found, variant, maps, style))
+    if not maps:
+        app.warn(problem)
 
 
-def _maps(board: Board, release: str | None) -> tuple[list[tuple[str, Any]], str]:
-    """(variant, regions) for each variant that the table knows, and why there are none."""
+def _find(name: str) -> tuple[Board, str | None]:
+    """The board, and the variant where the name has one. Raises: UsageError."""
+    from ...boards.catalogue import find, get
+    from ..suggest import did_you_mean
+
+    base, dash, variant = name.rpartition("-")
+    board = get(base) if dash and get(name) is None else None
+    if board is None:
+        return find(name), None
+    if variant.upper() not in board.variants:
+        known = f"it has {', '.join(board.variants)}" if board.variants else "it has none"
+        raise UsageError(f"{board.id} has no variant {variant}", hint=did_you_mean(variant.upper(), board.variants, known))
+    return board, variant.upper()
+
+
+def _maps(board: Board, variant: str | None, version: str | None) -> tuple[list[tuple[str, Any]], str]:
+    """(variant, regions) for each variant (or this one) that the table knows, and why there are none."""
     from ...boards.layouts import LayoutError, layouts
 
     maps, problem = [], ""
-    for variant in ("", *board.variants):
-        version = release or (board.tags[-1] if board.tags else "1.26")
+    for each in ("", *board.variants) if variant is None else (variant,):
+        release = version or (board.tags[-1] if board.tags else "1.26")
         try:
-            maps.append((variant, layouts(board.id, variant, version, flash_size=board.flash_size(variant))))
+            maps.append((each, layouts(board.id, each, release, flash_size=board.flash_size(each))))
         except LayoutError as error:
-            problem = problem or error.message
+            problem = problem or f"{error}" + (f"; {error.hint}" if error.hint else "")
     return maps, problem
 
 
-def _lines(board: Board, maps: list[tuple[str, Any]], problem: str, style: Any) -> list[str]:
-    flash = board.flash_size()
+def _lines(board: Board, variant: str | None, maps: list[tuple[str, Any]], style: Any) -> list[str]:
+    flash = board.flash_size(variant or "")
     facts = [
         ("board", board.id),
         ("product", f"{board.vendor} {board.product}".strip()),
         ("chip", f"{board.mcu} (port {board.port})"),
-        ("flash", size(flash) if flash else "not known"),
+        ("flash", _flash(flash) if flash else "not known"),
         ("features", ", ".join(board.features) or "-"),
         ("variants", ", ".join(f"{name} ({text})" for name, text in board.variants.items()) or "-"),
         ("also called", ", ".join(board.aliases) or "-"),
@@ -111,14 +137,19 @@ def _lines(board: Board, maps: list[tuple[str, Any]], problem: str, style: Any) 
         lines.append(f"{'boot loader':<12}{way}")
     for step in board.steps:
         lines.append(f"{'by hand':<12}{step}")
-    for variant, regions in maps:
-        lines += ["", style.strong(f"flash of {board.id}-{variant}" if variant else f"flash of {board.id}")]
+    for name, regions in maps:
+        lines += ["", style.strong(f"flash of {board.id}-{name}" if name else f"flash of {board.id}")]
         body = [
             (each.name, f"{each.start:#x}", size(each.size) if each.size else "to the end", each.kind, each.source)
             for each in regions
         ]
         lines += rows(style, ["region", "start", "size", "file system", "says"], body, align="llrll")
-    return lines if maps or not problem else [*lines, "", problem]
+    return lines
+
+
+def _flash(count: int) -> str:
+    """As makers of boards say it, and --flash-size takes it: `4MB` is 4 times 1048576 bytes."""
+    return f"{count >> 20}MB" if count % (1 << 20) == 0 else f"{count >> 10}KB"
 
 
 def _table(app: App, boards: Iterable[Board]) -> None:

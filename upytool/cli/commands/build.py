@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from ...project.pipeline import Built, Services
 
 
+_VERSION = re.compile(r"latest|preview|v?\d+\.\d+(\.\d+)?(-preview)?|\d{8}", re.IGNORECASE)
+
+
 @define(
     "build",
     examples=[
@@ -35,11 +39,11 @@ if TYPE_CHECKING:
     ],
 )
 @click.argument("modules", type=LocalPath(directories=True), nargs=-1,
-                help="Modules and directories of them; [build]'s if left out. `report` only shows sizes.")  # fmt: skip
+                help="Modules and directories of them; [build]'s if left out. `report` before them only shows sizes.")  # fmt: skip
 @click.option("--from", "kind", type=click.Choice(["image", "source"]), help="Into official firmware, or from source.")
 @click.option("--board", metavar="BOARD", help="For this board: RPI_PICO, ESP32_GENERIC-SPIRAM, pico w ...")
 @click.option("--version", "version", metavar="VERSION", help="Of MicroPython: latest, preview, 1.27 ...")
-@click.option("--firmware", metavar="FILE|URL", help="Build into this firmware.")
+@click.option("--firmware", metavar="FILE|VERSION|URL", help="Build into this firmware.")
 @click.option("--data", multiple=True, type=LocalPath(directories=True), metavar="PATH",
               help="Files that go in as they are.")  # fmt: skip
 @click.option("--entry", metavar="MODULE[:CALL]", help="What a start runs.")
@@ -51,9 +55,9 @@ if TYPE_CHECKING:
 @click.option("--output", "-o", type=LocalPath(), metavar="FILE", help="The file to write.")
 @click.option("--source", metavar="DIRECTORY|GIT", help="The MicroPython tree for --from source.")
 @click.option("--manifest", type=LocalPath(), help="A manifest.py that is frozen as well (--from source).")
-@click.option("--container", type=click.Choice(["auto", "none", "docker", "podman"]), default="auto",
-              help="Compile in a container (--from source).")  # fmt: skip
-@click.option("--jobs", "-j", type=click.IntRange(0), default=0, metavar="N", help="Compilers at once (all).")
+@click.option("--container", type=click.Choice(["auto", "none", "docker", "podman"]),
+              help="Compile in a container (--from source); auto: where compilers are missing.")  # fmt: skip
+@click.option("--jobs", "-j", type=click.IntRange(0), default=0, metavar="N", help="Compilers at once; 0, the default: one for each processor core.")
 @click.option("--clean", is_flag=True, help="Begin with an empty build directory (--from source).")
 @click.option("--check", is_flag=True, help="Start the result in the emulator, where there is one, and run the entry.")
 @click.option("--locked", is_flag=True, help="Take exactly what upytool.lock pins.")
@@ -66,8 +70,9 @@ def command(app: App, /, modules: tuple[str, ...], **options: Any) -> None:
     Without a compiler, the modules go into official firmware as .mpy files: into its ROMFS where it has one, else
     into the file system of its first start. From source they are frozen into it.
     """
-    only_report = modules == ("report",) and not Path("report").exists()
-    table = _table(app, () if only_report else modules, options)
+    only_report = modules[:1] == ("report",) and not Path("report").exists()
+    table = _table(app, modules[1:] if only_report else modules, options)
+    options["container"] = options["container"] or table.container or "auto"
     with _services(app) as services:
         if options["verify"]:
             _verify(app, table, services, options)
@@ -79,7 +84,11 @@ def command(app: App, /, modules: tuple[str, ...], **options: Any) -> None:
         app.emit(_report_data(built.result.report), lambda style: _report_lines(built.result.report, style))
         return
     result = built.result
-    seen = _check(app, built) if options["check"] else None
+    seen = None
+    if options["check"]:
+        from ..boot_check import boot_check
+
+        seen = boot_check(result.output, reporter=app.reporter)
     data = {
         "output": str(result.output),
         "bytes": result.bytes,
@@ -88,7 +97,7 @@ def command(app: App, /, modules: tuple[str, ...], **options: Any) -> None:
         "keeps_files": result.keeps_files,
         "lock": str(built.lock) if built.lock else None,
         "seconds": round(result.seconds, 3),
-        "check": seen,
+        "check": {"version": seen.version, "said": seen.said, "runs_on": seen.runs_on} if seen is not None else None,
         "report": _report_data(result.report),
     }
     app.emit(data, lambda style: _summary(result.report, style))
@@ -98,6 +107,8 @@ def command(app: App, /, modules: tuple[str, ...], **options: Any) -> None:
     ours = built.lock is not None and Path.cwd().is_relative_to(built.recipe.root)
     named = "" if ours and result.output.resolve().is_relative_to(built.recipe.root) else f" {_shown(result.output)}"
     app.note(f"{_shown(result.output)} {what}: {size(result.bytes)}, sha256 {result.sha256[:12]}")
+    for line in seen.words if seen is not None else ():
+        app.note(line)
     app.note(f"next: `upytool flash{named}`")
 
 
@@ -132,13 +143,25 @@ def _table(app: App, modules: tuple[str, ...], options: dict[str, Any]) -> Build
         changed["modules"] = tuple(os.path.normpath(os.path.join(here, each)) for each in modules)
     if options["data"]:
         changed["data"] = tuple(os.path.normpath(os.path.join(here, each)) for each in options["data"])
-    for name in ("firmware", "manifest"):
-        if options[name] is not None:
-            value = str(options[name])
-            changed[name] = value if "://" in value else str(Path(value).resolve())
+    firmware = options["firmware"]
+    if firmware is not None and _VERSION.fullmatch(firmware) and not Path(firmware).exists():
+        if options["version"] is not None:
+            raise UsageError(f"--firmware {firmware} and --version say the same", hint="leave one of them out")
+        changed["version"], firmware = firmware, None
+    elif firmware is not None and options["version"] is not None:
+        raise UsageError("--version has no meaning with --firmware FILE", hint="the file has its version")
+    if firmware is not None:
+        changed["firmware"] = firmware if "://" in firmware else str(Path(firmware).resolve())
+    elif "version" in changed and table.firmware:
+        changed["firmware"] = ""
+    if options["manifest"] is not None:
+        changed["manifest"] = str(Path(options["manifest"]).resolve())
     if options["source"] is not None and "://" not in options["source"]:
         changed["source"] = str(Path(options["source"]).resolve())
-    return replace(table, **changed)
+    made = replace(table, **changed)
+    if made.kind == "source" and made.manifest and not (made.root / made.manifest).is_file():
+        raise UsageError(f"there is no manifest {made.manifest}", hint="mend the path, or leave it out")
+    return made
 
 
 def _board(name: str, kind: str) -> tuple[str, str]:
@@ -189,15 +212,6 @@ def _verify(app: App, table: BuildTable, services: Services, options: dict[str, 
             hint="what differs is listed above" if found else "the same inputs gave other bytes: please report this",
         )
     app.note(f"The same bytes again: sha256 {built.result.sha256[:12]}")
-
-
-def _check(app: App, built: Built) -> dict[str, Any]:
-    from ..boot_check import boot_check
-
-    seen = boot_check(built.result.output, reporter=app.reporter)
-    for line in seen.words:
-        app.note(line)
-    return {"version": seen.version, "said": seen.said, "runs_on": seen.runs_on}
 
 
 @contextmanager
@@ -260,7 +274,9 @@ def _report_data(report: BuildReport) -> dict[str, Any]:
 def _summary(report: BuildReport, style: Any) -> list[str]:
     """A few lines after a build; the whole table is `build report`."""
     packages = sorted({each.package for each in report.modules if each.package})
-    own = f"{plural(len(report.modules), 'file')}" + (f" ({', '.join(packages)} among them)" if packages else "")
+    own = plural(len(report.modules), "file")
+    if packages:
+        own += f" with {plural(len(packages), 'package')} ({', '.join(packages)})"
     abi = report.abi.text if report.abi else "-"
     lines = [f"{style.strong(report.board or 'firmware')} {report.version}, {own}, .mpy {abi}"]
     return [*lines, *_regions(report, style)]
@@ -270,7 +286,14 @@ def _report_lines(report: BuildReport, style: Any) -> list[str]:
     from ...build.sizes import loaded
 
     body = [
-        (each.target, size(each.source), size(each.stored), size(each.flash), each.ram, each.origin)
+        (
+            each.target,
+            size(each.source),
+            size(each.stored) if each.target.endswith(".mpy") or each.placement == "frozen" else None,
+            size(each.flash),
+            each.ram,
+            each.origin,
+        )
         for each in report.modules
     ]
     titles = ["file", "source", "compiled", "in flash", "in RAM", "from"]

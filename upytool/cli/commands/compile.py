@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     "compile",
     examples=[
         ("upytool compile lib --output build", "for the connected board"),
-        ("upytool compile app.py --release 1.25 --arch armv6m", "for a board that is not here"),
+        ("upytool compile app.py --version 1.25 --arch armv6m", "for a board that is not here"),
         ("upytool compile fast.py --board RPI_PICO2 --emitter native -O2", "machine code, without asserts"),
     ],
 )
 @click.argument("paths", type=LocalPath(directories=True), nargs=-1, required=True, help=".py files and directories.")
 @click.option("--output", "-o", type=LocalPath(directories=True), metavar="PATH",
               help="Where to: a file for one module, else a directory; beside the sources if left out.")  # fmt: skip
-@click.option("--release", metavar="X.Y", help="For this MicroPython release, and not for the connected board.")
-@click.option("--board", metavar="BOARD", help="For this board's architecture; with --release, else the newest.")
+@click.option("--version", metavar="X.Y", help="For this version of MicroPython, and not for the connected board.")
+@click.option("--board", metavar="BOARD", help="For this board's architecture; with --version, else the newest.")
 @click.option("--arch", metavar="ARCH", help="Architecture of machine code: armv6m, armv7emsp, xtensawin, rv32imc ...")
 @click.option("--arch-flags", multiple=True, type=click.Choice(["zba", "zcmp"]), help="Extensions of rv32imc.")
 @click.option("--optimize", "-O", type=click.IntRange(0, 3), default=0, metavar="N",
@@ -42,7 +42,7 @@ def command(
     app: App,
     paths: tuple[str, ...],
     output: str | None,
-    release: str | None,
+    version: str | None,
     board: str | None,
     arch: str | None,
     arch_flags: tuple[str, ...],
@@ -58,7 +58,15 @@ def command(
     from ...config.paths import cache_dir
     from ...mpy.cross import Cross, Module
 
-    abi = _abi(app, release, board, arch, arch_flags)
+    abi = _abi(app, version, board, arch, arch_flags)
+    if not abi.version:
+        raise UsageError(f"MicroPython {version} loads no .mpy files that can be made here", hint="1.9 is the first")
+    if arch_flags and abi.arch != "rv32imc":
+        raise UsageError("--arch-flags are for rv32imc alone", hint="leave them out, or add --arch rv32imc")
+    if emitter in ("native", "viper") and not abi.arch:
+        raise UsageError(
+            f"--emitter {emitter} makes machine code: for which processor?", hint="name it: --arch armv6m, or --board NAME"
+        )
     work = _collect(paths, output, name)
     modules = [
         Module(_read(source), called, optimize, "" if emitter in (None, "bytecode") else str(emitter), str(source))
@@ -77,17 +85,19 @@ def command(
         },
         lambda style: rows(style, ["source", "compiled", "bytes"], body, align="llr"),
     )
-    app.note(f"Compiled {plural(len(made), 'module')} for .mpy {abi.text} ({cross.compiled} anew)")
+    unchanged = len(made) - cross.compiled
+    cached = "" if not unchanged else ", unchanged" if not cross.compiled else f", {unchanged} of them unchanged"
+    app.note(f"{plural(len(made), 'module')} for .mpy {abi.text}{cached}")
 
 
-def _abi(app: App, release: str | None, board: str | None, arch: str | None, flags: tuple[str, ...]) -> Abi:
+def _abi(app: App, version: str | None, board: str | None, arch: str | None, flags: tuple[str, ...]) -> Abi:
     from dataclasses import replace
 
     from ...image.identity import release_of
     from ...mpy.abi import ARCH_FLAGS, Abi
 
     bits = sum(ARCH_FLAGS[flag] for flag in set(flags))
-    if release is None and board is None:
+    if version is None and board is None:
         if arch is not None:
             abi = Abi.for_release((99,), arch, bits)
         else:
@@ -98,9 +108,9 @@ def _abi(app: App, release: str | None, board: str | None, arch: str | None, fla
             abi = found
             bits |= abi.arch_flags
         return replace(abi, arch_flags=bits)
-    numbers = (99,) if release is None else release_of(release)
+    numbers = (99,) if version is None else release_of(version)
     if numbers is None:
-        raise UsageError(f"{release!r} is no MicroPython release", hint="write 1.25 or 1.25.0")
+        raise UsageError(f"{version!r} is no version of MicroPython", hint="write 1.25 or 1.25.0")
     if board is not None and arch is None:
         from ...boards.catalogue import find
         from ...build.arch import arch_of
@@ -116,6 +126,8 @@ def _collect(paths: tuple[str, ...], output: str | None, name: str | None) -> li
 
     found: list[tuple[Path, Path, str]] = []
     single = len(paths) == 1 and not Path(paths[0]).is_dir()
+    if output is not None and not single and (output.endswith(".mpy") or Path(output).is_file()):
+        raise UsageError(f"-o {output} is one file, for one module", hint="name a directory for several: -o build")
     for text in paths:
         path = Path(text)
         if path.is_dir():

@@ -164,11 +164,15 @@ def extract(app: App, file: str, output: str | None, force: bool, place: Place) 
         if output == file:
             output += "-files"
     with opened(app, file, place, whole=False) as found:
-        tree = found.tree()
+        volume = found.choose()
+        tree = found.tree(volume)
         files = tree.files()
+        others = [label(each) for each in found.volumes if each.kind and each is not volume]
     save(files, [entry.path for entry in tree.entries() if entry.directory], Path(output), force=force)
     app.emit({"output": output, "files": sorted(files)}, output)
     app.note(f"{plural(len(files), 'file')}, {size(sum(map(len, files.values())))}")
+    for other in others:
+        app.note(f"these are the files of {label(volume)}; for those of {other}: --volume {other}")
 
 
 @command.command(
@@ -231,8 +235,9 @@ def _new(found: Opened, volume: FsVolume, output: str | None) -> FsVolume:
     found.image = replace(image, memory=memory)
     blocks = MemoryBlocks(memory, volume.start, volume.size)
     name, block_size, _ = kind_of(blocks)
-    found.app.note(f"{label(volume)} was empty: a new {kind} file system, which replaces what a board has there")
-    return replace(volume, kind=name, block_size=block_size, blocks=blocks, problem="", present=True)
+    made = replace(volume, kind=name, block_size=block_size, blocks=blocks, problem="", present=True)
+    found.app.note(f"{label(volume)} was empty: a new {made.kind_name}, which replaces what a board has there")
+    return made
 
 
 @command.command(
@@ -281,10 +286,14 @@ def _done(app: App, found: Opened, output: str | None, written: int, what: str) 
 @place_options
 @pass_app
 def diff(app: App, left: str, right: str, place: Place) -> None:
-    """Compare the files of two images, byte by byte. Exit code 1 means that there are differences."""
+    """Compare the files of two images, byte by byte: of all their file systems, or of the one that is named.
+
+    Exit code 1 means that there are differences. A directory is compared with one file system.
+    """
     from ...image.tree import difference
 
-    changes = difference(_side(app, left, place), _side(app, right, place))
+    one = bool(place.volume or place.region) or any(each != BOARD and Path(each).is_dir() for each in (left, right))
+    changes = difference(*_trees(_side(app, left, place, one=one), _side(app, right, place, one=one)))
     app.emit([_change_data(change) for change in changes], [_change_line(change) for change in changes])
     if changes:
         counts = [f"{sum(each.what == what for each in changes)} {what}" for what in MARKS]
@@ -292,20 +301,39 @@ def diff(app: App, left: str, right: str, place: Place) -> None:
     app.note("No differences")
 
 
-def _side(app: App, file: str, place: Place) -> FileTree:
+Side = dict[str, tuple[dict[str, bytes], list[str]]]  # files and directories of each file system
+
+
+def _side(app: App, file: str, place: Place, *, one: bool) -> Side:
     """One side, all of it in memory: a board goes back to its firmware before the other side is opened."""
+    if file != BOARD and Path(file).is_dir():
+        return {"": sources([file + "/"], "", False)}
+    with opened(app, file, place, whole=False) as found:
+        held = [] if one else [volume for volume in found.volumes if volume.kind]
+        trees = {label(volume): found.tree(volume) for volume in held or [found.choose()]}
+        return {
+            name: (tree.files(), [entry.path for entry in tree.entries() if entry.directory])
+            for name, tree in trees.items()
+        }
+
+
+def _trees(*sides: Side) -> list[FileTree]:
+    """Each side as one tree, its paths as `ls` shows them: with the file system's name where a side has several."""
     from ...image.blocks import BytesBlocks
     from ...image.romfs import build_romfs
     from ...image.romfs_tree import RomfsTree
 
-    if file != BOARD and Path(file).is_dir():
-        files, folders = sources([file + "/"], "", False)
-    else:
-        with opened(app, file, place, whole=False) as found:
-            tree = found.tree()
-            files = tree.files()
-            folders = [entry.path for entry in tree.entries() if entry.directory]
-    return RomfsTree(BytesBlocks(build_romfs(files, directories=folders)))
+    several = any(len(side) > 1 for side in sides)
+    made: list[FileTree] = []
+    for side in sides:
+        files: dict[str, bytes] = {}
+        folders: list[str] = []
+        for name, (held, inside) in side.items():
+            prefix = f"{name}:" if several else ""
+            files |= {prefix + path: data for path, data in held.items()}
+            folders += [prefix + path for path in inside]
+        made.append(RomfsTree(BytesBlocks(build_romfs(files, directories=folders))))
+    return made
 
 
 def _change_data(change: Change) -> dict[str, Any]:
