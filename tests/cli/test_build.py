@@ -248,7 +248,7 @@ def test_advice_when_the_firmware_changes(cli: Any, project: Path) -> None:
         (["--flash-size", "huge"], 2, "no size of a flash"),
         (["--flash-size", "8MB"], 8, "for Espressif's chips"),
         (["--region", "12"], 2, "is no region"),
-        (["--region", "0x10000000:0x100000"], 8, "the firmware reaches"),
+        (["--region", "0x10000000:0x100000"], 8, "says where its file system is"),
         (["--filesystem", "fat"], 8, "mounts LittleFS there, not FAT"),
         (["--entry", "ap:main"], 8, "is it app?"),
         (["-o", "base.uf2"], 8, "is the firmware that is built into"),

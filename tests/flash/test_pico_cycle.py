@@ -85,6 +85,12 @@ def test_empty_chip_to_repl_and_again(bench: Bench) -> None:
     assert (second["programmed"]["written"], second["programmed"]["unchanged"]) == (0, image.size)
     assert second["before"] == second["after"] == "1.25.0"
 
+    # The firmware on the chip is looked into as a file would be.
+    seen = bench.result("-d", "sim:one", "firmware", "inspect", ":")
+    of_file = bench.result("firmware", "inspect", file)
+    for key in ("board", "version", "frozen", "filesystem"):
+        assert seen.get(key) == of_file.get(key), (key, seen)
+
     # Four changed KiB (behind the program, where it does no harm): their sector, and the first one, without which a
     # half-written chip waits in its boot ROM.
     memory = Memory.of([*((each.address, each.data) for each in image.memory), (BEHIND, b"\x22" * 4096)])

@@ -21,9 +21,9 @@ from ..image.identity import from_file_name, release_of
 from ..image.memory import Memory
 from ..image.volume import FsVolume, Region, default_kind, volumes
 from .base import FsChoice, Recipe
+from .own_region import against, check_region, own_region
 
 _NUMBERS = re.compile(r"v?(\d+(?:\.\d+)*)")
-_LARGEST = 256 << 20  # bytes: more than any chip's flash
 FAT_SUBTYPE = 0x81  # what MicroPython's own tables give the row, whatever file system is in it
 # Ports whose start looks what is in the region, and mounts either kind: stm32/main.c (init_flash_fs), nrf/main.c,
 # esp32 and esp8266 modules/_boot.py. The others name the one kind that they mount.
@@ -184,27 +184,18 @@ def find_layout(image: FirmwareImage, recipe: Recipe, board: Board | None, varia
     """
     if recipe.region is None:
         return _find_layout(image, recipe, board, variant, version)
+    check_region(image, recipe.region)
+    own = _find_layout(image, recipe, board, variant, version)
     known = _find_layout(image, replace(recipe, region=None), board, variant, version)
     place = known.romfs if recipe.filesystem == "romfs" else known.filesystem
-    start, size = recipe.region
-    if place is None or (place.start, place.size) == (start, size):
-        return known if place is not None else _find_layout(image, recipe, board, variant, version)
-    where = f"{place.start:#x}, {place.size:#x} bytes"
-    if place.source in ("binary info", "partition table"):
-        raise BuildError(
-            f"the firmware says itself where its file system is ({where}): it would format one in another region",
-            hint=f"leave out --region {start:#x}:{size:#x}",
-        )
-    found = _find_layout(image, recipe, board, variant, version)
-    note = f"the board table has the file system at {where}: if the firmware does as well, it formats what is made here"
-    return replace(found, notes=(*found.notes, note))
+    return own if place is None or (place.start, place.size) == recipe.region else against(own, place)
 
 
 def _find_layout(image: FirmwareImage, recipe: Recipe, board: Board | None, variant: str, version: str) -> Layout:
     rows, why, hint = _table(image, board, variant, version)
     regions = [Region(row.start, row.size or 0, row.name, row.kind, row.block_size, "board table") for row in rows]
     if recipe.region is not None:
-        regions = [_own_region(image, recipe, regions)]
+        regions = [own_region(recipe, recipe.region, regions)]
     memory, notes = image.memory, []
     explicit = _explicit_row(image) if recipe.region is None else None
     if explicit is not None:
@@ -301,24 +292,6 @@ def stated_flash(image: FirmwareImage) -> int | None:
         return None
     first = detail.bootloader or detail.app
     return first.flash_size if first is not None else None
-
-
-def _own_region(image: FirmwareImage, recipe: Recipe, regions: list[Region]) -> Region:
-    assert recipe.region is not None
-    start, size = recipe.region
-    unit = 4096 if image.port in ("rp2", "esp32", "esp8266", "mimxrt") else 256
-    low, high = (0x10000000, 0x12000000) if image.port == "rp2" else (0, 1 << 32)  # what an RP2 chip maps of its flash
-    if not (0 < size <= _LARGEST and low <= start and start + size <= high):
-        raise BuildError(f"a region of {size} bytes at {start:#x} is none", hint="--region START:SIZE, in bytes")
-    if start % unit or size % unit:
-        raise BuildError(
-            f"a region of {size} bytes at {start:#x} is no whole number of sectors",
-            hint=f"this chip's flash is erased by {unit} bytes",
-        )
-    for known in regions:
-        if known.start == start and known.kind != "romfs":
-            return Region(start, size, known.name, known.kind, known.block_size, "you")
-    return Region(start, size, "flash", "romfs" if recipe.filesystem == "romfs" else "", 0, "you")
 
 
 def _complete(image: FirmwareImage, volume: FsVolume) -> bool:

@@ -33,7 +33,9 @@ def module_sizes(made: Iterable[Made], kind: str, fs: BuiltFs) -> tuple[ModuleSi
     for each in made:
         ram: Literal["in place", "loaded", "on demand"] = "on demand"
         if each.code:
-            ram = "in place" if placement == "romfs" and each.path.endswith(".mpy") else "loaded"
+            # Machine code is copied to RAM from a ROMFS too (py/persistentcode.c): the header names its architecture.
+            bytecode = each.path.endswith(".mpy") and not each.data[2] & 0xFC
+            ram = "in place" if placement == "romfs" and bytecode else "loaded"
         flash = len(each.data) if kind == "romfs" else in_blocks(len(each.data), fs.block_size, kind)
         item = each.item
         rows.append(

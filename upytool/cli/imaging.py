@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..image.volume import FsVolume, Region
 
 BOARD = ":"
+OTHER = "it holds something else"  # FsVolume.problem of a region that must not be taken for an empty one
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,8 @@ def label(volume: FsVolume) -> str:
 
 def described(volume: FsVolume) -> str:
     """One line about it."""
-    text = f"{volume.name}{'  ' if volume.name else ''}{volume.start:#010x}-{volume.end:#010x}  {size(volume.size)}  {volume.kind_name}"
+    name = f"{volume.name}  " if volume.name else ""
+    text = f"{name}{volume.start:#010x}-{volume.end:#010x}  {size(volume.size)}  {volume.kind_name}"
     return f"{text} ({volume.problem})" if volume.problem else text
 
 
@@ -273,3 +275,44 @@ def sources(paths: Sequence[str], folder: str, everything: bool) -> tuple[dict[s
         files |= {"/".join([*prefix, name]): data for name, data in content.files.items()}
         folders += ["/".join([*prefix, name]) for name in content.directories]
     return files, folders
+
+
+Side = dict[str, tuple[dict[str, bytes], list[str]]]  # files and directories of each file system
+
+
+def files_of(app: App, file: str, place: Place, *, one: bool) -> Side:
+    """A side of a comparison, all of it in memory: a board goes back to its firmware before the other is opened.
+
+    Args:
+        one: only the file system that is named or that files are put into; else all of them.
+    """
+    if file != BOARD and Path(file).is_dir():
+        return {"": sources([file + "/"], "", False)}
+    with opened(app, file, place, whole=False) as found:
+        held = [] if one else [volume for volume in found.volumes if volume.kind]
+        if found.volumes and not (held or one or any(each.problem == OTHER for each in found.volumes)):
+            return {label(found.volumes[0]): ({}, [])}  # firmware that will make its file system at its first start
+        trees = {label(volume): found.tree(volume) for volume in held or [found.choose()]}
+        return {
+            name: (tree.files(), [entry.path for entry in tree.entries() if entry.directory])
+            for name, tree in trees.items()
+        }
+
+
+def as_trees(*sides: Side) -> list[FileTree]:
+    """Each side as one tree, its paths as `image ls` has them: with the file system's name where a side has several."""
+    from ..image.blocks import BytesBlocks
+    from ..image.romfs import build_romfs
+    from ..image.romfs_tree import RomfsTree
+
+    several = any(len(side) > 1 for side in sides)
+    made: list[FileTree] = []
+    for side in sides:
+        files: dict[str, bytes] = {}
+        folders: list[str] = []
+        for name, (held, inside) in side.items():
+            prefix = f"{name}:" if several else ""
+            files |= {prefix + path: data for path, data in held.items()}
+            folders += [prefix + path for path in inside]
+        made.append(RomfsTree(BytesBlocks(build_romfs(files, directories=folders))))
+    return made

@@ -90,6 +90,14 @@ class Remembered:
         self._entries[port.key] = entry
         self._save()
 
+    def renew(self, port: SerialPort) -> None:
+        """The device got other firmware: what was known of the old one is asked again."""
+        known = self._load().get(port.key) if port.key else None
+        if known is not None and (known.asked or known.board):
+            self._entries = self._load()
+            self._entries[port.key] = replace(known, board="", frozen=None, asked=0)
+            self._save()
+
     def forget(self, port: SerialPort) -> bool:
         """Forget one device; False when it was not known."""
         self._entries = self._load()

@@ -94,7 +94,8 @@ class FlashTarget:
             what = self.usb.bootloader
         if not what and self.port is not None:
             what = self.port.what
-        where = self.address or self.location or self.selector
+        simulated = self.selector.startswith("sim")  # whose address is a file of ours, with a long name
+        where = self.selector if simulated else self.address or self.location or self.selector
         return f"{what} on {where}" if what else where
 
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from ..errors import FlashError, ImageError, UpytoolError
+from ..events import NULL, Reporter
 from ..image.base import FirmwareImage
+from ..image.chips import ESP_BY_NAME
 from ..image.esp import EspFirmware
 from ..image.esp_partitions import TABLE_OFFSET, TABLE_SIZE, PartitionTable, read_table
 from ..image.memory import Memory, Segment
@@ -127,6 +129,34 @@ def on_chip(loader: Loader) -> tuple[FileSystem, ...] | None:
 def program_info(loader: Loader) -> BinaryInfo | None:
     """What the program on an RP2040 or RP2350 says of itself; None where it says nothing."""
     return read_binary_info(cast(Memory, _Flash(loader)))
+
+
+def firmware_on_chip(loader: Loader, *, reporter: Reporter = NULL) -> FirmwareImage:
+    """The firmware in a chip's flash, read through its boot loader: what `firmware inspect` looks at.
+
+    RP2040 and RP2350 say where their program ends, an ESP32's partition table where its application's partition does;
+    of other chips the whole flash is read.
+
+    Raises: FlashError where the flash cannot be read or nothing tells how large it is; ImageError for no firmware.
+    """
+    chip = loader.chip
+    base, end = chip.flash_base, None if chip.flash_size is None else chip.flash_base + chip.flash_size
+    if "read" not in loader.abilities:
+        hint = "look into the firmware's file instead"
+        raise FlashError(f"{loader.flasher} cannot read this board's flash", hint=hint)
+    if chip.name.startswith("rp2"):
+        info = program_info(loader)
+        end = (info.binary_end if info is not None else None) or end
+    elif chip.name in ESP_BY_NAME:
+        base = ESP_BY_NAME[chip.name].bootloader
+        if chip.name != "esp8266":
+            first = read_table(loader.read(TABLE_OFFSET, TABLE_SIZE)).first_app()
+            end = first.end if first is not None else end
+    if end is None:
+        hint = "`upytool read-flash --range` reads a part"
+        raise FlashError("how large this board's flash is cannot be told", hint=hint)
+    data = loader.read(base, end - base, reporter=reporter, label="reading")
+    return FirmwareImage.read(data, name="the board's flash")
 
 
 class _Flash:

@@ -38,11 +38,26 @@ def test_the_table_where_the_file_is_silent() -> None:
     assert (found.filesystem.source, found.filesystem.kind) == ("board table", "fat")
 
 
-def test_the_user_comes_before_both() -> None:
-    _, found = layout(pico(), region=(0x10140000, 0x80000))
-    assert (found.filesystem.start, found.filesystem.size, found.filesystem.source) == (0x10140000, 0x80000, "you")
+def test_the_user_comes_after_both() -> None:
+    """A firmware formats, without a word, what is not where it looks."""
+    with pytest.raises(BuildError, match="itself says where"):
+        layout(pico(), region=(0x10140000, 0x80000))
+    _, found = layout(pico(), region=(0x100A0000, 0x160000))
+    assert (found.filesystem.start, found.filesystem.source, found.notes) == (0x100A0000, "you", ())
     _, found = layout(stm32("PYBV11"), region=(0x08004000, 0x10000))
     assert (found.filesystem.kind, found.filesystem.size) == ("fat", 0x10000), "its kind is still the table's"
+    assert "the board table has the file system at 0x8004000, 0x1c000 bytes" in found.notes[0]
+    _, found = layout(samd("NOBODY_KNOWS"), region=(0x60000, 0x20000))
+    assert (found.filesystem.source, found.notes) == ("you", ())
+
+
+def test_the_version_that_a_project_asks_for() -> None:
+    image, _ = layout(pico())
+    for same in ("", "latest", "1.27", "v1.27.0"):
+        assert version_of(image, Recipe("image", (), version=same)) == "v1.27.0"
+    for other in ("1.2", "1.26", "v1.27.1"):
+        with pytest.raises(BuildError, match="the project asks for"):
+            version_of(image, Recipe("image", (), version=other))
 
 
 def test_an_official_name_says_board_and_version(tmp_path: Path) -> None:

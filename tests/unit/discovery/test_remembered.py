@@ -37,6 +37,17 @@ def test_later_answers_keep_what_they_do_not_say(tmp_path: Path) -> None:
     assert known.get(zoo.ch340()) == Entry("ESP8266", 5, 74880)
 
 
+def test_other_firmware_is_asked_anew(tmp_path: Path) -> None:
+    path = str(tmp_path / "d.json")
+    known = Remembered(path, lambda: 5.0)
+    known.remember(zoo.ch340(), board="ESP8266", baud=74880, frozen=False)
+    known.renew(zoo.ch340())
+    assert Remembered(path, lambda: 6.0).frozen(zoo.ch340()) is None
+    assert Remembered(path).get(zoo.ch340()) == Entry("", 5, 74880)
+    known.renew(zoo.ch340(place="1-9"))
+    assert known.get(zoo.ch340(place="1-9")) is None
+
+
 def test_nothing_is_written_again_within_an_hour(tmp_path: Path) -> None:
     now = [10_000.0]
     path = tmp_path / "d.json"

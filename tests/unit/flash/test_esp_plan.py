@@ -5,10 +5,12 @@ from __future__ import annotations
 import struct
 import zlib
 from hashlib import md5
+from pathlib import Path
 
 import pytest
 
 from tests.fakes.esp_firmware import TABLE, esp_image, firmware
+from tests.unit.build.bases import esp8266, made
 from upytool.errors import FlashError, ImageError
 from upytool.flash import esp_plan
 from upytool.flash.base import Chip, FlashOptions, FlashTarget
@@ -141,6 +143,22 @@ def test_options_of_the_header() -> None:
     for wrong in (FlashOptions(flash_size="7"), FlashOptions(flash_mode="fast"), FlashOptions(flash_freq="1m")):
         with pytest.raises(FlashError):
             esp_plan.with_options(image, FOUR, wrong)
+
+
+def test_an_esp8266_image_with_a_file_system_keeps_its_size(tmp_path: Path) -> None:
+    """The region follows from the header: with another size there, the board would not mount what is in the image."""
+    image = FirmwareImage.read(made(tmp_path, esp8266(0x40), ".bin").output)
+    two, four, eight = (Chip("esp8266", flash_size=size << 20) for size in (2, 4, 8))
+    for chip, size in ((four, "keep"), (eight, "keep"), (four, "4MB"), (Chip("esp8266"), "keep")):
+        assert esp_plan.with_options(image, chip, FlashOptions(flash_size=size)).raw[3] == 0x40
+    with pytest.raises(ImageError, match="made for 4 MB of flash, this board has 2 MB") as caught:
+        esp_plan.with_options(image, two, FlashOptions())
+    assert "--flash-size 2MB" in caught.value.hint
+    for wrong in ("8MB", "detect"):
+        with pytest.raises(ImageError, match="would not mount it"):
+            esp_plan.with_options(image, eight, FlashOptions(flash_size=wrong))
+    plain = FirmwareImage.read(esp8266(0x20))
+    assert esp_plan.with_options(plain, eight, FlashOptions()).raw[3] & 0xF0 == 0x80, "an official file is put right"
 
 
 def test_a_flash_of_unknown_size_is_a_warning() -> None:

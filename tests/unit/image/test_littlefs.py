@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ import pytest
 from tests.unit.image.fs_samples import sample, tree_of
 from upytool.errors import ImageError
 from upytool.image.blocks import BytesBlocks, Overlay, ReadBlocks
+from upytool.image.fs_build import build_fs
 from upytool.image.lfs1 import Lfs1Tree
 from upytool.image.lfs2_reader import Lfs2Reader, read_superblock
 from upytool.image.littlefs import Lfs2Tree, LfsParameters, _Engine, _Medium, build_littlefs, lfs_parameters
-from upytool.image.tree import FileTree
+from upytool.image.tree import FileTree, NoRoomError
 
 FILES = sample()
 PICO = lfs_parameters("rp2", 1441792)
@@ -115,6 +117,49 @@ def test_what_does_not_fit(parameters: LfsParameters) -> None:
         build_littlefs({"big": bytes(600 << 10)}, parameters)
     with pytest.raises(ImageError, match="do not fit"):
         build_littlefs({f"f{i}": bytes(4000) for i in range(150)}, parameters)
+
+
+def test_many_small_files_that_do_not_fit() -> None:
+    """littlefs calls the name too long that no directory has room for."""
+    files = {f"lib/f{number:03}.mpy": bytes(60) for number in range(300)}
+    with pytest.raises(NoRoomError, match="do not fit"):
+        build_littlefs(files, replace(SMALL, size=16 * 4096))
+
+
+@pytest.mark.parametrize("port", ["", "stm32", "samd21"])
+def test_how_many_bytes_are_too_many(port: str) -> None:
+    """Counted by making it where there is room, for version 1 as well."""
+    make = partial(build_fs, "littlefs", port="samd" if port == "samd21" else port, chip=port)
+    files = {f"f{number}": bytes(1000) for number in range(70)}
+    with pytest.raises(NoRoomError, match=r"bytes too many$") as caught:
+        make(64 << 10, files)
+    over = caught.value.over
+    assert make((64 << 10) + over + (32 << 10), files).written >= 64 << 10
+    with pytest.raises(NoRoomError):
+        make((64 << 10) + over - 4096, files)
+
+
+@pytest.mark.parametrize("size", [128, 129, 512, 513])
+def test_a_file_in_its_directory_is_no_larger_than_the_boards_cache(size: int) -> None:
+    """An ESP32 mounts with a cache of 128 bytes, and can't open a larger file that lies in its directory."""
+    parameters = lfs_parameters("esp32", 64 << 10)
+    assert parameters.cache_size == 128
+    reader = Lfs2Reader(BytesBlocks(build_littlefs({"x": bytes(size)}, parameters).to_bytes()))
+    assert (reader.entries["x"].struct == 0x201) is (size <= 128)
+
+
+def test_building_reads_whole_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each read is a call of C into Python: in steps of 32 bytes they were most of a build's time."""
+    reads: list[int] = []
+    real = _Medium.read
+
+    def read(self: Any, cfg: Any, block: int, off: int, size: int) -> bytes:
+        reads.append(size)
+        return real(self, cfg, block, off, size)
+
+    monkeypatch.setattr(_Medium, "read", read)
+    build_littlefs({f"f{number}.mpy": bytes(3000) for number in range(50)}, lfs_parameters("rp2", 1408 << 10))
+    assert len(reads) < 3000, "a step of 32 bytes made 200,000 of it"
 
 
 @pytest.mark.parametrize("path", ["", "a/../b", "x\0", "n" * 256, "/".join("d" * 70)])

@@ -82,6 +82,10 @@ def search(app: App, words: tuple[str, ...]) -> None:
 @pass_app
 def show(app: App, board: str, version: str | None) -> None:
     """Show one board: variants, features, how its boot loader is reached, and its flash map."""
+    from ...image.identity import release_of
+
+    if version is not None and release_of(version) is None:
+        raise UsageError(f"{version!r} is no version of MicroPython", hint="write 1.26 or 1.26.1")
     found, variant = _find(board)
     maps, problem = _maps(found, variant, version)
     data: dict[str, Any] = {**found.data(), "layouts": {name: [each.data() for each in part] for name, part in maps}}
@@ -93,16 +97,12 @@ def show(app: App, board: str, version: str | None) -> None:
 def _find(name: str) -> tuple[Board, str | None]:
     """The board, and the variant where the name has one. Raises: UsageError."""
     from ...boards.catalogue import find, get
-    from ..suggest import did_you_mean
 
     base, dash, variant = name.rpartition("-")
     board = get(base) if dash and get(name) is None else None
     if board is None:
         return find(name), None
-    if variant.upper() not in board.variants:
-        known = f"it has {', '.join(board.variants)}" if board.variants else "it has none"
-        raise UsageError(f"{board.id} has no variant {variant}", hint=did_you_mean(variant.upper(), board.variants, known))
-    return board, variant.upper()
+    return board, board.variant(variant)
 
 
 def _maps(board: Board, variant: str | None, version: str | None) -> tuple[list[tuple[str, Any]], str]:

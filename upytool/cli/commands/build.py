@@ -39,7 +39,7 @@ _VERSION = re.compile(r"latest|preview|v?\d+\.\d+(\.\d+)?(-preview)?|\d{8}", re.
     ],
 )
 @click.argument("modules", type=LocalPath(directories=True), nargs=-1,
-                help="Modules and directories of them; [build]'s if left out. `report` before them only shows sizes.")  # fmt: skip
+                help="Modules and directories of them; [build]'s if left out. `report` first: only sizes.")  # fmt: skip
 @click.option("--from", "kind", type=click.Choice(["image", "source"]), help="Into official firmware, or from source.")
 @click.option("--board", metavar="BOARD", help="For this board: RPI_PICO, ESP32_GENERIC-SPIRAM, pico w ...")
 @click.option("--version", "version", metavar="VERSION", help="Of MicroPython: latest, preview, 1.27 ...")
@@ -57,7 +57,8 @@ _VERSION = re.compile(r"latest|preview|v?\d+\.\d+(\.\d+)?(-preview)?|\d{8}", re.
 @click.option("--manifest", type=LocalPath(), help="A manifest.py that is frozen as well (--from source).")
 @click.option("--container", type=click.Choice(["auto", "none", "docker", "podman"]),
               help="Compile in a container (--from source); auto: where compilers are missing.")  # fmt: skip
-@click.option("--jobs", "-j", type=click.IntRange(0), default=0, metavar="N", help="Compilers at once; 0, the default: one for each processor core.")
+@click.option("--jobs", "-j", type=click.IntRange(0), default=0, metavar="N",
+              help="Compilers at once (one for each processor core).")  # fmt: skip
 @click.option("--clean", is_flag=True, help="Begin with an empty build directory (--from source).")
 @click.option("--check", is_flag=True, help="Start the result in the emulator, where there is one, and run the entry.")
 @click.option("--locked", is_flag=True, help="Take exactly what upytool.lock pins.")
@@ -103,6 +104,8 @@ def command(app: App, /, modules: tuple[str, ...], **options: Any) -> None:
     app.emit(data, lambda style: _summary(result.report, style))
     for note in result.report.notes:
         app.note(note)
+    if not result.keeps_files and not _starts(result.report):
+        app.note("no main.py goes in, so nothing starts by itself: --entry MODULE[:CALL] makes one")
     what = "is up to date" if result.unchanged else "is written"
     ours = built.lock is not None and Path.cwd().is_relative_to(built.recipe.root)
     named = "" if ours and result.output.resolve().is_relative_to(built.recipe.root) else f" {_shown(result.output)}"
@@ -110,6 +113,10 @@ def command(app: App, /, modules: tuple[str, ...], **options: Any) -> None:
     for line in seen.words if seen is not None else ():
         app.note(line)
     app.note(f"next: `upytool flash{named}`")
+
+
+def _starts(report: BuildReport) -> bool:
+    return any(each.target.partition(".")[0] in ("main", "boot") for each in report.modules)
 
 
 def _table(app: App, modules: tuple[str, ...], options: dict[str, Any]) -> BuildTable:

@@ -65,7 +65,8 @@ def command(
         raise UsageError("--arch-flags are for rv32imc alone", hint="leave them out, or add --arch rv32imc")
     if emitter in ("native", "viper") and not abi.arch:
         raise UsageError(
-            f"--emitter {emitter} makes machine code: for which processor?", hint="name it: --arch armv6m, or --board NAME"
+            f"--emitter {emitter} makes machine code: for which processor?",
+            hint="name it: --arch armv6m, or --board NAME",
         )
     work = _collect(paths, output, name)
     modules = [

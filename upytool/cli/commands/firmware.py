@@ -15,6 +15,7 @@ from ..ui.text import plural, rows, size
 
 if TYPE_CHECKING:
     from ...boards.catalogue import Board
+    from ...image.base import FirmwareImage
     from ...releases.resolve import Release
     from ...releases.source import ReleaseSource
 
@@ -37,25 +38,38 @@ def command() -> None:
     examples=[
         ("upytool firmware inspect firmware.uf2", "chip, version, board, frozen modules, file system"),
         ("upytool firmware inspect ESP32_GENERIC.bin --json", "the same for programs"),
+        ("upytool firmware inspect :", "what is on the board, read in its boot loader"),
     ],
 )
-@click.argument("file", type=LocalPath(), help="A firmware file: UF2, DfuSe, Intel HEX, ESP image or raw image.")
+@click.argument(
+    "file", type=LocalPath(), help="A firmware file: UF2, DfuSe, Intel HEX, ESP image or raw image; `:` is the board."
+)
 @pass_app
 def inspect(app: App, file: str) -> None:
-    """Say all that a firmware file tells about itself.
+    """Say all that a firmware file, or the firmware on a board, tells about itself.
 
-    The format is told by the content, not by the name. Fails when a check sum in the file does not agree.
+    The format is told by the content, not by the name. Fails when a check sum in the file does not agree. A board is
+    read in its boot loader, so it needs no REPL; it runs on afterwards.
     """
     from ...image.base import FirmwareImage
     from ...image.inspect import inspect as look
 
-    image = FirmwareImage.read(file)
+    image = _on_board(app) if file == ":" else FirmwareImage.read(file)
     found = look(image)
     app.emit(found)
     if not found.valid:
         if app.settings.json:  # the document says so already, a second one would follow it
             click.get_current_context().exit(ImageError.exit_code)
         image.require_valid()
+
+
+def _on_board(app: App) -> FirmwareImage:
+    """The firmware in a board's flash: as much of it as the program says that it is long."""
+    from ...flash.layout import firmware_on_chip
+    from ..flashing import boot_loader
+
+    with boot_loader(app) as loader:
+        return firmware_on_chip(loader, reporter=app.reporter)
 
 
 @command.command(

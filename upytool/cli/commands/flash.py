@@ -195,7 +195,19 @@ def _one(app: App, wanted: Wanted, request: Request, found: Found | None, *, at:
     result = chain.apply(
         plan, request, doors=flashing.doors(app, around), ask=_ask(app), reporter=app.reporter
     )
+    _renew(plan)
     _tell(app, result)
+
+
+def _renew(plan: FlashPlan) -> None:
+    """What upytool remembers of the board was its old firmware's."""
+    import os
+
+    from ...config.paths import state_dir
+    from ...discovery.remembered import FILE_NAME, Remembered
+
+    if plan.target.port is not None:
+        Remembered(os.path.join(state_dir(), FILE_NAME)).renew(plan.target.port)
 
 
 def _vendor_only(app: App, target: FlashTarget, path: str) -> None:
@@ -314,7 +326,9 @@ def _all(app: App, wanted: Wanted, request: Request, found: Found | None, *, dry
 
     def work(target: FlashTarget, reporter: Any) -> FlashResult:
         plan, each = by_target[id(target)]
-        return chain.apply(plan, each, doors=ways, ask=ask, reporter=reporter)
+        result = chain.apply(plan, each, doors=ways, ask=ask, reporter=reporter)
+        _renew(plan)
+        return result
 
     outcomes = run_all([plan.target for plan, _ in plans], work, reporter=app.reporter)
     bad = flashing.failed(outcomes)

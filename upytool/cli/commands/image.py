@@ -10,7 +10,20 @@ import click
 from ...errors import DifferencesFound, ImageError, UsageError
 from ..app import App, pass_app
 from ..group import define_group
-from ..imaging import BOARD, Place, described, label, number, opened, place_options, sources, table_regions
+from ..imaging import (
+    BOARD,
+    OTHER,
+    Place,
+    as_trees,
+    described,
+    files_of,
+    label,
+    number,
+    opened,
+    place_options,
+    sources,
+    table_regions,
+)
 from ..params import LocalPath
 from ..ui.style import Style
 from ..ui.text import plural, printable, rows, size
@@ -221,7 +234,7 @@ def _new(found: Opened, volume: FsVolume, output: str | None) -> FsVolume:
     from ...image.volume import build_fs, default_kind, kind_of
 
     image = found.image
-    if image is None or volume.problem == "it holds something else":
+    if image is None or volume.problem == OTHER:
         raise ImageError(
             f"{label(volume)} of {found.name} holds no file system that could be read: {volume.problem}",
             hint="the firmware makes one at its first start",
@@ -293,47 +306,12 @@ def diff(app: App, left: str, right: str, place: Place) -> None:
     from ...image.tree import difference
 
     one = bool(place.volume or place.region) or any(each != BOARD and Path(each).is_dir() for each in (left, right))
-    changes = difference(*_trees(_side(app, left, place, one=one), _side(app, right, place, one=one)))
+    changes = difference(*as_trees(files_of(app, left, place, one=one), files_of(app, right, place, one=one)))
     app.emit([_change_data(change) for change in changes], [_change_line(change) for change in changes])
     if changes:
         counts = [f"{sum(each.what == what for each in changes)} {what}" for what in MARKS]
         raise DifferencesFound(f"{left} and {right} differ: {', '.join(c for c in counts if not c.startswith('0 '))}")
     app.note("No differences")
-
-
-Side = dict[str, tuple[dict[str, bytes], list[str]]]  # files and directories of each file system
-
-
-def _side(app: App, file: str, place: Place, *, one: bool) -> Side:
-    """One side, all of it in memory: a board goes back to its firmware before the other side is opened."""
-    if file != BOARD and Path(file).is_dir():
-        return {"": sources([file + "/"], "", False)}
-    with opened(app, file, place, whole=False) as found:
-        held = [] if one else [volume for volume in found.volumes if volume.kind]
-        trees = {label(volume): found.tree(volume) for volume in held or [found.choose()]}
-        return {
-            name: (tree.files(), [entry.path for entry in tree.entries() if entry.directory])
-            for name, tree in trees.items()
-        }
-
-
-def _trees(*sides: Side) -> list[FileTree]:
-    """Each side as one tree, its paths as `ls` shows them: with the file system's name where a side has several."""
-    from ...image.blocks import BytesBlocks
-    from ...image.romfs import build_romfs
-    from ...image.romfs_tree import RomfsTree
-
-    several = any(len(side) > 1 for side in sides)
-    made: list[FileTree] = []
-    for side in sides:
-        files: dict[str, bytes] = {}
-        folders: list[str] = []
-        for name, (held, inside) in side.items():
-            prefix = f"{name}:" if several else ""
-            files |= {prefix + path: data for path, data in held.items()}
-            folders += [prefix + path for path in inside]
-        made.append(RomfsTree(BytesBlocks(build_romfs(files, directories=folders))))
-    return made
 
 
 def _change_data(change: Change) -> dict[str, Any]:
