@@ -23,7 +23,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_for_a_board_that_is_not_here(cli: Any, project: Path) -> None:
-    done = cli("compile", "lib", "-o", "out", "--release", "1.25", "--arch", "armv6m")
+    done = cli("compile", "lib", "-o", "out", "--version", "1.25", "--arch", "armv6m")
     assert done.code == 0, done.err
     assert sorted(path.relative_to("out").as_posix() for path in Path("out").rglob("*.mpy")) == ["a.mpy", "net/b.mpy"]
     made = Path("out/net/b.mpy").read_bytes()
@@ -31,11 +31,11 @@ def test_for_a_board_that_is_not_here(cli: Any, project: Path) -> None:
     assert b"net/b.py" in made, "tracebacks name the module, not a path of this computer"
     assert str(project).encode() not in made
     assert "2 anew" in done.err
-    assert "0 anew" in cli("compile", "lib", "-o", "out", "--release", "1.25", "--arch", "armv6m").err
+    assert "0 anew" in cli("compile", "lib", "-o", "out", "--version", "1.25", "--arch", "armv6m").err
 
 
 def test_the_version_and_architecture_of_a_board(cli: Any, project: Path) -> None:
-    done = cli("compile", "lib/net/b.py", "-o", "b.mpy", "--board", "rpi_pico", "--release", "1.21", "--json")
+    done = cli("compile", "lib/net/b.py", "-o", "b.mpy", "--board", "rpi_pico", "--version", "1.21", "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out)["result"]["mpy"] == {"version": 6, "sub_version": 1, "arch": "armv6m"}
     assert Path("b.mpy").read_bytes()[2] == 1 | 4 << 2
@@ -44,11 +44,11 @@ def test_the_version_and_architecture_of_a_board(cli: Any, project: Path) -> Non
 @pytest.mark.parametrize(
     ("line", "code", "words"),
     [
-        ("compile lib/net/b.py --release 1.25", 8, "lib/net/b.py:1: SyntaxError"),
-        ("compile gone.py --release 1.25", 2, "there is no file gone.py"),
-        ("compile lib/main.py lib/a.py --release 1.25 --name x", 2, "--name is for one module"),
-        ("compile lib/a.py --release soon", 2, "'soon' is no MicroPython release"),
-        ("compile lib/a.py --release 1.25 --arch z80", 2, "there is no architecture z80"),
+        ("compile lib/net/b.py --version 1.25", 8, "lib/net/b.py:1: SyntaxError"),
+        ("compile gone.py --version 1.25", 2, "there is no file gone.py"),
+        ("compile lib/main.py lib/a.py --version 1.25 --name x", 2, "--name is for one module"),
+        ("compile lib/a.py --version soon", 2, "'soon' is no version of MicroPython"),
+        ("compile lib/a.py --version 1.25 --arch z80", 2, "there is no architecture z80"),
         ("compile lib/a.py --board nothing_like_it", 2, "nothing_like_it"),
     ],
 )
@@ -61,7 +61,7 @@ def test_what_is_refused(cli: Any, project: Path, line: str, code: int, words: s
 
 def test_a_file_where_a_directory_is_due(cli: Any, project: Path) -> None:
     Path("there").write_text("a file")
-    done = cli("compile", "lib/a.py", "-o", "there", "--release", "1.25")
+    done = cli("compile", "lib/a.py", "-o", "there", "--version", "1.25")
     assert done.code == 6
     assert "there/a.mpy: file exists" in done.err
     assert "unexpected" not in done.err
@@ -70,7 +70,7 @@ def test_a_file_where_a_directory_is_due(cli: Any, project: Path) -> None:
 def test_levels_and_emitters(cli: Any, project: Path) -> None:
     sizes = {}
     for options in ("", "-O1", "-O3", "--emitter native --arch armv7m"):
-        assert cli(*f"compile lib/a.py -o a.mpy --release 1.25 {options}".split()).code == 0
+        assert cli(*f"compile lib/a.py -o a.mpy --version 1.25 {options}".split()).code == 0
         sizes[options] = Path("a.mpy").read_bytes()
     assert len(sizes["-O3"]) < len(sizes["-O1"]) < len(sizes[""])
     assert sizes["--emitter native --arch armv7m"][2] >> 2 & 0xF == 5

@@ -15,6 +15,8 @@ from ..mpy.abi import Abi
 BuildKind = Literal["image", "source"]
 FsChoice = Literal["auto", "romfs", "littlefs", "fat"]
 Placement = Literal["romfs", "filesystem", "frozen"]
+# What a boot.py of the user's own begins with, where safe_boot is asked for (firmware/modules/safe_boot).
+SAFE_BOOT = b"import safe_boot; safe_boot.start(); safe_boot.check(); del safe_boot\n"
 EPOCH = 946684800  # 2000-01-01, MicroPython's own: what files of a reproducible build are dated
 
 

@@ -14,9 +14,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ..config.shipped import shipped
 from ..errors import BuildError
 from ..events import NULL, Reporter
-from .base import Item, Recipe
+from .base import SAFE_BOOT, Item, Recipe
 from .freeze_manifest import Finding, FreezeManifest
 from .manifest_runner import run_manifest
 from .source_board import BoardFacts, SourceBoard
@@ -102,8 +103,13 @@ def stage(
         if not recipe.manifest.is_file():
             raise BuildError(f"there is no manifest {recipe.manifest}", hint="mend the path, or take it out")
         lines.append(f"include({_relative(recipe.manifest, home)!r})")
+    if recipe.safe_boot:
+        place = _relative(shipped("manifests", "safe_boot.py"), home)
+        lines.append(f"include({place!r}, boot={'boot.py' not in modules})")
     for target, item in sorted(modules.items()):
         name, text = target, item.data
+        if recipe.safe_boot and target == "boot.py":
+            text = SAFE_BOOT + text
         if target in compiled:
             name, text = target.removesuffix(".py") + ".mpy", compiled[target]
         if item.keep_source:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..build.base import Item
+from ..build.base import SAFE_BOOT, Item
 from ..config.shipped import shipped
 from ..device.ignore import Ignore
 from ..errors import BuildError, UsageError
@@ -44,7 +44,7 @@ def collect_items(table: BuildTable, packages: PackageFiles | None = None) -> tu
     """
     found: dict[str, Item] = {}
     own = (*_modules(table), *_data(table), *_entry(table))
-    if table.safe_boot and table.kind != "source":  # from source it is frozen (build/from_source.py)
+    if table.safe_boot and table.kind != "source":  # from source it is frozen (build/staging.py)
         own = _with_safe_boot(own)
     for item in (*own, *(packages.items if packages else ())):
         before = found.setdefault(item.target, item)
@@ -140,12 +140,11 @@ def _with_safe_boot(items: tuple[Item, ...]) -> tuple[Item, ...]:
     The one of `firmware/modules/safe_boot` is made to be frozen: it runs the boot.py of the file system, and so would
     run itself there.
     """
-    line = b"import safe_boot; safe_boot.start(); safe_boot.check(); del safe_boot\n"
     own = next((item for item in items if item.target == "boot.py"), None)
     module = shipped("modules", "safe_boot", "safe_boot.py").read_bytes()
     return (
         *(item for item in items if item is not own),
-        Item("boot.py", line + (own.data if own else b""), own.origin if own else "safe_boot = true", module=True),
+        Item("boot.py", SAFE_BOOT + (own.data if own else b""), own.origin if own else "safe_boot = true", module=True),
         Item(f"{LIBRARY}/safe_boot.py", module, "safe_boot = true", module=True),
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from upytool.build import staging
-from upytool.build.base import Item, Recipe
+from upytool.build.base import SAFE_BOOT, Item, Recipe
 from upytool.build.freeze_manifest import FreezeManifest
 from upytool.build.manifest_runner import ManifestError, run_manifest
 from upytool.build.source_board import BoardFacts, SourceBoard
@@ -175,3 +175,13 @@ def test_the_digests_for_a_lock_hold_no_folders(shop: Workshop) -> None:
     assert set(found) == {"app.py", "_boot.py"}
     assert set(found["app.py"]) == {"sha256", "kind", "optimize"}
     assert str(shop.home) not in str(found)
+
+
+def test_safe_boot_is_frozen_with_or_around_the_projects_own(shop: Workshop) -> None:
+    frozen = {file.target: file.source for file in shop.stage(APP, safe_boot=True).frozen.files}
+    assert frozen["safe_boot.py"].parent.name == "safe_boot"
+    assert frozen["boot.py"].parent.name == "safe_boot"
+    own = Item("boot.py", b"import app\n", "src/boot.py", True)
+    frozen = {file.target: file.source for file in shop.stage(APP, own, safe_boot=True).frozen.files}
+    assert frozen["boot.py"].read_bytes() == SAFE_BOOT + own.data
+    assert "safe_boot.py" in frozen
