@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.loader_model import BASE, ModelBoard, ModelDoors, program, uf2
-from upytool.cli import flashing
+from upytool.cli import flash_words, flashing
 from upytool.errors import ConnectionLostError
 from upytool.flash.base import FlashTarget
 from upytool.flash.probe import Surroundings
@@ -345,11 +345,11 @@ def test_a_plan_fits_a_terminal(bench: Callable[..., Bench]) -> None:
     plan = chain.plan(
         there.targets()[0], FirmwareImage.read("new.uf2"), flashers=there.doors.flashers, sha256="0" * 64
     )
-    lines = flashing.plan_lines(plan, Style(tty=True, width=60))
+    lines = flash_words.plan_lines(plan, Style(tty=True, width=60))
     assert max(map(len, lines)) <= 60
     assert [line[:10] for line in lines if line[:1] != " "] == ["Board     ", "Firmware  ", "How       ", "Files     "]
     assert all(line.startswith(" " * 10) for line in lines if line[:1] == " ")
-    assert len(flashing.plan_lines(plan, Style())) == 4, "a log has a line for each"
+    assert len(flash_words.plan_lines(plan, Style())) == 4, "a log has a line for each"
 
 
 def test_no_example_is_folded_at_80_columns(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

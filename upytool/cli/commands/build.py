@@ -260,12 +260,12 @@ def _report_data(report: BuildReport) -> dict[str, Any]:
     return {
         "kind": report.kind,
         "board": report.board,
-        "version": report.version,
+        "version": report.version.removeprefix("v"),
         "mpy": report.abi.text if report.abi else None,
         "modules": [
             {
                 "file": each.target, "from": each.origin, "package": each.package or None, "source": each.source,
-                "stored": each.stored, "flash": each.flash, "placement": each.placement, "ram": each.ram,
+                "stored": None if each.placement == "frozen" else each.stored, "flash": each.flash, "placement": each.placement, "ram": each.ram,
             }
             for each in report.modules
         ],
@@ -285,7 +285,8 @@ def _summary(report: BuildReport, style: Any) -> list[str]:
     if packages:
         own += f" with {plural(len(packages), 'package')} ({', '.join(packages)})"
     abi = report.abi.text if report.abi else "-"
-    lines = [f"{style.strong(report.board or 'firmware')} {report.version}, {own}, .mpy {abi}"]
+    version = report.version.removeprefix("v")
+    lines = [f"{style.strong(report.board or 'firmware')} {version}, {own}, .mpy {abi}"]
     return [*lines, *_regions(report, style)]
 
 
@@ -296,7 +297,7 @@ def _report_lines(report: BuildReport, style: Any) -> list[str]:
         (
             each.target,
             size(each.source),
-            size(each.stored) if each.target.endswith(".mpy") or each.placement == "frozen" else None,
+            size(each.stored) if each.target.endswith(".mpy") else None,
             size(each.flash),
             each.ram,
             each.origin,

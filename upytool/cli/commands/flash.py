@@ -172,7 +172,7 @@ def _again(target: FlashTarget, request: Request, wanted: Wanted, at: int | None
 
 def _one(app: App, wanted: Wanted, request: Request, found: Found | None, *, at: int | None, dry: bool) -> None:
     from ...flash import chain
-    from .. import flashing
+    from .. import flash_words, flashing
     from ..flash_source import bare, obtain
 
     around = flashing.surroundings(app)
@@ -184,7 +184,7 @@ def _one(app: App, wanted: Wanted, request: Request, found: Found | None, *, at:
     plan = chain.plan(target, found.image, request, name=found.name, sha256=found.sha256)
     plan = replace(plan, warnings=(*found.warnings, *plan.warnings))
     if dry:
-        app.emit(flashing.plan_data(plan), lambda style: flashing.plan_lines(plan, style, _backup(plan, request)))
+        app.emit(flash_words.plan_data(plan), lambda style: flash_words.plan_lines(plan, style, _backup(plan, request)))
         app.note("Dry run: nothing was changed")
         return
     _show(app, plan, request)
@@ -223,11 +223,11 @@ def _vendor_only(app: App, target: FlashTarget, path: str) -> None:
 
 
 def _show(app: App, plan: FlashPlan, request: Request) -> None:
-    from .. import flashing
+    from .. import flash_words
 
     if app.settings.json:
         return
-    for line in flashing.plan_lines(plan, app.streams.err_style, _backup(plan, request)):
+    for line in flash_words.plan_lines(plan, app.streams.err_style, _backup(plan, request)):
         app.note(line)
 
 
@@ -285,10 +285,10 @@ def _ask(app: App) -> Any:
 
 
 def _tell(app: App, result: FlashResult) -> None:
-    from .. import flashing
+    from .. import flash_words
 
-    app.emit(flashing.result_data(result), "")
-    app.note(flashing.result_words(result))
+    app.emit(flash_words.result_data(result), "")
+    app.note(flash_words.result_words(result))
     if result.after and not result.confirmed:
         click.get_current_context().exit(FlashError.exit_code)
 
@@ -299,13 +299,13 @@ def _tell(app: App, result: FlashResult) -> None:
 def _all(app: App, wanted: Wanted, request: Request, found: Found | None, *, dry: bool) -> None:
     from ...flash import chain
     from ...flash.many import run_all
-    from .. import flashing
+    from .. import flash_words, flashing
 
     around = flashing.surroundings(app)
     plans = _plans(app, wanted, request, found, flashing.targets(app, around), around)
     if dry:
-        data = [flashing.plan_data(plan) for plan, _ in plans]
-        app.emit(data, lambda style: _blocks([flashing.plan_lines(p, style, _backup(p, r)) for p, r in plans]))
+        data = [flash_words.plan_data(plan) for plan, _ in plans]
+        app.emit(data, lambda style: _blocks([flash_words.plan_lines(p, style, _backup(p, r)) for p, r in plans]))
         app.note("Dry run: nothing was changed")
         return
     for number, (plan, each) in enumerate(plans):
@@ -331,8 +331,9 @@ def _all(app: App, wanted: Wanted, request: Request, found: Found | None, *, dry
         return result
 
     outcomes = run_all([plan.target for plan, _ in plans], work, reporter=app.reporter)
-    bad = flashing.failed(outcomes)
-    app.emit([flashing.outcome_data(each) for each in outcomes], lambda style: flashing.outcome_rows(outcomes, style))
+    bad = flash_words.failed(outcomes)
+    data = [flash_words.outcome_data(each) for each in outcomes]
+    app.emit(data, lambda style: flash_words.outcome_rows(outcomes, style))
     if bad is not None:
         if app.settings.json:  # the document has the errors
             click.get_current_context().exit(bad.exit_code)
