@@ -37,6 +37,16 @@ def repository() -> Path:
     return Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first: at the end of a run no worker is to sit on a long file alone."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") or "conformance" in item.path.parts}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+# Tests of these files start boards of their own, so each may go to a worker of its own.
+APART = ("tests/flash/test_pico_cycle.py", "tests/flash/test_picoboot_rom.py")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """A worker takes a whole file, or of the conformance suite a whole board: boards are expensive to start.
@@ -48,6 +58,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByBoardOrFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             board = re.search(r"^tests/conformance/.*\[(qemu-[a-z]+|[a-z]+)", nodeid)
-            return f"conformance on {board[1]}" if board else nodeid.partition("::")[0]
+            if board:
+                return f"conformance on {board[1]}"
+            file = nodeid.partition("::")[0]
+            return nodeid if file in APART else file
 
     return ByBoardOrFile(config, log)

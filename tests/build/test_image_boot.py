@@ -196,6 +196,13 @@ def test_dropped_over_a_used_file_system(board: PicoBoard, built: BuildResult, b
     assert any("old.txt" in path for path in Repl(board).tree()), "the trap is real: without both halves it is sprung"
 
 
+def test_the_check_of_what_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model of firmware, in which nothing runs: a failed build, not a lost port."""
+    monkeypatch.setattr(PicoBoard, "BOOT_SECONDS", 3.0)
+    with pytest.raises(BuildError, match=r"out\.uf2 is built, but .* started no USB serial port"):
+        boot_check(made(tmp_path, CASES["rp2040"].base).output)
+
+
 def test_the_check(base: bytes, built: BuildResult, tmp_path: Path) -> None:
     seen = boot_check(built.output)
     assert seen.version.startswith("MicroPython v1.25.0")

@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.image.parts import pico_like
 from upytool.build.boot_rom import after_drop
+from upytool.errors import BuildError
 from upytool.image.base import FirmwareImage
 from upytool.image.chips import RP2040
 from upytool.image.memory import Memory
@@ -104,6 +105,96 @@ def test_report_writes_nothing(cli: Any, project: Path) -> None:
     assert not (project / "upytool.lock").exists()
 
 
+def test_report_of_modules_on_the_line(cli: Any, project: Path) -> None:
+    done = cli("build", "report", "src/net", "--entry", "wifi")
+    assert (done.code, "wifi.mpy" in done.out, "app.mpy" in done.out) == (0, True, False), done.err
+
+
+def test_a_version_in_place_of_a_file(cli: Any, project: Path) -> None:
+    """The project's `firmware` steps aside for the release that is asked for, by either option."""
+    for option in ("--firmware", "--version"):
+        done = cli("build", option, "1.26", "--board", "RPI_PICO", "--offline")
+        assert (done.code, "no firmware for RPI_PICO" in done.err) == (9, True), done.err
+        done = cli("build", option, "1.26", "--offline")
+        assert (done.code, "for which board?" in done.err) == (2, True), done.err
+    Path("1.26").write_bytes(Path("base.uf2").read_bytes())
+    assert build(cli, "--firmware", "1.26")["report"]["board"] == "RPI_PICO", "a file of that name is the file"
+
+
+def test_the_container_of_the_project(cli: Any, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def build_source(recipe: Any, source: str, options: Any, **more: Any) -> Any:
+        asked.append(options.container)
+        raise BuildError("enough")
+
+    monkeypatch.setattr("upytool.build.from_source.build_source", build_source)
+    Path("upytool.toml").write_text('[build]\nkind = "source"\ncontainer = "podman"\nmodules = ["src"]\n')
+    assert cli("build").code == 8
+    cli("build", "--container", "none")
+    Path("upytool.toml").write_text('[build]\nkind = "source"\nmodules = ["src"]\n')
+    cli("build")
+    assert asked == ["podman", "none", "auto"]
+
+
+def test_modules_from_anywhere(cli: Any, project: Path) -> None:
+    """A project's file must not reach out of its folder; the user may."""
+    other = project.parent / "other"
+    other.mkdir()
+    (other / "gear.py").write_text("x = 1\n")
+    assert "gear.mpy" in content(build(cli, "../other", "--entry", "gear")["output"])
+    assert str(other) not in (project / "upytool.lock").read_text(), "no paths of this computer in the lock"
+    Path("upytool.toml").write_text('[build]\nfirmware = "base.uf2"\nmodules = ["../other"]\n')
+    assert "leads out of the project" in cli("build").err
+    done = cli("build", "gone.py")
+    assert (done.code, "there is no gone.py" in done.err) == (2, True)
+
+
+def test_a_board_and_its_firmware_name_file_systems_differently(cli: Any, project: Path) -> None:
+    from upytool.cli.imaging import Held, as_trees
+    from upytool.image.tree import difference
+
+    rom, files = {"app.mpy": b"1"}, {"main.py": b"2"}
+    board = [Held("flash", False, files, []), Held("ROMFS", True, rom, [])]
+    file = [Held("ROMFS", True, rom, []), Held("MicroPython", False, {**files, "new.py": b""}, [])]
+    assert [change.path for change in difference(*as_trees(board, file))] == ["flash:new.py"]
+    bare = [Held("", True, files, [])]
+    assert difference(*as_trees(bare, [Held("", False, files, [])])) == []
+
+
+def test_nothing_starts_by_itself(cli: Any, project: Path) -> None:
+    assert "nothing starts" not in cli("build").err
+    text = Path("upytool.toml").read_text().replace('entry = "app:main"', "")
+    Path("upytool.toml").write_text(text)
+    assert "nothing starts by itself" in cli("build").err
+
+
+def test_both_file_systems_are_compared(cli: Any, project: Path) -> None:
+    from tests.unit.build.bases import pico
+
+    Path("base.uf2").write_bytes(pico("v1.27.0", romfs=True))
+    build(cli, "-o", "old.uf2")
+    Path("src/net/wifi.py").write_text("def join():\n    return 43\n")
+    build(cli, "-o", "new.uf2")
+    assert cli("image", "diff", "old.uf2", "old.uf2").code == 0
+    done = cli("image", "diff", "old.uf2", "new.uf2")
+    assert (done.code, done.out.split("  ")[0]) == (1, "~ ROMFS:net/wifi.mpy"), done.out + done.err
+    assert cli("image", "diff", "old.uf2", "new.uf2", "--volume", "MicroPython").code == 0
+    done = cli("image", "diff", "base.uf2", "old.uf2")
+    assert (done.code, "+ ROMFS:app.mpy" in done.out, "+ MicroPython:main.py" in done.out) == (1, True, True), done.err
+    assert "--volume ROMFS" in cli("image", "extract", "old.uf2", "-o", "out").err
+
+
+def test_machine_code_is_loaded_from_a_romfs(cli: Any, project: Path) -> None:
+    from tests.unit.build.bases import pico
+
+    Path("base.uf2").write_bytes(pico("v1.27.0", romfs=True))
+    with open("upytool.toml", "a") as file:
+        file.write('[build.emit]\n"app.py" = "native"\n')
+    ram = {row["file"]: row["ram"] for row in build(cli)["report"]["modules"]}
+    assert (ram["app.mpy"], ram["net/wifi.mpy"]) == ("loaded", "in place")
+
+
 def test_levels_and_emitters_by_pattern(cli: Any, project: Path) -> None:
     with open("upytool.toml", "a") as file:
         file.write('[build.optimize-each]\n"net/*.py" = 3\n[build.emit]\n"app.py" = "native"\n')
@@ -152,6 +243,11 @@ def test_the_lock_pins_and_is_held_to(cli: Any, project: Path) -> None:
     assert cli("build", "--locked").code == 2
     build(cli)
     assert cli("build", "--locked").code == 0
+    base = Path("base.uf2").read_bytes()
+    Path("base.uf2").write_bytes(write_uf2([(RP2040, Memory.of([(FLASH, pico_like() + b"other")]))], sector=4096))
+    done = cli("build", "--locked")
+    assert (done.code, "base.uf2 is not the firmware that upytool.lock pins" in done.err) == (2, True)
+    Path("base.uf2").write_bytes(base)
     text = Path("upytool.toml").read_text()
     Path("upytool.toml").write_text(text + '[packages]\nthing = "./thing.py"\n')
     Path("thing.py").write_text("x = 1\n")
@@ -248,6 +344,10 @@ def test_advice_when_the_firmware_changes(cli: Any, project: Path) -> None:
         (["--flash-size", "huge"], 2, "no size of a flash"),
         (["--flash-size", "8MB"], 8, "for Espressif's chips"),
         (["--region", "12"], 2, "is no region"),
+        (["--firmware", "1.27", "--version", "1.26"], 2, "say the same"),
+        (["--firmware", "base.uf2", "--version", "1.26"], 2, "the file has its version"),
+        (["--manifest", "gone.py", "--from", "source"], 2, "there is no manifest"),
+        (["-o", "base.uf2/out.uf2"], 8, "base.uf2/out.uf2 cannot be written"),
         (["--region", "0x10000000:0x100000"], 8, "says where its file system is"),
         (["--filesystem", "fat"], 8, "mounts LittleFS there, not FAT"),
         (["--entry", "ap:main"], 8, "is it app?"),

@@ -50,6 +50,10 @@ def test_the_version_and_architecture_of_a_board(cli: Any, project: Path) -> Non
         ("compile lib/a.py --version soon", 2, "'soon' is no version of MicroPython"),
         ("compile lib/a.py --version 1.25 --arch z80", 2, "there is no architecture z80"),
         ("compile lib/a.py --board nothing_like_it", 2, "nothing_like_it"),
+        ("compile lib/a.py --version 1.4", 2, "1.9 is the first"),
+        ("compile lib/a.py --version 1.25 --emitter native", 2, "--arch armv6m"),
+        ("compile lib/a.py --arch armv6m --arch-flags zba", 2, "for rv32imc alone"),
+        ("compile lib --version 1.25 -o lib.mpy", 2, "is one file, for one module"),
     ],
 )
 def test_what_is_refused(cli: Any, project: Path, line: str, code: int, words: str) -> None:

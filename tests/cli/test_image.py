@@ -55,7 +55,7 @@ def test_add_ls_cat_rm_extract(cli: Cli, firmware: str) -> None:
     added = cli("image", "add", firmware, "app/", "-o", "mine.uf2", "--volume", "MicroPython")
     assert (added.code, added.out) == (0, "mine.uf2\n"), added.err
     assert "2 files added" in added.err
-    assert "new littlefs" in added.err
+    assert "new LittleFS" in added.err
     assert Path(firmware).read_bytes() == before
     assert inside("mine.uf2") == APP
     assert cli("image", "ls", "mine.uf2").out.splitlines() == ["lib/\t", "lib/data.bin\t10240", "main.py\t15"]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ..boards.data import data_dir
 from ..errors import BuildError, UpytoolError
-from ..events import NULL, Reporter
+from ..events import NULL, Reporter, notice
 from ..image.base import FirmwareImage
 from ..mpy.abi import Abi
 from ..mpy.cross import program_digest
@@ -32,7 +32,7 @@ from .run_build import LIMIT, Runner, StepFailed
 from .sizes import kilobytes, regions_of, what_if
 from .source_board import BoardFacts, SourceBoard, cmake_facts, find_source_board, make_facts, query_answer
 from .source_compile import compile_modules
-from .source_tree import Tree, fetch_submodules, open_tree, submodule_state
+from .source_tree import UPSTREAM, Tree, fetch_submodules, open_tree, submodule_state
 from .staging import HOME, Staged, frozen_digests, split_items, stage
 
 
@@ -50,11 +50,21 @@ def build_source(
     Raises: UsageError (no such tree, board or variant), BuildError (a tool is missing; it does not compile, with file
         and line; it is too large, with the bytes that are over), OfflineError, NetworkError. No output is left then.
     """
+    try:
+        return _build(recipe, source, options, cache, reporter)
+    except OSError as error:  # the cache is full or not ours, a lock is held for hours
+        said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        raise BuildError(f"the build cannot go on: {said}", hint="UPYTOOL_CACHE_DIR names another folder") from error
+
+
+def _build(recipe: Recipe, source: str, options: SourceOptions, cache: Path, reporter: Reporter) -> BuildResult:
     started = time.monotonic()
     cache = Path(os.path.abspath(cache))
     tree = open_tree(
         source, recipe.version, recipe.root, cache, offline=options.offline, reporter=reporter, tree=recipe.tree
     )
+    if tree.origin not in ("", UPSTREAM):
+        notice(reporter, f"makefiles and manifests from {tree.origin} run on this computer", "warning")
     recipe = replace(recipe, epoch=_epoch(recipe, tree), options=_absolute(recipe))
     overlay = Path(data_dir())
     board = find_source_board(tree, recipe, [overlay, recipe.root / "firmware" / "boards"])
@@ -249,7 +259,9 @@ def _finish(
         made.write_bytes(content)
         inner = replace(
             recipe, kind="image", firmware=made, firmware_origin="", items=staged.data, output=output, entry="",
-            board=board.name, variant=board.variant, version=tree.version,
+            board=board.name, variant=board.variant,
+            # A fork's own tag is no other release than its tree.
+            version="" if image is not None and image.identity.version else tree.version,
         )  # fmt: skip
         result = build_image(inner, cache=cache / "mpy", reporter=reporter)
         unchanged, length, digest, keeps = result.unchanged, result.bytes, result.sha256, result.keeps_files

@@ -21,7 +21,7 @@ from ..errors import BuildError
 from ..events import NULL, Reporter, notice
 from .freeze_manifest import BASE_LIBRARIES, Finding, FreezeManifest, FrozenFile, Kind, Metadata, Mode, Step
 from .manifest_checks import look_over
-from .manifest_steps import LeaveOut, Options, find_package, line_in, spelled, walk, working_in
+from .manifest_steps import TIMEOUT, LeaveOut, Options, find_package, line_in, spelled, walk, within, working_in
 
 _VARIABLE = re.compile(r"\$\((\w+)\)")
 
@@ -86,7 +86,8 @@ class _Runner:
     # -- the outside --------------------------------------------------------------------------------
 
     def start(self, path: Path) -> None:
-        self._run(path, {}, None, required=False)
+        with within(TIMEOUT, ManifestError(f"{path} did not end within {TIMEOUT:g} s", hint="does it loop?")):
+            self._run(path, {}, None, required=False)
         self.top = self._metadata[-1][0] or Metadata()
 
     def result(self, path: Path) -> FreezeManifest:
@@ -180,7 +181,9 @@ class _Runner:
                 self._run(folder / "manifest.py", options, step, required=True)
                 return
         places = [str(self._libraries[each]) for each in ([library] if library else self._order)]
-        hint = "looked in " + ", ".join(places) if places else "a tree has it in lib/micropython-lib, a git submodule: fetch that, or set MPY_LIB_DIR, or call add_library()"
+        hint = "looked in " + ", ".join(places) if places else (
+            "a tree has it in lib/micropython-lib, a git submodule: fetch it, or set MPY_LIB_DIR, or call add_library()"
+        )
         self._refuse(f"there is no package {name!r}", hint)
 
     def add_library(self, library: str, library_path: str, prepend: bool = False) -> None:
@@ -286,7 +289,8 @@ class _Runner:
             found = self.variables.get(match[1])
             if found is None:
                 known = ", ".join(sorted(self.variables)) or "none"
-                self._refuse(f"$({match[1]}) has no value here", f"known: {known}; `manifest lint` and `explain` take --tree and --var NAME=VALUE")
+                hint = f"known: {known}; `manifest lint` and `explain` take --tree and --var NAME=VALUE"
+                self._refuse(f"$({match[1]}) has no value here", hint)
             return str(found)
 
         filled = _VARIABLE.sub(value, os.fspath(path))

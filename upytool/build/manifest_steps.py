@@ -3,11 +3,15 @@ names."""
 
 from __future__ import annotations
 
+import _thread
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+TIMEOUT = 60.0  # seconds for a manifest: it is a program, and may loop
 
 
 class LeaveOut(Exception):
@@ -70,6 +74,39 @@ def _places(folder: Path) -> Iterator[tuple[str, list[str]]]:
         seen.add(real)
         folders[:] = sorted(each for each in folders if each != "__pycache__")
         yield place, names
+
+
+@contextmanager
+def within(seconds: float, late: Exception) -> Iterator[None]:
+    """Raise `late` from what runs longer, by what Ctrl-C does. Only the main thread can be interrupted."""
+    import signal
+    import threading
+
+    main = threading.main_thread()
+    if threading.current_thread() is not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    over = threading.Event()
+
+    def stop() -> None:
+        over.set()
+        if sys.platform == "win32" or main.ident is None:
+            _thread.interrupt_main()
+        else:
+            signal.pthread_kill(main.ident, signal.SIGINT)  # a sleep ends by a true signal alone
+
+    clock = threading.Timer(seconds, stop)
+    clock.daemon = True
+    clock.start()
+    try:
+        yield
+    except KeyboardInterrupt:
+        if over.is_set():
+            raise late from None
+        raise
+    finally:
+        clock.cancel()
+        clock.join()
 
 
 @contextmanager

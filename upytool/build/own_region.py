@@ -26,7 +26,7 @@ def check_region(image: FirmwareImage, region: tuple[int, int]) -> None:
     start, size = region
     low, high = _WHERE.get(image.port, (0, 1 << 32))
     if not 0 < size <= _LARGEST or start < low or start + size > high:
-        raise BuildError(f"a region of {size} bytes at {start:#x} is none", hint="--region START:SIZE, in bytes")
+        raise BuildError(f"a region of {size} bytes at {start:#x} is none", hint="--region START,SIZE, in bytes")
     unit = _SECTORS.get(image.port, 256)
     if start % unit or size % unit:
         raise BuildError(

@@ -158,8 +158,7 @@ def version_of(image: FirmwareImage, recipe: Recipe) -> str:
     """
     own = image.identity.version
     if own:
-        wanted = _numbers(recipe.version)
-        if _numbers(own)[: len(wanted)] != wanted:
+        if any(one != two for one, two in zip(_numbers(own), _numbers(recipe.version), strict=False)):
             raise BuildError(
                 f"the firmware is MicroPython {own}, the project asks for {recipe.version}",
                 hint="name a firmware of that version, or mend `version`",
@@ -219,7 +218,7 @@ def _find_layout(image: FirmwareImage, recipe: Recipe, board: Board | None, vari
         _place(image, main, _kind(image, main, regions), regions, rows) if main is not None else None,
         memory,
         why or "this firmware does not say where its file system is, and its board is not in the table",
-        hint or "say where it is, if you know it: --region START:SIZE",
+        hint or "say where it is, if you know it: --region START,SIZE",
         tuple(notes),
     )
 
@@ -304,11 +303,11 @@ def _table(image: FirmwareImage, board: Board | None, variant: str, version: str
     if board is None:
         if image.identity.build:
             return [], f"the flash layout of {image.identity.build} is not known", ""
-        return [], "", "name the board: --board NAME; or say where the file system is: --region START:SIZE"
+        return [], "", "name the board: --board NAME; or say where the file system is: --region START,SIZE"
     try:
         rows = layouts(board.id, variant, version, flash_size=stated_flash(image) or board.flash_size(variant))
     except LayoutError as error:
-        return [], error.message, f"{error.hint}; --region START:SIZE says it" if error.hint else ""
+        return [], error.message, f"{error.hint}; --region START,SIZE says it" if error.hint else ""
     return [row for row in rows if row.size], "", ""
 
 

@@ -23,9 +23,14 @@ QUERY_LIMIT = 120.0
 _COUNTED = re.compile(r"^\[(\d+)/(\d+)\] ")  # ninja
 _PERCENT = re.compile(r"^\[ *(\d+)%\] ")  # make from cmake
 _MADE = re.compile(r"^(?:CC|CXX|AS|LINK|GEN|MPY) ")  # MicroPython's own makefiles
-# What a user's shell may hold that a port's makefile would take for its own.
-_STRANGE = ("FROZEN_MANIFEST", "USER_C_MODULES", "BOARD", "BOARD_DIR", "BOARD_VARIANT", "BUILD", "PORT", "MAKEFLAGS",
-            "MAKELEVEL", "MFLAGS", "VARIANT", "CMAKE_ARGS", "IDFPY_FLAGS")  # fmt: skip
+# What a user's shell may hold that a port's makefile or SDK would take for its own: no lock would know of it.
+_STRANGE = frozenset((
+    "FROZEN_MANIFEST", "USER_C_MODULES", "BOARD", "BOARD_DIR", "BOARD_VARIANT", "BUILD", "PORT", "MAKEFLAGS",
+    "MAKELEVEL", "MFLAGS", "VARIANT", "CMAKE_ARGS", "IDFPY_FLAGS", "DEBUG", "LTO", "COPT", "CFLAGS", "CFLAGS_EXTRA",
+    "CXXFLAGS", "CXXFLAGS_EXTRA", "CPPFLAGS", "LDFLAGS", "LDFLAGS_EXTRA", "INC", "SRC_MOD", "SDKCONFIG", "IDF_TARGET",
+))  # fmt: skip
+_STRANGE_KINDS = ("MICROPY_", "PICO_")
+_WELCOME = "PICO_TOOLCHAIN_PATH"  # where a compiler is
 
 
 @dataclass
@@ -86,6 +91,10 @@ class Runner:
                         said.append(text)
                         progress.line(text)
                 status = process.wait(60)
+            except subprocess.TimeoutExpired:
+                _end(process, self.container, name)
+                progress.end(ok=False)
+                raise BuildError(f"{words[0]} fell silent and does not end", hint=f"the log: {self.log}") from None
             except BaseException:
                 _end(process, self.container, name)
                 progress.end(ok=False)
@@ -108,7 +117,10 @@ class Runner:
         return list(words), ""
 
     def _environment(self) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if key not in _STRANGE}
+        kept = {
+            key: value for key, value in os.environ.items()
+            if key == _WELCOME or not (key in _STRANGE or key.startswith(_STRANGE_KINDS))
+        }  # fmt: skip
         added = {} if self.container is not None else dict(self.environment)
         return {**kept, "LC_ALL": "C", **added}
 

@@ -6,6 +6,7 @@ import re
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
@@ -65,6 +66,10 @@ class Elf:
 
     def symbols(self) -> list[Symbol]:
         """Objects and functions with a size."""
+        return self._symbols
+
+    @cached_property
+    def _symbols(self) -> list[Symbol]:
         table = next((section for section in self._sections() if section[1] == 2), None)
         if table is None:
             return []
@@ -105,9 +110,11 @@ def read_elf(build: Path) -> Elf | None:
     """The linked firmware, None where a port leaves none."""
     for name in ("firmware.elf", "micropython.elf"):
         try:
-            return Elf((build / name).read_bytes())
-        except (OSError, BuildError, struct.error):
-            continue
+            elf = Elf((build / name).read_bytes())
+            elf.loads(), elf.symbols()
+            return elf
+        except (OSError, BuildError, struct.error, ValueError, IndexError):
+            continue  # a report lacks sizes then; the firmware is what it is
     return None
 
 

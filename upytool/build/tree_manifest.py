@@ -17,8 +17,8 @@ from typing import Any
 from ..errors import BuildError, UsageError
 from .freeze_manifest import Finding, FreezeManifest, FrozenFile, Kind, Step
 from .manifest_runner import ManifestError
+from .manifest_steps import TIMEOUT
 
-TIMEOUT = 60.0
 # Runs in a Python of its own: the tree's module is not ours to import, and a manifest may do anything.
 _PROGRAM = """
 import importlib.util, json, sys

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import BuildError, UsageError
+from ..errors import BuildError, SimulatorError, UsageError
 from ..events import NULL, Reporter, notice
 from ..image.base import FirmwareImage
 
@@ -69,14 +69,17 @@ def boot_check(firmware: Path, *, reporter: Reporter = NULL, seconds: float = RU
     from ..sim.pico import PicoBoard
 
     notice(reporter, "starting it in the emulator", "detail")
-    with PicoBoard(firmware) as board:
-        board.read(timeout=3.0)  # whatever the first start says while the port comes up
-        said, runs_on = _start_anew(board, seconds)
-        failure = _STARTER.search(said) or (None if runs_on else _LAST.search(said))
-        if failure is not None:
-            trace = failure[0].strip()
-            raise BuildError(f"{firmware.name} is built, but its program fails: {trace.splitlines()[-1]}", hint=trace)
-        version = _version(board)
+    try:
+        with PicoBoard(firmware) as board:
+            board.read(timeout=3.0)  # whatever the first start says while the port comes up
+            said, runs_on = _start_anew(board, seconds)
+            failure = _STARTER.search(said) or (None if runs_on else _LAST.search(said))
+            version = "" if failure is not None else _version(board)
+    except SimulatorError as error:  # what does not start is the build's failure, not a port's
+        raise BuildError(f"{firmware.name} is built, but {error.message}", hint=error.hint) from error
+    if failure is not None:
+        trace = failure[0].strip()
+        raise BuildError(f"{firmware.name} is built, but its program fails: {trace.splitlines()[-1]}", hint=trace)
     if not version:
         raise BuildError(
             f"{firmware.name} is built, but when it was started no REPL answered",

@@ -84,9 +84,9 @@ def region_of(text: str) -> Region:
     """What --region says."""
     from ..image.volume import Region
 
-    start, comma, length = text.partition(",")
+    start, comma, length = text.replace(":", ",").partition(",")
     if not comma:
-        raise UsageError("--region is START,SIZE", hint="--region 0x100A0000,1408K")
+        raise UsageError(f"{text!r} is no region", hint="write START,SIZE: --region 0x100A0000,1408K")
     found = Region(number(start), number(length), "region")
     if not found.size or found.end > 1 << 32:
         raise UsageError(f"--region {text} is no part of a flash")
@@ -277,42 +277,56 @@ def sources(paths: Sequence[str], folder: str, everything: bool) -> tuple[dict[s
     return files, folders
 
 
-Side = dict[str, tuple[dict[str, bytes], list[str]]]  # files and directories of each file system
+@dataclass(frozen=True)
+class Held:
+    """A file system as one side of a comparison has it."""
+
+    name: str
+    fixed: bool  # a ROMFS: a board has one beside the file system that it writes to
+    files: dict[str, bytes]
+    folders: list[str]
 
 
-def files_of(app: App, file: str, place: Place, *, one: bool) -> Side:
+def files_of(app: App, file: str, place: Place, *, one: bool) -> list[Held]:
     """A side of a comparison, all of it in memory: a board goes back to its firmware before the other is opened.
 
     Args:
         one: only the file system that is named or that files are put into; else all of them.
     """
     if file != BOARD and Path(file).is_dir():
-        return {"": sources([file + "/"], "", False)}
+        return [Held("", False, *sources([file + "/"], "", False))]
     with opened(app, file, place, whole=False) as found:
         held = [] if one else [volume for volume in found.volumes if volume.kind]
         if found.volumes and not (held or one or any(each.problem == OTHER for each in found.volumes)):
-            return {label(found.volumes[0]): ({}, [])}  # firmware that will make its file system at its first start
-        trees = {label(volume): found.tree(volume) for volume in held or [found.choose()]}
-        return {
-            name: (tree.files(), [entry.path for entry in tree.entries() if entry.directory])
-            for name, tree in trees.items()
-        }
+            return []  # firmware whose first start makes its file system
+        sides = []
+        for volume in held or [found.choose()]:
+            tree = found.tree(volume)
+            folders = [entry.path for entry in tree.entries() if entry.directory]
+            sides.append(Held(label(volume), volume.kind == "romfs", tree.files(), folders))
+        return sides
 
 
-def as_trees(*sides: Side) -> list[FileTree]:
-    """Each side as one tree, its paths as `image ls` has them: with the file system's name where a side has several."""
+def as_trees(*sides: list[Held]) -> list[FileTree]:
+    """Each side as one tree, its paths as `image ls` has them: with the file system's name where a side has several.
+
+    What a board, its firmware and a dump call the same file system differs; ROMFS is compared with ROMFS all the same.
+    """
     from ..image.blocks import BytesBlocks
     from ..image.romfs import build_romfs
     from ..image.romfs_tree import RomfsTree
 
     several = any(len(side) > 1 for side in sides)
+    paired = all(len({each.fixed for each in side}) == len(side) for side in sides)
+    names: dict[bool, str] = {}
     made: list[FileTree] = []
     for side in sides:
         files: dict[str, bytes] = {}
         folders: list[str] = []
-        for name, (held, inside) in side.items():
+        for each in side:
+            name = names.setdefault(each.fixed, each.name) if paired else each.name
             prefix = f"{name}:" if several else ""
-            files |= {prefix + path: data for path, data in held.items()}
-            folders += [prefix + path for path in inside]
+            files |= {prefix + path: data for path, data in each.files.items()}
+            folders += [prefix + path for path in each.folders]
         made.append(RomfsTree(BytesBlocks(build_romfs(files, directories=folders))))
     return made

@@ -421,6 +421,13 @@ def build_fat(
     """
     folders, names = with_parents(files, tuple(directories))
     contents = {normal(path): data for path, data in files.items()}
+    spelled: dict[str, str] = {}
+    for name in (*folders, *names):
+        before = spelled.setdefault(name.upper(), name)
+        if before != name:
+            raise ImageError(
+                f"{shown(before)} and {shown(name)} are one name in a FAT file system", hint="rename one of them"
+            )
     boot, layout = new_boot_sector(size, sector, hidden, epoch)
     blank = Overlay(BytesBlocks(b"\xff" * size), sector)
     blank.write(0, boot)

@@ -72,10 +72,14 @@ class Cross:
     def compile(self, module: Module) -> bytes:
         """One module. Raises: CompileError with the line; its `native` says that machine code is what failed."""
         kept = self._kept(module)
-        if kept is not None and (data := _read(kept)) is not None:
-            return data
+        data = _read(kept) if kept is not None else None
+        if data is None:
+            data = self._make(module, kept)
+            self.compiled += 1
+        return data
+
+    def _make(self, module: Module, kept: Path | None) -> bytes:
         data = self._run(module)
-        self.compiled += 1
         if kept is not None:
             _keep(kept, data)
         return data
@@ -86,17 +90,24 @@ class Cross:
         Args:
             workers: how many at a time; None for twice the processors.
         """
-        if len(modules) < 3:
-            return [self.compile(module) for module in modules]
-        from concurrent.futures import ThreadPoolExecutor
+        places = [self._kept(module) for module in modules]
+        found = [_read(place) if place is not None else None for place in places]
+        missing = [index for index, data in enumerate(found) if data is None]
+        if len(missing) < 3:  # threads would cost more than they save
+            made: Iterable[bytes] = [self._make(modules[index], places[index]) for index in missing]
+        else:
+            from concurrent.futures import ThreadPoolExecutor
 
-        with ThreadPoolExecutor(min(len(modules), workers or 2 * (os.cpu_count() or 1))) as pool:
-            futures = [pool.submit(self.compile, module) for module in modules]
-            try:
-                return [future.result() for future in futures]
-            finally:
-                for future in futures:
-                    future.cancel()
+            with ThreadPoolExecutor(min(len(missing), workers or 2 * (os.cpu_count() or 1))) as pool:
+                futures = [pool.submit(self._make, modules[index], places[index]) for index in missing]
+                try:
+                    made = [future.result() for future in futures]
+                finally:
+                    for future in futures:
+                        future.cancel()
+        fresh = dict(zip(missing, made, strict=True))
+        self.compiled += len(fresh)
+        return [data if data is not None else fresh[index] for index, data in enumerate(found)]
 
     def options(self, module: Module) -> list[str]:
         """mpy-cross's arguments, without the files."""
@@ -207,17 +218,20 @@ def _failure(shown: str, said: str) -> CompileError:
     if not lines:
         return CompileError(shown, "mpy-cross gave no reason")
     places = _PLACE.findall(said)
+    if lines[-1].startswith("MemoryError"):
+        lines[-1] = f"it is too large for mpy-cross, split it or move its data into files ({lines[-1]})"
     return CompileError(
         shown, lines[-1], line=int(places[-1]) if places else 0, native="invalid arch" in said, output=said
     )
 
 
 def _read(path: Path) -> bytes | None:
+    """What was kept, behind its SHA-256: a file that a power cut left half there would go into firmware."""
     try:
         data = path.read_bytes()
     except OSError:
         return None
-    return data if data[:1] == b"M" else None
+    return data[32:] if hashlib.sha256(data[32:]).digest() == data[:32] else None
 
 
 def _keep(path: Path, data: bytes) -> None:
@@ -225,7 +239,7 @@ def _keep(path: Path, data: bytes) -> None:
     temporary = path.with_suffix(f".{os.getpid()}-{id(data):x}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
+        temporary.write_bytes(hashlib.sha256(data).digest() + data)
         temporary.replace(path)
     except OSError:
         with suppress(OSError):

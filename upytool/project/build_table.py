@@ -57,6 +57,7 @@ class BuildTable:
     Attributes:
         root: the folder of the project's file.
         file: the project's file, None where there is none.
+        anywhere: the keys whose paths the user named, not the file: they may lead out of `root`.
     """
 
     root: Path
@@ -83,6 +84,7 @@ class BuildTable:
     container: str = ""
     flash_size: str = ""
     packages: Mapping[str, Any] | None = None
+    anywhere: tuple[str, ...] = ()
 
     @property
     def flash_bytes(self) -> int | None:

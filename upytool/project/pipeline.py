@@ -7,6 +7,7 @@ nothing else (`locked`).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -108,7 +109,7 @@ def build_project(
     if recipe.kind == "image":
         from ..build.from_image import build_image
 
-        recipe = _with_firmware(recipe, table, services, pinned)
+        recipe = _with_firmware(recipe, table, services, pinned, locked)
         result = build_image(recipe, cache=services.cache / "mpy", reporter=services.reporter)
     else:
         from ..build.from_source import build_source
@@ -139,20 +140,25 @@ def _packages(table: BuildTable, services: Services, pinned: BuildLock | None) -
     return fetch_packages(table, services.fetcher, services.hosts, services.indexes)
 
 
-def _with_firmware(recipe: Recipe, table: BuildTable, services: Services, pinned: BuildLock | None) -> Recipe:
+def _with_firmware(
+    recipe: Recipe, table: BuildTable, services: Services, pinned: BuildLock | None, locked: bool
+) -> Recipe:
     """The recipe with its base firmware: a local file as it is, else a release (the lock's where it pins one)."""
+    pins = dict(pinned.pins.get("firmware", {})) if pinned is not None else {}
+    origin, digest = str(pins.get("origin", "")), str(pins.get("sha256", ""))
     local = table.local_firmware
     if local is not None:
         if not local.is_file():
             raise BuildError(f"there is no firmware {local}", hint="name a file, or a board and a version")
+        if locked and digest and sha256(local.read_bytes()).hexdigest() != digest:
+            said = f"{local.name} is not the firmware that {lock_path(table).name} pins"
+            raise ConfigError(said, hint="bring that one back; `upytool build` brings the lock up to date")
         return replace(recipe, firmware=local)
     if not table.firmware and not table.board:
         raise UsageError("for which board?", hint="name it: --board RPI_PICO, or `board` in [build] of upytool.toml")
     from ..releases.download import fetch
     from ..releases.resolve import find_release
 
-    pins = dict(pinned.pins.get("firmware", {})) if pinned is not None else {}
-    origin, digest = str(pins.get("origin", "")), str(pins.get("sha256", ""))
     if origin:
         release = find_release(origin, services.releases)
     elif table.firmware:

@@ -33,7 +33,7 @@ from upytool.build.boot_rom import after_drop
 from upytool.build.from_image import build_image
 from upytool.errors import BuildError, ImageError
 from upytool.image.base import FirmwareImage
-from upytool.image.chips import ABSOLUTE, RP2350_ARM_S, RP2350_RISCV
+from upytool.image.chips import ABSOLUTE, RP2040, RP2350_ARM_S, RP2350_RISCV
 from upytool.image.dfuse import DfuFile
 from upytool.image.esp import EspFirmware
 from upytool.image.littlefs import read_superblock
@@ -497,3 +497,18 @@ def test_a_fault_of_ours_is_caught_before_writing(tmp_path: Path, monkeypatch: p
             with pytest.raises(BuildError, match="finished image"):
                 made(tmp_path, case.base, case.suffix, **case.options)
         assert not (tmp_path / f"out{case.suffix}").exists()
+
+
+def test_what_a_boot_rom_would_spoil_is_caught_before_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file whose blocks are right, and which an RP2040 would not flash as they are: its sectors are not filled."""
+
+    def thin(self: FirmwareImage, memory: Memory) -> bytes:
+        rows = [(each.address, each.data.rstrip(b"\xff")) for each in memory]
+        return write_uf2([(RP2040, Memory.of(rows))], sector=0)
+
+    monkeypatch.setattr(FirmwareImage, "encode", thin)
+    with pytest.raises(BuildError, match="finished image"):
+        made(tmp_path, pico(filled=False))
+    assert not (tmp_path / "out.uf2").exists()

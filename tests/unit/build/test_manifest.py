@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.rigs.debian_source import source_tree
+from upytool.build import manifest_runner
 from upytool.build.manifest_runner import ManifestError, run_manifest
 from upytool.build.tree_manifest import disagreements, run_tree_manifest
 from upytool.testing import Recorder
@@ -302,3 +304,17 @@ def test_a_tree_that_disagrees_is_told(tmp_path: Path) -> None:
         "the tree's tool freezes x.py, ours does not",
         "ours freezes m.py, the tree's tool does not",
     ]
+
+
+@pytest.mark.parametrize("body", ["while True:\n    pass\n", "import time\ntime.sleep(30)\n"])
+def test_a_manifest_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    monkeypatch.setattr(manifest_runner, "TIMEOUT", 0.3)
+    (tmp_path / "manifest.py").write_text(body)
+    began, here = time.monotonic(), os.getcwd()
+    with pytest.raises(ManifestError, match=r"did not end within 0\.3 s"):
+        run_manifest(tmp_path)
+    assert time.monotonic() - began < 10
+    assert os.getcwd() == here
+    (tmp_path / "manifest.py").write_text("raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        run_manifest(tmp_path)

@@ -24,6 +24,8 @@ from upytool.build.freeze_manifest import FreezeManifest
 from upytool.build.from_source import build_source
 from upytool.build.manifest_runner import run_manifest
 from upytool.errors import BuildError, OfflineError, UsageError
+from upytool.events import Notice
+from upytool.testing import Recorder
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the makefiles are for a POSIX shell")
 
@@ -136,13 +138,19 @@ def test_folders_that_nobody_uses_go(shop: Workshop) -> None:
 
 
 def test_what_the_shell_has_set_does_not_reach_the_build(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("BOARD_VARIANT", "PORT", "USER_C_MODULES", "MAKEFLAGS"):
+    for name in ("BOARD_VARIANT", "PORT", "USER_C_MODULES", "MAKEFLAGS", "DEBUG", "CFLAGS_EXTRA", "MICROPY_PY_BTREE",
+                 "PICO_BOARD"):  # fmt: skip
         monkeypatch.setenv(name, "strange")
+    monkeypatch.setenv("PICO_TOOLCHAIN_PATH", "/somewhere")
     shop.build()
     environment = (shop.folders()[0] / "environment").read_text()
     assert "strange" not in environment
+    assert "PICO_TOOLCHAIN_PATH=/somewhere" in environment
     assert "MICROPY_MPYCROSS=" in environment
     assert "SOURCE_DATE_EPOCH=946684800" in environment
+    flags = next(line for line in environment.splitlines() if line.startswith("CFLAGS="))
+    assert f"-ffile-prefix-map={shop.folders()[0]}=build" in flags, "no path of this computer in the firmware"
+    assert f"-ffile-prefix-map={shop.tree}=micropython" in flags
 
 
 def test_a_failed_build_leaves_no_output(shop: Workshop) -> None:
@@ -208,6 +216,13 @@ def test_an_image_of_ones_own(shop: Workshop) -> None:
     assert result.pins["toolchain"]["image"] == "mine/arm:7"  # type: ignore[index]
 
 
+def test_a_cache_that_can_not_be_written_is_one_sentence(shop: Workshop) -> None:
+    (shop.home / "cache").write_text("no folder")
+    with pytest.raises(BuildError, match=r"the build cannot go on: .*cache") as caught:
+        shop.build()
+    assert "UPYTOOL_CACHE_DIR" in caught.value.hint
+
+
 def test_c_modules_are_gathered(shop: Workshop) -> None:
     module = shop.home / "native"
     module.mkdir()
@@ -232,7 +247,10 @@ def test_a_git_source_is_pinned_and_dated(shop: Workshop) -> None:
     source = f"git+file://{shop.tree}#v1.27.0"
     with pytest.raises(OfflineError):
         shop.build(recipe, source, offline=True)
-    result = shop.build(recipe, source)
+    recorder = Recorder()
+    options = SourceOptions(container="none", jobs=1)
+    result = build_source(recipe, source, options, cache=shop.home / "cache", reporter=recorder)
+    assert any("file://" in each.message and "run on this computer" in each.message for each in recorder.of(Notice))
     assert result.output.read_text().startswith("ONE   1700000000 v1.27.0\n")
     pins: Any = result.pins["source"]
     assert (pins["origin"], pins["dirty"], len(pins["commit"])) == (f"file://{shop.tree}", False, 40)

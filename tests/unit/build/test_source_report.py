@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -133,6 +134,22 @@ def test_regions_of_the_linker(tmp_path: Path) -> None:
 def test_what_is_no_elf(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "firmware.elf").write_bytes(data)
     assert read_elf(tmp_path) is None
+
+
+@pytest.mark.parametrize("at", [28, 32, 42, 46, 48, 54])
+def test_a_broken_elf_costs_the_sizes_and_not_the_build(tmp_path: Path, at: int) -> None:
+    """A head of 32 bits with one number that leads out of the file."""
+    head = bytearray(b"\x7fELF\x01\x01" + bytes(46))
+    struct.pack_into("<HHHHHH", head, 40, 52, 32, 1, 40, 1, 0)
+    struct.pack_into("<II", head, 28, 52, 84)
+    section = struct.pack("<10I", 0, 2, 0, 0, 0, 0, 0, 0, 0, 0)
+    whole = bytearray(bytes(head) + struct.pack("<8I", 1, 0, 0, 0, 4, 4, 0, 0) + section)
+    (tmp_path / "firmware.elf").write_bytes(whole)
+    assert read_elf(tmp_path) is not None
+    struct.pack_into("<H" if at > 40 else "<I", whole, at, 0xFFFF)
+    (tmp_path / "firmware.elf").write_bytes(whole)
+    elf = read_elf(tmp_path)
+    assert frozen_sizes(elf, tmp_path, ["app.py"]) == {"app.py": 0}
 
 
 @pytest.mark.parametrize(

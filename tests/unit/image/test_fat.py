@@ -84,6 +84,12 @@ def test_names_that_fat_cannot_hold(name: str) -> None:
         build_fat({name: b""}, 112 << 10)
 
 
+@pytest.mark.parametrize("two", [("App.txt", "app.txt"), ("a/b", "A/c"), ("lib", "LIB/x")])
+def test_names_that_differ_by_case_alone(two: tuple[str, str]) -> None:
+    with pytest.raises(ImageError, match="are one name in a FAT"):
+        build_fat(dict.fromkeys(two, b"x"), 112 << 10)
+
+
 def test_changes() -> None:
     image = bytearray(build_fat(FILES, 256 << 10).to_bytes())
     tree = opened(bytes(image))

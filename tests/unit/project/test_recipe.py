@@ -102,6 +102,12 @@ def test_a_link_out_of_the_project_is_refused(tmp_path: Path) -> None:
         pytest.skip("no links here")
     with pytest.raises(BuildError, match="leads out"):
         collect_items(project(tmp_path / "p", {}, modules=("lib",)))
+    table = project(tmp_path / "p", {"src/app.py": "x = 1\n"}, modules=("src",))
+    (tmp_path / "p" / "src" / "mine.py").symlink_to(tmp_path / "p" / "src" / "app.py")
+    assert [item.target for item in collect_items(table)] == ["app.py", "mine.py"]
+    (tmp_path / "p" / "src" / "theirs.py").symlink_to(tmp_path / "secret.py")
+    with pytest.raises(BuildError, match=r"theirs\.py is a link that leads out"):
+        collect_items(table)
 
 
 def test_two_files_for_one_place(tmp_path: Path) -> None:

@@ -10,10 +10,13 @@ import click
 from ...errors import UsageError
 from ..app import App, pass_app
 from ..group import define_group
-from ..ui.text import plural, rows, size
+from ..ui.text import plural, rows, size, wrapped
 
 if TYPE_CHECKING:
     from ...boards.catalogue import Board
+
+
+_KINDS = {"littlefs": "LittleFS", "littlefs1": "LittleFS v1", "fat": "FAT", "romfs": "ROMFS"}
 
 
 @define_group(
@@ -89,9 +92,9 @@ def show(app: App, board: str, version: str | None) -> None:
     found, variant = _find(board)
     maps, problem = _maps(found, variant, version)
     data: dict[str, Any] = {**found.data(), "layouts": {name: [each.data() for each in part] for name, part in maps}}
-    app.emit(data, lambda style: _lines(found, variant, maps, style))
-    if not maps:
+    if not maps:  # before the result: its warnings are part of the JSON document
         app.warn(problem)
+    app.emit(data, lambda style: _lines(found, variant, maps, style))
 
 
 def _find(name: str) -> tuple[Board, str | None]:
@@ -132,19 +135,25 @@ def _lines(board: Board, variant: str | None, maps: list[tuple[str, Any]], style
         ("firmware", ", ".join("." + kind for kind in board.kinds)),
         ("written by", ", ".join(board.deploy) or "-"),
     ]
-    lines = [f"{name:<12}{text}" for name, text in facts]
-    for way in board.enter:
-        lines.append(f"{'boot loader':<12}{way}")
-    for step in board.steps:
-        lines.append(f"{'by hand':<12}{step}")
+    facts += [("boot loader", way) for way in board.enter]
+    facts += [("by hand", step) for step in board.steps]
+    lines = [line for name, text in facts for line in _fact(style, name, text)]
     for name, regions in maps:
         lines += ["", style.strong(f"flash of {board.id}-{name}" if name else f"flash of {board.id}")]
         body = [
-            (each.name, f"{each.start:#x}", size(each.size) if each.size else "to the end", each.kind, each.source)
+            (each.name, f"{each.start:#x}", size(each.size) if each.size else "to the end", _KINDS[each.kind])
             for each in regions
         ]
-        lines += rows(style, ["region", "start", "size", "file system", "says"], body, align="llrll")
+        lines += rows(style, ["region", "start", "size", "file system"], body, align="llrl")
+        for source in dict.fromkeys(each.source for each in regions):
+            lines += wrapped(style, f"from {source}")
     return lines
+
+
+def _fact(style: Any, name: str, text: str) -> list[str]:
+    """`name        text`, what does not fit below the text."""
+    first, *rest = wrapped(style, text, " " * 12, 0)
+    return [f"{name:<12}" + first[12:], *rest]
 
 
 def _flash(count: int) -> str:

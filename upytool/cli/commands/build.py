@@ -16,7 +16,7 @@ from ...errors import DifferencesFound, UsageError
 from ..app import App, pass_app
 from ..group import define
 from ..params import LocalPath
-from ..ui.text import plural, rows, size
+from ..ui.text import plural, rows, size, wrapped
 
 if TYPE_CHECKING:
     from ...build.base import BuildReport, SourceOptions
@@ -48,7 +48,7 @@ _VERSION = re.compile(r"latest|preview|v?\d+\.\d+(\.\d+)?(-preview)?|\d{8}", re.
               help="Files that go in as they are.")  # fmt: skip
 @click.option("--entry", metavar="MODULE[:CALL]", help="What a start runs.")
 @click.option("--filesystem", type=click.Choice(["auto", "romfs", "littlefs", "fat"]), help="Where modules go.")
-@click.option("--region", metavar="START:SIZE", help="Where the file system is, if nobody else knows.")
+@click.option("--region", metavar="START,SIZE", help="Where the file system is, if nobody else knows.")
 @click.option("--flash-size", metavar="SIZE", help="An Espressif board's, where its firmware is made for less: 8MB.")
 @click.option("--safe-boot", is_flag=True, help="Add a boot.py with which a bad main.py can't lock you out.")
 @click.option("--optimize", "-O", type=click.IntRange(0, 3), metavar="N", help="mpy-cross's level.")
@@ -146,7 +146,11 @@ def _table(app: App, modules: tuple[str, ...], options: dict[str, Any]) -> Build
         changed["board"], own = _board(table.board, kind)
         changed["variant"] = table.variant or own
     here = os.path.relpath(Path.cwd(), table.root)
+    for each in (*modules, *options["data"]):
+        if not Path(each).exists():
+            raise UsageError(f"there is no {each}", hint="name files and directories that are there")
     if modules:
+        changed["anywhere"] = ("modules",)
         changed["modules"] = tuple(os.path.normpath(os.path.join(here, each)) for each in modules)
     if options["data"]:
         changed["data"] = tuple(os.path.normpath(os.path.join(here, each)) for each in options["data"])
@@ -247,13 +251,10 @@ def _source_options(services: Services, options: dict[str, Any]) -> SourceOption
 def _region(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
-    start, colon, length = text.partition(":")
-    try:
-        if not colon:
-            raise ValueError
-        return int(start, 0), int(length, 0)
-    except ValueError:
-        raise UsageError(f"{text!r} is no region", hint="write --region 0x100A0000:0x160000, START:SIZE") from None
+    from ..imaging import region_of
+
+    found = region_of(text)
+    return found.start, found.size
 
 
 def _report_data(report: BuildReport) -> dict[str, Any]:
@@ -265,7 +266,8 @@ def _report_data(report: BuildReport) -> dict[str, Any]:
         "modules": [
             {
                 "file": each.target, "from": each.origin, "package": each.package or None, "source": each.source,
-                "stored": None if each.placement == "frozen" else each.stored, "flash": each.flash, "placement": each.placement, "ram": each.ram,
+                "stored": None if each.placement == "frozen" else each.stored, "flash": each.flash,
+                "placement": each.placement, "ram": each.ram,
             }
             for each in report.modules
         ],
@@ -300,7 +302,7 @@ def _report_lines(report: BuildReport, style: Any) -> list[str]:
             size(each.stored) if each.target.endswith(".mpy") else None,
             size(each.flash),
             each.ram,
-            each.origin,
+            each.package or each.origin,
         )
         for each in report.modules
     ]
@@ -311,7 +313,7 @@ def _report_lines(report: BuildReport, style: Any) -> list[str]:
         lines += ["", f"Importing all of it loads about {size(whole)} into RAM"]
     lines += ["", *_regions(report, style)]
     if report.what_if:
-        lines += ["", "otherwise:", *(f"  {each}" for each in report.what_if)]
+        lines += ["", "otherwise:", *(line for each in report.what_if for line in wrapped(style, each, "  "))]
     return lines
 
 

@@ -305,12 +305,13 @@ def diff(app: App, left: str, right: str, place: Place) -> None:
     """
     from ...image.tree import difference
 
-    one = bool(place.volume or place.region) or any(each != BOARD and Path(each).is_dir() for each in (left, right))
-    changes = difference(*as_trees(files_of(app, left, place, one=one), files_of(app, right, place, one=one)))
+    single = bool(place.volume or place.region) or any(each != BOARD and Path(each).is_dir() for each in (left, right))
+    changes = difference(*as_trees(files_of(app, left, place, one=single), files_of(app, right, place, one=single)))
     app.emit([_change_data(change) for change in changes], [_change_line(change) for change in changes])
     if changes:
         counts = [f"{sum(each.what == what for each in changes)} {what}" for what in MARKS]
-        raise DifferencesFound(f"{left} and {right} differ: {', '.join(c for c in counts if not c.startswith('0 '))}")
+        one, two = ("the board" if each == BOARD else each for each in (left, right))
+        raise DifferencesFound(f"{one} and {two} differ: {', '.join(c for c in counts if not c.startswith('0 '))}")
     app.note("No differences")
 
 

@@ -299,12 +299,10 @@ def _tell(app: App, result: Deployed) -> None:
 def ls(app: App, path: str | None, partition: int) -> None:
     """List what is in an image, in a file or on the board."""
     image = _image(app, path, partition)
-    body = [(entry.path + "/", None) if entry.directory else (entry.path, entry.size) for entry in image.entries]
+    entries = sorted(image.entries, key=lambda entry: entry.path.split("/"))
+    body = [(entry.path + "/", None) if entry.directory else (entry.path, entry.size) for entry in entries]
     app.emit(
-        [
-            {"path": entry.path, "kind": "dir" if entry.directory else "file", "size": entry.size}
-            for entry in image.entries
-        ],
+        [{"path": entry.path, "kind": "dir" if entry.directory else "file", "size": entry.size} for entry in entries],
         (lambda style: rows(style, ["path", "size"], body, align="lr")) if body else "",
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ...events import DeviceOutput, Event, Notice, TaskAdvanced, TaskFinished, TaskStarted
 from .streams import Streams
-from .text import seconds, size
+from .text import plural, seconds, size
 
 # A task that ends sooner than this is not worth a line.
 NOTICEABLE = 1.0
@@ -83,7 +83,7 @@ class PlainReporter:
             rate = f", {size(done / elapsed)}/s" if done else ""
             self.streams.err(f"{started.label}: {size(done)} in {seconds(elapsed)}{rate}{note}")
         else:
-            self.streams.err(f"{started.label}: {done} {started.unit} in {seconds(elapsed)}{note}")
+            self.streams.err(f"{started.label}: {plural(done, started.unit[:-1])} in {seconds(elapsed)}{note}")
 
     def clear(self) -> None:
         """Take a bar off the screen before something else is written; plain lines have none."""

@@ -90,6 +90,23 @@ def rows(
     return lines + [line(row, paint or (lambda _, cell: cell)) for row in cells]
 
 
+def wrapped(style: Style, text: str, indent: str = "", hang: int = 2) -> list[str]:
+    """A sentence as lines: none is wider than the terminal, and where there is none it is one line.
+
+    Args:
+        indent: before the first line; those after it begin `hang` columns further to the right.
+    """
+    if not style.tty:
+        return [indent + text]
+    from textwrap import wrap
+
+    width = max(40, style.width)
+    more = indent + " " * hang
+    return wrap(
+        text, width, initial_indent=indent, subsequent_indent=more, break_long_words=False, break_on_hyphens=False
+    )
+
+
 def width_of(text: str) -> int:
     """Columns on a terminal: wide East Asian letters take two, combining marks none."""
     if text.isascii():
