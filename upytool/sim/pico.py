@@ -35,6 +35,9 @@ BOOT_ROM = (0x2E8A, 0x0003)
 State = Literal["starting", "repl", "bootloader"]
 
 
+RESET_SECONDS = 5.0
+
+
 class PicoBoard:
     """A PicoChip in a thread of its own, its USB serial port behind a Console.
 
@@ -106,13 +109,17 @@ class PicoBoard:
         return self.console.take_output(limit)
 
     def reset(self, *, bootsel: bool = False) -> None:
-        """Press the reset button; with `bootsel`, while the other one is held down."""
+        """Press the reset button; with `bootsel`, while the other one is held down. The chip is in reset on return."""
+        done = threading.Event()
 
         def press() -> None:
             self.console.restart(drop_input=True)
             self.chip.reset(bootsel=bootsel)
+            done.set()
 
         self.order(press)
+        if threading.current_thread() is not self._thread:  # who looks next must not see the board of before
+            done.wait(RESET_SECONDS)
 
     def close(self) -> None:
         """Switch off; the flash is written to its file."""
