@@ -351,6 +351,7 @@ def test_advice_when_the_firmware_changes(cli: Any, project: Path) -> None:
         (["--region", "0x10000000:0x100000"], 8, "says where its file system is"),
         (["--filesystem", "fat"], 8, "mounts LittleFS there, not FAT"),
         (["--entry", "ap:main"], 8, "is it app?"),
+        (["--entry", "app:mian"], 8, "is it main?"),
         (["-o", "base.uf2"], 8, "is the firmware that is built into"),
         (["--board", "RPI_PICO_W"], 9, "offline"),
         (["--firmware", "nowhere.uf2"], 8, "there is no firmware"),

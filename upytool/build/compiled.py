@@ -86,6 +86,7 @@ def check_entry(entry: str, items: Iterable[Item], memory: Memory | None) -> Non
 
     Raises: BuildError.
     """
+    items = tuple(items)
     module = entry.partition(":")[0]
     if not module:
         return
@@ -98,12 +99,42 @@ def check_entry(entry: str, items: Iterable[Item], memory: Memory | None) -> Non
     names = {item.target.removeprefix("lib/").rpartition(".")[0].removesuffix("/__init__") for item in items
              if item.target.endswith((".py", ".mpy")) and item.target not in STARTERS}  # fmt: skip
     if place in names or any(name.startswith(place + "/") for name in names) or _frozen(place, memory):
+        _check_call(entry, place, items)
         return
     near = get_close_matches(place, names, 1)
     raise BuildError(
         f'the entry "{entry}" names a module {module} that is not there',
         hint=f"is it {near[0].replace('/', '.')}?" if near else "add it to `modules`, or to [packages]",
     )
+
+
+def _check_call(entry: str, place: str, items: Iterable[Item]) -> None:
+    """What an entry calls has a name in its module, as far as the text of the module tells."""
+    import ast
+
+    wanted = entry.partition(":")[2].partition(".")[0]
+    targets = {f"{prefix}{place}{suffix}" for prefix in ("", "lib/") for suffix in (".py", "/__init__.py")}
+    source = next((item for item in items if item.module and item.target in targets), None)
+    if not wanted or source is None:
+        return
+    try:
+        tree = ast.parse(source.data)
+    except (SyntaxError, ValueError):
+        return  # the compiler says it better
+    names: set[str] = set()
+    for node in ast.walk(tree):  # also names that an `if` or `try` makes: nothing that may be there is refused
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    if wanted not in names and "*" not in names and "globals" not in str(source.data):
+        near = get_close_matches(wanted, names, 1)
+        raise BuildError(
+            f'the entry "{entry}" calls {wanted}, which {source.origin or source.target} does not have',
+            hint=f"is it {near[0]}?" if near else "define it there, or name what is to be called",
+        )
 
 
 def _frozen(place: str, memory: Memory | None) -> bool:

@@ -239,8 +239,9 @@ def _finish(
     name, content = source_report.pick_output(build, board, suffix)
     image = source_report.firmware_image(name, content)
     elf = source_report.read_elf(build)
-    sizes = source_report.frozen_sizes(elf, build, staged.modules)
-    rows = source_report.module_rows(staged.modules, sizes)
+    modules = source_report.with_manifest(staged.modules, staged.frozen, recipe.manifest)
+    sizes = source_report.frozen_sizes(elf, build, modules)
+    rows = source_report.module_rows(modules, sizes)
     layout = _layout(image, recipe, tree) if image is not None else None
     if image is not None and layout is not None:
         _check_room(image, layout, rows)

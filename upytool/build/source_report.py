@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,7 @@ from ..image.chips import RP2040, RP2350_ARM_S, RP2350_RISCV
 from ..image.memory import Memory
 from ..image.uf2 import write_uf2
 from .base import Item, ModuleSize, RegionUse
+from .freeze_manifest import FreezeManifest
 from .source_board import SourceBoard
 
 RP2_FLASH = 0x10000000
@@ -151,6 +153,23 @@ def frozen_sizes(elf: Elf | None, build: Path, targets: Iterable[str]) -> dict[s
         found = next((place for place in (made, staged) if place.is_file() and place.suffix == ".mpy"), None)
         sizes[target] = max(size, found.stat().st_size if found is not None else 0)
     return sizes
+
+
+def with_manifest(modules: Mapping[str, Item], frozen: FreezeManifest, manifest: Path | None) -> dict[str, Item]:
+    """The project's modules, those included that its own manifest brings in."""
+    found = dict(modules)
+    if manifest is None:
+        return found
+    own = os.path.realpath(manifest)
+    for file in frozen.files:
+        if file.target in found or all(os.path.realpath(step.manifest) != own for step in file.chain):
+            continue
+        try:
+            text = file.source.read_bytes()
+        except OSError:
+            continue  # it was there when it was compiled: a report is no reason to fail
+        found[file.target] = Item(file.target, text, f"{manifest.name}: {file.target}", True)
+    return found
 
 
 def module_rows(modules: Mapping[str, Item], sizes: Mapping[str, int]) -> tuple[ModuleSize, ...]:

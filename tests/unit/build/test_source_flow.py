@@ -256,3 +256,11 @@ def test_a_git_source_is_pinned_and_dated(shop: Workshop) -> None:
     assert (pins["origin"], pins["dirty"], len(pins["commit"])) == (f"file://{shop.tree}", False, 40)
     assert shop.build(recipe, source, offline=True).unchanged
     assert shop.build(recipe, "../mp").sha256 == result.sha256, "the same commit in a folder"
+
+
+def test_the_report_has_what_the_projects_own_manifest_brings_in(shop: Workshop) -> None:
+    (shop.recipe.root / "extra.py").write_text("E = 1\n")
+    (shop.recipe.root / "manifest.py").write_text('module("extra.py")\n')
+    recipe = replace(shop.recipe, manifest=shop.recipe.root / "manifest.py")
+    rows = {row.target: row.origin for row in shop.build(recipe).report.modules}
+    assert rows == {"app.py": "src/app.py", "extra.py": "manifest.py: extra.py"}
