@@ -96,8 +96,8 @@ def test_diff(cli: Cli, firmware: str) -> None:
         (["--size", "0x10000", "--kind", "fat"], "fat", 0x10000, 512),
         (["--size", "64K", "--kind", "littlefs1", "--block-size", "1024"], "littlefs1", 0x10000, 1024),
         (["--size", "64K", "--kind", "romfs"], "romfs", 0x10000, 4096),
-        (["--board", "PYBV11", "--firmware-version", "1.26"], "fat", 112 << 10, 512),
-        (["--port", "samd", "--size", "64K", "--firmware-version", "1.25.0"], "littlefs2", 42 * 1536, 1536),
+        (["--board", "PYBV11", "--version", "1.26"], "fat", 112 << 10, 512),
+        (["--port", "samd", "--size", "64K", "--version", "1.25.0"], "littlefs2", 42 * 1536, 1536),
     ],
 )
 def test_mkfs(cli: Cli, firmware: str, words: list[str], kind: str, size: int, block: int) -> None:
@@ -130,9 +130,9 @@ def test_mkfs(cli: Cli, firmware: str, words: list[str], kind: str, size: int, b
         (["mkfs", "x.img"], 2, "needs --size"),
         (["mkfs", "x.img", "--size", "10"], 7, "two blocks"),
         (["mkfs", "x.img", "--size", "64K", "big"], 7, "do not fit"),
-        (["mkfs", "x.img", "--board", "PYBV11"], 2, "--firmware-version"),
-        (["mkfs", "x.img", "--board", "NOBOARD", "--firmware-version", "1.26"], 7, "not known"),
-        (["mkfs", "x.img", "--size", "64K", "--firmware-version", "new"], 2, "no version"),
+        (["mkfs", "x.img", "--board", "PYBV11"], 2, "--version"),
+        (["mkfs", "x.img", "--board", "NOBOARD", "--version", "1.26"], 7, "not known"),
+        (["mkfs", "x.img", "--size", "64K", "--version", "new"], 2, "no version"),
     ],
 )
 def test_refusals_leave_everything_as_it_is(cli: Cli, firmware: str, words: list[str], code: int, said: str) -> None:

@@ -18,6 +18,8 @@ WITH_VALUE = ("--name", "--user", "--userns", "--volume", "--workdir", "--env", 
 
 def main(words: list[str]) -> int:
     home = Path(os.environ["MODEL_HOME"])
+    if words == ["info"]:
+        return 1 if os.environ.get("MODEL_DOWN") else 0
     with open(home / "calls.jsonl", "a", encoding="utf-8") as log:
         log.write(json.dumps(words) + "\n")
     if words[0] == "pull":

@@ -73,9 +73,20 @@ def _outermost(places: Iterable[Path]) -> list[Path]:
 
 
 def find_program(choice: str) -> str:
-    """The container program, "" where there is none. Args: choice: "auto", "docker" or "podman"."""
+    """The container program, "" where there is none. Args: choice: "auto", "docker" or "podman".
+
+    Of "auto" one that runs: an installed docker whose service is down is none.
+    """
     names = ("docker", "podman") if choice == "auto" else (choice,)
-    return next((name for name in names if shutil.which(name)), "")
+    found = [name for name in names if shutil.which(name)]
+    return next((name for name in found if choice != "auto" or _answers(name)), "")
+
+
+def _answers(program: str) -> bool:
+    try:
+        return subprocess.run([program, "info"], capture_output=True, timeout=ASK_TIMEOUT).returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False
 
 
 def open_container(

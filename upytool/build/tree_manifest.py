@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -127,8 +128,8 @@ def tree_variables(tree: Path, *, port: str = "", board: str = "") -> dict[str, 
         homes = sorted(root.glob(f"ports/*/boards/{board}"))
         if not homes:
             every = sorted(place.parent.name for place in root.glob("ports/*/boards/*/mpconfigboard.h"))
-            near = ", ".join(name for name in every if board.lower() in name.lower()) or ", ".join(every[:5]) + " ..."
-            raise UsageError(f"{tree} has no board {board}", hint=f"it has {near}")
+            near = [name for name in every if board.lower() in name.lower()] or get_close_matches(board.upper(), every)
+            raise UsageError(f"{tree} has no board {board}", hint=f"it has {', '.join(near or every[:5])} ...")
         port = homes[0].parent.parent.name
     if port:
         home = root / "ports" / port

@@ -39,7 +39,7 @@ _OPTIONS = (
     click.option("--volume", metavar="NAME", default="", help="Which file system, by name, number or address."),
     click.option("--region", metavar="START,SIZE", default="", help="Where the file system is, if nothing tells."),
     click.option("--board", metavar="NAME", default="", help="The board, where the file does not tell (NAME-VARIANT)."),
-    click.option("--firmware-version", metavar="VERSION", default="", help="Its MicroPython, likewise."),
+    click.option("--version", "firmware_version", metavar="VERSION", default="", help="Its MicroPython, likewise."),
     click.option("--flash-size", metavar="SIZE", default="", help="Of the chip's flash: 4M, 0x400000."),
 )
 

@@ -183,12 +183,16 @@ def test_a_submodule_that_is_missing(shop: Workshop) -> None:
     shop.build(wanted)
 
 
-def test_a_missing_compiler_is_told_before_anything_is_made(shop: Workshop) -> None:
+def test_a_missing_compiler_is_told_before_anything_is_made(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     (shop.home / "bin" / "arm-none-eabi-gcc").unlink()
     tools = programs(shop.home / "tools", "make", "python3", "gcc", "apt-get")
-    os.environ["PATH"] = str(tools)
+    monkeypatch.setenv("PATH", str(tools))
     with pytest.raises(BuildError, match="lacks arm-none-eabi-gcc"):
         shop.build()
+    with pytest.raises(BuildError, match="lacks arm-none-eabi-gcc"):
+        shop.build(container="auto")
+    install(tools)
+    monkeypatch.setenv("MODEL_DOWN", "1")  # docker is installed, its service does not run
     with pytest.raises(BuildError, match="lacks arm-none-eabi-gcc"):
         shop.build(container="auto")
     assert not shop.folders()

@@ -330,7 +330,7 @@ def _change_line(change: Change) -> str:
     "mkfs",
     examples=[
         ("upytool image mkfs disk.img --size 1408K main.py lib", "a LittleFS as a Pico has it"),
-        ("upytool image mkfs disk.img --board PYBV11 --firmware-version 1.26 boot.py", "as this board wants it"),
+        ("upytool image mkfs disk.img --board PYBV11 --version 1.26 boot.py", "as this board wants it"),
         ("upytool image mkfs disk.img --kind fat --size 512K --block-size 4096", "an empty FAT"),
     ],
 )
@@ -341,7 +341,7 @@ def _change_line(change: Change) -> str:
 @click.option("--block-size", metavar="SIZE", help="Of a LittleFS (4096), or the sector of a FAT (512).")
 @click.option("--port", metavar="NAME", help="MicroPython's port, whose parameters to take: rp2, esp32, samd ...")
 @click.option("--board", metavar="NAME", default="", help="Take size, kind and parameters from this board's layout.")
-@click.option("--firmware-version", metavar="VERSION", default="", help="The MicroPython that will mount it.")
+@click.option("--version", "firmware_version", metavar="VERSION", default="", help="Of the MicroPython that mounts it.")
 @click.option("--flash-size", metavar="SIZE", help="Of the board's flash, where the layout depends on it.")
 @all_option
 @pass_app
@@ -367,7 +367,7 @@ def mkfs(
     total = number(length) if length else 0
     if board:
         if not firmware_version:
-            raise UsageError("--board needs --firmware-version", hint="the layout of a board changes with it")
+            raise UsageError("--board needs --version", hint="the layout of a board changes with it")
         place = Place(flash_size=number(flash_size) if flash_size else None)
         known = table_regions(board, firmware_version, place)
         known = [each for each in known if (kind == "romfs") == (each.kind == "romfs")]
@@ -380,7 +380,7 @@ def mkfs(
         kind, total, block = kind or region.kind, total or region.size, block or region.block_size or None
         port = port or _port_of(board)
     if not total:
-        raise UsageError("mkfs needs --size, or --board with --firmware-version")
+        raise UsageError("mkfs needs --size, or --board with --version")
     files, folders = sources(source, "", everything)
     release = release_of(firmware_version) if firmware_version else None
     if firmware_version and release is None:
