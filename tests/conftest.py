@@ -39,7 +39,11 @@ def repository() -> Path:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long begins first: at the end of a run no worker is to sit on a long file alone."""
-    slow = {item.path for item in items if item.get_closest_marker("slow") or "conformance" in item.path.parts}
+    slow = {
+        item.path
+        for item in items
+        if "conformance" in item.path.parts or any(item.get_closest_marker(name) for name in ("slow", "rig"))
+    }
     items.sort(key=lambda item: item.path not in slow)
 
 
