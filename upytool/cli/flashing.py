@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from ..flash.base import FlashOptions, FlashTarget, Loader
     from ..flash.doors import Doors
     from ..flash.probe import Surroundings
+    from ..sim.registry import SimInfo
 
 PATIENCE = 120.0
+STARTS = 15.0  # seconds for an emulated chip on a busy computer
 
 
 # -- boards ---------------------------------------------------------------------------------------
@@ -49,6 +51,7 @@ def _simulated(app: App, selector: str) -> Surroundings:
             f"the simulated board {found[0].name} has no boot loader", hint="one that has: `upytool sim start pico`"
         )
     names = [f"sim:{info.name}" for info in boards]
+    _started(app, boards)
     buses = [UsbBus(name, bus_backend(name)) for name in names]
     drives = [SimulatedVolume(name) for name in names]
     return Surroundings(
@@ -59,6 +62,18 @@ def _simulated(app: App, selector: str) -> Surroundings:
         simulators={name: info.port for name, info in zip(names, boards, strict=True)},
         baud=app.settings.baud,
     )
+
+
+def _started(app: App, boards: Sequence[SimInfo]) -> None:
+    """A simulated board that was reset a moment ago is neither running nor in its boot loader: wait until it is one."""
+    import time
+
+    from ..sim.registry import state
+
+    end = time.monotonic() + STARTS
+    with patiently(app, "Waiting for the simulated board to start"):
+        while any(state(info) == "starting" for info in boards) and time.monotonic() < end:
+            time.sleep(0.05)
 
 
 def _resolved(app: App) -> str:
