@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--runs N] [--only commands|flash] [--write]`: measure, print, keep.
+"""`python -m tests.bench [--runs N] [--only commands|flash|build] [--write]`: measure, print, keep.
 
 --write keeps the tables in the report; with --only it replaces one part and leaves the other as it is.
 """
@@ -12,7 +12,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from . import flashing
+from . import building, flashing
 from .cases import Bench, Row, rows
 
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "reference" / "performance.md"
@@ -21,7 +21,7 @@ REPORT = Path(__file__).resolve().parents[2] / "docs" / "reference" / "performan
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--only", choices=["commands", "flash"], help="one part alone")
+    parser.add_argument("--only", choices=["commands", "flash", "build"], help="one part alone")
     parser.add_argument("--write", action="store_true", help=f"keep the tables in {REPORT.name}")
     args = parser.parse_args()
     # As pip does when it installs: the peers are compiled, an editable checkout may not be.
@@ -30,17 +30,24 @@ def main() -> int:
     met = True
     with tempfile.TemporaryDirectory(prefix="upytool-bench-") as folder:
         os.environ["UPYTOOL_STATE_DIR"] = str(Path(folder) / "state")
-        if args.only != "flash":
+        if args.only in (None, "commands"):
             table = _commands(Path(folder), args.runs)
             parts["commands"] = document(table)
             met = all(row.ok for row in table)
-        if args.only != "commands":
+        if args.only in (None, "flash"):
             found = []
             for line in flashing.lines(args.runs):
                 print(" | ".join(flashing.shown(line)), flush=True)
                 found.append(line)
             parts["flash"] = flashing.document(found)
             met = met and all(line.ok is not False for line in found)
+        if args.only in (None, "build"):
+            built = []
+            for row in building.lines(args.runs):
+                print(" | ".join(row.cells), flush=True)
+                built.append(row)
+            parts["build"] = building.document(built)
+            met = met and all(row.ok is not False for row in built)
     if args.write:
         REPORT.parent.mkdir(parents=True, exist_ok=True)
         REPORT.write_text("\n".join(part.rstrip() + "\n" for part in parts.values() if part))
@@ -48,9 +55,13 @@ def main() -> int:
 
 
 def _parts(text: str) -> dict[str, str]:
-    """The report's two parts as they are."""
-    at = text.find(f"\n{flashing.TITLE}\n")
-    return {"commands": text, "flash": ""} if at < 0 else {"commands": text[:at], "flash": text[at + 1 :]}
+    """The report's parts as they are."""
+    parts, name = {"commands": "", "flash": "", "build": ""}, "commands"
+    begins = {flashing.TITLE: "flash", building.TITLE: "build"}
+    for line in text.splitlines(keepends=True):
+        name = begins.get(line.rstrip(), name)
+        parts[name] += line
+    return parts
 
 
 def _commands(folder: Path, runs: int) -> list[Row]:
