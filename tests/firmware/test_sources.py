@@ -12,6 +12,7 @@ import pytest
 from tests.rigs import RigUnavailable
 from tests.rigs.debian_source import PINS, source_tree
 from tests.rigs.frozen import OURS
+from upytool.build.source_tree import UPSTREAM
 
 pytestmark = pytest.mark.rig
 SOURCES: dict[str, Any] = tomllib.loads((OURS / "sources.toml").read_text(encoding="utf-8"))
@@ -33,6 +34,10 @@ def named(text: str) -> set[str]:
         filled = re.sub(r"\$\((\w+)\)", lambda match: values.get(match[1], ""), " ".join(line))
         found.update(word for word in filled.split() if word.startswith("lib/"))
     return found
+
+
+def test_the_builder_fetches_from_the_same_place() -> None:
+    assert SOURCES["micropython"]["url"] == UPSTREAM
 
 
 def test_the_pins_of_the_rigs() -> None:

@@ -7,19 +7,12 @@ import os
 from functools import cache
 from typing import Any
 
-from ..errors import ConfigError
+from ..config.shipped import shipped
 
 
 def data_dir() -> str:
-    """The folder. In a wheel it is `upytool/_firmware/boards` (see .hatch_build.py).
-
-    Raises: ConfigError when the installation lacks it.
-    """
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    for folder in (os.path.join(package, "_firmware"), os.path.join(os.path.dirname(package), "firmware")):
-        if os.path.isfile(os.path.join(folder, "boards", "catalogue.json")):
-            return os.path.join(folder, "boards")
-    raise ConfigError("the list of boards is missing from this installation", hint="install upytool again")
+    """The folder `firmware/boards`. Raises: ConfigError when the installation lacks it."""
+    return str(shipped("boards"))
 
 
 @cache

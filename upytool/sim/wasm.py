@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ..config.shipped import shipped
 from ..errors import MissingExtraError, SimulatorError
 from .console import Console, Stopped
-from .firmware import modules_dir
 from .flash import DEFAULT_SIZE, Flash
 from .interrupt import Interrupter
 from .spill import SPILL_VERSION, spill_pointers
@@ -64,7 +64,7 @@ class WasmBoard:
         self.console = Console()
         self._interrupter = Interrupter()
         self.console.on_interrupt = self._interrupt
-        self._firmware = modules_dir() / "simboard"
+        self._firmware = shipped("modules", "simboard")
         self._unique_id = unique_id
         self._mode, self._cause = "friendly", POWER_ON
         self._clock_offset_ns = 0

@@ -1,6 +1,6 @@
-"""The picotool flasher, driving a MODEL of picotool (tests/fakes/picotool_model.py).
+"""The picotool flasher, driving a MODEL of picotool (tests/fakes/picotool_model.py), for its faults.
 
-Not the real program: Debian does not package it, and it speaks to real USB alone.
+The real program drives the real boot ROM in tests/flash/test_picotool_oracle.py.
 """
 
 from __future__ import annotations
