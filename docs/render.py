@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import click
 
+from upytool import limits
 from upytool.cli import table
 from upytool.cli.group import Context, load, root
 from upytool.cli.topics import SELECTORS
@@ -72,7 +73,19 @@ def selectors() -> str:
     return "| selector | which board |\n|---|---|\n" + rows
 
 
+def limit_table() -> str:
+    rows = "".join(
+        f"| {row.what} | {getattr(limits, row.name):,} {row.unit} | `{row.held}` |\n" for row in limits.LIMITS
+    )
+    return (
+        "# Limits\n\n" + NOTE + "What a board, a file, a package or a server may send at the most, and where it is "
+        "checked.\nMore than that is one error, and nothing beyond the limit is stored.\n\n"
+        "| what | limit | held by |\n|---|---|---|\n" + rows
+    )
+
+
 PAGES = {
+    "limits.md": limit_table,
     "exit-codes.md": exit_codes,
     "environment.md": environment,
     "commands.md": commands,

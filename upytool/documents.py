@@ -1,0 +1,151 @@
+"""Reads JSON, TOML and text that come from outside: one tolerant reader per kind, with limits.
+
+Tolerant of what editors do (a byte order mark, any line ends); strict about what would hurt later: bytes that
+are not UTF-8, nesting, numbers that overflow, lone surrogates, sizes. Whatever is wrong ends in one error of
+the class that the caller names, never in an exception of the parser's.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Any, NoReturn
+
+from . import limits
+from .errors import ConfigError, UpytoolError
+
+ErrorClass = type[UpytoolError]
+
+
+def read_bytes(path: str | os.PathLike[str], *, error: ErrorClass = ConfigError, limit: int = 0) -> bytes:
+    """Read a regular file.
+
+    Args:
+        path: the file; a directory, FIFO, socket or device is refused before it is opened for good.
+        error: the class to raise.
+        limit: bytes at the most; 0 stands for `limits.DOCUMENT_BYTES`.
+
+    Raises:
+        error: the file cannot be read, is not a regular file, or is larger than `limit`.
+    """
+    limit = limit or limits.DOCUMENT_BYTES
+    name = os.fspath(path)
+    try:
+        # O_NONBLOCK: opening a FIFO that nobody writes to would wait for a writer.
+        handle = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise error(f"{name} is not a regular file")
+            data = file.read(limit + 1)
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or str(problem)
+        raise error(f"cannot read {name}: {reason[:1].lower()}{reason[1:]}") from None
+    if len(data) > limit:
+        raise error(f"{name} is larger than the limit of {limit:,} bytes")
+    return data
+
+
+def decode(data: bytes, name: str, *, error: ErrorClass = ConfigError) -> str:
+    """Return `data` as text: UTF-8, without a byte order mark, lines ended by a newline alone."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise error(
+            f"{name} is not valid UTF-8 (byte {problem.start})", hint="save the file as UTF-8 and retry"
+        ) from None
+    return text.replace("\r\n", "\n")
+
+
+def read_text(path: str | os.PathLike[str], *, error: ErrorClass = ConfigError) -> str:
+    """Read a text file; see `read_bytes` and `decode`."""
+    return decode(read_bytes(path, error=error), os.fspath(path), error=error)
+
+
+def parse_json(data: bytes | str, name: str, *, error: ErrorClass = ConfigError) -> Any:
+    """Parse JSON.
+
+    Args:
+        data: the document.
+        name: what the user knows it by, for the message.
+        error: the class to raise.
+
+    Returns:
+        The document, its numbers finite, its strings free of lone surrogates.
+    """
+    import json
+
+    text = _text(data, name, error)
+
+    def constant(word: str) -> NoReturn:
+        raise ValueError(f"{word} is not a JSON value")
+
+    try:
+        value = json.loads(text, parse_constant=constant)
+    except (ValueError, RecursionError, MemoryError) as problem:
+        raise error(f"{name} is not valid JSON: {_reason(problem)}") from None
+    _check(value, name, error)
+    return value
+
+
+def parse_toml(data: bytes | str, name: str, *, error: ErrorClass = ConfigError) -> dict[str, Any]:
+    """Parse TOML; arguments and promises as in `parse_json`."""
+    import tomllib
+
+    text = _text(data, name, error)
+    try:
+        value = tomllib.loads(text)
+    except (ValueError, RecursionError, MemoryError) as problem:
+        raise error(f"{name} is not valid TOML: {_reason(problem)}") from None
+    _check(value, name, error)
+    return value
+
+
+def read_json(path: str | os.PathLike[str], *, error: ErrorClass = ConfigError) -> Any:
+    """Read and parse a JSON file."""
+    return parse_json(read_bytes(path, error=error), os.fspath(path), error=error)
+
+
+def read_toml(path: str | os.PathLike[str], *, error: ErrorClass = ConfigError) -> dict[str, Any]:
+    """Read and parse a TOML file."""
+    return parse_toml(read_bytes(path, error=error), os.fspath(path), error=error)
+
+
+def _text(data: bytes | str, name: str, error: ErrorClass) -> str:
+    if len(data) > limits.DOCUMENT_BYTES:
+        raise error(f"{name} is larger than the limit of {limits.DOCUMENT_BYTES:,} bytes")
+    return data.removeprefix("\ufeff") if isinstance(data, str) else decode(data, name, error=error)
+
+
+def _reason(problem: BaseException) -> str:
+    if isinstance(problem, (RecursionError, MemoryError)):
+        return "too deeply nested"
+    return str(problem)
+
+
+def _check(document: object, name: str, error: ErrorClass) -> None:
+    """Raise `error` where a value is too deep, too large or cannot be written down again."""
+    seen = 0
+    level: list[object] = [document]
+    for _ in range(limits.DOCUMENT_DEPTH + 1):
+        below: list[object] = []
+        for value in level:
+            if isinstance(value, dict):
+                below += value
+                below += value.values()
+            elif isinstance(value, list):
+                below += value
+            elif isinstance(value, str):
+                if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+                    raise error(f"{name} holds a string that is not valid Unicode")
+            elif isinstance(value, float):
+                if value - value != 0:
+                    raise error(f"{name} holds a number that is not finite")
+            elif isinstance(value, int) and value.bit_length() > limits.DOCUMENT_INTEGER_BITS:
+                raise error(f"{name} holds a number that is out of range")
+        seen += len(level)
+        if seen > limits.DOCUMENT_VALUES:
+            raise error(f"{name} holds more than {limits.DOCUMENT_VALUES:,} values")
+        if not below:
+            return
+        level = below
+    raise error(f"{name} is nested more than {limits.DOCUMENT_DEPTH} levels deep")
