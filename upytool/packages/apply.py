@@ -11,14 +11,19 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 
+from upytool import documents
 from upytool.errors import ConnectionLostError, PackageError, UpytoolError
 from upytool.events import NULL, Reporter, Task, notice
 
 from . import board as boards
+from .manifest import package_path
 from .plan import InstallPlan
 
 JOURNAL = "/journal"
+# Names that every file system takes; any other is tried before the journal is written.
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,59}")
 
 
 def apply(board: boards.Board, plan: InstallPlan, reporter: Reporter = NULL) -> None:
@@ -38,15 +43,14 @@ def apply(board: boards.Board, plan: InstallPlan, reporter: Reporter = NULL) -> 
         _remove_only(board, plan)
         return
     folders = sorted({posixpath.dirname(file.path) or "/" for file in writes} | {stage})
-    made, blocked = boards.run(board, "prepare", folders, [file.path for file in writes])
-    if made is None:
-        raise boards.refused(int(blocked), target or "/")
+    names = sorted({name for file in writes if not _PLAIN.fullmatch(name := posixpath.basename(file.path))})
+    ready = boards.prepare(board, folders, [file.path for file in writes], names, stage)
     created: list[str] = []
     try:
-        if blocked:
+        if ready.blocked:
             raise PackageError(
-                f"{blocked[0]} is a directory on the board, and a file of that name is to be installed",
-                hint=f"look at it (`upytool ls :{blocked[0]}`), and remove it if it may go",
+                f"{ready.blocked[0]} is a directory on the board, and a file of that name is to be installed",
+                hint=f"look at it (`upytool ls :{ready.blocked[0]}`), and remove it if it may go",
             )
         with Task(reporter, f"installing to {target or '/'}", len(writes), "files") as task:
             if plan.staged:
@@ -55,7 +59,10 @@ def apply(board: boards.Board, plan: InstallPlan, reporter: Reporter = NULL) -> 
                 notice(reporter, "there is no room for old and new files at once: each is replaced alone")
                 items = [(file.path, file.data or b"") for file in writes]
                 created = [file.path for file in writes if file.action == "new"]
-            moves = [(f"{stage}/{n}", file.path) for n, file in enumerate(writes)] if plan.staged else []
+            # What replaces nothing comes first: it can be taken back.
+            places = sorted(enumerate(writes), key=lambda each: each[1].action != "new") if plan.staged else []
+            moves = [(f"{stage}/{number}", file.path) for number, file in places]
+            new = sum(file.action == "new" for _, file in places)
             removes = [removal.path for removal in plan.removals]
             tidy = sorted(_folders_of(removes, target))
             if plan.record.packages:
@@ -65,13 +72,20 @@ def apply(board: boards.Board, plan: InstallPlan, reporter: Reporter = NULL) -> 
                 removes.append(target + boards.RECORD)
             if items:
                 boards.put(board, items)
-            journal = json.dumps({"v": 1, "moves": moves, "removes": removes, "folders": tidy}).encode()
-            boards.put(board, [(stage + JOURNAL, journal)])
+            journal = {"v": 1, "moves": moves, "new": new, "removes": removes, "folders": tidy}
+            boards.put(board, [(stage + JOURNAL, json.dumps(journal).encode())])
             task.advance(len(writes))
     except BaseException as error:
-        _undo(board, created, made, stage, error)
+        _undo(board, created, ready.made, stage, error)
         raise
-    _commit(board, moves, removes, tidy, stage)
+    try:
+        boards.commit(board, moves, new, removes, tidy, stage)
+    except boards.CommitRefused as error:
+        if error.undone:
+            _undo(board, created, ready.made, stage, error)
+        else:
+            error.hint = "the new files wait on the board; the next mip command tries once more to put them in place"
+        raise
 
 
 def _remove_only(board: boards.Board, plan: InstallPlan) -> None:
@@ -79,7 +93,7 @@ def _remove_only(board: boards.Board, plan: InstallPlan) -> None:
     removes = [removal.path for removal in plan.removals]
     last = [] if plan.record.packages else [plan.target + boards.RECORD]
     stage = plan.target + boards.STAGE
-    _commit(board, [], removes + last, sorted(_folders_of(removes, plan.target)), stage)
+    boards.commit(board, [], 0, removes + last, sorted(_folders_of(removes, plan.target)), stage)
     if plan.record.packages:
         boards.put(board, [(plan.target + boards.RECORD, plan.record.to_bytes())])
 
@@ -87,35 +101,47 @@ def _remove_only(board: boards.Board, plan: InstallPlan) -> None:
 def recover(board: boards.Board, seen: boards.Survey, reporter: Reporter = NULL) -> None:
     """Finish an install whose files were all on the board when it was cut off.
 
+    Where the board refuses that, the install is given up: the record still says what was installed before.
+
     Raises:
         PackageError: its journal is damaged.
     """
     stage = seen.target + boards.STAGE
     try:
-        raw = json.loads(seen.journal or b"")
+        raw = documents.parse_json(seen.journal or b"", stage + JOURNAL, error=PackageError)
         if raw["v"] != 1:
             raise ValueError("another version")
-        moves = [(str(source), str(path)) for source, path in raw["moves"]]
-        removes = [str(path) for path in raw["removes"]]
-        folders = [str(path) for path in raw["folders"]]
-    except (ValueError, KeyError, TypeError):
+        moves = [(_staged(source, stage), _below(path, seen.target)) for source, path in raw["moves"]]
+        new = int(raw.get("new", 0))
+        removes = [_below(path, seen.target) for path in raw["removes"]]
+        folders = [_below(path, seen.target) for path in raw["folders"]]
+    except (PackageError, ValueError, LookupError, TypeError, AttributeError):
         raise PackageError(
             f"an earlier install left the unreadable journal {stage}{JOURNAL}",
             hint=f"remove it with `upytool rm -r :{stage}` and install again",
         ) from None
     notice(reporter, "an earlier install was cut off in its last step; it is finished now")
-    _commit(board, moves, removes, folders, stage)
+    try:
+        boards.commit(board, moves, max(0, new), removes, folders, stage)
+    except boards.CommitRefused as error:
+        notice(reporter, f"the earlier install cannot be finished and is given up: {error.message}", "warning")
+        boards.run(board, "clear", stage)
 
 
-def _commit(
-    board: boards.Board, moves: list[tuple[str, str]], removes: list[str], folders: list[str], stage: str
-) -> None:
-    refused = boards.run(board, "commit", moves, removes, folders, stage)
-    if refused is not None:
-        path, number = refused
-        error = boards.refused(int(number), str(path))
-        error.hint = "the new files wait on the board; the next mip command tries again to put them in place"
-        raise error
+def _staged(source: object, stage: str) -> str:
+    """A journal's source, if it lies in the stage. Raises: ValueError."""
+    name = str(source).removeprefix(stage + "/")
+    if source != f"{stage}/{name}" or not (name == "record" or name.isdecimal()):
+        raise ValueError(f"{source!r} is not a staged file")
+    return str(source)
+
+
+def _below(path: object, target: str) -> str:
+    """A journal's path, if it lies below the target. Raises: ValueError."""
+    inner = str(path).removeprefix(target + "/")
+    if path != f"{target}/{inner}" or (str(path) != target + boards.RECORD and package_path(inner) != inner):
+        raise ValueError(f"{path!r} is not below {target or '/'}")
+    return str(path)
 
 
 def _undo(board: boards.Board, created: list[str], folders: list[str], stage: str, error: BaseException) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import errno
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from upytool import limits
 from upytool.errors import REMOTE_ERRNO, PackageError, RawReplError, RemoteError, RemoteOSError
 
 STAGE = "/.upytool-stage"
@@ -67,6 +69,8 @@ class Survey:
         staged: an earlier install left something behind.
         journal: what that install had still to do, None where it had not got so far.
         record: the text of the record of what is installed.
+        name_max: bytes of the longest name there.
+        folds: names that differ only in case are one file there (FAT); None where that does not show.
     """
 
     target: str
@@ -75,6 +79,12 @@ class Survey:
     staged: bool
     journal: bytes | None
     record: bytes | None
+    name_max: int = limits.NAME_BYTES
+    folds: bool | None = None
+
+    def fold(self, path: str) -> str:
+        """A path in a spelling that is the same for all names of one file."""
+        return path.casefold() if self.folds else path
 
 
 @cache
@@ -143,26 +153,33 @@ def survey(board: Board, target: str | None, *, write: bool) -> Survey:
         RemoteOSError: the chosen one cannot be written.
     """
     chosen = None if target is None else [plain_target(target) or "/"]
-    path, space, staged, journal, record, failures = run(board, "survey", chosen, write, STAGE, RECORD)
+    answer = run(board, "survey", chosen, write, STAGE, RECORD)
+    with _shape("survey"):
+        path, space, staged, journal, record, failures, folds = answer
+        if not path and failures:
+            where, number = str(failures[0][0]), int(failures[0][1])
+        free, block, name_max = None, 0, limits.NAME_BYTES
+        if space:
+            block = int(space[1]) or int(space[0])
+            free = block * int(space[3])
+            name_max = min(int(space[9]) or name_max, name_max)
+        seen = Survey(
+            "" if path == "/" else str(path), block, free, bool(staged), _data(journal), _data(record), name_max, folds
+        )
     if not path:
         if not failures:
             raise PackageError(
                 "the board's sys.path has no directory that ends in /lib",
                 hint="name the directory: --target /lib",
             )
-        where, number = failures[0]
-        hint = "name another directory with --target"
-        if number == errno.EROFS:
-            hint = (
-                "on CircuitPython the computer owns the drive: copy there, or remount it in boot.py. "
-                "Else name another directory with --target"
-            )
-        raise RemoteOSError(int(number), str(where), hint=hint)
-    free = block = None
-    if space:
-        block = int(space[1]) or int(space[0])
-        free = block * int(space[3])
-    return Survey("" if path == "/" else path, block or 0, free, bool(staged), journal, record)
+        raise refused(number, where, hint="name another directory with --target")
+    return seen
+
+
+def _data(value: object) -> bytes | None:
+    if not isinstance(value, bytes | None):
+        raise TypeError
+    return value
 
 
 def put(board: Board, items: list[tuple[str, bytes]]) -> None:
@@ -189,7 +206,7 @@ def digests(board: Board, paths: Sequence[str]) -> dict[str, str | None]:
         found: dict[str, str | None] = {}
         for path in wanted:
             data = run(board, "read", path)
-            found[path] = None if data is None else sha256(data).hexdigest()
+            found[path] = sha256(data).hexdigest() if isinstance(data, bytes) else None
         return found
 
 
@@ -199,7 +216,98 @@ def plain_target(target: str) -> str:
     return path if path.startswith("/") or not path else f"/{path}"
 
 
-def refused(number: int, path: str) -> RemoteOSError:
-    """The board's errno as an error."""
-    hint = "free some space on the board" if REMOTE_ERRNO.get(number) == REMOTE_ERRNO[errno.ENOSPC] else ""
-    return RemoteOSError(number, path, hint=hint)
+def records(board: Board, folders: Sequence[str] | None) -> tuple[list[str], list[tuple[str, bytes]]]:
+    """The board's sys.path, and the record of each of these folders (None: of sys.path) that has one."""
+    answer = run(board, "records", folders, RECORD)
+    with _shape("records"):
+        sys_path, found = answer
+        return [str(each) for each in sys_path], [(str(path), bytes(data)) for path, data in found]
+
+
+def cases(board: Board, paths: Sequence[str]) -> dict[str, str]:
+    """Such a path -> the file on the board whose name differs from it only in case."""
+    answer = run(board, "cases", list(paths))
+    with _shape("cases"):
+        return {str(path): str(there) for path, there in answer}
+
+
+def sizes(board: Board, paths: Sequence[str]) -> list[int]:
+    """Bytes of each file, 0 for what is not there."""
+    answer = run(board, "sizes", list(paths))
+    with _shape("sizes"):
+        return [int(size) for _, size in zip(paths, answer, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What `prepare` made: folders, and those paths of files at which a folder is in the way."""
+
+    made: list[str]
+    blocked: list[str]
+
+
+def prepare(board: Board, folders: Sequence[str], files: Sequence[str], names: Sequence[str], stage: str) -> Prepared:
+    """Make folders; try in the stage whether the file system takes these names.
+
+    Raises:
+        RemoteOSError: it refuses one; nothing is left of the attempt.
+    """
+    answer = run(board, "prepare", list(folders), list(files), list(names), stage)
+    with _shape("prepare"):
+        if answer[0] is None:
+            problem = refused(int(answer[2]), str(answer[1]))
+        else:
+            return Prepared([str(each) for each in answer[0]], [str(each) for each in answer[1]])
+    raise problem
+
+
+class CommitRefused(RemoteOSError):
+    """The board refused a step of an install; `undone` where all before it was taken back."""
+
+    undone = False
+
+
+def commit(
+    board: Board,
+    moves: Sequence[tuple[str, str]],
+    new: int,
+    removes: Sequence[str],
+    folders: Sequence[str],
+    stage: str,
+) -> None:
+    """Put staged files in their places.
+
+    Raises:
+        CommitRefused: the board did not let it.
+    """
+    answer = run(board, "commit", list(moves), new, list(removes), list(folders), stage)
+    if answer is None:
+        return
+    with _shape("commit"):
+        path, number, undone = answer
+        problem = CommitRefused(int(number), str(path), hint=_hint(int(number)))
+        problem.undone = bool(undone)
+    raise problem
+
+
+@contextmanager
+def _shape(function: str) -> Iterator[None]:
+    """An answer of another form than `function` gives becomes one RawReplError."""
+    try:
+        yield
+    except (TypeError, ValueError, LookupError, OverflowError):
+        raise RawReplError(f"the board gave no usable answer to {function!r}") from None
+
+
+def refused(number: int, path: str, hint: str = "") -> RemoteOSError:
+    """The board's errno as an error; `hint` where its number suggests none."""
+    return RemoteOSError(number, path, hint=_hint(number) or hint)
+
+
+def _hint(number: int) -> str:
+    if number == errno.EROFS:
+        return (
+            "on CircuitPython the computer owns the drive: copy there, or remount it in boot.py. "
+            "Else name another directory with --target"
+        )
+    return "free some space on the board" if REMOTE_ERRNO.get(number) == REMOTE_ERRNO[errno.ENOSPC] else ""

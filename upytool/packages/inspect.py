@@ -72,12 +72,12 @@ def places(board: boards.Board, target: str | None = None) -> list[Place]:
 
 def _places(board: boards.Board, target: str | None) -> tuple[list[str], list[Place]]:
     folders = None if target is None else [boards.plain_target(target) or "/"]
-    sys_path, found = boards.run(board, "records", folders, boards.RECORD)
+    sys_path, found = boards.records(board, folders)
     made = []
     for path, data in found:
-        plain = "" if path == "/" else str(path)
+        plain = "" if path == "/" else path
         made.append(Place(plain, parse_record(data, plain + boards.RECORD)))
-    return [str(each) for each in sys_path], made
+    return sys_path, made
 
 
 def check(board: boards.Board, target: str | None = None) -> list[Problem]:

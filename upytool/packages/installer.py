@@ -15,6 +15,7 @@ from typing import Literal
 
 from upytool.errors import PackageError
 from upytool.events import NULL, Reporter
+from upytool.inner_path import PackagePath
 from upytool.mpy.abi import Abi
 
 from . import board as boards
@@ -23,6 +24,7 @@ from .compile import Compiler, never_compiled
 from .download import Fetcher, is_url
 from .hosts import Hosts
 from .index import DEFAULT_INDEX, SOURCES, PackageIndex
+from .names import check_cases, check_names
 from .plan import InstallPlan, PlannedFile, PlannedPackage, Removal
 from .record import DIGITS, Installed, Record, parse_record
 from .resolver import Resolution, ResolvedPackage, resolve
@@ -116,13 +118,16 @@ class _Planner:
     ) -> None:
         self.board, self.seen, self.fetcher, self.options, self.abi = board, seen, fetcher, options, abi
         self.resolution = resolution
+        self.resolved = {package.name: package for package in resolution.packages}
         self.compiler = Compiler(abi, options.optimize) if abi else None
         self.record = parse_record(seen.record, seen.target + boards.RECORD)
         self.notes = list(resolution.notes)
         self.here: dict[str, str | None] = {}
+        self.owners = self.record.owned(self._fold)
 
     def plan(self) -> InstallPlan:
         fitted = {package.name: self._fit(package) for package in self.resolution.packages}
+        check_names({name: [path for _, path, _ in files] for name, files in fitted.items()}, self.seen)
         self._look(fitted)
         contents = self._fetch(fitted)
         packages = [self._planned(each, fitted[each.name], contents) for each in self.resolution.packages]
@@ -131,6 +136,8 @@ class _Planner:
         record = self.record.changed(put=installed)
         removals = self._removals(packages, record)
         draft = InstallPlan(self.seen.target, tuple(packages))
+        if not self.options.force:
+            check_cases(self.board, draft, self.seen, self.owners)
         needed, staged = self._space(draft)
         return InstallPlan(
             self.seen.target,
@@ -246,7 +253,7 @@ class _Planner:
             for file in package.files:
                 if file.action != "changed":
                     continue
-                owners = self.record.owners(self._below(file.path))
+                owners = self.owners.get(self._fold(self._below(file.path)), [])
                 others = [owner for owner in owners if owner not in names]
                 if others and not self.options.force:
                     raise PackageError(
@@ -255,12 +262,12 @@ class _Planner:
                         hint=f"`upytool mip uninstall {others[0]}` first, or --force.",
                     )
                 if owners and not others:
-                    recorded = self.record.packages[owners[0]].files[self._below(file.path)]
-                    if not (self.here.get(file.path) or "").startswith(recorded):
+                    recorded = self.record.packages[owners[0]].files.get(PackagePath(self._below(file.path)))
+                    if recorded and not (self.here.get(file.path) or "").startswith(recorded):
                         self.notes.append(f"{file.path} was changed on the board; it is replaced")
 
     def _installed(self, package: PlannedPackage, contents: dict[SourceFile, bytes]) -> Installed:
-        resolved = next(each for each in self.resolution.packages if each.name == package.name)
+        resolved = self.resolved[package.name]
         abi = ""
         if any(file.path.endswith(".mpy") for file in package.files) and self.abi:
             abi = self.abi.text if any(file.compiled for file in package.files) else str(self.abi.version)
@@ -270,19 +277,20 @@ class _Planner:
             package.version,
             package.requested,
             resolved.deps,
-            {self._below(file.path): file.sha256[:DIGITS] for file in package.files},
+            {PackagePath(self._below(file.path)): file.sha256[:DIGITS] for file in package.files},
             abi,
             source_digest(resolved.files, contents, self.here, self.seen.target),
         )
 
     def _removals(self, packages: Sequence[PlannedPackage], record: Record) -> list[Removal]:
         found: dict[str, str] = {}
+        owned = record.owned(self._fold)
         for package in packages:
             before = self.record.packages.get(package.name)
             for path, digest in (before.files if before else {}).items():
                 whole = f"{self.seen.target}/{path}"
                 there = self.here.get(whole)
-                if there is None or record.owners(path):
+                if there is None or self._fold(path) in owned:
                     continue
                 if there.startswith(digest) or self.options.force:
                     found[whole] = f"not in {package.name} {package.version or ''}".strip() + " any more"
@@ -290,13 +298,13 @@ class _Planner:
                     self.notes.append(f"{whole} was changed on the board: it stays, without its package")
             for file in package.files:
                 for shadow in shadows(file.path):
-                    self._shadow(shadow, file.path, record, found)
+                    self._shadow(shadow, file.path, owned, found)
         return [Removal(path, reason) for path, reason in found.items()]
 
-    def _shadow(self, shadow: str, path: str, record: Record, found: dict[str, str]) -> None:
+    def _shadow(self, shadow: str, path: str, owned: Mapping[str, list[str]], found: dict[str, str]) -> None:
         if self.here.get(shadow) is None or shadow in found:
             return
-        owners = record.owners(self._below(shadow))
+        owners = owned.get(self._fold(self._below(shadow)), [])
         if owners and not self.options.force:
             raise PackageError(
                 f"{shadow} of {owners[0]} would be imported in place of {path}",
@@ -327,7 +335,7 @@ class _Planner:
         if free is None or not writes or needed + (4 + 2 * len(folders)) * block <= free:
             return needed, True
         left = free - 4 * block
-        old = boards.run(self.board, "sizes", [each.path for each in writes])
+        old = boards.sizes(self.board, [each.path for each in writes])
         for each, before in zip(writes, old, strict=True):
             left -= room(each.size)
             if left < 0:
@@ -340,6 +348,9 @@ class _Planner:
 
     def _below(self, path: str) -> str:
         return path[len(self.seen.target) + 1 :]
+
+    def _fold(self, path: str) -> str:
+        return self.seen.fold(path)
 
 
 def shadows(path: str) -> list[str]:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from upytool import documents, limits
 from upytool.errors import ConfigError, LocalFileError, PackageError
 
 from .download import Fetcher, is_url
 from .index import SOURCES
 from .installer import verified
-from .manifest import safe_path
+from .record import stored_path
 from .resolver import Resolution, ResolvedPackage
 from .sources import SourceFile
 
@@ -56,13 +58,15 @@ def write_lock(path: Path, resolution: Resolution, abi: str) -> None:
     packages = [package_data(each, path.parent) for each in by_name]
     order = [each.name for each in resolution.packages]
     text = json.dumps({"v": 1, "abi": abi, "order": order, "packages": packages}, indent=1) + "\n"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # A name that nobody can know, opened only if it is new: no link that somebody put there is followed.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        with temporary.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise LocalFileError(f"{path} cannot be written: {error.strerror}") from error
+        raise LocalFileError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def read_lock(path: Path, abi: str) -> Resolution:
@@ -77,21 +81,25 @@ def read_lock(path: Path, abi: str) -> Resolution:
         PackageError: it was made for boards that load other .mpy files.
     """
     try:
-        raw = json.loads(path.read_bytes())
-    except OSError as error:
-        raise LocalFileError(f"{path} cannot be read: {error.strerror}", hint="`upytool mip lock` makes it.") from error
-    except ValueError as error:
-        raise ConfigError(f"{path} is damaged: {error}", hint="`upytool mip lock` makes it anew.") from None
+        data = documents.read_bytes(path, error=LocalFileError)
+    except LocalFileError as error:
+        raise LocalFileError(error.message, hint="`upytool mip lock` makes it") from None
     try:
-        if raw["v"] != 1:
-            raise ConfigError(f"{path} was written by a newer upytool", hint="pip install -U upytool")
-        by_name = {each["name"]: package_from(each, path.parent) for each in raw["packages"]}
-        packages = tuple(by_name[name] for name in raw["order"])
+        raw = documents.parse_json(data, str(path), error=ConfigError)
+        newer = raw["v"] != 1
+        listed = [] if newer else raw["packages"]
+        if len(listed) > limits.PACKAGES:
+            raise ValueError(f"it has more than {limits.PACKAGES} packages")
+        by_name = {each["name"]: package_from(each, path.parent) for each in listed}
+        packages = tuple(by_name[name] for name in ([] if newer else raw["order"]))
         if len(packages) != len(by_name):
             raise ValueError("order and packages differ")
-        made_for = str(raw["abi"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{path} is damaged: {error!r}", hint="`upytool mip lock` makes it anew.") from None
+        made_for = "" if newer else str(raw["abi"])
+    except (ConfigError, ValueError, LookupError, TypeError, AttributeError) as error:
+        what = f"{error} is missing" if isinstance(error, LookupError) else error
+        raise ConfigError(f"{path} is damaged: {what}", hint="`upytool mip lock` makes it anew") from None
+    if newer:
+        raise ConfigError(f"{path} was written by a newer upytool", hint="pip install -U upytool")
     if made_for != abi and any(each.abi != SOURCES for each in packages):
         takes = "takes sources" if abi == SOURCES else f"takes .mpy version {abi}"
         raise PackageError(
@@ -127,9 +135,7 @@ def package_from(raw: dict[str, Any], base: Path) -> ResolvedPackage:
     """The package that `package_data` wrote. Raises: KeyError, TypeError, ValueError when it is damaged."""
     files = []
     for each in raw["files"]:
-        path, location, digest = str(each["path"]), str(each["from"]), str(each["sha256"])
-        if safe_path(path) != path:
-            raise ValueError(f"{path!r} is no path below the target")
+        path, location, digest = stored_path(each["path"]), str(each["from"]), str(each["sha256"])
         if len(digest) != 64 or not all(digit in "0123456789abcdef" for digit in digest):
             raise ValueError(f"the digest of {path!r} is none")
         location = location if is_url(location) else str((base / location).resolve())

@@ -13,12 +13,13 @@ Unknown fields are left alone, as mip itself does. Everything wrong is one Packa
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
+from upytool import documents, limits
 from upytool.errors import PackageError
+from upytool.inner_path import PackagePath
 
 FORMAT = 1
 _HEX = re.compile(r"[0-9a-f]{8,64}")
@@ -28,7 +29,7 @@ _HEX = re.compile(r"[0-9a-f]{8,64}")
 class HashedFile:
     """A file of a package index: `path` below the target folder, `digest` its SHA-256's first hex digits."""
 
-    path: str
+    path: PackagePath
     digest: str
 
 
@@ -36,7 +37,7 @@ class HashedFile:
 class UrlFile:
     """A file from `url` (absolute, or relative to the package.json), to `path` below the target folder."""
 
-    path: str
+    path: PackagePath
     url: str
 
 
@@ -82,12 +83,9 @@ def parse_manifest(text: bytes | str, origin: str) -> PackageManifest:
         PackageError: not JSON, or a field has a wrong form; the message names the field.
     """
     try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise PackageError(
-            f"{origin} is not a package.json: {reason}", hint="open the address to see what is there"
-        ) from None
+        raw = documents.parse_json(text, origin, error=PackageError)
+    except PackageError as error:
+        raise PackageError(error.message, hint="open the address to see what is there") from None
     return manifest_from(raw, origin)
 
 
@@ -124,44 +122,35 @@ def manifest_from(raw: Any, origin: str) -> PackageManifest:
         if file.path in hashes:
             raise PackageError(f"{origin}: {where} names {file.path} again, which `hashes` has already")
         _once(urls, file.path, file, origin, where)
-    deps: list[Dependency] = []
+    deps: dict[Dependency, None] = {}
     for where, spec, wanted in _pairs(raw, "deps", origin):
         spec = _text(spec, origin, f"{where}[0]")
         if not spec or not spec.isprintable():
             raise _wrong(origin, f"{where}[0]", "a package's name or URL", spec)
         if wanted is not None:
             wanted = _text(wanted, origin, f"{where}[1]")
-        dependency = Dependency(spec, None if wanted in (None, "", "latest") else wanted)
-        if dependency not in deps:
-            deps.append(dependency)
+        deps[Dependency(spec, None if wanted in (None, "", "latest") else wanted)] = None
     return PackageManifest(version, tuple(hashes.values()), tuple(urls.values()), tuple(deps))
 
 
-def safe_path(path: str) -> str | None:
-    """`path` in plain form if it stays below the target folder, else None.
-
-    A leading "/" is dropped, since mip joins it to the target; "..", backslashes, control characters and
-    an empty name are refused: a package writes where it was told to, nowhere else.
-    """
-    if "\\" in path or not path.isprintable() or path.endswith("/"):
-        return None
-    parts = [part for part in path.split("/") if part not in ("", ".")]
-    if not parts or ".." in parts or ":" in parts[0]:
-        return None
-    return "/".join(parts)
-
-
-def _target(value: Any, origin: str, where: str) -> str:
-    text = _text(value, origin, where)
-    path = safe_path(text)
-    if path is None:
-        raise PackageError(
-            f"{origin}: {where} is {text!r}, which is no path below the target directory",
-            hint="a package may only write below its target; name another one with --target",
-        )
-    if path.split("/")[0].startswith(".upytool"):
-        raise PackageError(f"{origin}: {where} is {text!r}, a name that upytool keeps for itself")
+def package_path(text: str) -> PackagePath:
+    """The path below the target that a package's file has. Raises: ValueError, with one clause."""
+    path = PackagePath.below(text)
+    # Without regard to case, which FAT does not keep apart.
+    if any(part.startswith(".upytool") for part in path.casefold().split("/")):
+        raise ValueError("upytool keeps this name for itself")
     return path
+
+
+def _target(value: Any, origin: str, where: str) -> PackagePath:
+    text = _text(value, origin, where)
+    try:
+        return package_path(text)
+    except ValueError as problem:
+        raise PackageError(
+            f"{origin}: {where} is {_shown(text)}, which is not a path below the target directory: {problem}",
+            hint="a package may only write below its target; name another one with --target",
+        ) from None
 
 
 def _text(value: Any, origin: str, where: str) -> str:
@@ -176,6 +165,8 @@ def _pairs(raw: dict[str, Any], field: str, origin: str) -> list[tuple[str, Any,
         return []
     if not isinstance(value, list):
         raise _wrong(origin, field, "a list", value)
+    if len(value) > limits.PACKAGE_ENTRIES:
+        raise PackageError(f"{origin}: {field} has more than {limits.PACKAGE_ENTRIES:,} entries")
     found = []
     for number, entry in enumerate(value):
         if not isinstance(entry, list) or len(entry) != 2:
@@ -190,10 +181,12 @@ def _once(seen: dict[str, Any], path: str, entry: object, origin: str, where: st
 
 
 def _wrong(origin: str, where: str, wanted: str, got: object) -> PackageError:
-    shown = repr(got)
-    if len(shown) > 60:
-        shown = shown[:57] + "..."
     return PackageError(
-        f"{origin}: {where} should be {wanted}, not {shown}",
+        f"{origin}: {where} should be {wanted}, not {_shown(got)}",
         hint="the package's author has to mend its package.json",
     )
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."

@@ -39,15 +39,16 @@ def make(path: str, made: list[str]) -> None:
 def survey(candidates: object, write: bool, stage: str, record: str) -> object:
     """Choose the first usable target folder: (path, statvfs, has it a stage, journal, record, failures).
 
-    `candidates` None means: those of sys.path that end in /lib. With `write`, a folder counts when a folder
-    can be made in it; it is made itself where it is missing.
+    `candidates` None means: those of sys.path that end in /lib. With `write`, a folder counts when it has a record,
+    or when a folder can be made in it; it is made itself where it is missing. The last of the tuple tells whether its
+    file system ignores the case of names, None where that does not show.
     """
     if candidates is None:
         candidates = [p for p in sys.path if p.endswith("/lib") and not (p + "/").startswith("/rom/")]
     failures = []
     for path in candidates:  # type: ignore[attr-defined]
         base = "" if path == "/" else path
-        if write:
+        if write and not exists(base + record):
             made: list[str] = []
             try:
                 make(path, made)
@@ -71,8 +72,34 @@ def survey(candidates: object, write: bool, stage: str, record: str) -> object:
             read(base + stage + "/journal"),
             read(base + record),
             failures,
+            folds(base),
         )
-    return ("", None, False, None, None, failures)
+    return ("", None, False, None, None, failures, None)
+
+
+def folds(base: str) -> object:
+    """Whether names that differ only in case are one file: asked with a name that is there."""
+    try:
+        names = os.listdir(base or "/")
+    except OSError:
+        return None
+    for name in names:
+        other = name.lower() if name.upper() == name else name.upper()
+        if other not in names:
+            return exists(base + "/" + other)
+    return None
+
+
+def cases(paths: list[str]) -> object:
+    """Pairs of such a path and what is on the board under the same name in another case."""
+    found = []
+    for path in paths:
+        folder, name = path.rsplit("/", 1)
+        if exists(path):
+            for each in os.listdir(folder or "/"):
+                if each != name and each.lower() == name.lower():
+                    found.append((path, folder + "/" + each))
+    return found
 
 
 def records(folders: object, name: str) -> object:
@@ -91,30 +118,49 @@ def sizes(paths: list[str]) -> object:
     return [os.stat(path)[6] if exists(path) else 0 for path in paths]
 
 
-def prepare(folders: list[str], files: list[str]) -> object:
-    """Make folders; (the new ones, the files that are folders in truth)."""
+def prepare(folders: list[str], files: list[str], names: list[str], stage: str) -> object:
+    """Make folders, and try whether the file system takes these names: (the new folders, files that are folders in
+    truth), or (None, path, errno) of what it refuses.
+    """
     made: list[str] = []
+    path = stage
     try:
         for path in folders:
             make(path, made)
+        for path in names:
+            open(stage + "/" + path, "wb").close()
+            os.remove(stage + "/" + path)
         return (made, [path for path in files if exists(path) and os.stat(path)[0] & 0x4000])
     except OSError as error:
         tidy(made)
-        return (None, error.args[0])
+        return (None, path, error.args[0])
 
 
-def commit(moves: list[tuple[str, str]], removes: list[str], folders: list[str], stage: str) -> object:
+def commit(moves: list[tuple[str, str]], new: int, removes: list[str], folders: list[str], stage: str) -> object:
     """Put staged files in their places, remove others, drop folders that got empty, clear the stage.
 
-    None, or (path, errno) of what the board refused.
+    The first `new` moves replace nothing: where one of them is refused, they are taken back.
+    None, or (path, errno, was it all taken back) of what the board refused.
     """
     path = stage
+    done = []
     try:
-        for source, path in moves:
+        for source, path in moves[:new]:
+            if exists(source):
+                os.rename(source, path)
+                done.append((source, path))
+    except OSError as error:
+        for source, back in reversed(done):
+            os.rename(back, source)
+        return (path, error.args[0], True)
+    try:
+        for source, path in moves[new:]:
             if exists(source):
                 try:
                     os.rename(source, path)
-                except OSError:
+                except OSError as error:
+                    if error.args[0] != 17:  # EEXIST: a file system that replaces nothing
+                        raise
                     os.remove(path)
                     os.rename(source, path)
         for path in removes:
@@ -124,7 +170,7 @@ def commit(moves: list[tuple[str, str]], removes: list[str], folders: list[str],
         path = stage
         clear(stage)
     except OSError as error:
-        return (path, error.args[0])
+        return (path, error.args[0], False)
     return None
 
 

@@ -13,15 +13,19 @@ error with a way out, never an empty one: it says who owns which file.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from upytool import documents, limits
 from upytool.errors import PackageError
+from upytool.inner_path import PackagePath
 
-from .manifest import safe_path
+from .manifest import package_path
 
 DIGITS = 16
+_HEX = re.compile(r"[0-9a-f]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Installed:
     version: str | None = None
     requested: bool = True
     deps: tuple[str, ...] = ()
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[PackagePath, str] = field(default_factory=dict)
     abi: str = ""
     digest: str = ""
 
@@ -56,9 +60,13 @@ class Record:
 
     packages: Mapping[str, Installed] = field(default_factory=dict)
 
-    def owners(self, path: str) -> list[str]:
-        """The names of the packages that a file belongs to."""
-        return [each.name for each in self.packages.values() if path in each.files]
+    def owned(self, fold: Callable[[str], str]) -> dict[str, list[str]]:
+        """Each file, as `fold` spells its path, with the names of the packages that it belongs to."""
+        found: dict[str, list[str]] = {}
+        for package in self.packages.values():
+            for path in package.files:
+                found.setdefault(fold(path), []).append(package.name)
+        return found
 
     def needed_by(self, name: str) -> list[str]:
         """The names of the packages that name this one as a dependency."""
@@ -97,30 +105,57 @@ def parse_record(text: bytes | None, where: str) -> Record:
     if text is None:
         return Record()
     try:
-        raw = json.loads(text)
-        if raw["v"] != 1:
-            raise PackageError(
-                f"{where} was written by a newer upytool", hint="update this one: pip install -U upytool"
-            )
-        packages = {}
-        for name, each in raw["packages"].items():
-            files = {str(path): str(digest) for path, digest in each["files"].items()}
-            if any(safe_path(path) != path for path in files):
-                raise ValueError("a path leaves the directory")
-            version = each["version"]
-            packages[name] = Installed(
-                str(name),
-                str(each["source"]),
-                None if version is None else str(version),
-                bool(each["requested"]),
-                tuple(str(dep) for dep in each["deps"]),
-                files,
-                str(each["abi"]),
-                str(each["digest"]),
-            )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raw = documents.parse_json(text, where, error=PackageError)
+        newer = raw["v"] != 1
+        listed = {} if newer else raw["packages"]
+        if len(listed) > limits.PACKAGES:
+            raise ValueError(f"it has more than {limits.PACKAGES} packages")
+        packages = {name: _installed(name, each) for name, each in listed.items()}
+    except (PackageError, ValueError, LookupError, TypeError, AttributeError) as error:
+        what = f"{error} is missing" if isinstance(error, LookupError) else error
         raise PackageError(
-            f"{where}, the record of what is installed, is damaged: {error}",
+            f"{where}, the record of what is installed, is damaged: {what}",
             hint=f"remove it with `upytool rm :{where}` and install the packages again",
         ) from None
+    if newer:
+        raise PackageError(f"{where} was written by a newer upytool", hint="update this one: pip install -U upytool")
     return Record(packages)
+
+
+def _installed(name: str, raw: Any) -> Installed:
+    """One package. Raises: ValueError, LookupError, TypeError, AttributeError."""
+    version = raw["version"]
+    return Installed(
+        name,
+        _word(raw["source"]),
+        None if version is None else _word(version),
+        bool(raw["requested"]),
+        tuple(_word(dep) for dep in raw["deps"]),
+        {stored_path(path): _digits(digest) for path, digest in raw["files"].items()},
+        _word(raw["abi"]),
+        _word(raw["digest"]),
+    )
+
+
+def stored_path(text: object) -> PackagePath:
+    """A path as a record or a lock holds it: in its plain form. Raises: ValueError."""
+    try:
+        path = package_path(_word(text))
+        problem = "" if path == text else "it is not in its plain form"
+    except ValueError as error:
+        problem = str(error)
+    if problem:
+        raise ValueError(f"{text!r} is not a path below the target: {problem}")
+    return path
+
+
+def _digits(value: object) -> str:
+    if not isinstance(value, str) or not _HEX.fullmatch(value):
+        raise ValueError(f"{value!r} is not a digest")
+    return value
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a text")
+    return value

@@ -53,11 +53,13 @@ def plan_uninstall(
         needed = rest.needed_by(name)
         if needed and not force:
             raise PackageError(f"{name} is needed by {', '.join(needed)}", hint="uninstall these too, or use --force")
+
+    owned = rest.owned(seen.fold)
     files = {
         f"{seen.target}/{path}": digest
         for name in gone
         for path, digest in record.packages[name].files.items()
-        if not rest.owners(path)
+        if seen.fold(path) not in owned
     }
     here = boards.digests(board, list(files))
     removals, notes = [], []

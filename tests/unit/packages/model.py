@@ -34,6 +34,8 @@ class ModelFiles:
     folders: set[str] = field(default_factory=lambda: {"/"})
     capacity: int = 1 << 20
     read_only: tuple[str, ...] = ()
+    folds: bool = False
+    refuses: str = ""
     changes: int = 0
     cut_at: int | None = None
     fail_at: int | None = None
@@ -51,9 +53,17 @@ class ModelFiles:
         if any(path == each or path.startswith(each + "/") for each in self.read_only):
             raise OSError(errno.EROFS)
 
-    @staticmethod
-    def _plain(path: str) -> str:
-        return posixpath.normpath("/" + path.lstrip("/"))
+    def _plain(self, path: str) -> str:
+        """The path as it is kept: with `folds` as FAT does it, in the spelling of the first who made it."""
+        path = posixpath.normpath("/" + path.lstrip("/"))
+        name = posixpath.basename(path)
+        if len(name.encode()) > 255 or (self.refuses and self.refuses in name):
+            raise OSError(errno.EINVAL)
+        if self.folds:
+            for each in (*self.files, *self.folders):
+                if each.casefold() == path.casefold():
+                    return each
+        return path
 
     def stat(self, path: str) -> tuple[int, ...]:
         path = self._plain(path)
@@ -111,6 +121,9 @@ class ModelFiles:
 
     def open(self, path: str, mode: str = "r") -> io.BytesIO:
         path = self._plain(path)
+        if mode == "wb":  # our programs only try names so: nothing is written
+            self.write(path, b"")
+            return io.BytesIO()
         assert mode == "rb"
         if path not in self.files:
             raise OSError(errno.ENOENT)
@@ -208,7 +221,10 @@ class ModelBoard:
         self._trip()
         found: dict[str, str | None] = {}
         for path in paths:
-            data = self.storage.files.get(posixpath.normpath("/" + path.lstrip("/")))
+            try:
+                data = self.storage.files.get(self.storage._plain(path))
+            except OSError:
+                data = None
             found[path] = None if data is None else hashlib.new(algo, data).hexdigest()
         return found
 

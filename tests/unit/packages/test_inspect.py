@@ -299,7 +299,7 @@ def test_a_lock_stays_below_the_target(index: IndexBuilder, web: Web, fetcher: F
     lock = tmp_path / "mip.lock"
     write_lock(lock, resolved(fetcher, index, web.add("/u.py", b"u = 1\n")), "6")
     lock.write_text(lock.read_text().replace('"path": "u.py"', '"path": "../u.py"'))
-    with pytest.raises(ConfigError, match="no path below"):
+    with pytest.raises(ConfigError, match="not a path below"):
         read_lock(lock, "6")
 
 

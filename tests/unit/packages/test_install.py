@@ -397,7 +397,7 @@ def test_a_damaged_record_is_no_empty_one(board: ModelBoard, index: IndexBuilder
         install("a")
     with pytest.raises(PackageError, match="newer upytool"):
         parse_record(b'{"v": 2}', "x")
-    with pytest.raises(PackageError, match="leaves the directory"):
+    with pytest.raises(PackageError, match="not a path below"):
         parse_record(
             b'{"v":1,"packages":{"a":{"source":"a","version":null,"requested":true,"deps":[],"abi":"",'
             b'"digest":"","files":{"../../boot.py":"00"}}}}',

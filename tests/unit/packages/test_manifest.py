@@ -9,15 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from upytool import limits
 from upytool.errors import PackageError
+from upytool.inner_path import PackagePath
 from upytool.packages.manifest import (
     Dependency,
     HashedFile,
     PackageManifest,
     UrlFile,
     manifest_from,
+    package_path,
     parse_manifest,
-    safe_path,
 )
 
 
@@ -34,8 +36,8 @@ def test_everything_is_read() -> None:
     )
     assert parse_manifest(text, "x") == PackageManifest(
         "1.2",
-        (HashedFile("a/b.mpy", "0123abcd"),),
-        (UrlFile("c.py", "github:o/r/c.py"), UrlFile("d.py", "src/d.py")),
+        (HashedFile(PackagePath("a/b.mpy"), "0123abcd"),),
+        (UrlFile(PackagePath("c.py"), "github:o/r/c.py"), UrlFile(PackagePath("d.py"), "src/d.py")),
         (Dependency("e", None), Dependency("github:o/e", "v1")),
     )
 
@@ -55,11 +57,11 @@ def test_everything_is_read() -> None:
         ({"urls": [["a.py", "ok"], ["b.py", 7]]}, "urls[1][1] should be a text"),
         ({"urls": [["a.py", "src\\a.py"]]}, 'with "/"'),
         ({"urls": [["../a.py", "a.py"]]}, "urls[0][0] is '../a.py'"),
-        ({"urls": [["a/../../b.py", "a.py"]]}, "no path below the target"),
-        ({"urls": [["C:/x.py", "a.py"]]}, "no path below the target"),
-        ({"urls": [["", "a.py"]]}, "no path below the target"),
-        ({"urls": [["a/", "a.py"]]}, "no path below the target"),
-        ({"urls": [[".upytool.json", "a.py"]]}, "keeps for itself"),
+        ({"urls": [["a/../../b.py", "a.py"]]}, "not a path below the target"),
+        ({"urls": [["C:/x.py", "a.py"]]}, "not a path below the target"),
+        ({"urls": [["", "a.py"]]}, "not a path below the target"),
+        ({"urls": [["a/", "a.py"]]}, "not a path below the target"),
+        ({"urls": [[".upytool.json", "a.py"]]}, "keeps this name"),
         ({"urls": [["a.py", "x"], ["a.py", "y"]]}, "urls[1] names a.py a second time"),
         ({"hashes": [["a.py", "01234567"]], "urls": [["a.py", "x"]]}, "urls[0] names a.py again"),
         ({"deps": ["name"]}, "deps[0] should be a list of two"),
@@ -74,15 +76,37 @@ def test_faults_are_named(raw: Any, named: str) -> None:
     assert "the/origin" in caught.value.message
 
 
-@pytest.mark.parametrize("text", [b"", b"<html>", b"\xff\xfe{", b"{", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"<html>", b"\xff\xfe{", b"{", b"[" * 100_000, b"[" * 70 + b"]" * 70, b'{"v": 1e999}',
+     b'{"v": 1' + b"0" * 400 + b"}", b'{"version": "\\ud800"}'],
+)  # fmt: skip
 def test_not_json(text: bytes) -> None:
-    with pytest.raises(PackageError, match=r"not a package\.json"):
-        parse_manifest(text, "x")
+    with pytest.raises(PackageError, match="the/origin") as caught:
+        parse_manifest(text, "the/origin")
+    assert caught.value.hint
+
+
+def test_a_byte_order_mark_is_no_fault() -> None:
+    assert parse_manifest(b'\xef\xbb\xbf{"version": "1"}', "x").version == "1"
+
+
+def test_many_entries() -> None:
+    deps = [[f"d{number}", "1"] for number in range(limits.PACKAGE_ENTRIES)]
+    assert len(parse_manifest(json.dumps({"deps": deps}), "x").deps) == len(deps)
+    with pytest.raises(PackageError, match="entries"):
+        parse_manifest(json.dumps({"deps": [*deps, ["one", "more"]]}), "x")
 
 
 def test_leading_slashes_stay_below_the_target() -> None:
-    assert safe_path("/a.py") == "a.py"
-    assert safe_path("./a//b.py") == "a/b.py"
+    assert package_path("/a.py") == "a.py"
+    assert package_path("./a//b.py") == "a/b.py"
+
+
+@pytest.mark.parametrize("text", [".upytool.json", "/.upytool-stage/0", "lib/.upytool.json", ".UPYTOOL.JSON"])
+def test_our_own_names_are_kept(text: str) -> None:
+    with pytest.raises(ValueError, match="keeps"):
+        package_path(text)
 
 
 paths = st.lists(st.text("abc_-", min_size=1, max_size=5), min_size=1, max_size=3).map("/".join)
@@ -97,8 +121,8 @@ def manifests(draw: st.DrawFn) -> PackageManifest:
     deps = draw(st.lists(st.tuples(words, words.filter(lambda w: w != "latest") | st.none()), unique=True, max_size=4))
     return PackageManifest(
         draw(words | st.none()),
-        tuple(HashedFile(path, draw(hexes)) for path in places[:split]),
-        tuple(UrlFile(path, draw(words)) for path in places[split:]),
+        tuple(HashedFile(PackagePath(path), draw(hexes)) for path in places[:split]),
+        tuple(UrlFile(PackagePath(path), draw(words)) for path in places[split:]),
         tuple(Dependency(*each) for each in deps),
     )
 
@@ -123,15 +147,6 @@ def test_any_json_is_read_or_refused(raw: Any) -> None:
     except PackageError:
         return
     for path in [each.path for each in manifest.hashes] + [each.path for each in manifest.urls]:
-        assert safe_path(path) == path
+        assert isinstance(path, PackagePath)
+        assert package_path(path) == path
     assert manifest_from(json.loads(json.dumps(manifest.data())), "x") == manifest
-
-
-@given(st.text(max_size=30))
-def test_no_path_leaves_the_target(text: str) -> None:
-    path = safe_path(text)
-    if path is not None:
-        assert not path.startswith("/")
-        assert ".." not in path.split("/")
-        assert "\\" not in path
-        assert path.isprintable()

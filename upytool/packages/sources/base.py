@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from upytool.errors import PackageError
+from upytool.inner_path import PackagePath
 from upytool.packages.download import Fetcher
 from upytool.packages.hosts import Hosts
 from upytool.packages.index import PackageIndex
-from upytool.packages.manifest import PackageManifest
+from upytool.packages.manifest import PackageManifest, package_path
 
 # One letter before a colon is a Windows drive.
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+._-]+:")
@@ -28,7 +30,7 @@ class SourceFile:
         compilable: it is a .py that may become a .mpy for the board.
     """
 
-    path: str
+    path: PackagePath
     location: str
     digest: str = ""
     compilable: bool = False
@@ -118,6 +120,27 @@ def is_index_name(text: str) -> bool:
 def is_single_file(path: str) -> bool:
     """A file to install as it is, and no package.json?"""
     return path.endswith((".py", ".mpy"))
+
+
+def file_path(name: str, origin: str, *, single: bool = True) -> PackagePath:
+    """The path below the target of a file that its source names.
+
+    Args:
+        name: the file's name, percent-decoded.
+        origin: what the user knows the source by.
+        single: it is one name; False where directories may stand before it.
+
+    Raises:
+        PackageError: there can be none.
+    """
+    try:
+        path = package_path(name)
+        if path == name and not (single and "/" in name):
+            return path
+        problem = "it holds '/'"
+    except ValueError as error:
+        problem = str(error)
+    raise PackageError(f"{origin} would be installed as {name!r}, which is refused: {problem}")
 
 
 def load_manifest(

@@ -9,7 +9,7 @@ from upytool.packages.download import not_found
 from upytool.packages.hosts import RepoPath
 from upytool.packages.manifest import parse_manifest
 
-from .base import Context, Loaded, Source, SourceFile, is_single_file, load_manifest
+from .base import Context, Loaded, Source, SourceFile, file_path, is_single_file, load_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class GitSource:
         location = self.place.location()
         path = self.place.path
         if is_single_file(path):
-            file = SourceFile(posixpath.basename(path), location, compilable=path.endswith(".py"))
+            file = SourceFile(file_path(posixpath.basename(path), location), location, compilable=path.endswith(".py"))
             return Loaded(None, (file,), (), location)
         data = context.fetcher.find(location)
         if data is None:

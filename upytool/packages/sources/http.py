@@ -10,7 +10,7 @@ from upytool.errors import UsageError
 from upytool.packages.download import not_found
 from upytool.packages.manifest import parse_manifest
 
-from .base import Context, Loaded, SourceFile, is_single_file, load_manifest
+from .base import Context, Loaded, SourceFile, file_path, is_single_file, load_manifest
 
 _FILE_WITH_REF = re.compile(r"\.(py|mpy|json)@[^/]*$")
 
@@ -63,7 +63,9 @@ class HttpSource:
     def load(self, context: Context) -> Loaded:
         path = urlsplit(self.url).path
         if is_single_file(path):
-            file = SourceFile(unquote(path.rpartition("/")[2]), self.url, compilable=path.endswith(".py"))
+            file = SourceFile(
+                file_path(unquote(path.rpartition("/")[2]), self.url), self.url, compilable=path.endswith(".py")
+            )
             return Loaded(None, (file,), (), self.url)
         data = context.fetcher.find(self.url)
         if data is None:

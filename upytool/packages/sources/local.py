@@ -9,7 +9,7 @@ from upytool.errors import PackageError
 from upytool.packages.download import not_found
 from upytool.packages.manifest import parse_manifest
 
-from .base import Context, Loaded, SourceFile, is_single_file, load_manifest
+from .base import Context, Loaded, SourceFile, file_path, is_single_file, load_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,9 @@ class LocalSource:
         if not self.path.exists():
             raise not_found(self.shown)
         if is_single_file(self.path.name):
-            file = SourceFile(self.path.name, str(self.path), compilable=self.path.suffix == ".py")
+            file = SourceFile(
+                file_path(self.path.name, self.shown), str(self.path), compilable=self.path.suffix == ".py"
+            )
             return Loaded(None, (file,), (), self.shown)
         if self.path.suffix != ".json":
             raise PackageError(
@@ -86,5 +88,7 @@ class LocalSource:
             hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
             if path.is_file() and not hidden:
                 place = "/".join((self.path.name, *parts))
-                files.append(SourceFile(place, str(path), compilable=path.suffix == ".py"))
+                files.append(
+                    SourceFile(file_path(place, self.shown, single=False), str(path), compilable=path.suffix == ".py")
+                )
         return Loaded(None, tuple(files), (), self.shown)
