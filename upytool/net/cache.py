@@ -12,11 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from upytool import documents, limits
 from upytool.errors import PackageError
 
 
@@ -33,6 +35,8 @@ class UrlEntry:
 class DownloadCache:
     """A folder of downloads; it is made when first written to.
 
+    URLs are the text of an `Address`: what was secret in one is not in it.
+
     Args:
         folder: where; the caller takes it from the settings.
     """
@@ -44,8 +48,8 @@ class DownloadCache:
         """The content with this digest, None where it is not here or damaged."""
         path = self._blob_path(sha256)
         try:
-            data = path.read_bytes()
-        except OSError:
+            data = documents.read_bytes(path, error=PackageError, limit=limits.FIRMWARE_BYTES)
+        except PackageError:
             return None
         if hashlib.sha256(data).hexdigest() != sha256:
             with suppress(OSError):  # a cache that may only be read
@@ -56,11 +60,14 @@ class DownloadCache:
     def entry(self, url: str) -> UrlEntry | None:
         """What `url` gave last time, None where it is not known."""
         try:
-            raw = json.loads(self._url_path(url).read_bytes())
-            found = UrlEntry(str(raw["url"]), str(raw["sha256"]), int(raw["size"]), raw.get("etag"))
-        except (OSError, ValueError, KeyError, TypeError):
+            raw = documents.read_json(self._url_path(url), error=PackageError)
+            sha256, size, etag = raw["sha256"], raw["size"], raw.get("etag")
+            known = raw["url"] == url and re.fullmatch("[0-9a-f]{64}", sha256) and isinstance(size, int)
+        except (PackageError, LookupError, TypeError, AttributeError):
             return None
-        return found if found.url == url else None
+        # An ETag goes back to the server as a header: one with a line break in it would be two.
+        etag = etag if isinstance(etag, str) and etag.isascii() and etag.isprintable() else None
+        return UrlEntry(url, sha256, size, etag) if known else None
 
     def get(self, url: str) -> bytes | None:
         """The content that `url` gave last time."""

@@ -15,19 +15,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
-from upytool.errors import NetworkError, OfflineError, PackageError
+from upytool import documents, limits
+from upytool.errors import NetworkError, OfflineError, PackageError, UsageError
 from upytool.events import NULL, Reporter, Task, notice
 
+from .address import Address, redact
 from .cache import DownloadCache
 from .failures import Retry, network_error, refused
 
 if TYPE_CHECKING:
     import urllib3
-
-MAX_BYTES = 16 * 1024 * 1024
-REDIRECTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +51,10 @@ class Limits:
 
     connect: float = 10.0
     read: float = 20.0
-    total: float = 120.0
+    total: float = field(default_factory=lambda: limits.HTTP_SECONDS)
     retries: int = 3
     backoff: float = 0.4
-    max_bytes: int = MAX_BYTES
+    max_bytes: int = field(default_factory=lambda: limits.HTTP_BYTES)
 
 
 def is_url(location: str) -> bool:
@@ -94,7 +93,7 @@ class Fetcher:
         self.cache, self.offline, self.reporter = cache, offline, reporter
         self._credentials, self._limits, self._sleep = tuple(credentials), limits or Limits(), sleep
         self._pools: dict[str, urllib3.PoolManager] = {}
-        self._fresh: dict[str, bytes] = {}
+        self._fresh: dict[Address, bytes] = {}
         self.requests = 0
 
     def close(self) -> None:
@@ -148,64 +147,77 @@ class Fetcher:
         """As `fetch`, with None for what is not there (404, 410, no such local file)."""
         if not is_url(location):
             return self._local(location)
-        if keep and location in self._fresh:
-            return self._fresh[location]
-        if keep and (immutable or self.offline) and (cached := self.cache.get(location)) is not None:
+        address = _address(location)
+        if keep and address in self._fresh:
+            return self._fresh[address]
+        if keep and (immutable or self.offline) and (cached := self.cache.get(address)) is not None:
             return cached
         if self.offline:
             raise OfflineError(
-                f"{location} is not in the cache, and --offline forbids to fetch it",
+                f"{address} is not in the cache, and --offline forbids to fetch it",
                 hint="run the same command once without --offline, then it is there",
             )
-        data = self._download(location, keep, label, check)
+        data = self._download(address, keep, label, check)
         if keep and data is not None:
-            self._fresh[location] = data
+            self._fresh[address] = data
         return data
 
     def fetch_all(self, wanted: Iterable[tuple[str, bool]]) -> dict[str, bytes]:
         """Many at once, a few at a time: pairs of location and `immutable`, to location -> content.
 
-        Raises: as `fetch`; offline, one OfflineError that names everything that is missing.
+        Raises: as `fetch`; PackageError where all of it is too much; offline, one OfflineError that names everything
+            that is missing.
         """
         from concurrent.futures import ThreadPoolExecutor, as_completed
 
         todo = dict(wanted)
         if self.offline:
-            missing = [each for each in todo if is_url(each) and self.cache.get(each) is None]
+            missing = [_address(each) for each in todo if is_url(each) and self.cache.get(_address(each)) is None]
             if missing:
+                more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
                 raise OfflineError(
-                    f"{len(missing)} of {len(todo)} files are not in the cache: " + ", ".join(missing),
+                    f"{len(missing)} of {len(todo)} files are not in the cache: {', '.join(missing[:10])}{more}",
                     hint="run the same command once without --offline, then they are there",
                 )
-        remote = [each for each in todo if is_url(each) and each not in self._fresh and not self.offline]
-        found = {each: self.fetch(each, immutable=todo[each]) for each in todo if each not in remote}
+        remote = {each: None for each in todo if is_url(each) and each not in self._fresh and not self.offline}
+        found: dict[str, bytes] = {}
+        total = 0
+
+        def take(location: str, data: bytes) -> None:
+            nonlocal total
+            total += len(data)
+            if total > limits.HTTP_TOTAL_BYTES:
+                raise PackageError(f"the files are more than {limits.HTTP_TOTAL_BYTES:,} bytes together")
+            found[location] = data
+
+        for each in todo:
+            if each not in remote:
+                take(each, self.fetch(each, immutable=todo[each]))
         if not remote:
             return found
-        with suppress(ValueError):  # its own fetch says what is wrong with an address
-            self._pool_for(remote[0])  # urllib3 is imported here, not by several threads at once
+        with suppress(NetworkError):  # its own fetch says what is wrong with an address
+            self._pool_for(_address(next(iter(remote))))  # urllib3 is imported here, not by several threads at once
         with Task(self.reporter, "downloading", len(remote), "files") as task:
             pool = ThreadPoolExecutor(max_workers=min(6, len(remote)))
             try:
                 jobs = {pool.submit(self.fetch, each, immutable=todo[each]): each for each in remote}
                 for job in as_completed(jobs):
-                    found[jobs[job]] = job.result()
+                    take(jobs[job], job.result())
                     task.advance(1)
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
         return found
 
     def _local(self, location: str) -> bytes | None:
-        path = Path(location)
         try:
-            if path.stat().st_size > self._limits.max_bytes:
-                raise PackageError(f"{location} is larger than {self._limits.max_bytes} bytes")
-            return path.read_bytes()
+            Path(location).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except OSError as error:
-            raise PackageError(f"{location} cannot be read: {error.strerror or error}") from error
+        except (OSError, ValueError):
+            pass  # what is wrong is said by reading it
+        return documents.read_bytes(location, error=PackageError, limit=self._limits.max_bytes)
 
-    def _download(self, url: str, keep: bool, label: str, check: Callable[[bytes], None] | None) -> bytes | None:
+    def _download(self, url: Address, keep: bool, label: str, check: Callable[[bytes], None] | None) -> bytes | None:
         known = self.cache.entry(url) if keep else None
         old = self.cache.blob(known.sha256) if known else None
         etag = known.etag if known and old is not None else None
@@ -220,7 +232,9 @@ class Fetcher:
                     raise retry.error from retry.__cause__
                 notice(self.reporter, f"{retry.error.message}; trying again", "detail")
                 self._sleep(wait)
-        if status == 304 and old is not None:
+        if status == 304:
+            if etag is None or old is None:
+                raise NetworkError(f"{url} answers that nothing has changed (304), which was not asked")
             return old
         if status in (404, 410):
             return None
@@ -230,13 +244,16 @@ class Fetcher:
             self.cache.put(url, data, new_etag)
         return data
 
-    def _request(self, url: str, etag: str | None, deadline: float, label: str) -> tuple[int, bytes, str | None]:
+    def _request(self, url: Address, etag: str | None, deadline: float, label: str) -> tuple[int, bytes, str | None]:
         """One try, through redirects: status, body, ETag."""
         import urllib3
         from urllib3.exceptions import HTTPError, MaxRetryError
 
+        from .wire import BUDGET
+
         where = url
-        for _ in range(REDIRECTS + 1):
+        BUDGET.deadline, BUDGET.bytes = deadline, self._limits.max_bytes
+        for _ in range(limits.HTTP_REDIRECTS + 1):
             left = max(0.1, deadline - time.monotonic())
             timeout = urllib3.Timeout(connect=min(self._limits.connect, left), read=min(self._limits.read, left))
             self.requests += 1
@@ -244,7 +261,7 @@ class Fetcher:
                 headers = self._headers(where, etag if where == url else None)
                 response = self._pool_for(where).request(
                     "GET",
-                    where,
+                    where.full,
                     headers=headers,
                     timeout=timeout,
                     retries=False,
@@ -261,49 +278,58 @@ class Fetcher:
                     response.close()
                     response.release_conn()
             except ValueError as error:
-                raise NetworkError(f"{where!r} is no address: {error}") from error
+                raise NetworkError(f"{where} is not a usable address: {redact(str(error))}") from None
             except (HTTPError, OSError) as error:
                 cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
-                raise network_error(where, cause) from error
+                raise network_error(where, cause) from None
             try:
-                there = urljoin(where, target)
-            except ValueError as error:
-                raise NetworkError(f"{where} redirects to {target!r}, which is no address") from error
+                there = where.beside(target)
+            except UsageError as error:
+                raise NetworkError(f"{where} redirects to what is not followed: {error.message}") from None
             downgrade = where.lower().startswith("https:") and not there.lower().startswith("https:")
-            if downgrade or not is_url(there):
+            if downgrade:
                 raise NetworkError(f"{where} redirects to {there}, which is not followed")
             where = there
-        raise NetworkError(f"{url} redirects more than {REDIRECTS} times")
+        raise NetworkError(f"{url} redirects more than {limits.HTTP_REDIRECTS} times")
 
-    def _headers(self, url: str, etag: str | None) -> dict[str, str]:
-        """Raises ValueError for what is no address."""
+    def _headers(self, url: Address, etag: str | None) -> dict[str, str]:
         headers = {"User-Agent": self.agent, "Accept-Encoding": "gzip"}
         for credential in self._credentials:
             if credential.covers(url):
                 headers.update(credential.headers)
+        if url.login():
+            import urllib3
+
+            headers["Authorization"] = urllib3.make_headers(basic_auth=url.login())["authorization"]
         if etag:
             headers["If-None-Match"] = etag
         return headers
 
-    def _body(self, url: str, response: Any, deadline: float, label: str) -> bytes:
+    def _body(self, url: Address, response: Any, deadline: float, label: str) -> bytes:
         status = response.status
         if status in (304, 404, 410):
             return b""
         if status != 200:
-            raise refused(url, status, response.headers.get("Retry-After"), self.denied)
+            denied = f"its password or token was not stored: write the whole address again\n{self.denied}"
+            raise refused(url, status, response.headers.get("Retry-After"), denied if url.stripped else self.denied)
         coding = (response.headers.get("Content-Encoding") or "identity").strip().lower()
         if coding not in ("identity", "gzip", "x-gzip", "deflate"):
-            raise NetworkError(f"{url} comes in the encoding {coding!r}, which was not asked for")
+            raise NetworkError(f"{url} comes in the encoding {coding[:40]!r}, which was not asked for")
         unpack = None if coding == "identity" else zlib.decompressobj(47 if "gzip" in coding else 15)
-        length = response.headers.get("Content-Length") or ""
-        total = int(length) if unpack is None and length.isdigit() else None
+        length = (response.headers.get("Content-Length") or "").strip()
+        total = int(length) if unpack is None and length.isdecimal() else None
+        if total is not None and total > self._limits.max_bytes:
+            raise self._too_large(url)
         with Task(self.reporter if label else NULL, label, total) as task:
             data = self._pieces(url, response, deadline, unpack, task)
         if unpack is not None and not unpack.eof:
             raise Retry(NetworkError(f"{url} arrived incomplete"))
         return data
 
-    def _pieces(self, url: str, response: Any, deadline: float, unpack: Any, task: Task) -> bytes:
+    def _too_large(self, url: Address) -> PackageError:
+        return PackageError(f"{url} is larger than {self._limits.max_bytes} bytes; upytool stops here")
+
+    def _pieces(self, url: Address, response: Any, deadline: float, unpack: Any, task: Task) -> bytes:
         parts: list[bytes] = []
         size = 0
         while True:
@@ -317,31 +343,23 @@ class Fetcher:
                 break
             if unpack is not None:
                 try:
-                    part = unpack.decompress(part, self._limits.max_bytes + 1 - size)
+                    # What follows the end mark is read to the end that the server promised, and dropped.
+                    part = b"" if unpack.eof else unpack.decompress(part, self._limits.max_bytes + 1 - size)
                 except zlib.error as error:
                     raise Retry(NetworkError(f"{url} arrived damaged: {error}")) from None
             size += len(part)
             if size > self._limits.max_bytes:
-                raise PackageError(f"{url} is larger than {self._limits.max_bytes} bytes; upytool stops here")
+                raise self._too_large(url)
             parts.append(part)
             task.advance(len(part))
         return b"".join(parts)
 
-    def _pool_for(self, url: str) -> urllib3.PoolManager:
-        import urllib3
+    def _pool_for(self, url: Address) -> urllib3.PoolManager:
+        from .proxy import manager, proxy_of
 
-        proxy = _proxy(url)
+        proxy = proxy_of(url)
         if proxy not in self._pools:
-            if proxy.startswith("socks"):
-                raise NetworkError(
-                    f"the proxy {urlsplit(proxy).hostname} is a SOCKS one, which upytool does not speak",
-                    hint="set HTTPS_PROXY to an http:// proxy, or NO_PROXY for this host",
-                )
-            self._pools[proxy] = (
-                urllib3.ProxyManager(proxy, maxsize=6, proxy_headers=_proxy_headers(proxy))
-                if proxy
-                else urllib3.PoolManager(maxsize=6)
-            )
+            self._pools[proxy] = manager(proxy)
         return self._pools[proxy]
 
 
@@ -349,28 +367,16 @@ def not_found(location: str) -> PackageError:
     """The error for what is not there."""
     hint = "check the name, the path and the ref"
     if is_url(location):
-        return NetworkError(f"{location} does not exist (404)", hint=hint)
+        address = _address(location)
+        if address.stripped:
+            hint = "its password or token was not stored: write the whole address again"
+        return NetworkError(f"{address} does not exist (404)", hint=hint)
     return PackageError(f"{location} does not exist on this computer", hint=hint)
 
 
-def _proxy(url: str) -> str:
-    """The proxy for this address as the environment (or the system) names it, "" for none."""
-    from urllib.request import getproxies, proxy_bypass
-
-    parts = urlsplit(url)
-    if not parts.hostname or proxy_bypass(parts.hostname):
-        return ""
-    proxies = getproxies()
-    found = proxies.get(parts.scheme.lower()) or proxies.get("all") or ""
-    return found if not found or "://" in found else f"http://{found}"
-
-
-def _proxy_headers(proxy: str) -> dict[str, str] | None:
-    import urllib3
-
-    auth = urlsplit(proxy)
-    if not auth.username:
-        return None
-    from urllib.parse import unquote
-
-    return urllib3.make_headers(proxy_basic_auth=f"{unquote(auth.username)}:{unquote(auth.password or '')}")
+def _address(location: str) -> Address:
+    """Raises: NetworkError."""
+    try:
+        return Address.of(location)
+    except UsageError as error:
+        raise NetworkError(error.message) from None

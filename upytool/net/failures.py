@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import os
+import re
 from urllib.parse import urlsplit
 
 from upytool.errors import NetworkError
+
+from .address import redact
+from .wire import TooMuch
 
 _BUSY = (408, 425, 429, 500, 502, 503, 504)
 _TLS = "CERTIFICATE_VERIFY_FAILED"
@@ -26,7 +31,7 @@ def refused(url: str, status: int, retry_after: str | None, denied: str) -> Exce
     error = NetworkError(f"{url} answers with HTTP status {status}", hint="try again later")
     if status not in _BUSY:
         return error
-    wait = min(float(retry_after), 30.0) if retry_after and retry_after.isdigit() else None
+    wait = min(float(retry_after), 30.0) if retry_after and re.fullmatch("[0-9]{1,9}", retry_after) else None
     return Retry(error, wait)
 
 
@@ -35,6 +40,13 @@ def network_error(url: str, error: BaseException) -> Exception:
     from urllib3 import exceptions
 
     host = urlsplit(url).hostname or url
+    below = (error, *error.args)
+    for each in below:
+        if isinstance(each, TooMuch):
+            return NetworkError(f"{url} is not taken: {each}", hint="try again later, or use another source")
+        no_http = isinstance(each, http.client.HTTPException)
+        if no_http and not isinstance(each, (http.client.IncompleteRead, http.client.RemoteDisconnected)):
+            return NetworkError(f"{url} does not answer as a web server does", hint="check the address and the port")
     offline = "Is this computer on line? With --offline the cache alone is used."
     if isinstance(error, exceptions.NameResolutionError):
         return Retry(NetworkError(f"the name {host} cannot be looked up", hint=offline))
@@ -42,7 +54,7 @@ def network_error(url: str, error: BaseException) -> Exception:
         return Retry(NetworkError(f"no connection to {host}", hint=offline))
     if isinstance(error, exceptions.SSLError) or _TLS in str(error):
         return NetworkError(
-            f"the secure connection to {host} failed: {error}",
+            f"the secure connection to {host} failed: {redact(str(error))}",
             hint=f"if {host} has a certificate of your own, name its file in SSL_CERT_FILE",
         )
     if isinstance(error, exceptions.TimeoutError):
@@ -52,8 +64,10 @@ def network_error(url: str, error: BaseException) -> Exception:
     if isinstance(error, (exceptions.IncompleteRead, exceptions.ProtocolError)):
         return Retry(NetworkError(f"{url} broke off before its end", hint="try again later"))
     if isinstance(error, exceptions.ProxyError):
-        return NetworkError(f"the proxy does not let us through to {host}: {error}", hint=f"{_proxy_names()}")
-    return Retry(NetworkError(f"{url} cannot be fetched: {error}", hint=offline))
+        return NetworkError(
+            f"the proxy does not let us through to {host}: {redact(str(error))}", hint=f"{_proxy_names()}"
+        )
+    return Retry(NetworkError(f"{url} cannot be fetched: {redact(str(error))}", hint=offline))
 
 
 def _proxy_names() -> str:

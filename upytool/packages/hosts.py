@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import posixpath
 import re
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import quote, unquote
 
 from upytool.errors import ConfigError, PackageError, UsageError
+from upytool.net.address import Address, redact
 
 from .download import Credential, is_url
 
@@ -63,6 +65,9 @@ class Host:
             return Credential(self.api, (("Authorization", f"Bearer {self.token}"), accept))
         if self.kind == "gitlab":
             return Credential(self.api, (("PRIVATE-TOKEN", self.token),))
+        if self.kind == "http" and ":" in self.token:  # USER:PASSWORD; no token has a colon (RFC 6750)
+            login = b64encode(self.token.encode()).decode()
+            return Credential(self.api, (("Authorization", f"Basic {login}"),))
         scheme = "token" if self.kind == "gitea" else "Bearer"
         return Credential(self.api, (("Authorization", f"{scheme} {self.token}"),))
 
@@ -100,9 +105,9 @@ class RepoPath:
     path: str
     ref: str | None = None
 
-    def location(self) -> str:
+    def location(self) -> Address:
         """Its address."""
-        return self.host.address(self.repo, self.path, self.ref)
+        return Address.of(self.host.address(self.repo, self.path, self.ref))
 
     def text(self) -> str:
         """As the user would type it."""
@@ -167,6 +172,8 @@ class Hosts:
             UsageError: no such host, or no repository in it.
         """
         host = self.match(text)
+        if not text.isprintable():
+            raise UsageError(f"{text!r} holds a character that no address has")
         if host is None:
             raise UsageError(
                 f"{text!r} names no host that is known",
@@ -177,6 +184,8 @@ class Hosts:
             raise UsageError(f"{text!r} ends in an empty ref", hint="name a branch, tag or commit")
         if ref and (".." in ref or not ref.isprintable() or _NO_REF.search(ref)):
             raise UsageError(f"{ref!r} is not a usable git ref")
+        if not unquote(inner).isprintable():
+            raise UsageError(f"{text!r} holds a character that no path has")
         inner = unquote(inner).strip("/") if host.kind == "http" else unquote(inner).lstrip("/")
         if host.kind == "http":
             if ref:
@@ -192,16 +201,16 @@ class Hosts:
             raise UsageError(f"{text!r} names no repository", hint=f"write {host.name}:OWNER/REPO[/PATH][@REF]")
         return RepoPath(host, repo.removesuffix(".git"), path.strip("/"), ref or None)
 
-    def locate(self, url: str, origin: str, own: RepoPath | None = None) -> str:
+    def locate(self, url: str, origin: str, own: RepoPath | None = None) -> Address:
         """The address of an absolute `urls` entry of a package.json.
 
         A git address without a ref takes the ref of `own` only where it lies in the same repository:
         a ref of one repository says nothing about another.
         """
         if is_url(url):
-            return url
+            return Address.of(url)
         if self.match(url) is None:
-            raise PackageError(f"{origin} names {url!r}, an address of a kind that is not known")
+            raise PackageError(f"{origin} names {redact(url)!r}, an address of a kind that is not known")
         place = self.parse(url)
         if own is not None and place.ref is None and place.same_repo(own):
             place = replace(place, ref=own.ref)
@@ -229,8 +238,14 @@ def hosts_from(table: Mapping[str, Any], environ: Mapping[str, str]) -> Hosts:
         kind, url, variable = raw.get("kind"), raw.get("url"), raw.get("token-env")
         if kind not in KINDS:
             raise ConfigError(f"{where}.kind should be one of {', '.join(KINDS)}, not {kind!r}")
-        if not isinstance(url, str) or not is_url(url):
-            raise ConfigError(f"{where}.url should be an http(s) address, not {url!r}")
+        try:
+            if not isinstance(url, str) or Address.of(url).login() or Address.of(url) != url:
+                raise ConfigError(
+                    f"{where}.url should be an http(s) address without a password",
+                    hint="put a token, or USER:PASSWORD, into the environment variable that token-env names",
+                )
+        except UsageError as error:
+            raise ConfigError(f"{where}.url: {error.message}") from None
         token = ""
         if variable is not None:
             token = environ.get(str(variable), "")

@@ -9,17 +9,21 @@ Source: mpremote's mip.py for the addresses, `tools/build.py` of micropython-lib
 
 from __future__ import annotations
 
-import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from upytool import documents
 from upytool.errors import PackageError
+from upytool.net.address import Address
+from upytool.net.download import is_url
 
 if TYPE_CHECKING:
     from .download import Fetcher
 
 DEFAULT_INDEX = "https://micropython.org/pi/v2"
 SOURCES = "py"
+_TYPED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +58,19 @@ class PackageIndex:
     base: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "base", self.base.rstrip("/"))
+        base = Address.of(self.base) if is_url(self.base) else self.base.rstrip("/")
+        object.__setattr__(self, "base", base)
+
+    def _below(self, tail: str) -> str:
+        return self.base.below(tail) if isinstance(self.base, Address) else f"{self.base}/{tail}"
 
     def manifest_location(self, name: str, version: str | None, abi: str) -> str:
         """Where the package.json of one package is."""
-        return f"{self.base}/package/{abi}/{name}/{version or 'latest'}.json"
+        return self._below(f"package/{abi}/{name}/{version or 'latest'}.json")
 
     def file_location(self, digest: str) -> str:
         """Where the file with this digest is."""
-        return f"{self.base}/file/{digest[:2]}/{digest}"
+        return self._below(f"file/{digest[:2]}/{digest}")
 
     def entries(self, fetcher: Fetcher) -> list[IndexEntry]:
         """Every package of the index.
@@ -70,7 +78,7 @@ class PackageIndex:
         Raises:
             PackageError: the index has no list, or one that cannot be read.
         """
-        location = f"{self.base}/index.json"
+        location = self._below("index.json")
         data = fetcher.find(location)
         if data is None:
             raise PackageError(
@@ -78,10 +86,9 @@ class PackageIndex:
                 hint="it can still install by exact name",
             )
         try:
-            raw = json.loads(data)
-            packages = raw["packages"]
+            packages = documents.parse_json(data, location, error=PackageError)["packages"]
             return [_entry(each, self.base) for each in packages if each.get("name")]
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (LookupError, TypeError, AttributeError):
             raise PackageError(f"{location} is not an index's list of packages") from None
 
 
@@ -148,4 +155,5 @@ def suggest(name: str, known: list[str]) -> list[str]:
     for match in get_close_matches(wanted, list(by_plain), n=4, cutoff=0.72):
         found += by_plain[match]
     found += sorted(each for each in known if wanted in plain(each) and len(wanted) > 3)
-    return [each for each in dict.fromkeys(found) if each != name][:4]
+    # An index may say anything: only what could be typed is offered.
+    return [each for each in dict.fromkeys(found) if each != name and _TYPED.fullmatch(each)][:4]

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from upytool import documents, limits
-from upytool.errors import ConfigError, LocalFileError, PackageError
+from upytool.errors import ConfigError, LocalFileError, PackageError, UsageError
+from upytool.net.address import Address
 
 from .download import Fetcher, is_url
 from .index import SOURCES
@@ -138,7 +139,7 @@ def package_from(raw: dict[str, Any], base: Path) -> ResolvedPackage:
         path, location, digest = stored_path(each["path"]), str(each["from"]), str(each["sha256"])
         if len(digest) != 64 or not all(digit in "0123456789abcdef" for digit in digest):
             raise ValueError(f"the digest of {path!r} is none")
-        location = location if is_url(location) else str((base / location).resolve())
+        location = _address(location) if is_url(location) else str((base / location).resolve())
         files.append(SourceFile(path, location, digest, bool(each["compilable"])))
     version, wanted = raw["version"], raw["wanted"]
     return ResolvedPackage(
@@ -152,6 +153,14 @@ def package_from(raw: dict[str, Any], base: Path) -> ResolvedPackage:
         tuple(files),
         str(raw["abi"]),
     )
+
+
+def _address(location: str) -> Address:
+    """Raises: ValueError."""
+    try:
+        return Address.of(location)
+    except UsageError as error:
+        raise ValueError(error.message) from None
 
 
 def _relative(path: str, base: Path) -> str:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import documents, limits
 from ..errors import ImageError, LocalFileError, NetworkError, OfflineError, UsageError
 from ..image.base import FirmwareImage
+from .archive import ZIP, check_archive
 from .names import version
 from .resolve import Release
 from .source import ReleaseSource
@@ -76,15 +78,15 @@ def fetch(release: Release, source: ReleaseSource, *, sha256: str = "", output: 
 
 def _local(release: Release, wanted: str) -> Download:
     path = release.path or Path(release.url)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise LocalFileError(f"{path} cannot be read: {error.strerror or error}") from error
+    data = documents.read_bytes(path, error=LocalFileError, limit=limits.FIRMWARE_BYTES)
     digest = hashlib.sha256(data).hexdigest()
     if wanted and digest != wanted:
         raise LocalFileError(f"{path} is another file: its SHA-256 is {digest}, wanted is {wanted}")
-    image = None if data[:4] == b"PK\x03\x04" else FirmwareImage.read(str(path))
-    if image is not None:
+    image = None
+    if data[:4] == ZIP:
+        check_archive(data, release.name)
+    else:
+        image = FirmwareImage.read(str(path))
         image.require_valid()
     return Download(release, path, digest, len(data), True, image)
 
@@ -138,8 +140,8 @@ def _done(release: Release, stored: Stored, data: bytes, cached: bool) -> Downlo
 
 def _look(release: Release, data: bytes) -> FirmwareImage | None:
     """Is it what its name says? Raises ImageError."""
-    if data[:4] == b"PK\x03\x04" and release.ext == "zip":
-        _unzip(release, data)
+    if data[:4] == ZIP and release.ext == "zip":
+        check_archive(data, release.name)
         return None
     image = FirmwareImage.read(data, name=release.name)
     try:
@@ -153,20 +155,6 @@ def _look(release: Release, data: bytes) -> FirmwareImage | None:
             hint="the server's file is not what its name says: take another kind or version",
         )
     return image
-
-
-def _unzip(release: Release, data: bytes) -> None:
-    import io
-    import zipfile
-    import zlib
-
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            bad = archive.testzip()
-    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, NotImplementedError, EOFError) as error:
-        raise ImageError(f"{release.name} is a damaged archive: {error}", hint="download it again") from None
-    if bad is not None:
-        raise ImageError(f"{release.name} is a damaged archive: {bad} is broken", hint="download it again")
 
 
 def _doubts(release: Release, image: FirmwareImage | None) -> list[str]:

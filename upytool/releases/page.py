@@ -7,34 +7,34 @@ their links look like href="/resources/firmware/NAME". What is not such a link t
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote
 
+from .. import limits
+from ..errors import UsageError
+from ..net.address import Address
 from .names import FileName, parse
 
-MAX_LINKS = 5000
 _HREF = re.compile(r"""href\s*=\s*(?:"([^"<>]{1,500})"|'([^'<>]{1,500})'|([^\s"'<>]{1,500}))""", re.IGNORECASE)
 
 
-def links(html: str, address: str) -> list[tuple[str, FileName]]:
+def links(html: str, address: Address) -> list[tuple[Address, FileName]]:
     """(URL, name) of every firmware file that the page links to, in its order, each once.
 
     Args:
         address: of the page; links that lead to another server are left out.
     """
-    here = urlsplit(address)
-    found: dict[str, FileName] = {}
+    found: dict[Address, FileName] = {}
     for number, match in enumerate(_HREF.finditer(html)):
-        if number >= MAX_LINKS:
+        if number >= limits.FIRMWARE_LINKS:
             break
         target = (match[1] or match[2] or match[3]).strip()
         name = parse(unquote(target.partition("#")[0].partition("?")[0].rpartition("/")[2]))
         if name is None:
             continue
         try:
-            url = urljoin(address, target.replace("&amp;", "&"))
-            there = urlsplit(url)
-        except ValueError:
+            url = address.beside(target.replace("&amp;", "&"))
+        except UsageError:
             continue
-        if (there.scheme, there.netloc) == (here.scheme, here.netloc):
+        if url.origin == address.origin:
             found.setdefault(url, name)
     return list(found.items())

@@ -17,6 +17,8 @@ from typing import Any, Literal
 from ..boards.catalogue import Board, get, split_name, suggest
 from ..errors import LocalFileError, NetworkError, OfflineError, UsageError
 from ..events import notice
+from ..inner_path import LocalName
+from ..net.address import Address
 from .names import EXTENSIONS, FIRMWARE, FileName, Version, join, parse, version
 from .source import ReleaseSource, snapshot
 
@@ -158,7 +160,7 @@ def list_releases(board_id: str, source: ReleaseSource) -> list[Release]:
     return sorted(found.values(), key=lambda each: (each.order, not each.variant, each.ext), reverse=True)
 
 
-def _computed(board_id: str, source: ReleaseSource) -> list[tuple[str, FileName]]:
+def _computed(board_id: str, source: ReleaseSource) -> list[tuple[Address, FileName]]:
     """The addresses of the packaged releases, for boards and versions that were there then."""
     board = get(board_id)
     if board is None:
@@ -206,16 +208,17 @@ def _from_file(spec: str) -> Release:
 def _from_url(url: str, source: ReleaseSource) -> Release:
     from urllib.parse import unquote, urlsplit
 
+    address = Address.of(url)
     try:
-        name = unquote(urlsplit(url).path.rpartition("/")[2])
-    except ValueError:
-        name = ""
-    if not name or name in (".", "..") or any(each in name for each in '/\\:*?"<>|\0'):
-        raise UsageError(f"{url} does not end with the name of a file", hint="copy the address of the file itself")
+        name = LocalName(unquote(urlsplit(address).path.rpartition("/")[2]))
+    except ValueError as error:
+        raise UsageError(
+            f"{address} does not end with the name of a file: {error}", hint="copy the address of the file itself"
+        ) from None
     parts = parse(name)
     ext = name.rpartition(".")[2].lower() if "." in name else ""
-    found = _release(url, parts, "url") if parts else Release(url, name, ext=ext, provenance="url")
-    stored = source.store.find(url)
+    found = _release(address, parts, "url") if parts else Release(address, name, ext=ext, provenance="url")
+    stored = source.store.find(address)
     if stored is None:
         return found
     return replace(found, sha256=stored.sha256, path=stored.path)

@@ -6,10 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import limits
 from ..boards.data import load
 from ..config.paths import cache_dir, state_dir
-from ..errors import ConfigError, NetworkError, OfflineError
+from ..errors import ConfigError, NetworkError, OfflineError, UsageError
 from ..events import NULL, Reporter, notice
+from ..net.address import Address
 from .names import FIRMWARE, FileName
 from .page import links
 from .store import FirmwareStore
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from ..net.download import Fetcher, Limits
 
 DEFAULT_SERVER = "https://micropython.org"
-MAX_BYTES = 64 << 20
 
 
 class ReleaseSource:
@@ -43,9 +44,11 @@ class ReleaseSource:
         record: Path | None = None,
         limits: Limits | None = None,
     ) -> None:
-        if not server.lower().startswith(("http://", "https://")):
-            raise ConfigError(f"the firmware server is {server!r}, which is no http or https address")
-        self.server, self.offline, self.reporter = server.rstrip("/"), offline, reporter
+        try:
+            self.server = Address.of(server.rstrip("/"))
+        except UsageError as error:
+            raise ConfigError(f"firmware server: {error.message}") from None
+        self.offline, self.reporter = offline, reporter
         folder = folder or Path(cache_dir()) / "firmware"
         self.store = FirmwareStore(folder, record or Path(state_dir()) / "firmware.json")
         self._limits = limits
@@ -67,7 +70,7 @@ class ReleaseSource:
         """For files: large ones on slow lines too."""
         from ..net.download import Limits
 
-        return self._fetcher(Limits(total=300.0, max_bytes=MAX_BYTES))
+        return self._fetcher(Limits(total=limits.FIRMWARE_SECONDS, max_bytes=limits.FIRMWARE_BYTES))
 
     @cached_property
     def _pages(self) -> Fetcher:
@@ -86,13 +89,13 @@ class ReleaseSource:
         made.agent = f"upytool/{__version__} (firmware)"
         return made
 
-    def page_url(self, board: str) -> str:
-        return f"{self.server}/download/{board}/"
+    def page_url(self, board: str) -> Address:
+        return self.server.below(f"download/{board}/")
 
-    def file_url(self, name: str) -> str:
-        return f"{self.server}/resources/firmware/{name}"
+    def file_url(self, name: str) -> Address:
+        return self.server.below(f"resources/firmware/{name}")
 
-    def published(self, board: str) -> list[tuple[str, FileName]] | None:
+    def published(self, board: str) -> list[tuple[Address, FileName]] | None:
         """The files on a board's page; offline, those of the page as it was last seen. None for no page.
 
         Raises: NetworkError, OfflineError.
@@ -104,7 +107,7 @@ class ReleaseSource:
         found = links(data.decode("utf-8", "replace"), address)
         return [each for each in found if each[1].board == board and each[1].ext in FIRMWARE]
 
-    def try_published(self, board: str) -> list[tuple[str, FileName]] | None:
+    def try_published(self, board: str) -> list[tuple[Address, FileName]] | None:
         """The same, with a notice and None where the server can't be asked or has no such page."""
         try:
             found = self.published(board)

@@ -21,7 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import LocalFileError
+from .. import documents, limits
+from ..errors import ConfigError, LocalFileError
+from ..inner_path import LocalName
 from .names import FileName, parse
 
 LOCK_SECONDS = 10.0
@@ -77,8 +79,8 @@ class FirmwareStore:
         if stored.path is None:
             return None
         try:
-            data = stored.path.read_bytes()
-        except OSError:
+            data = documents.read_bytes(stored.path, limit=limits.FIRMWARE_BYTES)
+        except ConfigError:
             return None
         return data if hashlib.sha256(data).hexdigest() == stored.sha256 else None
 
@@ -134,16 +136,15 @@ class FirmwareStore:
         try:
             name, digest = str(raw["name"]), str(raw["sha256"])
             path = self.folder / "files" / digest[:16] / name
-            if os.path.basename(name) != name:
-                return None
+            LocalName(name)
             return Stored(url, name, digest, int(raw["size"]), str(raw["time"]), path if path.is_file() else None)
-        except (KeyError, TypeError, ValueError):
+        except (LookupError, TypeError, ValueError, OSError):
             return None
 
     def _read(self) -> dict[str, Any]:
         try:
-            files = json.loads(self.record.read_bytes())["files"]
-        except (OSError, ValueError, KeyError, TypeError):
+            files = documents.read_json(self.record)["files"]
+        except (ConfigError, LookupError, TypeError):
             return {}
         return files if isinstance(files, dict) else {}
 

@@ -75,7 +75,7 @@ def test_an_address_that_is_none_is_one_sentence(cache: DownloadCache) -> None:
     secret = Credential("https://host.example/", (("Authorization", "token x"),))
     with Fetcher(cache, credentials=[secret]) as fetcher:
         for ask in (fetcher.fetch, lambda url: fetcher.fetch_all([(url, False)])):
-            with pytest.raises(NetworkError, match="is no address"):
+            with pytest.raises(NetworkError, match="is not an address"):
                 ask("https://[broken/x")
 
 

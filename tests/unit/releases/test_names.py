@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from upytool import limits
+from upytool.net.address import Address
 from upytool.releases.names import FileName, Version, join, parse, version
-from upytool.releases.page import MAX_LINKS, links
+from upytool.releases.page import links
 
-HERE = "https://micropython.org/download/RPI_PICO/"
+HERE = Address.of("https://micropython.org/download/RPI_PICO/")
 
 
 @pytest.mark.parametrize(
@@ -128,5 +130,5 @@ def test_a_damaged_page(noise: bytes, at: int) -> None:
 @pytest.mark.parametrize("piece", ['href="', "href=", '<a href="/x-20251209-v1.27.0.uf2"', "A-", "v1.", " href ="])
 def test_a_huge_page_is_quick(piece: str) -> None:
     start = time.monotonic()
-    assert len(links(piece * (2_000_000 // len(piece)), HERE)) <= MAX_LINKS
+    assert len(links(piece * (2_000_000 // len(piece)), HERE)) <= limits.FIRMWARE_LINKS
     assert time.monotonic() - start < 3

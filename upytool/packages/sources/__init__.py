@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from upytool.errors import UpytoolError, UsageError
+from upytool.net.address import redact
 from upytool.packages.download import is_url
 from upytool.packages.hosts import Hosts
 
@@ -62,7 +63,7 @@ def parse_source(text: str, hosts: Hosts, *, base: Path | None = None) -> Source
         if (plugged := _from_plug_in(text)) is not None:
             return plugged
         raise UsageError(
-            f"{text!r} names a host or protocol that is not known",
+            f"{redact(text)!r} names a host or protocol that is not known",
             hint="known are http(s):, github:, gitlab:, codeberg:, and what the settings add",
         )
     if not text.strip():
@@ -82,7 +83,10 @@ def parse_dependency(text: str, version: str | None, hosts: Hosts) -> Source:
     else:
         name, _, own = text.partition("@")
         if not is_index_name(name):
-            raise UsageError(f"{text!r} is neither a package's name nor an address")
+            raise UsageError(f"{redact(text)!r} is neither a package's name nor an address")
+        for each in (own, version):
+            if each and not _is_version(each):
+                raise UsageError(f"{text!r} asks for {each!r}, which is not a version")
         source = IndexSource(name, own or None)
     return source.at(version) if version and source.version is None else source
 
@@ -113,5 +117,5 @@ def _is_version(text: str) -> bool:
 def _exists(text: str, base: Path | None) -> bool:
     try:
         return (base or Path()).joinpath(text).exists()
-    except OSError:
+    except (OSError, ValueError):  # a name that is too long, or holds a NUL
         return False

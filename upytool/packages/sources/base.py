@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from upytool.errors import PackageError
+from upytool.errors import PackageError, UsageError
 from upytool.inner_path import PackagePath
 from upytool.packages.download import Fetcher
 from upytool.packages.hosts import Hosts
@@ -174,13 +174,16 @@ def load_manifest(
         )
         for each in manifest.hashes
     ]
-    for entry in manifest.urls:
-        location = absolute(entry.url) if is_absolute(entry.url) else beside(entry.url)
-        files.append(SourceFile(entry.path, location, compilable=entry.path.endswith(".py")))
-    deps = tuple(
-        context.parse(each.spec, each.version)
-        if is_absolute(each.spec) or is_index_name(each.spec)
-        else relative(each.spec, each.version)
-        for each in manifest.deps
-    )
+    try:
+        for entry in manifest.urls:
+            location = absolute(entry.url) if is_absolute(entry.url) else beside(entry.url)
+            files.append(SourceFile(entry.path, location, compilable=entry.path.endswith(".py")))
+        deps = tuple(
+            context.parse(each.spec, each.version)
+            if is_absolute(each.spec) or is_index_name(each.spec)
+            else relative(each.spec, each.version)
+            for each in manifest.deps
+        )
+    except UsageError as error:  # the package's author wrote it, not the user
+        raise PackageError(f"{origin}: {error.message}", hint=error.hint) from None
     return Loaded(manifest.version, tuple(files), deps, origin, abi)

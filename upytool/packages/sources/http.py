@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from upytool.errors import UsageError
+from upytool.net.address import Address
 from upytool.packages.download import not_found
 from upytool.packages.manifest import parse_manifest
 
@@ -19,7 +20,7 @@ _FILE_WITH_REF = re.compile(r"\.(py|mpy|json)@[^/]*$")
 class HttpSource:
     """An address of the web. It has no versions: an "@" in it belongs to it."""
 
-    url: str
+    url: Address
 
     @classmethod
     def parse(cls, url: str) -> HttpSource:
@@ -28,15 +29,16 @@ class HttpSource:
         Raises:
             UsageError: a file's address with an "@version" behind it.
         """
-        parts = urlsplit(url)
+        address = Address.of(url)
+        parts = urlsplit(address)
         if _FILE_WITH_REF.search(parts.path):
             raise UsageError(
-                f"{url} names a version, but a plain address has only one",
+                f"{address} names a version, but a plain address has only one",
                 hint="versions go with index packages (NAME@VERSION) and git hosts (github:USER/REPO@REF)",
             )
         if not parts.path.endswith(".json") and not is_single_file(parts.path):
-            url = urlunsplit(parts._replace(path=parts.path.rstrip("/") + "/package.json"))
-        return cls(url)
+            address = address.below("package.json")
+        return cls(address)
 
     @property
     def version(self) -> None:
@@ -49,10 +51,10 @@ class HttpSource:
     @property
     def name(self) -> str:
         parts = [unquote(each) for each in urlsplit(self.url).path.split("/") if each]
-        stem = parts[-1].rpartition(".")[0]
-        if parts[-1] != "package.json":
-            return stem
-        return parts[-2] if len(parts) > 1 else (urlsplit(self.url).hostname or self.url)
+        found = parts[-1].rpartition(".")[0]
+        if parts[-1] == "package.json":
+            found = parts[-2] if len(parts) > 1 else ""
+        return found if found and found.isprintable() else (urlsplit(self.url).hostname or self.url)
 
     def at(self, version: str | None) -> HttpSource:
         return self
@@ -71,8 +73,8 @@ class HttpSource:
         if data is None:
             raise not_found(self.url)
 
-        def beside(url: str) -> str:
-            return urljoin(self.url.partition("?")[0], url.lstrip("/"))
+        def beside(url: str) -> Address:
+            return self.url.beside(url.lstrip("/"))
 
         return load_manifest(
             parse_manifest(data, self.url),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from upytool.errors import NetworkError, OfflineError, PackageError
+from upytool.net.address import Address
 from upytool.packages.index import SOURCES, PackageIndex, suggest
 from upytool.packages.manifest import parse_manifest
 
@@ -62,7 +63,11 @@ class IndexSource:
             context,
             location,
             absolute=lambda url: context.hosts.locate(url, location),
-            beside=lambda url: f"{location.rpartition('/')[0]}/{url.lstrip('/')}",
+            beside=lambda url: (
+                location.beside(url.lstrip("/"))
+                if isinstance(location, Address)
+                else f"{location.rpartition('/')[0]}/{url.lstrip('/')}"
+            ),
             relative=relative,
             index=index,
             abi=abi,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from upytool.errors import PackageError
+from upytool.errors import PackageError, UsageError
 from upytool.packages.download import not_found
 from upytool.packages.manifest import parse_manifest
 
@@ -22,10 +22,18 @@ class LocalSource:
     @classmethod
     def parse(cls, text: str, base: Path | None = None) -> LocalSource:
         """The source of a path, relative to `base` (the current folder where None)."""
-        path = Path(text).expanduser()
-        if base is not None and not path.is_absolute():
-            path = base / path
-        return cls(path.resolve(), text.replace("\\", "/"))
+        try:
+            path = Path(text).expanduser()
+            if base is not None and not path.is_absolute():
+                path = base / path
+            path = path.resolve()
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # said when it is loaded
+        except (OSError, RuntimeError, ValueError) as error:  # too long, a loop of links, no such user, NUL
+            reason = getattr(error, "strerror", None) or str(error)
+            raise UsageError(f"cannot read {text!r}: {reason[:1].lower()}{reason[1:]}") from None
+        return cls(path, text.replace("\\", "/"))
 
     @property
     def version(self) -> None:
