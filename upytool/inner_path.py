@@ -77,6 +77,8 @@ class PackagePath(InnerPath):
             return found
         if not text.isprintable():  # control characters, and surrogates
             return "it holds a character that cannot be printed"
+        if len(text.encode()) > limits.PACKAGE_PATH_BYTES:
+            return f"it is longer than {limits.PACKAGE_PATH_BYTES} bytes"
         refused = sorted(_FAT_REFUSES & set(text))
         if refused:
             return f"it holds {refused[0]!r}"

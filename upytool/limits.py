@@ -33,13 +33,15 @@ DOCUMENT_VALUES = 500_000
 DOCUMENT_INTEGER_BITS = 64
 
 # -- paths that come from outside --------------------------------------------------------------------
-# LittleFS takes 255 bytes a name, FAT 255 characters; MicroPython's ports keep 512 for a path.
+# LittleFS takes 255 bytes a name, FAT 255 characters. Deep trees, made by chdir and mkdir, have long paths.
 NAME_BYTES = 255
-PATH_BYTES = 512
+PATH_BYTES = 4096
+PACKAGE_PATH_BYTES = 512
 
 # -- HTTP --------------------------------------------------------------------------------------------
 HTTP_BYTES = 16 << 20
 HTTP_TOTAL_BYTES = 128 << 20
+HTTP_TOTAL_SECONDS = 900.0
 HTTP_HEADER_BYTES = 256 << 10
 HTTP_HEADER_SECONDS = 30.0
 HTTP_SECONDS = 120.0
@@ -53,6 +55,7 @@ ARCHIVE_ENTRIES = 1_000
 ARCHIVE_BYTES = 256 << 20
 ARCHIVE_RATIO = 200
 BACKUP_ENTRIES = 100_000
+BACKUP_LIST_BYTES = 64 << 20
 
 # -- packages ----------------------------------------------------------------------------------------
 PACKAGES = 500
@@ -68,8 +71,10 @@ LIMITS: tuple[Limit, ...] = (
     Limit("DOCUMENT_INTEGER_BITS", "bits", "an integer in a JSON or TOML document", "upytool.documents"),
     Limit("NAME_BYTES", "bytes", "one name of a path from a package, a record, a lock, a backup", "upytool.inner_path"),
     Limit("PATH_BYTES", "bytes", "such a path as a whole", "upytool.inner_path"),
+    Limit("PACKAGE_PATH_BYTES", "bytes", "the path of a package's file", "upytool.inner_path"),
     Limit("HTTP_BYTES", "bytes", "one download, as it came and unpacked", "upytool.net.download"),
     Limit("HTTP_TOTAL_BYTES", "bytes", "all files of one install", "upytool.net.download"),
+    Limit("HTTP_TOTAL_SECONDS", "seconds", "all downloads of one command", "upytool.net.download"),
     Limit("HTTP_HEADER_BYTES", "bytes", "the head of an HTTP answer, `100 Continue` before it", "upytool.net.wire"),
     Limit("HTTP_HEADER_SECONDS", "seconds", "until the head of an HTTP answer is complete", "upytool.net.wire"),
     Limit("HTTP_SECONDS", "seconds", "one download with its redirects and retries", "upytool.net.download"),
@@ -81,8 +86,9 @@ LIMITS: tuple[Limit, ...] = (
     Limit("ARCHIVE_BYTES", "bytes", "a firmware archive, unpacked", "upytool.releases.archive"),
     Limit("ARCHIVE_RATIO", "times", "a file in a firmware archive to its packed size", "upytool.releases.archive"),
     Limit("BACKUP_ENTRIES", "entries", "members of a backup", "upytool.device.backup_file"),
+    Limit("BACKUP_LIST_BYTES", "bytes", "the list in a backup", "upytool.device.backup_file"),
     Limit("PACKAGES", "packages", "packages of one install, lock or record", "upytool.packages.resolver"),
-    Limit("PACKAGE_ENTRIES", "entries", "files or dependencies in a package.json", "upytool.packages.manifest"),
+    Limit("PACKAGE_ENTRIES", "entries", "files or dependencies of a package", "upytool.packages.manifest"),
     Limit("PACKAGE_FILES", "files", "files of one install", "upytool.packages.resolver"),
     Limit("PACKAGE_DEPTH", "levels", "packages that need one another, in `mip tree`", "upytool.packages.inspect"),
     Limit("REQUIREMENT_LISTS", "files", "`-r` lists that take others in", "upytool.packages.requirements"),

@@ -25,7 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+from .. import limits
 from ..errors import LocalFileError
+from ..inner_path import InnerPath
 from .local import file_mode, local_error
 from .stream import new_hash
 
@@ -206,8 +208,6 @@ class Writer:
 # -- reading --------------------------------------------------------------------------------------
 
 # What the archive modules raise for damage: TarError and BadZipFile by name, the rest from below them.
-LIST_LIMIT = 64 << 20
-
 _DAMAGE = (
     lzma.LZMAError,
     tarfile.TarError,
@@ -215,9 +215,10 @@ _DAMAGE = (
     zlib.error,
     EOFError,
     ValueError,
-    KeyError,
+    LookupError,
     TypeError,
-    IndexError,
+    AttributeError,
+    OverflowError,
     NotImplementedError,
     RuntimeError,
 )
@@ -285,9 +286,11 @@ class Reader:
 
     def _add(self, name: str, member: Any, folder: bool) -> None:
         top, _, path = name.partition("/")
-        whole = name == MANIFEST or (top == FILES and plain_path("/" + path))
+        whole = name == MANIFEST or (top == FILES and not InnerPath.problem(path))
         if not whole or name in self._members:
             raise self._unsafe(name)
+        if len(self._members) >= limits.BACKUP_ENTRIES:
+            raise self._damaged(f"it has more than {limits.BACKUP_ENTRIES:,} members")
         self._members[name] = None if folder else member
 
     def _check(self) -> Backup:
@@ -295,9 +298,9 @@ class Reader:
             listed = bytearray()
             while data := file.read(PIECE):
                 listed += data
-                if len(listed) > LIST_LIMIT:
+                if len(listed) > limits.BACKUP_LIST_BYTES:
                     raise self._damaged("its list is far too long")
-        backup = _parsed(json.loads(listed))
+        backup = _parsed(json.loads(listed))  # not by `documents`: a board's names need not be valid Unicode
         names = {MANIFEST} | {FILES + path for path in backup.folders}
         for saved in backup.files:
             names.add(FILES + saved.path)
@@ -352,27 +355,28 @@ class Reader:
         self.close()
 
 
-def plain_path(path: str) -> bool:
-    """Whether it is an absolute path that stays where it says."""
-    parts = path.split("/")[1:]
-    return path[:1] == "/" and "\0" not in path and not {"", ".", ".."} & set(parts)
+def _path(value: Any) -> str:
+    """An absolute path of the list, which stays where it says. Errors: ValueError."""
+    if not isinstance(value, str) or value[:1] != "/":
+        raise ValueError(f"its list names {value!r}")
+    try:
+        return "/" + InnerPath(value[1:])
+    except ValueError as error:
+        raise ValueError(f"its list names {value!r}: {error}") from None
 
 
 def _parsed(data: Any) -> Backup:
-    """The list. Errors: ValueError, KeyError, TypeError."""
+    """The list. Errors: ValueError, LookupError, TypeError, AttributeError, OverflowError."""
     if data["format"] != FORMAT:
         raise ValueError("its list is of another kind")
     if data["version"] != VERSION:
         raise ValueError(f"it was made by a newer upytool (its version is {data['version']})")
     files = [
-        SavedFile(str(f["path"]), int(f["size"]), int(f["mtime"]), str(f["sha256"]), str(f["mount"]))
+        SavedFile(_path(f["path"]), int(f["size"]), int(f["mtime"]), str(f["sha256"]), str(f["mount"]))
         for f in data["files"]
     ]
-    folders = [str(path) for path in data["folders"]]
-    root = str(data["root"])
+    folders = [_path(path) for path in data["folders"]]
+    root = data["root"] if data["root"] == "/" else _path(data["root"])
     mounts = [{**mount, "path": str(mount["path"])} for mount in data["mounts"]]
-    for path in (*folders, *(file.path for file in files), *([root] if root != "/" else [])):
-        if not plain_path(path):
-            raise ValueError(f"its list names {path!r}")
     board = {str(key): str(value) for key, value in data["board"].items()}
     return Backup(root, str(data["created"]), board, mounts, folders, files)

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import ImageError, UsageError
+from ..errors import UsageError
 from ..events import Reporter, notice
-from ..mpy.abi import Abi
+from ..mpy.abi import Abi, refusal
 from ..mpy.cross import Cross, Module, never_compiled
-from ..mpy.header import read_head
 from ..protocol.ops import Op
 from .copy import Target, Targets
 from .fs_ops import FsOps
@@ -29,13 +28,7 @@ def abi_of(board: BoardInfo) -> Abi | None:
 
 def mpy_problem(head: bytes, board: BoardInfo) -> str:
     """Why a board refuses a .mpy file that begins with `head` (16 bytes do); '' when it takes it."""
-    abi = abi_of(board)
-    if abi is None:
-        return "this board loads no .mpy files"
-    try:
-        return abi.refuses(read_head(head))
-    except ImageError as error:
-        return error.message
+    return refusal(abi_of(board), head)
 
 
 def compiler_for(board: BoardInfo) -> Cross:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import UsageError
-from .header import ARCHES, MpyHeader, arch_name, check, version_for
+from ..errors import ImageError, UsageError
+from .header import ARCHES, MpyHeader, arch_name, check, read_head, version_for
 
 # rv32imc's extensions by the bits of the architecture flags (py/persistentcode.h, since 1.27).
 ARCH_FLAGS = {"zba": 1, "zcmp": 2}
@@ -65,3 +65,18 @@ class Abi:
     def refuses(self, header: MpyHeader) -> str:
         """Why a firmware does not load a file with this header, one clause; "" when it does."""
         return check(header, self.mpy, self.small_int_bits) or ""
+
+
+def refusal(abi: Abi | None, head: bytes) -> str:
+    """Why a board does not load a .mpy file, one clause; "" when it does.
+
+    Args:
+        abi: what the board loads, None for no .mpy files.
+        head: the file's first 16 bytes.
+    """
+    if abi is None:
+        return "this board loads no .mpy files"
+    try:
+        return abi.refuses(read_head(head))
+    except ImageError as error:
+        return error.message

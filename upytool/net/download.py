@@ -94,6 +94,7 @@ class Fetcher:
         self._credentials, self._limits, self._sleep = tuple(credentials), limits or Limits(), sleep
         self._pools: dict[str, urllib3.PoolManager] = {}
         self._fresh: dict[Address, bytes] = {}
+        self._end = 0.0
         self.requests = 0
 
     def close(self) -> None:
@@ -221,7 +222,9 @@ class Fetcher:
         known = self.cache.entry(url) if keep else None
         old = self.cache.blob(known.sha256) if known else None
         etag = known.etag if known and old is not None else None
-        deadline = time.monotonic() + self._limits.total
+        now = time.monotonic()
+        self._end = self._end or now + limits.HTTP_TOTAL_SECONDS
+        deadline = min(now + self._limits.total, self._end)
         for attempt in range(self._limits.retries + 1):
             try:
                 status, data, new_etag = self._request(url, etag, deadline, label)

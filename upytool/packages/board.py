@@ -27,6 +27,9 @@ class BoardInfo(Protocol):
     @property
     def mpy(self) -> int: ...
 
+    @property
+    def small_int_bits(self) -> int: ...
+
 
 class BoardFiles(Protocol):
     """What is used of a board's file system."""

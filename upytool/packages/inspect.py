@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from upytool.errors import PackageError
+from upytool import limits
+from upytool.errors import PackageError, UsageError
 from upytool.mpy.abi import Abi
 
 from . import board as boards
@@ -15,7 +16,7 @@ from .hosts import Hosts
 from .installer import context_for, index_abi, shadows, source_digest, verified
 from .record import Installed, Record, parse_record
 from .resolver import resolve
-from .sources import Source, parse_source
+from .sources import LocalSource, Source, parse_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ def outdated(
                     data = fetcher.fetch_all((file.location, file.immutable) for file in newest.files)
                     contents = {file: verified(file, data[file.location]) for file in newest.files}
                     differs = source_digest(newest.files, contents, {}) != package.digest
-            except PackageError as error:
+            except (PackageError, UsageError) as error:
                 notes.append(f"{package.name}: {error.message}")
                 continue
             if differs:
@@ -184,11 +185,14 @@ def outdated(
 
 def upgrades(
     board: boards.Board, names: Sequence[str], hosts: Hosts, *, target: str | None = None
-) -> tuple[str, list[Source]]:
-    """The folder, and the newest of these installed packages; of all that were asked for if none is named.
+) -> tuple[str, list[Source], list[str]]:
+    """The folder, the newest of these installed packages (of all that were asked for if none is named), and notes.
+
+    Packages of this computer's files have to be named: what a board says of where they came from must not make
+    upytool send it any file.
 
     Raises:
-        PackageError: one of them is not installed.
+        PackageError: one of them is not installed, or came from nowhere that can be asked.
     """
     seen = boards.survey(board, target, write=False)
     record = parse_record(seen.record, seen.target + boards.RECORD)
@@ -197,9 +201,18 @@ def upgrades(
             raise PackageError(
                 f"{name} is not installed in {seen.target or '/'}", hint="`upytool mip list` shows what is."
             )
-    chosen = names or [each.name for each in record.packages.values() if each.requested]
-    found = [parse_source(record.packages[name].source, hosts).at(None) for name in chosen]
-    return seen.target or "/", found
+    found: list[Source] = []
+    notes = []
+    for name in names or [each.name for each in record.packages.values() if each.requested]:
+        try:
+            source = parse_source(record.packages[name].source, hosts).at(None)
+        except UsageError as error:
+            raise PackageError(f"cannot upgrade {name}: {error.message}", hint=error.hint) from None
+        if isinstance(source, LocalSource) and not names:
+            notes.append(f"{name} came from {source.text()}, a file of this computer: name it to install it again")
+        else:
+            found.append(source)
+    return seen.target or "/", found, notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,13 +251,18 @@ def tree(record: Record) -> list[Branch]:
     """
     shown: set[str] = set()
 
-    def grow(name: str) -> Branch:
+    def grow(name: str, depth: int = 0) -> Branch:
+        if depth > limits.PACKAGE_DEPTH:
+            raise PackageError(
+                f"the packages need one another more than {limits.PACKAGE_DEPTH} levels deep",
+                hint="`upytool mip list` shows them without what they need",
+            )
         package = record.packages.get(name)
         if package is None:
             return Branch(name, None, True, False, ())
         again = name in shown
         shown.add(name)
-        deps = () if again else tuple(grow(each) for each in package.deps)
+        deps = () if again else tuple(grow(each, depth + 1) for each in package.deps)
         return Branch(name, package.version, False, again and bool(package.deps), deps)
 
     roots = [each for each in record.packages if record.packages[each].requested or not record.needed_by(each)]

@@ -16,7 +16,7 @@ from typing import Literal
 from upytool.errors import PackageError
 from upytool.events import NULL, Reporter
 from upytool.inner_path import PackagePath
-from upytool.mpy.abi import Abi
+from upytool.mpy.abi import Abi, refusal
 
 from . import board as boards
 from .apply import recover
@@ -117,6 +117,7 @@ class _Planner:
         abi: Abi | None,
     ) -> None:
         self.board, self.seen, self.fetcher, self.options, self.abi = board, seen, fetcher, options, abi
+        self.loads = Abi.of(board.info.mpy, board.info.small_int_bits)
         self.resolution = resolution
         self.resolved = {package.name: package for package in resolution.packages}
         self.compiler = Compiler(abi, options.optimize) if abi else None
@@ -224,6 +225,8 @@ class _Planner:
                     self.notes.append(f"{source_path} is installed as a source: {result.reason}")
                 else:
                     data, compiled = result.data, True
+            elif path.endswith(".mpy") and (why := refusal(self.loads, data[:16])):
+                self.notes.append(f"the board will not import {path}: {why}")
             made.append(self._file(path, data, compiled))
         before = self.record.packages.get(package.name)
         if before is not None and not _same_place(before.source, package.source):

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from upytool import documents, limits
 from upytool.errors import ConfigError, LocalFileError, UpytoolError
 
 from .hosts import Hosts
@@ -32,22 +33,26 @@ def read_requirements(path: Path, hosts: Hosts) -> list[Source]:
         LocalFileError: it cannot be read.
         ConfigError: a line is wrong; the message has its number.
     """
-    return _read(path, hosts, set())
+    return _read(path, hosts, (), set())
 
 
-def _read(path: Path, hosts: Hosts, above: set[Path]) -> list[Source]:
-    path = path.expanduser().resolve()
+def _read(path: Path, hosts: Hosts, above: tuple[Path, ...], done: set[Path]) -> list[Source]:
+    """`above` are the lists that take this one in; `done` all that were read: none is read twice."""
+    try:
+        path = path.expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # no such user, a loop of links, NUL
+        raise LocalFileError(f"cannot read {str(path)!r}: {error}") from None
     if path in above:
         raise ConfigError(f"{path.name} takes itself in", hint="remove the circle of -r lines")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise LocalFileError(f"{path} cannot be read: {reason}") from error
+    if path in done:
+        return []
+    done.add(path)
+    if len(done) > limits.REQUIREMENT_LISTS:
+        raise ConfigError(f"more than {limits.REQUIREMENT_LISTS} lists take one another in")
     if path.suffix == ".toml":
-        return _from_toml(path, text, hosts)
+        return _from_toml(path, hosts)
     found: list[Source] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(documents.read_text(path, error=LocalFileError).split("\n"), 1):
         line = _COMMENT.sub("", line).strip()
         if not line:
             continue
@@ -56,7 +61,7 @@ def _read(path: Path, hosts: Hosts, above: set[Path]) -> list[Source]:
                 option, _, other = line.partition(" ")
                 if option not in ("-r", "--requirement") or not other.strip():
                     raise ConfigError(f"{option} is not understood here", hint="a list knows packages and -r")
-                found += _read(path.parent / other.strip(), hosts, above | {path})
+                found += _read(path.parent / other.strip(), hosts, (*above, path), done)
                 continue
             name, equals, version = line.partition("==")
             if equals and is_index_name(name.strip()):
@@ -69,15 +74,13 @@ def _read(path: Path, hosts: Hosts, above: set[Path]) -> list[Source]:
     return found
 
 
-def _from_toml(path: Path, text: str, hosts: Hosts) -> list[Source]:
-    import tomllib
-
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from error
-    if path.name == "pyproject.toml":
-        raw = raw.get("tool", {}).get("upytool", {})
+def _from_toml(path: Path, hosts: Hosts) -> list[Source]:
+    data = documents.read_bytes(path, error=LocalFileError)
+    raw: Any = documents.parse_toml(data, str(path), error=ConfigError)
+    for key in ("tool", "upytool") if path.name == "pyproject.toml" else ():
+        raw = raw.get(key, {}) if isinstance(raw, dict) else {}
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: tool.upytool should be a table")
     return packages_from_table(raw.get("packages", {}), hosts, base=path.parent, origin=path.name)
 
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from upytool import limits
 from upytool.errors import PackageError, UpytoolError
 
 from .sources import Context, Loaded, Source, SourceFile
-
-MAX_PACKAGES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +104,7 @@ def _walk(
 ) -> dict[str, _Node]:
     """Breadth first from `asked`. `pins`: key -> version and who wants it; grows, then `_Again`."""
     nodes: dict[str, _Node] = {}
+    files = 0
     queue: list[tuple[Source, str]] = [(source, "") for source in asked.values()]
     for source, wanter in queue:
         key = source.key
@@ -127,8 +127,8 @@ def _walk(
                 chosen = source.at(pins[key][0])
         if key in nodes:
             continue
-        if len(nodes) >= MAX_PACKAGES:
-            raise PackageError(f"more than {MAX_PACKAGES} packages are needed; upytool stops here")
+        if len(nodes) >= limits.PACKAGES:
+            raise PackageError(f"more than {limits.PACKAGES} packages are needed; upytool stops here")
         seen = loaded.get((key, chosen.version))
         if seen is None:
             try:
@@ -139,8 +139,13 @@ def _walk(
                 raise
             loaded[key, chosen.version] = seen
         nodes[key] = _Node(chosen, seen, key in asked)
+        files += len(seen.files)
+        if files > limits.PACKAGE_FILES:
+            raise PackageError(f"the packages have more than {limits.PACKAGE_FILES:,} files; upytool stops here")
         if with_deps:
             queue += [(dep, chosen.name) for dep in seen.deps]
+            if len(queue) > limits.PACKAGE_ENTRIES:
+                raise PackageError(f"the packages name one another more than {limits.PACKAGE_ENTRIES:,} times")
     return nodes
 
 

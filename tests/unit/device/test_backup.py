@@ -24,7 +24,7 @@ from tests.rigs.wire import Fault
 from tests.unit.device.boards import InProcess, board_device, wire
 from tests.unit.device.test_ladder import hide
 from upytool.device.backup import default_name, other_board, topmost
-from upytool.device.backup_file import MANIFEST, Reader, plain_path
+from upytool.device.backup_file import MANIFEST, Reader
 from upytool.device.device import Device
 from upytool.device.info import BoardInfo
 from upytool.device.scene import mount_of, within
@@ -309,6 +309,8 @@ def extra(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> Callabl
 
 BAD: dict[str, Callable[[Any], None]] = {
     "up": extra("files/../../evil"),
+    "up with the other slash": extra("files/lib\\..\\..\\evil"),
+    "a name too long": extra("files/" + "n" * 256),
     "up in the list": lambda m: manifest_with(m, lambda d: d["files"][0].update(path="/../evil")),
     "folder up in the list": lambda m: manifest_with(m, lambda d: d["folders"].append("/lib/../../evil")),
     "root up": lambda m: manifest_with(m, lambda d: d.update(root="/..")),
@@ -397,8 +399,6 @@ def test_no_archive_at_all(one_board: tuple[Device, Path], tmp_path: Path) -> No
 
 
 def test_paths() -> None:
-    assert all(map(plain_path, ["/a", "/a/b.txt", "/a b", "/..a", "/ä"]))
-    assert not any(map(plain_path, ["", "/", "a", "//a", "/a/", "/a//b", "/.", "/..", "/a/../b", "/a\0"]))
     assert all(within(path, top) for path, top in [("/a/b", "/a"), ("/a", "/a"), ("/a", "/")])
     assert not within("/ab", "/a")
     assert mount_of("/sd/x", ["/", "/sd"]) == "/sd"

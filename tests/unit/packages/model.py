@@ -167,7 +167,7 @@ class ModelBoard:
 
     @property
     def info(self) -> Any:
-        return SimpleNamespace(mpy=self.mpy)
+        return SimpleNamespace(mpy=self.mpy, small_int_bits=31)
 
     @property
     def fs(self) -> ModelBoard:

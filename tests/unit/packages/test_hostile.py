@@ -6,6 +6,7 @@ import errno
 import itertools
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,13 +16,23 @@ from hypothesis import strategies as st
 from tests.fixtures.make_index import IndexBuilder
 from tests.unit.packages.model import ModelBoard
 from tests.unit.packages.web import Web
-from upytool.errors import PackageError, RemoteOSError
+from upytool import limits
+from upytool.errors import ConfigError, LocalFileError, PackageError, RemoteOSError
 from upytool.events import Event, Notice
 from upytool.packages.apply import recover
 from upytool.packages.board import CommitRefused, survey
-from upytool.packages.inspect import check
+from upytool.packages.cache import PackageCache
+from upytool.packages.download import Fetcher
+from upytool.packages.hosts import Hosts, hosts_from
+from upytool.packages.index import PackageIndex, search, suggest
+from upytool.packages.inspect import check, outdated, tree, upgrades
+from upytool.packages.installer import context_for
+from upytool.packages.lockfile import locked, read_lock, write_lock
 from upytool.packages.plan import InstallPlan
-from upytool.packages.record import parse_record
+from upytool.packages.record import Installed, Record, parse_record
+from upytool.packages.requirements import read_requirements
+from upytool.packages.resolver import resolve
+from upytool.packages.sources import parse_source
 from upytool.packages.uninstall import plan_uninstall
 
 Install = Callable[..., InstallPlan]
@@ -298,3 +309,155 @@ def test_an_install_that_changes_nothing_changes_nothing(web: Web, board: ModelB
     changes = board.storage.changes
     assert install(spec).empty
     assert board.storage.changes == changes
+
+
+# -- what is told and kept ---------------------------------------------------------------------------
+
+SECRET = "hunter2hunter2"
+
+
+@pytest.mark.parametrize("way", ["login", "query"])
+def test_no_secret_is_kept(
+    web: Web, board: ModelBoard, fetcher: Fetcher, index: IndexBuilder, install: Install, tmp_path: Path, way: str
+) -> None:
+    query = f"?token={SECRET}" if way == "query" else ""
+    base = web.address.replace("//", f"//me:{SECRET}@") if way == "login" else web.address
+    web.add("/pkg/package.json" + query, '{"urls": [["a.py", "a.py"]], "deps": [["dep.json", ""]]}')
+    web.add("/pkg/a.py", b"x = 1\n")
+    web.add("/pkg/dep.json", '{"urls": [["d.txt", "d.txt"]]}')
+    web.add("/pkg/d.txt", b"d")
+    web.add("/one.txt.py" + query, b"1")
+    specs = (f"{base}/pkg/package.json{query}", f"{base}/one.txt.py{query}")
+    plan = install(*specs)
+    logins = {path: "authorization" in headers for path, headers in web.seen}
+    assert set(logins.values()) == {way == "login"}
+    found, _ = outdated(board, fetcher, Hosts(), [str(index.folder)])
+    resolution = resolve([parse_source(each, Hosts()) for each in specs], context_for(fetcher, Hosts(), [], "6"))
+    write_lock(tmp_path / "mip.lock", locked(resolution, fetcher), "6")
+    assert read_lock(tmp_path / "mip.lock", "6").packages
+    told = [str(plan.data()), *plan.lines(), str([each.data() for each in found]), repr(plan), repr(resolution)]
+    kept = [*board.files.values(), *(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())]
+    for text in told:
+        assert SECRET not in text
+    for data in kept:
+        assert SECRET.encode() not in data
+
+
+def test_a_password_of_a_plain_host_comes_from_the_environment(web: Web, cache: PackageCache) -> None:
+    """How a package is installed again whose address had a password: with nothing of it in any file."""
+    table = {"corp": {"kind": "http", "url": web.address, "token-env": "CORP_TOKEN"}}
+    hosts = hosts_from(table, {"CORP_TOKEN": f"me:{SECRET}"})
+    web.add("/a.py", b"1")
+    with Fetcher(cache, credentials=hosts.credentials) as fetcher:
+        fetcher.fetch(f"{web.address}/a.py")
+    assert web.seen[0][1]["authorization"].startswith("Basic ")
+    with pytest.raises(ConfigError) as caught:
+        hosts_from({"corp": {"kind": "http", "url": f"https://me:{SECRET}@h/"}}, {})
+    assert SECRET not in str(caught.value.data())
+
+
+def test_a_board_gets_no_file_because_it_says_so(web: Web, board: ModelBoard, install: Install, tmp_path: Path) -> None:
+    private = tmp_path / "private.py"
+    private.write_text("key = 1\n")
+    board.storage.put("/lib/.upytool.json", Record({"evil": Installed("evil", str(private))}).to_bytes())
+    _, sources, notes = upgrades(board, [], Hosts())
+    assert (sources, len(notes)) == ([], 1)
+    assert [each.name for each in upgrades(board, ["evil"], Hosts())[1]] == ["private"]
+
+
+@pytest.mark.parametrize(
+    "source", ["", "ftp://h/x", "a@", "github:x", "http://[::1/", "~nosuchuser/x", "n" * 5000, "\0"]
+)
+def test_a_record_with_a_source_that_is_none(
+    board: ModelBoard, fetcher: Fetcher, index: IndexBuilder, source: str
+) -> None:
+    board.storage.put("/lib/.upytool.json", Record({"evil": Installed("evil", source)}).to_bytes())
+    with pytest.raises(PackageError):
+        upgrades(board, ["evil"], Hosts())
+    found, notes = outdated(board, fetcher, Hosts(), [str(index.folder)])
+    assert (found, len(notes)) == ([], 1)
+
+
+# -- graphs and lists --------------------------------------------------------------------------------
+
+
+def test_many_dependencies_are_refused_at_once(web: Web, board: ModelBoard, install: Install) -> None:
+    deps = [[f"dep{number}", ""] for number in range(20_000)]
+    with pytest.raises(PackageError):
+        install(web.add("/package.json", json.dumps({"deps": deps})))
+    assert len(web.seen) == 1
+
+
+def test_many_edges_are_refused(index: IndexBuilder, install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PACKAGE_ENTRIES", 20)
+    names = [f"p{number}" for number in range(10)]
+    for name in names:
+        index.add(name, "1.0", {f"{name}.txt": b""}, deps=[[each, "1.0"] for each in names])
+    with pytest.raises(PackageError):
+        install("p0")
+
+
+def test_a_deep_chain_on_the_board_is_one_error() -> None:
+    names = [f"p{number}" for number in range(400)]
+    packages = {name: Installed(name, name, deps=(f"p{number + 1}",)) for number, name in enumerate(names)}
+    with pytest.raises(PackageError):
+        tree(Record({**packages, "p400": Installed("p400", "p400")}))
+
+
+def test_lists_that_take_one_another_in(tmp_path: Path) -> None:
+    """Two lines in each of 40 files are 2**40 ways, and 40 files."""
+    for number in range(40):
+        (tmp_path / f"{number}.txt").write_bytes(b"\xef\xbb\xbf" + f"-r {number + 1}.txt\r\n".encode() * 2)
+    (tmp_path / "40.txt").write_text("name@1.0\n")
+    assert [each.text() for each in read_requirements(tmp_path / "0.txt", Hosts())] == ["name@1.0"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff\xfe", b"a\0b", b"n" * 5000, b"./" + b"n" * 300 + b".py", b"~nosuchuser/x.py", b"-r ~nosuchuser/x",
+     b"-r \0", b"http://[::1/", b"github:u/r/\xed\xb3\xbf", b"-", b"a==", b"x" * (9 << 20)],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["list.txt", "upytool.toml", "pyproject.toml"])
+def test_a_list_that_is_none(tmp_path: Path, data: bytes, name: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises((ConfigError, LocalFileError)):
+        read_requirements(tmp_path / name, Hosts())
+
+
+@pytest.mark.parametrize(
+    "data", [b"[packages]\na = [" + b"[" * 5000, b"tool = 3", b"[tool]\nupytool = 3", b"a = 1e999"]
+)
+def test_a_project_that_is_none(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "pyproject.toml").write_bytes(data)
+    try:
+        assert read_requirements(tmp_path / "pyproject.toml", Hosts()) == []
+    except ConfigError:
+        pass
+
+
+@given(json_values | st.just([{"name": "\x1b[2J"}]), st.binary(max_size=10))
+@settings(max_examples=100, deadline=None)
+def test_an_index_is_read_or_refused(packages: Any, noise: bytes) -> None:
+    class Given:
+        def find(self, location: str) -> bytes:
+            return noise or json.dumps({"packages": packages}).encode()
+
+    try:
+        entries = PackageIndex("https://h/pi").entries(Given())  # type: ignore[arg-type]
+    except PackageError:
+        return
+    assert all(isinstance(each.name, str) for each in entries)
+    search(entries, ["a"])
+
+
+def test_suggestions_are_names() -> None:
+    known = ["ringlog\x1b[2J", "ring log", "--yes", "ringlog; rm", "ringlog", "ringlo" + "g" * 200]
+    assert suggest("ringlogg", known) == ["ringlog"]
+
+
+def test_a_mpy_file_that_the_board_refuses(board: ModelBoard, install: Install, tmp_path: Path) -> None:
+    for name, head in (("old.mpy", b"M\x05\x00\x1f"), ("none.mpy", b"text"), ("good.mpy", b"M\x06\x00\x1f")):
+        (tmp_path / name).write_bytes(head + bytes(12))
+        notes = install(str(tmp_path / name)).notes
+        assert bool(notes) is (name != "good.mpy")
+        assert (f"/lib/{name}" in "".join(notes)) is (name != "good.mpy")

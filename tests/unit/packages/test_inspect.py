@@ -125,7 +125,7 @@ def test_outdated_by_version(board: ModelBoard, index: IndexBuilder, install: In
     found, notes = outdated(board, fetcher, HOSTS, indexes)
     assert [(each.name, each.installed, each.newest) for each in found] == [("a", "1.0", "1.1")]
     assert notes == []
-    where, sources = upgrades(board, [], HOSTS)
+    where, sources, _ = upgrades(board, [], HOSTS)
     assert (where, [each.text() for each in sources]) == ("/lib", ["a", "b"])
     with pytest.raises(PackageError, match="zz is not installed"):
         upgrades(board, ["zz"], HOSTS)
@@ -170,7 +170,7 @@ def test_a_wrong_list(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_a_missing_list(tmp_path: Path) -> None:
-    with pytest.raises(LocalFileError, match="cannot be read"):
+    with pytest.raises(LocalFileError, match="cannot read"):
         read_requirements(tmp_path / "none.txt", HOSTS)
 
 

@@ -103,6 +103,7 @@ def install(
     Everything is downloaded, checked and compiled for this board before anything is written to it; then all
     of it takes effect at once. Files that are there already are left alone.
     """
+    from ...net.address import redact
     from ...packages.apply import apply
     from ...packages.installer import InstallOptions, index_abi, plan_install
     from ...packages.lockfile import read_lock
@@ -126,7 +127,7 @@ def install(
         )
         if not dry_run:
             apply(device, plan, app.reporter)
-    _show(app, plan, dry_run, [*packages, *requirement])
+    _show(app, plan, dry_run, [redact(each) for each in (*packages, *requirement)])
 
 
 @command.command("uninstall", examples=[("upytool mip uninstall aioble", "remove its files")])
@@ -177,7 +178,9 @@ def upgrade(
 
     with package_fetcher(app) as (fetcher, hosts):
         device = app.device()
-        where, sources = upgrades(device, packages, hosts, target=target)
+        where, sources, notes = upgrades(device, packages, hosts, target=target)
+        for note in notes:
+            app.warn(note)
         options = InstallOptions(where, _indexes(app, index), mpy is not False)
         plan = plan_install(device, sources, fetcher, hosts, options, write=not dry_run, reporter=app.reporter)
         if not dry_run:
@@ -352,7 +355,7 @@ def lock(
     body = [(each.name, each.version or "-", each.source) for each in made.packages]
     app.emit(
         {"lock": str(path), "packages": [{"name": a, "version": b, "source": c} for a, b, c in body]},
-        lambda style: rows(style, ["name", "version", "source"], body),
+        lambda style: [] if app.settings.verbosity < 0 else rows(style, ["name", "version", "source"], body),
     )
     app.note(f"Wrote {path.name}; `upytool mip install --locked` installs from it")
 
@@ -397,6 +400,8 @@ def _show(app: App, plan: InstallPlan, dry_run: bool, installed: Iterable[str] |
     """What was done; an install's log, for a script, is mpremote's."""
     for note in plan.notes:
         app.warn(note)
+    if app.settings.verbosity < 0 and not app.settings.json and not dry_run:
+        return
     as_log = installed is not None and not dry_run and not app.style.tty
     app.emit({"dry_run": dry_run, **plan.data()}, plan.log(installed or ()) if as_log else plan.lines(dry_run))
     if dry_run:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from upytool import limits
 from upytool.errors import PackageError, UsageError
 from upytool.inner_path import PackagePath
 from upytool.packages.download import Fetcher
@@ -114,7 +115,11 @@ def is_absolute(text: str) -> bool:
 
 def is_index_name(text: str) -> bool:
     """Could an index have a package of this name?"""
-    return bool(_INDEX_NAME.fullmatch(text)) and not text.endswith((".py", ".mpy", ".json"))
+    return (
+        len(text) <= limits.NAME_BYTES
+        and bool(_INDEX_NAME.fullmatch(text))
+        and not text.endswith((".py", ".mpy", ".json"))
+    )
 
 
 def is_single_file(path: str) -> bool:
