@@ -58,8 +58,6 @@ def command(
 
 def _compiler(app: App) -> Compile:
     """What makes .mpy files for this board; what does not compile is served as source, with a warning."""
-    from pathlib import Path
-
     from ...errors import PackageError, UsageError
     from ...mpy.abi import Abi
     from ...packages.compile import Compiler
@@ -71,9 +69,9 @@ def _compiler(app: App) -> Compile:
     if compiler.unusable:
         raise UsageError(f"nothing can be compiled: {compiler.unusable}", hint="mount without --mpy")
 
-    def compile(place: Path, name: str) -> bytes | None:
+    def compile(source: bytes, name: str) -> bytes | None:
         try:
-            made = compiler.compile(place.read_bytes(), name)
+            made = compiler.compile(source, name)
         except PackageError as error:
             app.warn(str(error))
             return None
