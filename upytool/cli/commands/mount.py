@@ -53,7 +53,9 @@ def command(
         )
     )
     data = {"directory": mount.folder.root, "point": mount.point, "read_only": read_only}
-    app.emit(data, f"Local directory {directory} is mounted at {mount.point}")
+    # mpremote's words at mpremote's place, stdout; who wants the program's output alone says -q.
+    quiet = app.settings.verbosity < 0
+    app.emit(data, [] if quiet else f"Local directory {directory} is mounted at {mount.point}")
 
 
 def _compiler(app: App) -> Compile:
