@@ -346,7 +346,7 @@ def test_mpy_on_the_fly(device: Device, root: Path) -> None:
     (root / "mod.py").write_text("x = 1\ndef f():\n    raise ValueError('v')\n")
     device.drive(
         mounts_of(device).add(
-            root, compile=lambda place, name: compiler.compile(place.read_bytes(), name).data
+            root, compile=lambda source, name: compiler.compile(source, name).data
         )
     )
     assert device.exec("import mod; print(mod.x, mod.__file__)") == "1 mod.mpy\n"

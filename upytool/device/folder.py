@@ -2,7 +2,7 @@
 
 Paths of the board are made normal first (`..` stops at the top, as in a chroot). Where a symbolic link
 would then lead out of the folder the answer is EACCES, unless unsafe links were allowed. Only regular files
-are opened.
+are opened. beneath.py sees to it that what was looked at is what is used, whoever changes names meanwhile.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import stat
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
+
+from .beneath import Beneath, Place, refuse
 
 MAX_OPEN = 64  # descriptors of this process; a file that was not used for longer is opened again when needed
 MAX_HANDLES = 4096  # files that a board may have open; beyond that the one unused for longest is closed
 
-_BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
-_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 _MODES = {
     "r": os.O_RDONLY,
     "r+": os.O_RDWR,
@@ -36,20 +36,26 @@ _ONCE = os.O_CREAT | os.O_TRUNC | os.O_EXCL
 _NUMBERED = {f"{kind}{number}" for kind in ("COM", "LPT") for number in range(1, 10)}
 _WINDOWS_NAMES = {"CON", "PRN", "AUX", "NUL"} | _NUMBERED
 
-# (file, path as the board sees it) -> the .mpy, or None to serve the source
-Compile = Callable[[Path, str], "bytes | None"]
+# (source, path as the board sees it) -> the .mpy, or None to serve the source
+Compile = Callable[[bytes, str], "bytes | None"]
 
 
 @dataclass(slots=True)
 class _File:
-    path: str
+    """A file that the board has open.
+
+    Attributes:
+        real: its names from the top on.
+        fd: None while it is given up.
+        same: what it is, so that another file that got its name meanwhile is not taken for it.
+        content: of a file that exists only as an answer (a .mpy made on the fly).
+    """
+
+    real: tuple[str, ...]
     flags: int
     fd: int | None
-    content: bytes | None = None  # of a file that exists only as an answer (a .mpy made on the fly)
-
-
-def _refuse(number: int, path: str = "") -> OSError:
-    return OSError(number, os.strerror(number), path)
+    same: tuple[int, int] = (0, 0)
+    content: bytes | None = None
 
 
 class Folder:
@@ -72,91 +78,83 @@ class Folder:
     ) -> None:
         self.root = os.path.realpath(root)
         if not os.path.isdir(self.root):
-            raise _refuse(errno.ENOTDIR if os.path.exists(self.root) else errno.ENOENT, str(root))
-        self.read_only, self.unsafe_links, self.compile = read_only, unsafe_links, compile
+            raise refuse(errno.ENOTDIR if os.path.exists(self.root) else errno.ENOENT, str(root))
+        self.read_only, self.compile = read_only, compile
+        self._beneath = Beneath(self.root, loose=unsafe_links)
         self._files: OrderedDict[int, _File] = OrderedDict()
         self._next = 1
-        self._compiled: dict[str, tuple[tuple[int, int], bytes | None]] = {}
+        self._compiled: dict[tuple[str, ...], tuple[tuple[int, int], bytes | None]] = {}
 
     # -- paths ------------------------------------------------------------------------------------------
 
-    def locate(self, path: str, *, follow: bool = True) -> str:
-        """The local path of a path of the board.
+    def _find(self, path: str) -> AbstractContextManager[Place]:
+        return self._beneath.find(_normal(path))
 
-        Args:
-            follow: False leaves a link at the end of the path alone (to remove or rename it).
-
-        Errors: OSError with EINVAL (no such name on this computer), EACCES (it leads out of the folder).
-        """
-        parts = _normal(path)
-        place = os.path.join(self.root, *parts)
-        if self.unsafe_links:
-            return place
-        real = os.path.realpath(place if follow else os.path.dirname(place)) if parts else self.root
-        if real != self.root and not real.startswith(self.root.rstrip(os.sep) + os.sep):
-            raise _refuse(errno.EACCES, path)
-        if follow or not parts:
-            return real
-        return os.path.join(real, parts[-1])
-
-    def _change(self, path: str, *, follow: bool = False) -> str:
+    def _change(self, path: str, *, follow: bool = False) -> AbstractContextManager[Place]:
+        """The place, to change what is there; a link at its end is itself meant unless `follow`."""
         if self.read_only:
-            raise _refuse(errno.EROFS, path)
-        if not _normal(path):
-            raise _refuse(errno.EBUSY, path)  # the top itself
-        return self.locate(path, follow=follow)
+            raise refuse(errno.EROFS, path)
+        parts = _normal(path)
+        if not parts:
+            raise refuse(errno.EBUSY, path)  # the top itself
+        return self._beneath.find(parts, follow=follow)
 
     # -- the Volume -------------------------------------------------------------------------------------
 
     def stat(self, path: str) -> tuple[bool, int, float]:
         made = self._made(path)
         if made is not None:
-            return False, len(made), os.stat(self.locate(_source_of(path))).st_mtime
-        found = os.stat(self.locate(path))
+            return False, len(made[0]), made[1]
+        with self._find(path) as place:
+            found = place.stat()
         folder = stat.S_ISDIR(found.st_mode)
         if not folder and path.endswith(".py") and self._made(path[:-3] + ".mpy") is not None:
             # Import looks for foo.py before foo.mpy. Opening foo.py goes on to give the source.
-            raise _refuse(errno.ENOENT, path)
+            raise refuse(errno.ENOENT, path)
         return folder, 0 if folder else found.st_size, found.st_mtime
 
     def entries(self, path: str) -> list[tuple[str, bool, int]]:
         out = []
-        with os.scandir(self.locate(path)) as found:
+        with self._find(path) as place, place.entries() as found:
             for entry in found:
                 try:
                     if entry.is_symlink():
-                        self.locate(f"{path}/{entry.name}")
-                    folder = entry.is_dir()
-                    out.append((entry.name, folder, 0 if folder else entry.stat().st_size))
+                        with self._beneath.find([*place.real, entry.name]) as there:
+                            seen = there.stat()
+                    else:
+                        seen = entry.stat(follow_symlinks=False)
+                    folder = stat.S_ISDIR(seen.st_mode)
+                    out.append((entry.name, folder, 0 if folder else seen.st_size))
                 except OSError:
                     continue  # a link to nowhere or out of the folder, or gone meanwhile
         return out
 
     def directory(self, path: str) -> str:
-        if not os.path.isdir(place := self.locate(path)):
-            raise _refuse(errno.ENOTDIR if os.path.exists(place) else errno.ENOENT, path)
+        with self._find(path) as place:
+            if not stat.S_ISDIR(place.stat().st_mode):
+                raise refuse(errno.ENOTDIR, path)
         return "/" + "/".join(_normal(path))
 
     def open(self, path: str, mode: str) -> tuple[int, int]:
         flags = _MODES.get(mode.replace("b", "").replace("t", ""))
         if flags is None:
-            raise _refuse(errno.EINVAL, path)
+            raise refuse(errno.EINVAL, path)
         made = self._made(path) if flags == os.O_RDONLY else None
         if made is not None:
-            return self._keep(_File("", flags, None, made)), 0
-        place = self._change(path, follow=True) if flags != os.O_RDONLY else self.locate(path)
-        if os.path.isdir(place):
-            raise _refuse(errno.EISDIR, path)
-        fd = _open_regular(place, flags)
+            return self._keep(_File((), flags, None, content=made[0])), 0
+        reads = flags == os.O_RDONLY
+        with self._find(path) if reads else self._change(path, follow=not flags & os.O_EXCL) as place:
+            fd = place.open(flags)
+            real = place.real
         end = os.lseek(fd, 0, os.SEEK_END) if flags & os.O_APPEND else 0
-        return self._keep(_File(place, flags & ~_ONCE, fd)), end
+        return self._keep(_File(real, flags & ~_ONCE, fd, _same(fd))), end
 
     def read(self, handle: int, offset: int, count: int) -> bytes:
         file = self._file(handle)
         if file.content is not None:
             return file.content[offset : offset + count]
         if file.flags & (os.O_WRONLY | os.O_RDWR) == os.O_WRONLY:
-            raise _refuse(errno.EBADF)
+            raise refuse(errno.EBADF)
         fd = self._descriptor(file)
         os.lseek(fd, offset, os.SEEK_SET)
         out = os.read(fd, count)
@@ -190,27 +188,28 @@ class Folder:
 
     def mkdir(self, path: str) -> None:
         if not _normal(path):
-            raise _refuse(errno.EEXIST, path)
-        os.mkdir(self._change(path))
+            raise refuse(errno.EEXIST, path)
+        with self._change(path) as place:
+            place.mkdir()
 
     def rmdir(self, path: str) -> None:
-        os.rmdir(self._change(path))
+        with self._change(path) as place:
+            place.rmdir()
 
     def remove(self, path: str) -> None:
-        place = self._change(path)
-        if os.path.isdir(place) and not os.path.islink(place):
-            raise _refuse(errno.EISDIR, path)
-        self._let_go(place)
-        os.remove(place)
+        with self._change(path) as place:
+            if stat.S_ISDIR(place.stat(itself=True).st_mode):
+                raise refuse(errno.EISDIR, path)
+            self._let_go(place)
+            place.remove()
 
     def rename(self, old: str, new: str) -> None:
-        source, target = self._change(old), self._change(new)
-        self._let_go(source)
-        self._let_go(target)
-        os.replace(source, target)
-        for file in self._files.values():
-            if file.path == source:
-                file.path = target
+        with self._change(old) as source, self._change(new) as target:
+            self._let_go(source)
+            self._let_go(target)
+            source.rename(target)
+            for file in self._within(source):
+                file.real = target.real + file.real[len(source.real) :]
 
     def space(self) -> tuple[int, int, bool]:
         usage = shutil.disk_usage(self.root)
@@ -236,13 +235,18 @@ class Folder:
     def _file(self, handle: int) -> _File:
         file = self._files.get(handle)
         if file is None:
-            raise _refuse(errno.EBADF)
+            raise refuse(errno.EBADF)
         self._files.move_to_end(handle)
         return file
 
     def _descriptor(self, file: _File) -> int:
         if file.fd is None:
-            file.fd = _open_regular(file.path, file.flags)
+            with self._beneath.find(file.real) as place:
+                fd = place.open(file.flags)
+            if _same(fd) != file.same:
+                os.close(fd)
+                raise refuse(errno.EIO)  # its name is another file's now
+            file.fd = fd
             self._limit_descriptors(file)
         return file.fd
 
@@ -256,42 +260,54 @@ class Folder:
     def _writable(self, handle: int) -> int:
         file = self._file(handle)
         if file.content is not None or not file.flags & (os.O_WRONLY | os.O_RDWR):
-            raise _refuse(errno.EBADF)
+            raise refuse(errno.EBADF)
         return self._descriptor(file)
 
-    def _let_go(self, place: str) -> None:
+    def _within(self, place: Place) -> list[_File]:
+        """The open files that are `place`, or lie in it."""
+        names = [os.path.normcase(name) for name in place.real]
+        return [file for file in self._files.values() if [*map(os.path.normcase, file.real[: len(names)])] == names]
+
+    def _let_go(self, place: Place) -> None:
         """Windows removes and renames no open file."""
         if sys.platform == "win32":
-            for file in self._files.values():
-                if file.path == place and file.fd is not None:
+            for file in self._within(place):
+                if file.fd is not None:
                     os.close(file.fd)
                     file.fd = None
 
     # -- .mpy on the fly --------------------------------------------------------------------------------
 
-    def _made(self, path: str) -> bytes | None:
-        """The .mpy made from the .py beside `path`; None where there is none, or a real .mpy."""
+    def _made(self, path: str) -> tuple[bytes, float] | None:
+        """The .mpy made from the .py beside `path`, and that one's time; None where there is none, or a real .mpy."""
         if self.compile is None or not path.endswith(".mpy"):
             return None
-        parts = _normal(_source_of(path))
+        parts = _normal(path[:-4] + ".py")
         if not parts or parts[-1] in ("main.py", "boot.py"):
             return None  # boards start these by their names
         try:
-            place = self.locate("/".join(parts))
-            found = os.stat(place)
+            with self._find(path) as real:
+                real.stat()
+            return None
+        except OSError:
+            pass
+        try:
+            with self._beneath.find(parts) as place:
+                found = place.stat()
+                stamp = (found.st_mtime_ns, found.st_size)
+                kept = self._compiled.get(place.real)
+                if kept is None or kept[0] != stamp:
+                    with open(place.open(os.O_RDONLY), "rb") as source:
+                        made = self.compile(source.read(), "/".join(parts))
+                    kept = self._compiled[place.real] = (stamp, made)
         except OSError:
             return None
-        if not stat.S_ISREG(found.st_mode) or os.path.exists(place[:-3] + ".mpy"):
-            return None
-        stamp = (found.st_mtime_ns, found.st_size)
-        kept = self._compiled.get(place)
-        if kept is None or kept[0] != stamp:
-            kept = self._compiled[place] = (stamp, self.compile(Path(place), "/".join(parts)))
-        return kept[1]
+        return None if kept[1] is None else (kept[1], found.st_mtime)
 
 
-def _source_of(path: str) -> str:
-    return path[:-4] + ".py"
+def _same(fd: int) -> tuple[int, int]:
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino
 
 
 def _normal(path: str) -> list[str]:
@@ -302,7 +318,7 @@ def _normal(path: str) -> list[str]:
             del parts[-1:]
         elif part not in ("", "."):
             if "\0" in part or (sys.platform == "win32" and not _windows_name(part)):
-                raise _refuse(errno.EINVAL, path)
+                raise refuse(errno.EINVAL, path)
             parts.append(part)
     return parts
 
@@ -311,11 +327,3 @@ def _windows_name(part: str) -> bool:
     """Whether Windows takes it for a plain name of this folder (no drive, stream, device or trailing dot)."""
     plain = not set(part) & set('\\:<>"|?*') and part[-1] not in ". "
     return plain and part.partition(".")[0].upper() not in _WINDOWS_NAMES
-
-
-def _open_regular(place: str, flags: int) -> int:
-    fd = os.open(place, flags | _BINARY | _NONBLOCK, 0o666)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise _refuse(errno.EACCES, place)
-    return fd

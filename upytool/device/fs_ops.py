@@ -44,11 +44,18 @@ class FsOps:
 
     def mover(self) -> Mover:
         """A way to move files; to be closed."""
+        mover: Mover
         if self.can.stream:
-            return StreamMover(self.session, self.can)
-        from .text_transfer import TextMover
+            mover = StreamMover(self.session, self.can)
+        else:
+            from .text_transfer import TextMover
 
-        return TextMover(self.session)
+            mover = TextMover(self.session)
+        if self.session.host_mounts:
+            from .mount_mover import MountMover
+
+            mover = MountMover(self.session, mover)
+        return mover
 
     def moving(self, work: Callable[[Mover], Op[T]]) -> Op[T]:
         """Do `work` with a mover; where the board cannot run the transfer program, once more with the slow one."""
@@ -146,8 +153,9 @@ class FsOps:
         try:
             yield from self.rename(source, target)
         except RemoteOSError as error:
-            # vfs_rename (extmod/vfs.c) answers EPERM for two mounts, and some file systems refuse to replace a file.
-            if error.errno not in (1, 17, 18):
+            # vfs_rename (extmod/vfs.c) answers EPERM for two mounts (63 where the compiler's numbers are WASI's), and
+            # some file systems refuse to replace a file.
+            if error.errno not in (1, 17, 18, 63):
                 raise
             if what.is_dir and (yield from self.exists(target)):
                 raise RemoteOSError(17, target, hint="remove or rename it first") from error

@@ -131,11 +131,11 @@ class Mounts:
         number = before.number if before else next(n for n in range(_VOLUMES) if n not in self._mounts)
         mount = Mount(number, point, folder)
         server.volumes[number] = folder
-        self._session.host_mounts.add(point)
+        self._session.host_mounts[point] = folder
         try:
             yield from self._place([mount], point)
         except RemoteOSError as error:
-            self._session.host_mounts.discard(point)
+            self._session.host_mounts.pop(point, None)
             raise RemoteOSError(
                 error.errno or 0, point, hint="the board has another file system there: choose another --at"
             ) from error
@@ -185,7 +185,7 @@ class Mounts:
     def _drop(self, mount: Mount) -> None:
         del self._mounts[mount.number]
         self._session.places.pop(mount.point + "/", None)
-        self._session.host_mounts.discard(mount.point)
+        self._session.host_mounts.pop(mount.point, None)
         mount.folder.close_all()
         if self._server is not None:
             self._server.volumes.pop(mount.number, None)

@@ -18,6 +18,7 @@ from .ondevice import snippet
 from .program import Program, prepare, raise_program_error, raise_snippet_error, rewrite_traceback
 
 if TYPE_CHECKING:
+    from ..protocol.mount_server import Volume
     from .info import BoardInfo
 
 OutputSink = Callable[[bytes], None]
@@ -34,7 +35,7 @@ class Session:
         reset_pending: a soft reset is due before the next program of the user's (mpremote's auto soft reset);
             file operations leave it pending.
         print: where a program's output goes; the reporter unless set.
-        host_mounts: where folders of this computer are mounted on the board.
+        host_mounts: where on the board folders of this computer are mounted, and these.
         places: board path -> local path of what came from this computer, for tracebacks.
         board: what was asked of the board, None until then.
         sign: a statement that each program of ours begins with; device.turbo's sign of life.
@@ -49,7 +50,7 @@ class Session:
         self.print: OutputSink = lambda data: reporter.emit(DeviceOutput(data))
         self.enter_timeout = 12.0
         self.places: dict[str, str] = {}
-        self.host_mounts: set[str] = set()
+        self.host_mounts: dict[str, Volume] = {}
         self.board: BoardInfo | None = None
         self.sign = ""
         self.frozen: bool | None = None

@@ -134,7 +134,7 @@ class Server:
             self._frozen_tries += 1
         yield from self._repl.start(PROGRAM if frozen else _program(packed), START_TIMEOUT)
         window = self._can.window or 2 * self._repl.window or PLAIN_WINDOW
-        self.link = StreamLink(self._repl.inbox, window)
+        self.link = StreamLink(self._repl.inbox, window, self._repl.interceptor)
         try:
             self._greet((yield from self.link.message(START_TIMEOUT)))
             if frozen:

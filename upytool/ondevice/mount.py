@@ -111,6 +111,10 @@ def run(key, limit, there, volumes):
                 say(b"\0k" + st[3])
                 st[3] = b""
 
+    def item(m):
+        # bytes of an item of a memoryview
+        return len(bytes(m[:1])) or 1
+
     class File(io.IOBase):
         def __init__(s, vol, mode, path):
             s.t = "b" not in mode
@@ -140,16 +144,28 @@ def run(key, limit, there, volumes):
         def more(s, d):
             return d and not (s.e and s.p - s.o == len(s.b))
 
-        def readinto(s, b):
+        def readinto(s, b, n=None):
+            # Whole items go in as they come, a part of one at the end: BytesIO counts bytes whatever b's items are,
+            # and refuses what must not change.
             m = memoryview(b)
-            n = 0
-            while n < len(b):
-                d = s.get(len(b) - n)
-                m[n : n + len(d)] = d
-                n += len(d)
-                if not s.more(d):
-                    break
-            return n
+            z = item(m)
+            k = len(m) * z
+            if n is not None and n < k:
+                k = n
+            i = 0
+            r = b""
+            while i < k:
+                d = s.get(k - i - len(r))
+                r += d
+                if s.more(d) and i + len(r) < k:
+                    w = r[: len(r) // z * z]
+                else:
+                    w = r
+                    k = 0
+                io.BytesIO(w).readinto(m[i // z :])
+                i += len(w)
+                r = r[len(w) :]
+            return i
 
         def read(s, n=-1):
             if n is None or n < 0:
@@ -205,16 +221,24 @@ def run(key, limit, there, volumes):
                 return r
             raise StopIteration
 
-        def write(s, d):
-            # nothing is kept back: a file that is never closed is complete all the same
+        def write(s, d, *a):
+            # Nothing is kept back: a file that is never closed is complete all the same. As in py/stream.c more
+            # numbers are (length) or (offset, length), in bytes.
             if isinstance(d, str):
                 d = d.encode()
+            if a:
+                o = 0 if len(a) == 1 else a[0]
+                d = bytes(d)[o : o + a[-1]]
+            m = memoryview(d)
+            k = limit // item(m)
             s.b = b""
-            for i in range(0, len(d), limit):
-                w = d[i : i + limit]
+            n = 0
+            for i in range(0, len(m), k):
+                w = bytes(m[i : i + k])
                 ask(b"w" + s.v + s.h + s.p.to_bytes(8, "little") + w)
                 s.p += len(w)
-            return len(d)
+                n += len(w)
+            return n
 
         def flush(s):
             pass

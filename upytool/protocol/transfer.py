@@ -23,12 +23,14 @@ from dataclasses import dataclass
 from ..errors import StreamError
 from .buffer import Inbox
 from .ops import Op, Recv, Send
+from .raw_repl import Interceptor
 
 FRAME_DATA = 250
 ACK, NAK, ALIVE, MESSAGE, END = 0x06, 0x15, 0x16, 0x02, 0x04
 WAKE = b"\xff" * 260
 STOP = b"\x03" * 260
 ACK_TIMEOUT = 2.5
+HELD_TIMEOUT = 0.3  # what may begin a request to a mounted folder is held back this long, like in raw_repl.py
 WAKES = 3
 
 HELLO, RESULT, ERROR, DATA, LISTING = KINDS = (72, 82, 69, 68, 76)
@@ -80,10 +82,13 @@ class StreamLink:
     Args:
         inbox: what has arrived and was not consumed.
         window: bytes that may be unconfirmed.
+        interceptor: answers what the board asks of mounted folders, while the program starts or in the middle of it.
     """
 
-    def __init__(self, inbox: Inbox, window: int) -> None:
+    def __init__(self, inbox: Inbox, window: int, interceptor: Interceptor | None = None) -> None:
         self.inbox = inbox
+        self._interceptor = interceptor
+        self._fresh = True
         self.window = window
         self.checksum = "crc32"
         self.messages: deque[Message] = deque()
@@ -150,16 +155,19 @@ class StreamLink:
 
     def receive(self, timeout: float) -> Op[bool]:
         """Wait up to `timeout` seconds for bytes; False when none came."""
-        data, _ = yield Recv(timeout)
-        if not data:
+        held = self._interceptor is not None and self._interceptor.busy
+        data, _ = yield Recv(min(timeout, HELD_TIMEOUT) if held else timeout)
+        if not data and not held:
             return False
         yield from self._arrived(data)
         return True
 
     def message(self, patience: float) -> Op[Message]:
         """The next message; `patience` seconds of silence are a StreamDamaged."""
-        if not self.messages:
-            self._parse()
+        if self._fresh:
+            # What came with the confirmation of the program.
+            self._fresh = False
+            yield from self._arrived(self.inbox.take(len(self.inbox.data)))
         waited, wakes = 0.0, 0
         while not self.messages:
             if (yield from self.receive(min(ACK_TIMEOUT, patience))):
@@ -180,6 +188,10 @@ class StreamLink:
             raise StreamDamaged("an answer of the board broke off", hint="try again")
 
     def _arrived(self, data: bytes) -> Op[None]:
+        if self._interceptor is not None:
+            data, reply = self._interceptor.feed(data)
+            if reply:
+                yield Send(reply)
         self.inbox.data += data
         self._parse()
         if self._repeat:

@@ -53,13 +53,13 @@ def command(
         )
     )
     data = {"directory": mount.folder.root, "point": mount.point, "read_only": read_only}
-    app.emit(data, f"Local directory {directory} is mounted at {mount.point}")
+    # mpremote's words at mpremote's place, stdout; who wants the program's output alone says -q.
+    quiet = app.settings.verbosity < 0
+    app.emit(data, [] if quiet else f"Local directory {directory} is mounted at {mount.point}")
 
 
 def _compiler(app: App) -> Compile:
     """What makes .mpy files for this board; what does not compile is served as source, with a warning."""
-    from pathlib import Path
-
     from ...errors import PackageError, UsageError
     from ...mpy.abi import Abi
     from ...packages.compile import Compiler
@@ -71,9 +71,9 @@ def _compiler(app: App) -> Compile:
     if compiler.unusable:
         raise UsageError(f"nothing can be compiled: {compiler.unusable}", hint="mount without --mpy")
 
-    def compile(place: Path, name: str) -> bytes | None:
+    def compile(source: bytes, name: str) -> bytes | None:
         try:
-            made = compiler.compile(place.read_bytes(), name)
+            made = compiler.compile(source, name)
         except PackageError as error:
             app.warn(str(error))
             return None
