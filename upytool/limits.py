@@ -32,9 +32,13 @@ DOCUMENT_DEPTH = 64
 DOCUMENT_VALUES = 500_000
 DOCUMENT_INTEGER_BITS = 64
 
+# -- firmware ------------------------------------------------------------------------------------------
+FIRMWARE_BYTES = 128 << 20
+
 LIMITS: tuple[Limit, ...] = (
     Limit("DOCUMENT_BYTES", "bytes", "a JSON, TOML or text file that upytool parses", "upytool.documents"),
     Limit("DOCUMENT_DEPTH", "levels", "nesting in a JSON or TOML document", "upytool.documents"),
     Limit("DOCUMENT_VALUES", "entries", "values in a JSON or TOML document", "upytool.documents"),
     Limit("DOCUMENT_INTEGER_BITS", "bits", "an integer in a JSON or TOML document", "upytool.documents"),
+    Limit("FIRMWARE_BYTES", "bytes", "a firmware file, flash dump or file system image", "upytool.image.base"),
 )

@@ -114,7 +114,7 @@ def test_mkfs(cli: Cli, firmware: str, words: list[str], kind: str, size: int, b
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["ls", "nothere"], 7, "cannot be read"),
+        (["ls", "nothere"], 7, "cannot read"),
         (["ls", "app/main.py"], 7, "main.py"),
         (["cat", "firmware.uf2", "x"], 2, "several file systems"),
         (["cat", "firmware.uf2", "x", "--volume", "MicroPython"], 7, "there is no file system"),

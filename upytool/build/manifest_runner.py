@@ -17,7 +17,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import BuildError
+from .. import documents
+from ..errors import BuildError, ConfigError
 from ..events import NULL, Reporter, notice
 from .freeze_manifest import BASE_LIBRARIES, Finding, FreezeManifest, FrozenFile, Kind, Metadata, Mode, Step
 from .manifest_checks import look_over
@@ -241,14 +242,13 @@ class _Runner:
             if path.is_relative_to(folder):
                 notice(self.reporter, f"running {path}, which was downloaded")
         try:
-            text = path.read_text(encoding="utf-8")
-            code = compile(text, str(path), "exec")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise self._error(f"{path} cannot be read: {reason}", "name a manifest.py") from error
-        except (SyntaxError, ValueError) as error:
+            code = compile(documents.read_text(path), str(path), "exec")
+        except ConfigError as error:
+            raise self._error(error.message, error.hint or "name a manifest.py") from None
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = getattr(error, "lineno", 0) or 0
-            raise ManifestError(f"{path}:{line}: {getattr(error, 'msg', error)}", hint="mend the manifest") from error
+            said = getattr(error, "msg", "") or str(error) or "too deeply nested"
+            raise ManifestError(f"{path}:{line}: {said}", hint="mend the manifest") from error
         self.manifests.append(path)
         outer = len(self._metadata)
         if required:

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import documents, limits
 from ..build.base import SAFE_BOOT, Item
 from ..config.shipped import shipped
 from ..device.ignore import Ignore
@@ -172,11 +173,8 @@ def _tuned(item: Item, table: BuildTable) -> Item:
 
 
 def _inside(table: BuildTable, name: str, key: str) -> Path:
-    """A path of the project. A project may be a mere download: it must not put other files into firmware."""
-    place = Path(os.path.normpath(table.root / name))
-    inside = place == table.root or table.root in place.resolve().parents or place.resolve() == table.root
-    if not inside and key not in table.anywhere:
-        raise BuildError(f"build.{key}: {name} leads out of the project", hint="name files below the project's folder")
+    """A path of the project's file, which is there."""
+    place = table.locate(name, key)
     if not place.exists():
         raise BuildError(f"build.{key}: there is no {name} in {table.root}", hint="mend the path, or take it out")
     return place
@@ -196,10 +194,7 @@ def _walk(folder: Path, table: BuildTable) -> Iterator[tuple[Path, str]]:
 def _file(path: Path, target: str, table: BuildTable, *, module: bool) -> Item:
     if path.is_symlink() and not path.resolve().is_relative_to(table.root):
         raise BuildError(f"{path} is a link that leads out of the project", hint="put the file itself there")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BuildError(f"{path} cannot be read: {error.strerror or error}", hint="mend it, or take it out") from error
+    data = documents.read_bytes(path, error=BuildError, limit=limits.FIRMWARE_BYTES)
     try:
         shown = Path(os.path.relpath(path, table.root)).as_posix()
     except ValueError:  # on another drive

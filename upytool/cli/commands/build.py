@@ -152,8 +152,9 @@ def _table(app: App, modules: tuple[str, ...], options: dict[str, Any]) -> Build
     for each in (*modules, *options["data"]):
         if not Path(each).exists():
             raise UsageError(f"there is no {each}", hint="name files and directories that are there")
+    typed = {"modules": modules, "manifest": options["manifest"]}
+    changed["anywhere"] = tuple(key for key, value in typed.items() if value)
     if modules:
-        changed["anywhere"] = ("modules",)
         changed["modules"] = tuple(os.path.normpath(os.path.join(here, each)) for each in modules)
     if options["data"]:
         changed["data"] = tuple(os.path.normpath(os.path.join(here, each)) for each in options["data"])
