@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import ImageError, UsageError
+from .. import documents, limits
+from ..errors import ImageError, LocalFileError, UsageError
 from .app import App
 from .ui.text import size
 
@@ -212,7 +213,7 @@ def opened(app: App, file: str, place: Place, *, whole: bool = True) -> Iterator
         around = surroundings(app)
         target = choose(app, around)
         regions += table_regions(place.board or target.board, place.firmware_version or target.version, place)
-        with boot_loader(app, target=target, around=around) as loader:
+        with boot_loader(app, target=target, around=around, ask=True) as loader:
             found = board_volumes(loader, known=target.filesystems, regions=regions, reporter=app.reporter)
             yield Opened(target.name, app, place, found, loader=loader)
         return
@@ -253,7 +254,6 @@ def sources(paths: Sequence[str], folder: str, everything: bool) -> tuple[dict[s
 
     Raises: LocalFileError, UsageError.
     """
-    from ..device.local import local_error
     from ..device.romfs_folder import collect
 
     files: dict[str, bytes] = {}
@@ -262,12 +262,10 @@ def sources(paths: Sequence[str], folder: str, everything: bool) -> tuple[dict[s
     for text in paths:
         path = Path(text)
         prefix = [base] if base else []
-        try:
-            if not path.is_dir():
-                files["/".join([*prefix, path.name])] = path.read_bytes()
-                continue
-        except OSError as error:
-            raise local_error(error, path) from error
+        if not path.is_dir():
+            data = documents.read_bytes(text, error=LocalFileError, limit=limits.FIRMWARE_BYTES)
+            files["/".join([*prefix, path.name])] = data
+            continue
         if not text.endswith(("/", "\\")) and path.name not in ("", "."):
             prefix.append(path.name)
             folders.append("/".join(prefix))

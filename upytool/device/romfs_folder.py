@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .. import documents, limits
 from ..errors import LocalFileError, UsageError
 from ..events import NULL, Reporter, Task, notice
 from ..mpy.cross import NEVER
@@ -126,10 +127,7 @@ def _read(
         path = root / sources[name]
         if name in compiled and cross is not None:
             return compile_module(cross, path, sources[name])
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise local_error(error, path) from error
+        return documents.read_bytes(path, error=LocalFileError, limit=limits.FIRMWARE_BYTES)
 
     names = sorted(sources)
     if not compiled:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...errors import UsageError
+from ... import documents
+from ...errors import LocalFileError, UsageError
 from ..app import App, pass_app
 from ..group import define
 from ..params import LocalPath
@@ -159,12 +160,7 @@ def _collect(paths: tuple[str, ...], output: str | None, name: str | None) -> li
 
 
 def _read(path: Path) -> bytes:
-    from ...device.local import local_error
-
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise local_error(error, path) from error
+    return documents.read_bytes(path, error=LocalFileError)
 
 
 def _write(path: Path, data: bytes) -> None:

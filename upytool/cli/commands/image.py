@@ -52,7 +52,8 @@ MARKS = {"added": "+", "removed": "-", "changed": "~"}
 def command() -> None:
     """Files in file systems (LittleFS, FAT, ROMFS) in firmware files, flash dumps and boot loaders.
 
-    What a file system is, is told by its content; where it is, by the firmware itself where it can be.
+    What a file system is, is told by its content; where it is, by the firmware itself where it can be. With `:` the
+    board restarts into its boot loader and back, which a board that runs needs a yes for (--yes).
     """
 
 

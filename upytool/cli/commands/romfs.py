@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...errors import DeviceSelectionError, ImageError, TransportError, UsageError
+from ... import documents, limits
+from ...errors import DeviceSelectionError, ImageError, LocalFileError, TransportError, UsageError
 from ..app import App, pass_app
 from ..group import define_group
 from ..params import LocalPath
@@ -349,12 +350,10 @@ def _image(app: App, path: str | None, number: int) -> Romfs:
 
 def _image_file(path: str) -> Romfs:
     """A checked image from a file. Errors: LocalFileError, ImageError."""
-    from ...device.local import local_error
     from ...image.romfs import read_romfs
 
+    data = documents.read_bytes(path, error=LocalFileError, limit=limits.FIRMWARE_BYTES)
     try:
-        return read_romfs(Path(path).read_bytes())
-    except OSError as error:
-        raise local_error(error, path) from error
+        return read_romfs(data)
     except ImageError as error:
         raise ImageError(f"{path}: {error}", hint=error.hint) from error
