@@ -33,7 +33,7 @@ DOCUMENT_VALUES = 500_000
 DOCUMENT_INTEGER_BITS = 64
 
 # -- firmware ------------------------------------------------------------------------------------------
-FIRMWARE_BYTES = 128 << 20
+IMAGE_BYTES = 128 << 20
 
 # -- flashing: Espressif's bootloaders, through esptool --------------------------------------------------
 ESP_CONNECT_SECONDS = 30.0
@@ -47,7 +47,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("DOCUMENT_DEPTH", "levels", "nesting in a JSON or TOML document", "upytool.documents"),
     Limit("DOCUMENT_VALUES", "entries", "values in a JSON or TOML document", "upytool.documents"),
     Limit("DOCUMENT_INTEGER_BITS", "bits", "an integer in a JSON or TOML document", "upytool.documents"),
-    Limit("FIRMWARE_BYTES", "bytes", "a firmware file, flash dump or file system image", "upytool.image.base"),
+    Limit("IMAGE_BYTES", "bytes", "a firmware file, flash dump or file system image", "upytool.image.base"),
     Limit("ESP_CONNECT_SECONDS", "seconds", "connecting to an Espressif chip's bootloader", "upytool.flash.esp_link"),
     Limit("ESP_STUB_SECONDS", "seconds", "loading and starting esptool's stub", "upytool.flash.esp_link"),
     Limit("ESP_GREETING_SECONDS", "seconds", "silence of a stub that is to start", "upytool.flash.esp_link"),

@@ -139,7 +139,7 @@ def test_a_fifo_a_directory_and_a_huge_file_are_not_read(
 
     def huge(path: Path) -> None:
         path.touch()
-        os.truncate(path, limits.FIRMWARE_BYTES + 1)
+        os.truncate(path, limits.IMAGE_BYTES + 1)
 
     for number, make in enumerate((fifo, Path.mkdir, huge)):
         folder = tmp_path / str(number)

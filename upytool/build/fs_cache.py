@@ -42,7 +42,7 @@ def cached_fs(
 
 def _read(place: Path) -> BuiltFs | None:
     try:
-        data = documents.read_bytes(place, limit=2 * limits.FIRMWARE_BYTES)
+        data = documents.read_bytes(place, limit=2 * limits.IMAGE_BYTES)
         digest, head, body = data[:32], *data[32:].split(b"\n", 1)
         if sha256(data[32:]).digest() != digest:
             return None

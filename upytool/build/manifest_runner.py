@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import documents
+from ..config.paths import working_dir
 from ..errors import BuildError, ConfigError
 from ..events import NULL, Reporter, notice
 from .freeze_manifest import BASE_LIBRARIES, Finding, FreezeManifest, FrozenFile, Kind, Metadata, Mode, Step
@@ -54,7 +55,7 @@ def run_manifest(
 
     Raises: ManifestError.
     """
-    path = Path(os.path.abspath(source))
+    path = Path(os.path.normpath(os.path.join(working_dir(), source)))
     runner = _Runner(mode, dict(variables or {}), reporter, tuple(Path(os.path.abspath(each)) for each in downloaded))
     for name, folder in libraries:
         runner.add_library(name, folder)

@@ -263,7 +263,7 @@ def sources(paths: Sequence[str], folder: str, everything: bool) -> tuple[dict[s
         path = Path(text)
         prefix = [base] if base else []
         if not path.is_dir():
-            data = documents.read_bytes(text, error=LocalFileError, limit=limits.FIRMWARE_BYTES)
+            data = documents.read_bytes(text, error=LocalFileError, limit=limits.IMAGE_BYTES)
             files["/".join([*prefix, path.name])] = data
             continue
         if not text.endswith(("/", "\\")) and path.name not in ("", "."):

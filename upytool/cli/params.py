@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 NAME_MAX = 255  # bytes of a file's name, on all systems but few
+PATH_MAX = 3072  # bytes of a path: Linux takes 4,095 with the directory that it is relative to
 
 
 class CopyArgument(NamedTuple):
@@ -73,7 +74,8 @@ class LocalPath(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = str(value)
         # What asks whether such a file exists gets an error of the system's instead of a no.
-        if "\0" in text or any(len(part.encode("utf-8", "replace")) > NAME_MAX for part in re.split(r"[/\\]", text)):
+        raw = text.encode("utf-8", "replace")
+        if b"\0" in raw or len(raw) > PATH_MAX or max(map(len, re.split(rb"[/\\]", raw))) > NAME_MAX:
             self.fail(f"{text[:40]}... is not a valid file name on this system", param, ctx)
         return text
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ..errors import ConfigError, UpytoolError
+from ..errors import ConfigError, UpytoolError, UsageError
 
 APP = "upytool"
 _LINUX = sys.platform.startswith("linux")
@@ -83,6 +83,14 @@ def find_project_file(start: str) -> str:
         if parent == folder:
             return ""
         folder = parent
+
+
+def working_dir() -> str:
+    """The current directory. Raises: UsageError where it was removed meanwhile."""
+    try:
+        return os.getcwd()
+    except OSError:
+        raise UsageError("the current directory does not exist any more", hint="change to another one") from None
 
 
 def inside_project(

@@ -127,7 +127,7 @@ def _read(
         path = root / sources[name]
         if name in compiled and cross is not None:
             return compile_module(cross, path, sources[name])
-        return documents.read_bytes(path, error=LocalFileError, limit=limits.FIRMWARE_BYTES)
+        return documents.read_bytes(path, error=LocalFileError, limit=limits.IMAGE_BYTES)
 
     names = sorted(sources)
     if not compiled:

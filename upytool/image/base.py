@@ -192,7 +192,7 @@ class FirmwareImage:
 
 def load_file(path: str) -> bytes:
     """All of a firmware file or dump. Raises: ImageError: it is no regular file, cannot be read, or is too large."""
-    return documents.read_bytes(path, error=ImageError, limit=limits.FIRMWARE_BYTES)
+    return documents.read_bytes(path, error=ImageError, limit=limits.IMAGE_BYTES)
 
 
 def _read_uf2(data: bytes) -> FirmwareImage:

@@ -36,7 +36,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config.paths import inside_project
+from ..config.paths import inside_project, working_dir
 from ..errors import BuildError, ConfigError
 from .load import read_project_table
 
@@ -120,7 +120,7 @@ def load_build_table(file: Path | None, root: Path | None = None) -> BuildTable:
     Raises: ConfigError with the file's name.
     """
     if file is None:
-        return BuildTable((root or Path.cwd()).resolve())
+        return BuildTable((root or Path(working_dir())).resolve())
     document = read_project_table(file)
     table = document.get("build", {})
     if not isinstance(table, dict):

@@ -6,6 +6,7 @@ nothing else (`locked`).
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -149,7 +150,7 @@ def _with_firmware(
     origin, digest = str(pins.get("origin", "")), str(pins.get("sha256", ""))
     local = table.local_firmware
     if local is not None:
-        if not local.is_file():
+        if not os.path.isfile(local):
             raise BuildError(f"there is no firmware {local}", hint="name a file, or a board and a version")
         if locked and digest and sha256(load_file(str(local))).hexdigest() != digest:
             said = f"{local.name} is not the firmware that {lock_path(table).name} pins"

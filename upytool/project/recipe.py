@@ -194,7 +194,7 @@ def _walk(folder: Path, table: BuildTable) -> Iterator[tuple[Path, str]]:
 def _file(path: Path, target: str, table: BuildTable, *, module: bool) -> Item:
     if path.is_symlink() and not path.resolve().is_relative_to(table.root):
         raise BuildError(f"{path} is a link that leads out of the project", hint="put the file itself there")
-    data = documents.read_bytes(path, error=BuildError, limit=limits.FIRMWARE_BYTES)
+    data = documents.read_bytes(path, error=BuildError, limit=limits.IMAGE_BYTES)
     try:
         shown = Path(os.path.relpath(path, table.root)).as_posix()
     except ValueError:  # on another drive

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...config.paths import working_dir
 from ...errors import DifferencesFound, UsageError
 from ..app import App, pass_app
 from ..group import define
@@ -148,7 +149,7 @@ def _table(app: App, modules: tuple[str, ...], options: dict[str, Any]) -> Build
     elif table.board:
         changed["board"], own = _board(table.board, kind)
         changed["variant"] = table.variant or own
-    here = os.path.relpath(Path.cwd(), table.root)
+    here = os.path.relpath(working_dir(), table.root)
     for each in (*modules, *options["data"]):
         if not Path(each).exists():
             raise UsageError(f"there is no {each}", hint="name files and directories that are there")
@@ -166,15 +167,15 @@ def _table(app: App, modules: tuple[str, ...], options: dict[str, Any]) -> Build
     elif firmware is not None and options["version"] is not None:
         raise UsageError("--version has no meaning with --firmware FILE", hint="the file has its version")
     if firmware is not None:
-        changed["firmware"] = firmware if "://" in firmware else str(Path(firmware).resolve())
+        changed["firmware"] = firmware if "://" in firmware else os.path.abspath(firmware)
     elif "version" in changed and table.firmware:
         changed["firmware"] = ""
     if options["manifest"] is not None:
-        changed["manifest"] = str(Path(options["manifest"]).resolve())
+        changed["manifest"] = os.path.abspath(options["manifest"])
     if options["source"] is not None and "://" not in options["source"]:
-        changed["source"] = str(Path(options["source"]).resolve())
+        changed["source"] = os.path.abspath(options["source"])
     made = replace(table, **changed)
-    if made.kind == "source" and made.manifest and not (made.root / made.manifest).is_file():
+    if made.kind == "source" and made.manifest and not os.path.isfile(made.root / made.manifest):
         raise UsageError(f"there is no manifest {made.manifest}", hint="mend the path, or leave it out")
     return made
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ... import documents, limits
+from ...config.paths import working_dir
 from ...errors import DeviceSelectionError, ImageError, LocalFileError, TransportError, UsageError
 from ..app import App, pass_app
 from ..group import define_group
@@ -171,7 +172,7 @@ def build(
 
 def _default_output(path: str) -> Path:
     folder = Path(path)
-    return folder.with_name(folder.name + ".romfs") if folder.name else Path(folder.resolve().name + ".romfs")
+    return folder.with_name(folder.name + ".romfs") if folder.name else Path(Path(working_dir(), path).name + ".romfs")
 
 
 def _board_to_build_for(app: App, arch: str | None, mpy_version: str | None) -> BoardInfo | None:
@@ -352,7 +353,7 @@ def _image_file(path: str) -> Romfs:
     """A checked image from a file. Errors: LocalFileError, ImageError."""
     from ...image.romfs import read_romfs
 
-    data = documents.read_bytes(path, error=LocalFileError, limit=limits.FIRMWARE_BYTES)
+    data = documents.read_bytes(path, error=LocalFileError, limit=limits.IMAGE_BYTES)
     try:
         return read_romfs(data)
     except ImageError as error:
