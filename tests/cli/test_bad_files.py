@@ -131,3 +131,22 @@ def test_an_output_that_cannot_be_written(cli: Cli, folder: Path, command: tuple
         assert done.code in (2, 6), (name, done.code, done.err)
         assert "unexpected" not in done.err
         assert sorted(os.listdir(folder)) == before
+
+
+def test_what_may_not_be_read_is_one_error(cli: Cli, folder: Path) -> None:
+    secret = folder / "secret"
+    secret.mkdir()
+    (secret / "x.py").write_text("pass\n")
+    secret.chmod(0)
+    try:
+        if os.access(secret / "x.py", os.R_OK):
+            pytest.skip("this user may read everything")
+        for command in COMMANDS:
+            for name in ("secret/x.py", "secret"):
+                done = cli(*(name if word == FILE else word for word in command))
+                assert "unexpected" not in done.err, (command, done.err)
+                assert done.code in (2, 6, 7, 8), (command, name, done.err)
+        done = cli("image", "mkfs", "secret/new.img", "--size", "64K")
+        assert (done.code, "unexpected" in done.err) == (6, False)
+    finally:
+        secret.chmod(0o700)

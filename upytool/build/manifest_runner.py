@@ -63,7 +63,7 @@ def run_manifest(
     if base:
         for name in BASE_LIBRARIES:
             runner.library(name, Path(base, name))
-    runner.start(path / "manifest.py" if path.is_dir() else path)
+    runner.start(path / "manifest.py" if os.path.isdir(path) else path)
     return runner.result(path)
 
 
@@ -160,7 +160,7 @@ class _Runner:
             return
         step = self._step(spelled("include", manifest_path, **options))
         path = self._path(manifest_path)
-        path = path / "manifest.py" if path.is_dir() else path
+        path = path / "manifest.py" if os.path.isdir(path) else path
         self._run(path, options, step, required=False)
 
     def require(
@@ -221,7 +221,7 @@ class _Runner:
     def c_module(self, path: str) -> None:
         step = self._step(spelled("c_module", path))
         folder = self._path(path)
-        if not any((folder / name).is_file() for name in ("micropython.mk", "micropython.cmake")):
+        if not any(os.path.isfile(folder / name) for name in ("micropython.mk", "micropython.cmake")):
             self._refuse(f"{folder} holds no C module", "it needs a micropython.mk or a micropython.cmake")
         if folder not in self.c_modules:
             self.c_modules.append(folder)
@@ -305,7 +305,7 @@ class _Runner:
         if script is None:
             self._take(base, "", None, kinds, kind, opt, step)
         elif isinstance(script, str):
-            if (base / script).is_dir():
+            if os.path.isdir(base / script):
                 self._take(base, script, None, kinds, kind, opt, step)
             else:
                 self._take(base, "", (script,), kinds, kind, opt, step)
@@ -328,7 +328,7 @@ class _Runner:
                 self._add(base, f"{package}/{name}" if package else name, kind, opt, step)
             return
         folder = base / package if package else base
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             self._refuse(f"there is no folder {folder}", "a path is relative to the manifest that names it")
         found = 0
         for name in walk(folder):
@@ -350,7 +350,7 @@ class _Runner:
         suffix = source.suffix.lower()
         if target.startswith("../") or target.startswith("/"):
             self._refuse(f"{name} leads out of {base}", "name the folder as the path, and files below it")
-        if not source.is_file():
+        if not os.path.isfile(source):
             self._refuse(f"there is no file {source}", "a path is relative to the manifest that names it")
         if suffix not in (".py", ".mpy"):
             self._refuse(f"{source} is no Python module", "data does not freeze; a project's [build] data takes it")

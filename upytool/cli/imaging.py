@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -262,7 +263,7 @@ def sources(paths: Sequence[str], folder: str, everything: bool) -> tuple[dict[s
     for text in paths:
         path = Path(text)
         prefix = [base] if base else []
-        if not path.is_dir():
+        if not os.path.isdir(path):
             data = documents.read_bytes(text, error=LocalFileError, limit=limits.IMAGE_BYTES)
             files["/".join([*prefix, path.name])] = data
             continue
@@ -291,7 +292,7 @@ def files_of(app: App, file: str, place: Place, *, one: bool) -> list[Held]:
     Args:
         one: only the file system that is named or that files are put into; else all of them.
     """
-    if file != BOARD and Path(file).is_dir():
+    if file != BOARD and os.path.isdir(file):
         return [Held("", False, *sources([file + "/"], "", False))]
     with opened(app, file, place, whole=False) as found:
         held = [] if one else [volume for volume in found.volumes if volume.kind]

@@ -80,7 +80,7 @@ def collect(
     Errors: LocalFileError, UsageError; BuildError with file and line for what does not compile.
     """
     root = Path(folder)
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise UsageError(f"{folder} is no directory", hint="name the directory whose files the image is to hold")
     hidden = _relative(leave_out, root)
 
@@ -179,7 +179,7 @@ def save(files: Mapping[str, bytes], directories: Sequence[str], target: Path, *
     for name in (*files, *directories):
         _usable(name)
     try:
-        taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
+        taken = os.path.exists(target) and (not os.path.isdir(target) or any(target.iterdir()))
         if taken and not force:
             raise UsageError(f"{target} is there already", hint="name another directory with -o, or use --force")
         if taken:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
@@ -39,7 +40,7 @@ def project_firmware(file: Path) -> ProjectFirmware | None:
     if lock is None:
         raise BuildError(f"this project's firmware ([build] in {file.name}) is not built yet", hint=again)
     path = Path(inside_project(file.parent, name, f"{NAME}: output"))
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise BuildError(f"this project's firmware {name} is not here", hint=again)
     with open(path, "rb") as stream:
         digest = file_digest(stream, "sha256").hexdigest()

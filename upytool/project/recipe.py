@@ -105,7 +105,7 @@ def _package_items(resolution: Resolution, fetcher: Fetcher) -> Iterator[Item]:
 def _modules(table: BuildTable) -> Iterator[Item]:
     for name in table.modules:
         place = _inside(table, name, "modules")
-        if place.is_dir():
+        if os.path.isdir(place):
             for path, target in _walk(place, table):
                 if target.endswith((".py", ".mpy")):
                     yield _file(path, target, table, module=target.endswith(".py"))
@@ -119,7 +119,7 @@ def _data(table: BuildTable) -> Iterator[Item]:
     for name in table.data:
         place = _inside(table, name, "data")
         at = place.relative_to(table.root).as_posix()
-        if place.is_dir():
+        if os.path.isdir(place):
             for path, target in _walk(place, table):
                 yield _file(path, target if at == "." else f"{at}/{target}", table, module=False)
         else:
@@ -175,14 +175,19 @@ def _tuned(item: Item, table: BuildTable) -> Item:
 def _inside(table: BuildTable, name: str, key: str) -> Path:
     """A path of the project's file, which is there."""
     place = table.locate(name, key)
-    if not place.exists():
+    if not os.path.exists(place):
         raise BuildError(f"build.{key}: there is no {name} in {table.root}", hint="mend the path, or take it out")
     return place
 
 
 def _walk(folder: Path, table: BuildTable) -> Iterator[tuple[Path, str]]:
     ignored: Callable[[str, bool], bool] = Ignore(table.ignore)
-    for place, folders, names in os.walk(folder):
+
+    def unreadable(error: OSError) -> None:  # left out in silence it would be missing in the firmware
+        reason = str(error.strerror).lower()
+        raise BuildError(f"cannot read {error.filename}: {reason}", hint="fix its permissions, or ignore it")
+
+    for place, folders, names in os.walk(folder, onerror=unreadable):
         base = Path(place).relative_to(folder).as_posix()
         prefix = "" if base == "." else base + "/"
         folders[:] = sorted(each for each in folders if not ignored(prefix + each, True))

@@ -72,7 +72,7 @@ def command(app: App, /, modules: tuple[str, ...], **options: Any) -> None:
     Without a compiler, the modules go into official firmware as .mpy files: into its ROMFS where it has one, else
     into the file system of its first start. From source they are frozen into it.
     """
-    only_report = modules[:1] == ("report",) and not Path("report").exists()
+    only_report = modules[:1] == ("report",) and not os.path.exists("report")
     table = _table(app, modules[1:] if only_report else modules, options)
     options["container"] = options["container"] or table.container or "auto"
     with _services(app) as services:
@@ -151,7 +151,7 @@ def _table(app: App, modules: tuple[str, ...], options: dict[str, Any]) -> Build
         changed["variant"] = table.variant or own
     here = os.path.relpath(working_dir(), table.root)
     for each in (*modules, *options["data"]):
-        if not Path(each).exists():
+        if not os.path.exists(each):
             raise UsageError(f"there is no {each}", hint="name files and directories that are there")
     typed = {"modules": modules, "manifest": options["manifest"]}
     changed["anywhere"] = tuple(key for key, value in typed.items() if value)
@@ -160,7 +160,7 @@ def _table(app: App, modules: tuple[str, ...], options: dict[str, Any]) -> Build
     if options["data"]:
         changed["data"] = tuple(os.path.normpath(os.path.join(here, each)) for each in options["data"])
     firmware = options["firmware"]
-    if firmware is not None and _VERSION.fullmatch(firmware) and not Path(firmware).exists():
+    if firmware is not None and _VERSION.fullmatch(firmware) and not os.path.exists(firmware):
         if options["version"] is not None:
             raise UsageError(f"--firmware {firmware} and --version say the same", hint="leave one of them out")
         changed["version"], firmware = firmware, None
