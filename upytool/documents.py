@@ -34,13 +34,16 @@ def read_bytes(path: str | os.PathLike[str], *, error: ErrorClass = ConfigError,
         # O_NONBLOCK: opening a FIFO that nobody writes to would wait for a writer.
         handle = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with open(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise error(f"{name} is not a regular file")
-            data = file.read(limit + 1)
+            found = os.fstat(handle)
+            if not stat.S_ISREG(found.st_mode):
+                kind = "a directory" if stat.S_ISDIR(found.st_mode) else "not a regular file"
+                raise error(f"{name} is {kind}")
+            # A size is known before a byte is read; a file of /proc has none, and one may grow meanwhile.
+            data = file.read(limit + 1) if found.st_size <= limit else None
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise error(f"cannot read {name}: {reason[:1].lower()}{reason[1:]}") from None
-    if len(data) > limit:
+    if data is None or len(data) > limit:
         raise error(f"{name} is larger than the limit of {limit:,} bytes")
     return data
 
@@ -61,13 +64,14 @@ def read_text(path: str | os.PathLike[str], *, error: ErrorClass = ConfigError) 
     return decode(read_bytes(path, error=error), os.fspath(path), error=error)
 
 
-def parse_json(data: bytes | str, name: str, *, error: ErrorClass = ConfigError) -> Any:
+def parse_json(data: bytes | str, name: str, *, error: ErrorClass = ConfigError, surrogates: bool = False) -> Any:
     """Parse JSON.
 
     Args:
         data: the document.
         name: what the user knows it by, for the message.
         error: the class to raise.
+        surrogates: whether strings may hold lone surrogates, as names of a board's files do that are not UTF-8.
 
     Returns:
         The document, its numbers finite, its strings free of lone surrogates.
@@ -83,7 +87,7 @@ def parse_json(data: bytes | str, name: str, *, error: ErrorClass = ConfigError)
         value = json.loads(text, parse_constant=constant)
     except (ValueError, RecursionError, MemoryError) as problem:
         raise error(f"{name} is not valid JSON: {_reason(problem)}") from None
-    _check(value, name, error)
+    _check(value, name, error, surrogates)
     return value
 
 
@@ -122,7 +126,7 @@ def _reason(problem: BaseException) -> str:
     return str(problem)
 
 
-def _check(document: object, name: str, error: ErrorClass) -> None:
+def _check(document: object, name: str, error: ErrorClass, surrogates: bool = False) -> None:
     """Raise `error` where a value is too deep, too large or cannot be written down again."""
     seen = 0
     level: list[object] = [document]
@@ -135,7 +139,7 @@ def _check(document: object, name: str, error: ErrorClass) -> None:
             elif isinstance(value, list):
                 below += value
             elif isinstance(value, str):
-                if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+                if not surrogates and not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
                     raise error(f"{name} holds a string that is not valid Unicode")
             elif isinstance(value, float):
                 if value - value != 0:

@@ -55,7 +55,6 @@ ARCHIVE_ENTRIES = 1_000
 ARCHIVE_BYTES = 256 << 20
 ARCHIVE_RATIO = 200
 BACKUP_ENTRIES = 100_000
-BACKUP_LIST_BYTES = 64 << 20
 
 # -- packages ----------------------------------------------------------------------------------------
 PACKAGES = 500
@@ -63,6 +62,16 @@ PACKAGE_ENTRIES = 5_000
 PACKAGE_FILES = 5_000
 PACKAGE_DEPTH = 50
 REQUIREMENT_LISTS = 50
+
+# -- firmware ------------------------------------------------------------------------------------------
+IMAGE_BYTES = 128 << 20
+
+# -- flashing: Espressif's bootloaders, through esptool --------------------------------------------------
+ESP_CONNECT_SECONDS = 30.0
+ESP_STUB_SECONDS = 20.0
+ESP_GREETING_SECONDS = 3.0
+ESP_CALL_SECONDS = 30.0
+ESP_SECONDS_PER_MIB = 45.0
 
 LIMITS: tuple[Limit, ...] = (
     Limit("DOCUMENT_BYTES", "bytes", "a JSON, TOML or text file that upytool parses", "upytool.documents"),
@@ -86,10 +95,15 @@ LIMITS: tuple[Limit, ...] = (
     Limit("ARCHIVE_BYTES", "bytes", "a firmware archive, unpacked", "upytool.releases.archive"),
     Limit("ARCHIVE_RATIO", "times", "a file in a firmware archive to its packed size", "upytool.releases.archive"),
     Limit("BACKUP_ENTRIES", "entries", "members of a backup", "upytool.device.backup_file"),
-    Limit("BACKUP_LIST_BYTES", "bytes", "the list in a backup", "upytool.device.backup_file"),
     Limit("PACKAGES", "packages", "packages of one install, lock or record", "upytool.packages.resolver"),
     Limit("PACKAGE_ENTRIES", "entries", "files or dependencies of a package", "upytool.packages.manifest"),
     Limit("PACKAGE_FILES", "files", "files of one install", "upytool.packages.resolver"),
     Limit("PACKAGE_DEPTH", "levels", "packages that need one another, in `mip tree`", "upytool.packages.inspect"),
     Limit("REQUIREMENT_LISTS", "files", "`-r` lists that take others in", "upytool.packages.requirements"),
+    Limit("IMAGE_BYTES", "bytes", "a firmware file, flash dump or file system image", "upytool.image.base"),
+    Limit("ESP_CONNECT_SECONDS", "seconds", "connecting to an Espressif chip's bootloader", "upytool.flash.esp_link"),
+    Limit("ESP_STUB_SECONDS", "seconds", "loading and starting esptool's stub", "upytool.flash.esp_link"),
+    Limit("ESP_GREETING_SECONDS", "seconds", "silence of a stub that is to start", "upytool.flash.esp_link"),
+    Limit("ESP_CALL_SECONDS", "seconds", "an Espressif chip without progress", "upytool.flash.esp_link"),
+    Limit("ESP_SECONDS_PER_MIB", "seconds", "added for each MiB that it hashes or erases", "upytool.flash.esp_link"),
 )

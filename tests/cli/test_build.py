@@ -429,3 +429,17 @@ def test_nothing_heavy_is_loaded(project: Path, tmp_path: Path) -> None:
         for _ in range(2)
     ]  # fmt: skip
     assert lines == ["[] True", "[] False"]
+
+
+def test_a_project_overwrites_nothing_outside(cli: Any, project: Path) -> None:
+    theirs = project.parent / "theirs.txt"
+    theirs.write_text("precious")
+    table = '[build]\nfirmware = "base.uf2"\nmodules = ["src"]\n'
+    (project / "upytool.toml").write_text(table + f"output = {json.dumps(str(theirs))}\n")
+    done = cli("build")
+    assert (done.code, theirs.read_text()) == (8, "precious")
+    (project / "upytool.toml").write_text(table)
+    (project / "build").symlink_to(project.parent)
+    assert cli("build").code == 8
+    assert cli("build", "-o", str(theirs)).code == 0, "the user typed it"
+    assert theirs.read_bytes()[:4] == b"UF2\n"

@@ -240,6 +240,23 @@ def test_a_flash_is_saved_and_brought_back(bench: Callable[..., Bench]) -> None:
     assert there.boards[0].flash == before
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("image", "ls", ":"), ("image", "cat", ":", "a.py"), ("image", "extract", ":"), ("image", "rm", ":", "a.py"),
+        ("image", "add", ":", "new.uf2"), ("image", "diff", ":", "new.uf2"), ("firmware", "inspect", ":"),
+    ],
+)  # fmt: skip
+def test_a_running_board_restarts_by_a_yes_alone(bench: Callable[..., Bench], words: tuple[str, ...]) -> None:
+    there = bench()
+    run = there(*words)
+    assert run.code == 2
+    assert "--yes" in run.err
+    assert there.boards[0].log == []
+    there(*words, "--yes")
+    assert there.boards[0].log, "with a yes it is put into its bootloader"
+
+
 def test_read_flash_parts(bench: Callable[..., Bench]) -> None:
     there = bench()
     there.boards[0].flash[0xA0000] = 7

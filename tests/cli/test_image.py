@@ -114,7 +114,7 @@ def test_mkfs(cli: Cli, firmware: str, words: list[str], kind: str, size: int, b
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["ls", "nothere"], 7, "cannot be read"),
+        (["ls", "nothere"], 7, "cannot read"),
         (["ls", "app/main.py"], 7, "main.py"),
         (["cat", "firmware.uf2", "x"], 2, "several file systems"),
         (["cat", "firmware.uf2", "x", "--volume", "MicroPython"], 7, "there is no file system"),
@@ -206,7 +206,8 @@ def test_a_deaf_board_is_rescued_by_the_real_boot_rom(cli: Cli, pico: str) -> No
     def on(*words: str) -> Run:
         return cli(*words, "-d", pico)
 
-    listed = on("image", "ls", ":")
+    assert on("image", "ls", ":").code == 2, "it would restart a running board"
+    listed = on("image", "ls", ":", "--yes")
     assert listed.out.splitlines() == ["lib/\t", "lib/data.bin\t9000", f"main.py\t{len(DEAF)}"], listed.err
     _running()
     deaf = on("rescue", "--patience", "3")
@@ -220,9 +221,9 @@ def test_a_deaf_board_is_rescued_by_the_real_boot_rom(cli: Cli, pico: str) -> No
     assert on("exec", names).text == "['lib', 'main.py.off-1']\n"
     # From here on the REPL itself leads into the boot loader.
     Path("good.py").write_text("print('good')\n")
-    assert on("image", "add", ":", "good.py").code == 0
+    assert on("image", "add", ":", "good.py", "--yes").code == 0
     _running()
-    assert on("image", "rm", ":", "main.py.off-1").code == 0
+    assert on("image", "rm", ":", "main.py.off-1", "--yes").code == 0
     _running()
     assert on("cat", ":good.py").text == "print('good')\n"
     assert on("exec", names).text == "['good.py', 'lib']\n"

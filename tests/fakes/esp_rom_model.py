@@ -75,6 +75,7 @@ class Faults:
         flip_write: a byte of this data command is stored wrongly. drop_byte: a byte of the command is lost.
         flip_read: a byte of this command's reply (read flash) is changed on the way.
         top_rate: above it, one byte of every long command is lost.
+        stub: the uploaded stub does not start: "mute" (nothing answers until a reset) or "back" (the ROM goes on).
     """
 
     disconnect: int = 0
@@ -86,6 +87,7 @@ class Faults:
     drop_byte: int = 0
     flip_read: int = 0
     top_rate: int = 0
+    stub: str = ""
     for_ever: bool = False
 
 
@@ -285,6 +287,9 @@ class EspRomModel:
     def _op_06(self, op: int, data: bytes, check: int) -> bytes:  # MEM_END
         reply = self._reply(op)
         if struct.unpack_from("<I", data)[0] == 0:
+            if self.faults.stub:
+                self.stalled = self.faults.stub == "mute"
+                return reply
             self.mode = "stub"
             reply += slip(b"OHAI")
         return reply

@@ -86,7 +86,7 @@ def test_empty_chip_to_repl_and_again(bench: Bench) -> None:
     assert second["before"] == second["after"] == "1.25.0"
 
     # The firmware on the chip is looked into as a file would be.
-    seen = bench.result("-d", "sim:one", "firmware", "inspect", ":")
+    seen = bench.result("-d", "sim:one", "firmware", "inspect", ":", "--yes")
     of_file = bench.result("firmware", "inspect", file)
     for key in ("board", "version", "frozen", "filesystem"):
         assert seen.get(key) == of_file.get(key), (key, seen)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from os.path import realpath
 from pathlib import Path
 
 from ..boards.catalogue import Board
@@ -218,7 +219,7 @@ def _closing(image: FirmwareImage, layout: Layout, keeps: bool) -> list[str]:
 
 
 def _not_over(output: Path, recipe: Recipe) -> None:
-    if recipe.firmware is not None and output.resolve() == recipe.firmware.resolve():
+    if recipe.firmware is not None and realpath(output) == realpath(recipe.firmware):
         raise BuildError(f"{output} is the firmware that is built into", hint="choose another --output")
 
 

@@ -15,8 +15,9 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+from .. import documents
 from ..boards.data import data_dir
-from ..errors import BuildError, UpytoolError
+from ..errors import BuildError, ConfigError, UpytoolError
 from ..events import NULL, Reporter, notice
 from ..image.base import FirmwareImage
 from ..mpy.abi import Abi
@@ -144,8 +145,8 @@ def _prefix(board: SourceBoard) -> str:
 def _runner(build: Path, tree: Tree, recipe: Recipe, container: Container | None, reporter: Reporter) -> Runner:
     steps = 0
     try:
-        steps = int(json.loads((build / HOME / "steps.json").read_bytes()))
-    except (OSError, ValueError, TypeError):
+        steps = int(documents.read_json(build / HOME / "steps.json"))
+    except (ConfigError, ValueError, TypeError):
         pass
     environment = source_commands.environment_of(tree, recipe.epoch)
     runner = Runner(build / HOME / "log.txt", environment, container, reporter, steps)
@@ -183,10 +184,10 @@ def _asked(runner: Runner, tree: Tree, board: SourceBoard, recipe: Recipe, build
     times = "\n".join(f"{file} {file.stat().st_mtime_ns}" for file in sorted(files) if file.is_file())
     record = build / HOME / "asked.json"
     try:
-        kept = json.loads(record.read_bytes())
+        kept = documents.read_json(record)
         if kept["times"] == times:
             return str(kept["said"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ConfigError, KeyError, TypeError):
         pass
     said = source_commands.query(runner, tree, board, recipe, build)
     record.write_text(json.dumps({"times": times, "said": said}), encoding="utf-8")

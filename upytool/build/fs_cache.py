@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from .. import __version__
+from .. import __version__, documents, limits
+from ..errors import ConfigError
 from ..image.tree import BuiltFs
 
 KEEP = 24  # files, the newest
@@ -41,17 +42,17 @@ def cached_fs(
 
 def _read(place: Path) -> BuiltFs | None:
     try:
-        data = place.read_bytes()
+        data = documents.read_bytes(place, limit=2 * limits.IMAGE_BYTES)
         digest, head, body = data[:32], *data[32:].split(b"\n", 1)
         if sha256(data[32:]).digest() != digest:
             return None
-        said = json.loads(head)
+        said = documents.parse_json(head, place.name)
         blocks, at = {}, 0
         for offset, size in said["blocks"]:
             blocks[offset] = body[at : at + size]
             at += size
         return BuiltFs(said["kind"], said["size"], said["block_size"], blocks)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ConfigError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -17,7 +17,9 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import BuildError
+from .. import documents
+from ..config.paths import working_dir
+from ..errors import BuildError, ConfigError
 from ..events import NULL, Reporter, notice
 from .freeze_manifest import BASE_LIBRARIES, Finding, FreezeManifest, FrozenFile, Kind, Metadata, Mode, Step
 from .manifest_checks import look_over
@@ -53,7 +55,7 @@ def run_manifest(
 
     Raises: ManifestError.
     """
-    path = Path(os.path.abspath(source))
+    path = Path(os.path.normpath(os.path.join(working_dir(), source)))
     runner = _Runner(mode, dict(variables or {}), reporter, tuple(Path(os.path.abspath(each)) for each in downloaded))
     for name, folder in libraries:
         runner.add_library(name, folder)
@@ -61,7 +63,7 @@ def run_manifest(
     if base:
         for name in BASE_LIBRARIES:
             runner.library(name, Path(base, name))
-    runner.start(path / "manifest.py" if path.is_dir() else path)
+    runner.start(path / "manifest.py" if os.path.isdir(path) else path)
     return runner.result(path)
 
 
@@ -158,7 +160,7 @@ class _Runner:
             return
         step = self._step(spelled("include", manifest_path, **options))
         path = self._path(manifest_path)
-        path = path / "manifest.py" if path.is_dir() else path
+        path = path / "manifest.py" if os.path.isdir(path) else path
         self._run(path, options, step, required=False)
 
     def require(
@@ -219,7 +221,7 @@ class _Runner:
     def c_module(self, path: str) -> None:
         step = self._step(spelled("c_module", path))
         folder = self._path(path)
-        if not any((folder / name).is_file() for name in ("micropython.mk", "micropython.cmake")):
+        if not any(os.path.isfile(folder / name) for name in ("micropython.mk", "micropython.cmake")):
             self._refuse(f"{folder} holds no C module", "it needs a micropython.mk or a micropython.cmake")
         if folder not in self.c_modules:
             self.c_modules.append(folder)
@@ -241,14 +243,13 @@ class _Runner:
             if path.is_relative_to(folder):
                 notice(self.reporter, f"running {path}, which was downloaded")
         try:
-            text = path.read_text(encoding="utf-8")
-            code = compile(text, str(path), "exec")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise self._error(f"{path} cannot be read: {reason}", "name a manifest.py") from error
-        except (SyntaxError, ValueError) as error:
+            code = compile(documents.read_text(path), str(path), "exec")
+        except ConfigError as error:
+            raise self._error(error.message, error.hint or "name a manifest.py") from None
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = getattr(error, "lineno", 0) or 0
-            raise ManifestError(f"{path}:{line}: {getattr(error, 'msg', error)}", hint="mend the manifest") from error
+            said = getattr(error, "msg", "") or str(error) or "too deeply nested"
+            raise ManifestError(f"{path}:{line}: {said}", hint="mend the manifest") from error
         self.manifests.append(path)
         outer = len(self._metadata)
         if required:
@@ -304,7 +305,7 @@ class _Runner:
         if script is None:
             self._take(base, "", None, kinds, kind, opt, step)
         elif isinstance(script, str):
-            if (base / script).is_dir():
+            if os.path.isdir(base / script):
                 self._take(base, script, None, kinds, kind, opt, step)
             else:
                 self._take(base, "", (script,), kinds, kind, opt, step)
@@ -327,7 +328,7 @@ class _Runner:
                 self._add(base, f"{package}/{name}" if package else name, kind, opt, step)
             return
         folder = base / package if package else base
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             self._refuse(f"there is no folder {folder}", "a path is relative to the manifest that names it")
         found = 0
         for name in walk(folder):
@@ -349,7 +350,7 @@ class _Runner:
         suffix = source.suffix.lower()
         if target.startswith("../") or target.startswith("/"):
             self._refuse(f"{name} leads out of {base}", "name the folder as the path, and files below it")
-        if not source.is_file():
+        if not os.path.isfile(source):
             self._refuse(f"there is no file {source}", "a path is relative to the manifest that names it")
         if suffix not in (".py", ".mpy"):
             self._refuse(f"{source} is no Python module", "data does not freeze; a project's [build] data takes it")

@@ -66,7 +66,10 @@ def find_package(library: Path, name: str) -> Path | None:
 def _places(folder: Path) -> Iterator[tuple[str, list[str]]]:
     """Each folder below, in order, with its files' names."""
     seen: set[str] = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
+    def unreadable(error: OSError) -> None:  # left out in silence it would be missing in the firmware
+        raise error
+
+    for place, folders, names in os.walk(folder, onerror=unreadable, followlinks=True):
         real = os.path.realpath(place)
         if real in seen:
             folders.clear()

@@ -6,14 +6,16 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from ..config.paths import inside_project
 from ..errors import BuildError
 from .base import Recipe
 
 
 def default_output(recipe: Recipe, board: str, suffix: str) -> Path:
-    """`build/BOARD.EXT` below the project's folder."""
+    """`build/BOARD.EXT` below the project's folder. Raises: BuildError where a link leads out of it."""
     name = recipe.root.resolve().name or "firmware"
-    return recipe.root / "build" / f"{name}-{board or 'firmware'}{suffix}"
+    file = f"build/{name}-{board or 'firmware'}{suffix}"
+    return Path(inside_project(recipe.root, file, "the output", error=BuildError))
 
 
 def write_output(path: Path, data: bytes) -> bool:

@@ -20,6 +20,7 @@ from .source_tree import Tree
 
 _SET = re.compile(r"^\s*set\s*\(\s*(\w+)\s+(.*?)\)", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"(?m)^\s*#.*$")
+_NAME = re.compile(r"[\w.+-]*\w")
 _REFERENCE = re.compile(r"\$\{(\w+)\}")
 ASKED = ("FROZEN_MANIFEST", "MPY_CROSS_FLAGS", "GIT_SUBMODULES", "CROSS_COMPILE", "MPY_LIB_DIR", "MICROPY_PY_BTREE")
 QUERY = """include Makefile
@@ -112,6 +113,8 @@ def find_source_board(tree: Tree, recipe: Recipe, overlays: Iterable[Path] = ())
 
 
 def _board(tree: Tree, name: str, recipe: Recipe, place: Path, port: str, *, outside: bool) -> SourceBoard:
+    if not _NAME.fullmatch(name):  # it becomes a part of paths
+        raise UsageError(f"{name!r} is not a valid name of a board", hint="letters, digits, _ and -")
     facts = PORTS.get(port)
     port_dir = tree.path / "ports" / port
     if facts is None or not port_dir.is_dir():

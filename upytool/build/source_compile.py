@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
+from .. import documents
+from ..errors import ConfigError
 from .base import Item
 from .build_errors import module_error
 from .run_build import Runner, StepFailed
@@ -65,8 +67,8 @@ def compile_modules(
 
 def _read(path: Path) -> dict[str, str]:
     try:
-        loaded = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        loaded = documents.read_json(path)
+    except ConfigError:
         return {}
     return loaded if isinstance(loaded, dict) else {}
 

@@ -14,8 +14,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from .. import documents
 from ..config.shipped import shipped
-from ..errors import BuildError
+from ..errors import BuildError, ConfigError
 from ..events import NULL, Reporter
 from .base import SAFE_BOOT, Item, Recipe
 from .freeze_manifest import Finding, FreezeManifest
@@ -208,10 +209,10 @@ def _forget_stale(build: Path, frozen: FreezeManifest, cross_digest: str) -> boo
     state = {"cross": cross_digest, "files": now}
     before: dict[str, Any] = {}
     try:
-        loaded = json.loads(path.read_bytes())
+        loaded = documents.read_json(path)
         if loaded.get("cross") == cross_digest:
             before = dict(loaded["files"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ConfigError, ValueError, KeyError, TypeError, AttributeError):
         pass
     if before == now:
         return False
@@ -226,10 +227,10 @@ def _forget_stale(build: Path, frozen: FreezeManifest, cross_digest: str) -> boo
 def frozen_digests(build: Path) -> dict[str, dict[str, object]]:
     """What the last run froze, for a lock: digest, options and origin without folders of this computer."""
     try:
-        files = json.loads((build / HOME / "frozen.json").read_bytes())["files"]
-    except (OSError, ValueError, KeyError):
+        files = documents.read_json(build / HOME / "frozen.json")["files"]
+        return {
+            target: {"sha256": digest, "kind": kind, "optimize": optimize}
+            for target, (kind, optimize, _version, digest, _source) in files.items()
+        }
+    except (ConfigError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-    return {
-        target: {"sha256": digest, "kind": kind, "optimize": optimize}
-        for target, (kind, optimize, _version, digest, _source) in files.items()
-    }

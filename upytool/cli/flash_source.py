@@ -148,14 +148,10 @@ def bare(path: str, address: int, target: FlashTarget) -> Found:
     import hashlib
     from contextlib import suppress
 
-    from ..image.base import FirmwareImage
+    from ..image.base import FirmwareImage, load_file
     from ..image.memory import Memory
 
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise ImageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+    data = load_file(path)
     if not data:
         raise ImageError(f"{path} is empty")
     with suppress(ImageError):  # what is no firmware at all may be meant so

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import click
+
 from ..errors import AmbiguousDeviceError, FlashError, LocalFileError, NoDeviceError, UpytoolError
 from .app import App
 from .ui.prompt import may_ask
@@ -184,14 +186,16 @@ def boot_loader(
     tool: str = "auto",
     options: FlashOptions | None = None,
     around: Surroundings | None = None,
+    ask: bool = False,
 ) -> Iterator[Loader]:
     """One board in its boot loader, open; it runs its firmware again afterwards.
 
     Args:
         target: the board; None chooses it as -d says.
         tool: as --tool.
+        ask: whether a running program is interrupted by a yes alone, for commands whose name does not tell a restart.
 
-    Raises: as `choose`; FlashError, TransportError of entering and opening.
+    Raises: as `choose`; UsageError where nobody can be asked; FlashError, TransportError of entering and opening.
     """
     from ..flash.base import FlashOptions
     from ..flash.bootloader import plan_way_in
@@ -204,6 +208,9 @@ def boot_loader(
     serial = not simulated and (target.port is None or target.port.kind in ("bridge", "probe"))
     if target.state == "unknown" and not target.mcu_port and target.address and serial:
         target = replace(target, mcu_port="esp32")  # nothing else has its boot loader behind such a port
+    question = f"{target.name} is running. Restart it into its bootloader?"
+    if ask and target.state == "running" and not app.confirm(question):
+        raise click.Abort
     candidates(target, None, tool)  # a tool that cannot do it is refused while the board still runs
     way = plan_way_in(target)
     if way.kind not in ("here", "button"):  # what to press is said when it is time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import ImageError, UsageError
+from .. import documents, limits
+from ..errors import ImageError, LocalFileError, UsageError
 from .app import App
 from .ui.text import size
 
@@ -212,7 +214,7 @@ def opened(app: App, file: str, place: Place, *, whole: bool = True) -> Iterator
         around = surroundings(app)
         target = choose(app, around)
         regions += table_regions(place.board or target.board, place.firmware_version or target.version, place)
-        with boot_loader(app, target=target, around=around) as loader:
+        with boot_loader(app, target=target, around=around, ask=True) as loader:
             found = board_volumes(loader, known=target.filesystems, regions=regions, reporter=app.reporter)
             yield Opened(target.name, app, place, found, loader=loader)
         return
@@ -253,7 +255,6 @@ def sources(paths: Sequence[str], folder: str, everything: bool) -> tuple[dict[s
 
     Raises: LocalFileError, UsageError.
     """
-    from ..device.local import local_error
     from ..device.romfs_folder import collect
 
     files: dict[str, bytes] = {}
@@ -262,12 +263,10 @@ def sources(paths: Sequence[str], folder: str, everything: bool) -> tuple[dict[s
     for text in paths:
         path = Path(text)
         prefix = [base] if base else []
-        try:
-            if not path.is_dir():
-                files["/".join([*prefix, path.name])] = path.read_bytes()
-                continue
-        except OSError as error:
-            raise local_error(error, path) from error
+        if not os.path.isdir(path):
+            data = documents.read_bytes(text, error=LocalFileError, limit=limits.IMAGE_BYTES)
+            files["/".join([*prefix, path.name])] = data
+            continue
         if not text.endswith(("/", "\\")) and path.name not in ("", "."):
             prefix.append(path.name)
             folders.append("/".join(prefix))
@@ -293,7 +292,7 @@ def files_of(app: App, file: str, place: Place, *, one: bool) -> list[Held]:
     Args:
         one: only the file system that is named or that files are put into; else all of them.
     """
-    if file != BOARD and Path(file).is_dir():
+    if file != BOARD and os.path.isdir(file):
         return [Held("", False, *sources([file + "/"], "", False))]
     with opened(app, file, place, whole=False) as found:
         held = [] if one else [volume for volume in found.volumes if volume.kind]

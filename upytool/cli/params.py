@@ -6,10 +6,14 @@ that command may make what a later one reads.
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 import click
 from click.shell_completion import CompletionItem
+
+NAME_MAX = 255  # bytes of a file's name, on all systems but few
+PATH_MAX = 3072  # bytes of a path: Linux takes 4,095 with the directory that it is relative to
 
 
 class CopyArgument(NamedTuple):
@@ -68,7 +72,12 @@ class LocalPath(click.ParamType[str]):
         self.name = "directory" if directories else "file"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return str(value)
+        text = str(value)
+        # What asks whether such a file exists gets an error of the system's instead of a no.
+        raw = text.encode("utf-8", "replace")
+        if b"\0" in raw or len(raw) > PATH_MAX or max(map(len, re.split(rb"[/\\]", raw))) > NAME_MAX:
+            self.fail(f"{text[:40]}... is not a valid file name on this system", param, ctx)
+        return text
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str

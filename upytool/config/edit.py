@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from typing import Any
 
+from .. import documents
 from ..errors import ConfigError
 from .load import read_toml
 
@@ -25,7 +25,8 @@ def set_value(path: str, table: str, key: str, value: str | int | float | bool) 
 def unset_value(path: str, table: str, key: str) -> bool:
     """Remove a key; False where it was not there. Raises ConfigError."""
     content = read_toml(path)
-    if key not in (content.get(table, {}) if table else content):
+    home = content.get(table, {}) if table else content
+    if not isinstance(home, dict) or key not in home:
         return False
     _rewrite(path, table, key, None, None)
     return True
@@ -34,18 +35,19 @@ def unset_value(path: str, table: str, key: str) -> bool:
 def _rewrite(path: str, table: str, key: str, literal: str | None, value: Any) -> None:
     wanted = read_toml(path)
     home: dict[str, Any] = wanted.setdefault(table, {}) if table else wanted
+    if not isinstance(home, dict):
+        raise ConfigError(f"{path}: {table} must be a table")
     if literal is None:
         del home[key]
     else:
         home[key] = value
     text = ""
     if os.path.exists(path):
-        with open(path, encoding="utf-8", newline="") as file:
-            text = file.read()
+        text = documents.read_bytes(path).decode("utf-8-sig")  # with its own line ends; that it is UTF-8 is known
     changed = _edit(text, table, key, literal)
     try:
-        good = tomllib.loads(changed) == wanted
-    except tomllib.TOMLDecodeError:
+        good = documents.parse_toml(changed, path) == wanted
+    except ConfigError:
         good = False
     if not good:
         raise ConfigError(
@@ -102,8 +104,8 @@ def _comment(rest: str) -> str:
     for position, letter in enumerate(rest):
         if letter == "#":
             try:
-                tomllib.loads("x = " + rest[:position])
-            except tomllib.TOMLDecodeError:
+                documents.parse_toml("x = " + rest[:position], "")
+            except ConfigError:
                 continue
             return "  " + rest[position:]
     return ""

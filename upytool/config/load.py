@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .. import documents
 from ..errors import ConfigError
 from .options import BY_KEY, BY_NAME, OPTIONS, Option
 from .paths import config_file, find_project_file
@@ -113,20 +114,14 @@ def load(
 
 
 def read_toml(path: str) -> dict[str, Any]:
-    """The file's content, {} where there is no such file. Raises ConfigError."""
-    if not os.path.isfile(path):
+    """The file's content, {} where there is no such file (the null device stands for none). Raises ConfigError."""
+    if path == os.devnull or not os.path.exists(path):
         return {}
-    import tomllib
-
     try:
-        with open(path, "rb") as file:
-            return tomllib.load(file)
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{path} is not valid TOML: {error}", hint="mend the file (`upytool config edit` opens the user's own)"
-        ) from None
+        return documents.read_toml(path)
+    except ConfigError as error:
+        error.hint = error.hint or "fix the file (`upytool config edit` opens your own)"
+        raise
 
 
 def _apply_user(settings: Settings, path: str) -> None:
@@ -147,8 +142,18 @@ def _apply_user(settings: Settings, path: str) -> None:
 def _apply_project(settings: Settings, path: str) -> None:
     if not path:
         return
-    content = read_toml(path)
-    if os.path.basename(path) == "pyproject.toml":
+    shared = os.path.basename(path) == "pyproject.toml"
+    try:
+        content = read_toml(path)
+    except ConfigError as error:
+        if not shared:
+            raise
+        # It may be another tool's, in a directory far above: said, but no reason to refuse `ls`. What needs the
+        # project itself (build, sync, mip) reads it again and refuses.
+        settings.project_file = path
+        settings.warnings.append(f"{error.message}; its [tool.upytool] is ignored")
+        return
+    if shared:
         tool = content.get("tool", {})
         content = tool.get("upytool", {}) if isinstance(tool, dict) else {}
         if not isinstance(content, dict):

@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .. import documents
 from ..errors import ConfigError, UsageError
 from .paths import config_dir, mpremote_config_dir
 
@@ -161,10 +162,9 @@ def load_macros(table: Mapping[str, Any], origin: str, *, run_files: bool = True
 def _run_file(macros: Macros, folder: str, path: str) -> None:
     """Run a config.py; one that fails is a warning, since the command at hand seldom needs it."""
     names: dict[str, Any] = {"commands": {}, "config_path": folder, "__file__": path, "__name__": "config"}
-    before = os.getcwd()
     try:
-        with open(path, encoding="utf-8") as file:
-            source = file.read()
+        source = documents.read_bytes(path)
+        before = os.getcwd()
         os.chdir(folder)
         try:
             exec(compile(source, path, "exec"), names)

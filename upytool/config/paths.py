@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
+from ..errors import ConfigError, UpytoolError, UsageError
+
 APP = "upytool"
 _LINUX = sys.platform.startswith("linux")
 PROJECT_FILES = ("upytool.toml", "pyproject.toml")
@@ -83,13 +85,61 @@ def find_project_file(start: str) -> str:
         folder = parent
 
 
-def _mentions_upytool(path: str) -> bool:
-    # A plain search first: parsing every pyproject.toml on the way up would cost a start 20 ms.
+def working_dir() -> str:
+    """The current directory. Raises: UsageError where it was removed meanwhile."""
     try:
-        with open(path, "rb") as file:
-            return b"tool.upytool" in file.read()
+        return os.getcwd()
     except OSError:
+        raise UsageError("the current directory does not exist any more", hint="change to another one") from None
+
+
+def inside_project(
+    root: str | os.PathLike[str], name: str, key: str, *, error: type[UpytoolError] = ConfigError
+) -> str:
+    """A path that a project's file names, absolute, and proven to lie in the project.
+
+    A project may be a mere download: what its file names is read, written and copied below the project alone,
+    whatever `..`, drives or links say. What the user typed does not come through here.
+
+    Args:
+        root: the folder of the project's file.
+        name: the path, relative to `root`.
+        key: where the file says it, "build.output" for the message.
+        error: the class to raise.
+
+    Raises:
+        error: it leads out, or no file can have that name.
+    """
+    top = os.path.realpath(root)
+    try:
+        place = os.path.normpath(os.path.join(top, name))
+        real = os.path.normcase(os.path.realpath(place))
+    except (OSError, ValueError) as problem:  # a NUL, a loop of links
+        raise error(f"{key}: {name!r} is not a valid path ({problem})") from None
+    if os.path.join(real, "").startswith(os.path.normcase(os.path.join(top, ""))):
+        return place
+    raise error(f"{key}: {name} leads out of the project {top}", hint="name a path below the project's directory")
+
+
+def _mentions_upytool(path: str) -> bool:
+    """Whether a pyproject.toml has a [tool.upytool], or cannot be told not to have one."""
+    from .. import documents
+
+    try:
+        data = documents.read_bytes(path)
+    except ConfigError:
+        return True
+    # A plain search first: parsing every pyproject.toml on the way up would cost a start 20 ms. Without the zeros
+    # it finds the name in UTF-16 as well, which some editors write and no TOML file may be in.
+    if b"upytool" not in data.replace(b"\0", b""):
         return False
+    if b"[tool.upytool]" in data or b"[tool.upytool." in data:
+        return True
+    try:
+        tool = documents.parse_toml(data, path).get("tool")
+    except ConfigError:
+        return True
+    return isinstance(tool, dict) and "upytool" in tool
 
 
 def ensure_dir(path: str) -> str:

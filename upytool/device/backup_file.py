@@ -22,11 +22,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from .. import limits
-from ..errors import LocalFileError
+from .. import documents, limits
+from ..errors import ConfigError, LocalFileError
 from ..inner_path import InnerPath
 from .local import file_mode, local_error
 from .stream import new_hash
@@ -180,6 +181,8 @@ class Writer:
     def finish(self, backup: Backup) -> None:
         """Add the list; the file appears under its name."""
         text = json.dumps(backup.data(), indent=1, ensure_ascii=True).encode()
+        # What `Reader` would refuse (a list past the limits) is found out now, while the board still has the files.
+        documents.parse_json(text, MANIFEST, error=LocalFileError, surrogates=True)
         self.begin(MANIFEST, len(text), 0)
         self.write(text)
         with self._told():
@@ -259,6 +262,8 @@ class Reader:
         )
 
     def _enter(self) -> None:
+        if self._path.exists() and not self._path.is_file():  # a FIFO would wait for a writer
+            raise LocalFileError(f"{self._path} is not a regular file", hint="name a file that `upytool backup` made")
         file = self._open.enter_context(self._path.open("rb"))
         if zipfile.is_zipfile(file):
             file.seek(0)
@@ -298,9 +303,12 @@ class Reader:
             listed = bytearray()
             while data := file.read(PIECE):
                 listed += data
-                if len(listed) > limits.BACKUP_LIST_BYTES:
+                if len(listed) > limits.DOCUMENT_BYTES:
                     raise self._damaged("its list is far too long")
-        backup = _parsed(json.loads(listed))  # not by `documents`: a board's names need not be valid Unicode
+        try:
+            backup = _parsed(documents.parse_json(bytes(listed), MANIFEST, surrogates=True))
+        except ConfigError as error:
+            raise self._damaged(error.message) from None
         names = {MANIFEST} | {FILES + path for path in backup.folders}
         for saved in backup.files:
             names.add(FILES + saved.path)
@@ -372,7 +380,7 @@ def _parsed(data: Any) -> Backup:
     if data["version"] != VERSION:
         raise ValueError(f"it was made by a newer upytool (its version is {data['version']})")
     files = [
-        SavedFile(_path(f["path"]), int(f["size"]), int(f["mtime"]), str(f["sha256"]), str(f["mount"]))
+        SavedFile(_path(f["path"]), index(f["size"]), index(f["mtime"]), str(f["sha256"]), str(f["mount"]))
         for f in data["files"]
     ]
     folders = [_path(path) for path in data["folders"]]

@@ -18,14 +18,14 @@ class FileSink:
 
     def __init__(self, path: Path) -> None:
         # A link stays a link, and what it points to is replaced.
-        self._path = Path(os.path.realpath(path)) if path.is_symlink() else path
+        self._path = Path(os.path.realpath(path)) if os.path.islink(path) else path
         self._file: BinaryIO | None = None
         self._temp = ""
 
     def _open(self) -> BinaryIO:
         if self._file is None:
             try:
-                if self._path.exists() and not self._path.is_file():
+                if os.path.exists(self._path) and not os.path.isfile(self._path):
                     # /dev/null, a FIFO: these are written to, never replaced.
                     self._file = open(self._path, "wb")  # noqa: SIM115
                     return self._file

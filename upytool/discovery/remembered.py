@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
+from .. import documents
+from ..errors import ConfigError
 from .ports import SerialPort
 
 FILE_NAME = "devices.json"
@@ -110,11 +112,8 @@ class Remembered:
         if self._path is None:
             return dict(self._entries or {})
         try:
-            with open(self._path, encoding="utf-8") as file:
-                import json
-
-                data = json.load(file)
-        except (OSError, ValueError):
+            data = documents.read_json(self._path)
+        except ConfigError:
             return {}
         if not isinstance(data, dict) or data.get("version") != VERSION:
             return {}

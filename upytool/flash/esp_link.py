@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .. import limits
 from ..errors import ConnectionLostError, FlashError, UpytoolError
 from ..events import Reporter, notice
 from ..transport.open_errors import explain_open_error
 from . import esp_advice, esp_plan
 from .base import Chip, FlashOptions, FlashTarget
 from .esp import Job, cmds, listening, port_of
+from .esp_wait import OutOfTime, Patience
 
 ROM_BAUD = 115200
 RATES = (921600, 460800, 230400, ROM_BAUD)
@@ -30,6 +32,7 @@ class EspLink:
 
     Attributes:
         chip: set by `connect`. security: "" or why this chip must not be written.
+        stub_fails: the stub did not start, so the ROM's own loader is used.
         rate: bits per second now; fixed where the far end of a socket sets it.
     """
 
@@ -46,18 +49,21 @@ class EspLink:
         self.chip = Chip("")
         self.revision: int | None = None
         self.security = ""
+        self.stub_fails = False
         self._esp: Any = None
         self._port: Any = None
         self._said: list[str] = []
         self._has_lines = True
+        self._patience = Patience()
 
     # -- connecting ---------------------------------------------------------------------------------------------
 
     def connect(self) -> None:
         """Open the port, reset the chip, find out what it is, run the stub, raise the rate."""
         self._open_port()
-        with self.call("connecting"):
-            attempts = max(1, self.options.connect_attempts)
+        attempts = max(1, self.options.connect_attempts)
+        # A try takes up to 3 s; who asks for more of them gets more time.
+        with self.call("connecting", limit=max(limits.ESP_CONNECT_SECONDS, 3.0 * attempts), tell=True):
             esp = cmds().detect_chip(self._port, ROM_BAUD, "default-reset", False, attempts)
             esp.WRITE_FLASH_ATTEMPTS = 1  # reconnecting is done here, where the rate falls too
             self._esp = esp
@@ -67,35 +73,56 @@ class EspLink:
                     "flash or check what was written",
                     hint="that is burnt into the chip for good: use the maker's own update",
                 )
-        with self.call("reading the chip's fuses"):
+        with self.call("reading the chip's fuses", tell=True):
             name = esp.CHIP_NAME.lower().replace("-", "")
             if self.chip.name and self.chip.name != name:
                 raise FlashError(f"another chip answers on {self.address} now: {name}, it was {self.chip.name}")
             self.security = _security(esp)
-        if self.wants_stub:
-            self.run_stub()
-        else:
-            self._raise_rate()
-            with self.call("attaching the flash"):
-                cmds().attach_flash(esp)
+        if self.wants_stub and not self.stub_fails:
+            try:
+                self._start_stub()
+            except FlashError as error:
+                self._without_stub(error)
+                return
+        self._prepare()
         if not self.chip.name:
-            with self.call("reading the chip's fuses"):
+            with self.call("reading the chip's fuses", tell=True):
                 self.chip, self.revision = _describe(self._esp, name)
 
     def run_stub(self) -> None:
-        """Load esptool's stub, which is faster than the ROM and can do more."""
-        with self.call("starting the stub"):
+        """Load esptool's stub, which is faster than the ROM and can do more. Raises: FlashError: it does not start."""
+        self._start_stub()
+        self._prepare()
+
+    def _start_stub(self) -> None:
+        with self.call("starting the stub", limit=limits.ESP_STUB_SECONDS, tell=True):
             self._esp = cmds().run_stub(self._esp)
             self._esp.WRITE_FLASH_ATTEMPTS = 1
+
+    def _without_stub(self, error: FlashError) -> None:
+        """The stub does not start here: connect again and use the ROM's own loader, now and after any error to come."""
+        self.stub_fails = True
+        notice(self.reporter, f"{error.message}: using the ROM's own loader, which is slower", "warning")
+        self.close()
+        try:
+            self.connect()
+        except UpytoolError as again:
+            # The ROM jumped into the stub; where nothing can reset the chip it does not come back by itself.
+            raise FlashError(
+                f"{error.message}, and the ROM's loader does not answer afterwards ({again.message})",
+                hint=f"{esp_advice.button_steps(self.chip.name)}, with --no-stub",
+            ) from None
+
+    def _prepare(self) -> None:
         self._raise_rate()
-        with self.call("attaching the flash"):
+        with self.call("attaching the flash", tell=True):
             cmds().attach_flash(self._esp)
 
     def _raise_rate(self) -> None:
         rate = self._rates[0]
         if rate <= ROM_BAUD or self.over_socket or (self._esp.CHIP_NAME == "ESP8266" and not self._esp.IS_STUB):
             return
-        with self.call(f"changing to {rate} baud"):
+        with self.call(f"changing to {rate} baud", tell=True):
             self._esp.change_baud(rate)
 
     @property
@@ -153,18 +180,23 @@ class EspLink:
             _ = port.cts
         except OSError:  # a pseudo terminal
             self._has_lines = False
+        # What esptool awaits without a command, such as the stub's greeting, would wait for ever by pyserial's default.
+        port.timeout = limits.ESP_GREETING_SECONDS
+        self._patience.guard(port)
         self._port = port
 
     # -- what esptool does, with our errors -----------------------------------------------------------------------
 
     def md5(self, address: int, size: int) -> str:
-        with self.call("comparing"):
+        with self.call("comparing", size=size):
             return str(self._esp.flash_md5sum(address, size)).lower()
 
     def write(self, ranges: list[tuple[int, bytes]], progress: Callable[[int], None]) -> None:
         """Erase and write ranges of whole sectors; esptool checks each by its MD5 (not with the ESP8266's ROM)."""
         sizes = [(address, len(data)) for address, data in ranges]
-        with self.call("writing", lambda at: progress(_behind(sizes, at))):
+        # The ROM erases all of it before it takes the first byte.
+        erased = 0 if self.is_stub else sum(size for _, size in sizes)
+        with self.call("writing", lambda at: progress(_behind(sizes, at)), size=erased):
             cmds().write_flash(self._esp, ranges)
 
     def read(self, address: int, size: int, progress: Callable[[int], None]) -> bytes:
@@ -172,11 +204,11 @@ class EspLink:
             return bytes(cmds().read_flash(self._esp, address, size))
 
     def erase(self, address: int, size: int) -> None:
-        with self.call("erasing"):
+        with self.call("erasing", size=size):
             cmds().erase_region(self._esp, address, size)
 
     def erase_all(self) -> None:
-        with self.call("erasing"):
+        with self.call("erasing", size=self.chip.flash_size or 16 << 20):
             cmds().erase_flash(self._esp)
 
     def restart(self, *, firmware: bool = True) -> None:
@@ -222,21 +254,43 @@ class EspLink:
     # -- errors and esptool's words ---------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def call(self, doing: str, progress: Callable[[int], None] | None = None) -> Iterator[None]:
-        """Run esptool with its words going to us, and its errors becoming ours.
+    def call(
+        self, doing: str, progress: Callable[[int], None] | None = None, *, limit: float = 0.0, size: int = 0,
+        tell: bool = False,
+    ) -> Iterator[None]:  # fmt: skip
+        """Run esptool with its words going to us, its errors becoming ours, and an end to its waits.
 
         Args:
             progress: told the flash address that esptool has reached.
+            limit: seconds, without progress where there is any; 0 for the usual.
+            size: bytes that the chip hashes or erases before it answers.
+            tell: whether to say what is waited for, where no other progress is shown.
         """
-        job = Job(self.reporter, progress, self._said)
+        limit = limit or limits.ESP_CALL_SECONDS + limits.ESP_SECONDS_PER_MIB * size / (1 << 20)
+
+        def waiting(passed: float) -> None:
+            notice(self.reporter, f"{doing}: waiting for {self.address} ({passed:.0f} s of {limit:.0f} s)")
+
+        def advanced(address: int) -> None:
+            self._patience.renew()
+            if progress is not None:
+                progress(address)
+
+        job = Job(self.reporter, advanced, self._said)
         try:
-            with listening(job):
+            with listening(job), self._patience.limit(limit, waiting if tell else None):
                 yield
+        except OutOfTime as error:
+            found: UpytoolError = FlashError(
+                f"{doing} did not end on {self.address} within {limit:.0f} s",
+                hint=f"tried: {self._reset_tried()}\n{esp_advice.button_steps(self.chip.name)}",
+            )
+            raise _mark(found, True) from error
         except UpytoolError:
             raise
         except (RuntimeError, SystemExit) as error:  # FatalError is a RuntimeError
             text = str(error)
-            found: UpytoolError = esp_advice.explain(
+            found = esp_advice.explain(
                 text, self.target, reset=self._reset_tried(), doing=doing, chip=self.chip.name
             )
             raise _mark(found, esp_advice.is_transfer_error(text)) from None

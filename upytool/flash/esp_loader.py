@@ -97,6 +97,9 @@ class EspLoader:
 
     def erase_all(self, *, reporter: Reporter = NULL) -> None:
         self._require_open()
+        if self._link.stub_fails and self._link.has_md5 and self.chip.flash_size:
+            self.erase(0, self.chip.flash_size, reporter=reporter)
+            return
         self._need_stub("erase the whole flash", self._link.is_stub)
         with Task(reporter, "erasing", self.chip.flash_size) as task:
             self._retry(self._link.erase_all, "part of the flash is erased: the board may not start")

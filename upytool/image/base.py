@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 
+from .. import documents, limits
 from ..errors import ImageError
 from . import dfuse, esp, intel_hex, uf2
 from .chips import ABSOLUTE, DATA, RP2040, RP2350_ARM_S, RP2350_RISCV, chip_at, family
@@ -19,7 +19,6 @@ from .rp2_binary_info import BinaryInfo, image_type, read_binary_info
 from .sniff import raw_place, sniff
 from .uf2 import Uf2File
 
-MAX_FILE = 256 << 20
 APP_OFFSET = 0x10000  # where MicroPython's partition tables put the application
 FORMAT_NAMES = {
     "uf2": "UF2",
@@ -85,7 +84,7 @@ class FirmwareImage:
             data, path, name = source, name, name or "the file"
         else:
             path = os.fspath(source)
-            data, name = _load(path), os.path.basename(path)
+            data, name = load_file(path), os.path.basename(path)
         kind = sniff(data, name)
         try:
             image = _READERS[kind](data)
@@ -191,21 +190,9 @@ class FirmwareImage:
         return esp.merge({each.address: each.data for each in memory}, base=self.start)
 
 
-def _load(path: str) -> bytes:
-    try:
-        file = Path(path)
-        if file.is_dir():
-            raise ImageError(f"{path} is a directory, no firmware file")
-        if file.stat().st_size > MAX_FILE:
-            raise ImageError(f"{path} is too large to be firmware ({file.stat().st_size} bytes)")
-        with file.open("rb") as stream:
-            data = stream.read(MAX_FILE + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ImageError(f"{path} cannot be read: {reason[:1].lower() + reason[1:]}") from error
-    if len(data) > MAX_FILE:
-        raise ImageError(f"{path} is too large to be firmware")
-    return data
+def load_file(path: str) -> bytes:
+    """All of a firmware file or dump. Raises: ImageError: it is no regular file, cannot be read, or is too large."""
+    return documents.read_bytes(path, error=ImageError, limit=limits.IMAGE_BYTES)
 
 
 def _read_uf2(data: bytes) -> FirmwareImage:

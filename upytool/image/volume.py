@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ..errors import ImageError
-from .base import FirmwareImage
+from .base import FirmwareImage, load_file
 from .blocks import BlockSource, BytesBlocks, MemoryBlocks, ReadBlocks
 from .esp import EspFirmware
 from .esp_partitions import DATA, ROMFS, TABLE_OFFSET, TABLE_SIZE, PartitionTable, read_table
@@ -359,25 +359,15 @@ def open_image(source: str | os.PathLike[str] | bytes, *, name: str = "") -> Fir
 
     Raises: ImageError.
     """
+    path = name if isinstance(source, bytes) else os.fspath(source)
+    data = source if isinstance(source, bytes) else load_file(path)
     try:
-        return FirmwareImage.read(source, name=name)
-    except ImageError as error:
-        if "cannot be read" in error.message:
-            raise
-        try:
-            data = source if isinstance(source, bytes) else _bytes_of(source)
-        except OSError:
-            raise error from None
+        return replace(FirmwareImage.read(data, name=os.path.basename(path)), path=path)
+    except ImageError:
         memory = Memory.of([(0, data)])
-        if not kind_of(BytesBlocks(data))[0] and not list(_scan(memory)):
+        if not kind_of(BytesBlocks(data))[0] and not any(_scan(memory)):
             raise
-        path = name if isinstance(source, bytes) else os.fspath(source)
         return FirmwareImage(data, "bin", memory, place_known=False, path=path)
-
-
-def _bytes_of(path: str | os.PathLike[str]) -> bytes:
-    with open(path, "rb") as stream:
-        return stream.read()
 
 
 def with_volume(memory: Memory, volume: FsVolume, tree: FileTree) -> Memory:

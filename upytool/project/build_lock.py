@@ -9,9 +9,11 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import documents
 from ..build.base import BuildResult
 from ..errors import ConfigError, LocalFileError, PackageError
 from .build_table import BuildTable
@@ -63,12 +65,13 @@ def request_of(table: BuildTable) -> dict[str, Any]:
 
 def read_lock(path: Path) -> BuildLock | None:
     """The lock, None where there is none. Raises: ConfigError when it is damaged or newer."""
-    try:
-        raw = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    anew = "remove it: the next build makes it anew"
+    if not os.path.lexists(path):
         return None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}", hint="remove it: the next build makes it anew") from error
+    try:
+        raw = documents.read_json(path)
+    except ConfigError as error:
+        raise ConfigError(error.message, hint=anew) from None
     try:
         if raw["v"] != 1:
             raise ConfigError(f"{path} was written by a newer upytool", hint="pip install -U upytool")
@@ -79,9 +82,21 @@ def read_lock(path: Path) -> BuildLock | None:
             from ..packages.resolver import Resolution
 
             resolution = Resolution(tuple(package_from(each, path.parent) for each in packages))
-        return BuildLock(dict(raw["request"]), dict(raw["pins"]), resolution, dict(raw["output"]))
+        return BuildLock(dict(raw["request"]), _checked_pins(raw["pins"]), resolution, dict(raw["output"]))
     except (KeyError, TypeError, ValueError, AttributeError, PackageError) as error:
-        raise ConfigError(f"{path} is damaged: {error!r}", hint="remove it: the next build makes it anew") from None
+        raise ConfigError(f"{path} is damaged: {error!r}", hint=anew) from None
+
+
+def _checked_pins(raw: Any) -> dict[str, Any]:
+    """The pins, those that are read again of the right shape. Raises what `read_lock` takes for damage."""
+    pins = dict(raw)
+    for name in ("firmware", "source", "layout"):
+        if not isinstance(pins.get(name) or {}, dict):
+            raise TypeError(name)
+    filesystem = (pins.get("layout") or {}).get("filesystem")
+    if filesystem:
+        index(filesystem["start"]), index(filesystem["size"]), str(filesystem["kind"])
+    return pins
 
 
 def write_lock(path: Path, table: BuildTable, packages: Resolution | None, result: BuildResult) -> bool:
@@ -96,7 +111,7 @@ def write_lock(path: Path, table: BuildTable, packages: Resolution | None, resul
     text = json.dumps(document, indent=1, sort_keys=True) + "\n"
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        if path.is_file() and path.read_text(encoding="utf-8") == text:
+        if path.is_file() and documents.read_bytes(path) == text.encode():
             return False
         temporary.write_text(text, encoding="utf-8", newline="\n")
         os.replace(temporary, path)

@@ -29,18 +29,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError
+from ..config.paths import inside_project, working_dir
+from ..errors import BuildError, ConfigError
 from .load import read_project_table
 
 _TEXT, _FLAG, _LIST, _LEVEL, _TABLE = "a text", "true or false", "a list of texts", "0 to 3", "a table of texts"
 _SIZE = "a size of flash, 4MB for instance"
 _FLASH = re.compile(r"([1-9]\d{0,3}) ?([KM])(?:i?B)?", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # of a make variable: what begins with - would be an option of make's
 _KEYS = {
     "board": _TEXT, "variant": _TEXT, "version": _TEXT, "kind": _TEXT, "firmware": _TEXT, "source": _TEXT,
     "modules": _LIST, "data": _LIST, "entry": _TEXT, "filesystem": _TEXT, "safe_boot": _FLAG, "optimize": _LEVEL,
@@ -86,6 +89,12 @@ class BuildTable:
     packages: Mapping[str, Any] | None = None
     anywhere: tuple[str, ...] = ()
 
+    def locate(self, name: str, key: str) -> Path:
+        """The path that the table's `key` names. Raises: BuildError where the file, not the user, leads out."""
+        if key in self.anywhere:
+            return Path(os.path.normpath(self.root / name))
+        return Path(inside_project(self.root, name, f"build.{key}", error=BuildError))
+
     @property
     def flash_bytes(self) -> int | None:
         """`flash_size` in bytes."""
@@ -111,7 +120,7 @@ def load_build_table(file: Path | None, root: Path | None = None) -> BuildTable:
     Raises: ConfigError with the file's name.
     """
     if file is None:
-        return BuildTable((root or Path.cwd()).resolve())
+        return BuildTable((root or Path(working_dir())).resolve())
     document = read_project_table(file)
     table = document.get("build", {})
     if not isinstance(table, dict):
@@ -150,7 +159,7 @@ def _fits(want: str, key: str, value: object) -> bool:
         return all(isinstance(each, int) and not isinstance(each, bool) and 0 <= each <= 3 for each in value.values())
     if key == "emit":
         return all(each in ("bytecode", "native", "viper") for each in value.values())
-    return all(isinstance(each, str) for each in value.values())
+    return all(isinstance(each, str) for each in value.values()) and all(_NAME.fullmatch(each) for each in value)
 
 
 def _what(key: str, want: str) -> str:

@@ -14,13 +14,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config.paths import find_project_file
+from .. import documents
+from ..config.paths import find_project_file, inside_project
 from ..errors import ConfigError
 
 _SYNC = {"local": str, "remote": str, "delete": bool, "keep": list, "mpy": bool}
@@ -60,9 +60,10 @@ def find_project(start: Path) -> Project | None:
 def read_project_table(file: Path) -> Mapping[str, Any]:
     """All of `upytool.toml`, or `[tool.upytool]` of a pyproject.toml. Errors: ConfigError with the file's name."""
     try:
-        data: Mapping[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{file}: {error}", hint="mend it, or run the command elsewhere") from error
+        data: Mapping[str, Any] = documents.read_toml(file)
+    except ConfigError as error:
+        error.hint = error.hint or "fix it, or run the command elsewhere"
+        raise
     return _table(_table(data, "tool", file), "upytool", file) if file.name == "pyproject.toml" else data
 
 
@@ -72,11 +73,7 @@ def load_project(file: Path) -> Project:
     sync = _checked(_table(data, "sync", file), _SYNC, "sync", file)
     ignore = _checked(_table(data, "ignore", file), _IGNORE, "ignore", file)
     remote = str(sync.get("remote", "/")).removeprefix(":")
-    root = file.parent.resolve()
-    local = (root / str(sync.get("local", "."))).resolve()
-    if local != root and root not in local.parents:
-        # A project may be a mere download; it must not have other folders of this computer copied.
-        raise ConfigError(f"{file}: sync.local leads out of the project", hint="name a directory below the file's own")
+    local = Path(inside_project(file.parent, str(sync.get("local", ".")), "sync.local")).resolve()
     return Project(
         file,
         local,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
 
+from ..config.paths import inside_project
 from ..errors import BuildError
 from .build_lock import NAME, read_lock
 from .load import read_project_table
@@ -37,8 +39,8 @@ def project_firmware(file: Path) -> ProjectFirmware | None:
         raise BuildError("this project's firmware was written outside of the project", hint=f"name the file; {again}")
     if lock is None:
         raise BuildError(f"this project's firmware ([build] in {file.name}) is not built yet", hint=again)
-    path = file.parent / name
-    if not path.is_file():
+    path = Path(inside_project(file.parent, name, f"{NAME}: output"))
+    if not os.path.isfile(path):
         raise BuildError(f"this project's firmware {name} is not here", hint=again)
     with open(path, "rb") as stream:
         digest = file_digest(stream, "sha256").hexdigest()

@@ -6,6 +6,7 @@ nothing else (`locked`).
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from ..build.base import BuildResult, FsChoice, Recipe, SourceOptions
 from ..errors import BuildError, ConfigError, UsageError
 from ..events import NULL, Reporter, notice
+from ..image.base import load_file
 from .build_lock import BuildLock, lock_path, moved, read_lock, request_of, write_lock
 from .build_table import BuildTable
 from .recipe import PackageFiles, collect_items, fetch_packages, fetch_resolved, require_project
@@ -96,14 +98,14 @@ def build_project(
         variant=(table.variant or table.board.partition("-")[2]).upper(),
         version=table.version,
         entry=table.entry,
-        manifest=table.root / table.manifest if table.manifest else None,
-        c_modules=tuple(table.root / each for each in table.c_modules),
+        manifest=table.locate(table.manifest, "manifest") if table.manifest else None,
+        c_modules=tuple(table.locate(each, "c_modules") for each in table.c_modules),
         filesystem=cast(FsChoice, table.filesystem),
         region=region,
         flash_size=table.flash_bytes,
         safe_boot=table.safe_boot,
         options=table.make,
-        output=output or (table.root / table.output if table.output else None),
+        output=output or (table.locate(table.output, "output") if table.output else None),
         root=table.root,
     )
     if recipe.kind == "image":
@@ -129,7 +131,7 @@ def build_project(
 
 def _pinned_source(source: str, pinned: BuildLock | None) -> str:
     """The commit that a lock pins, where the source is fetched by git; a folder of the user is taken as it is."""
-    pins = dict(pinned.pins.get("source", {})) if pinned is not None else {}
+    pins = dict(pinned.pins.get("source") or {}) if pinned is not None else {}
     origin, commit = str(pins.get("origin", "")), str(pins.get("commit", ""))
     return f"git+{origin}#{commit}" if origin and commit else source
 
@@ -144,13 +146,13 @@ def _with_firmware(
     recipe: Recipe, table: BuildTable, services: Services, pinned: BuildLock | None, locked: bool
 ) -> Recipe:
     """The recipe with its base firmware: a local file as it is, else a release (the lock's where it pins one)."""
-    pins = dict(pinned.pins.get("firmware", {})) if pinned is not None else {}
+    pins = dict(pinned.pins.get("firmware") or {}) if pinned is not None else {}
     origin, digest = str(pins.get("origin", "")), str(pins.get("sha256", ""))
     local = table.local_firmware
     if local is not None:
-        if not local.is_file():
+        if not os.path.isfile(local):
             raise BuildError(f"there is no firmware {local}", hint="name a file, or a board and a version")
-        if locked and digest and sha256(local.read_bytes()).hexdigest() != digest:
+        if locked and digest and sha256(load_file(str(local))).hexdigest() != digest:
             said = f"{local.name} is not the firmware that {lock_path(table).name} pins"
             raise ConfigError(said, hint="bring that one back; `upytool build` brings the lock up to date")
         return replace(recipe, firmware=local)

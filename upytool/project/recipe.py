@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import documents, limits
 from ..build.base import SAFE_BOOT, Item
 from ..config.shipped import shipped
 from ..device.ignore import Ignore
@@ -104,7 +105,7 @@ def _package_items(resolution: Resolution, fetcher: Fetcher) -> Iterator[Item]:
 def _modules(table: BuildTable) -> Iterator[Item]:
     for name in table.modules:
         place = _inside(table, name, "modules")
-        if place.is_dir():
+        if os.path.isdir(place):
             for path, target in _walk(place, table):
                 if target.endswith((".py", ".mpy")):
                     yield _file(path, target, table, module=target.endswith(".py"))
@@ -118,7 +119,7 @@ def _data(table: BuildTable) -> Iterator[Item]:
     for name in table.data:
         place = _inside(table, name, "data")
         at = place.relative_to(table.root).as_posix()
-        if place.is_dir():
+        if os.path.isdir(place):
             for path, target in _walk(place, table):
                 yield _file(path, target if at == "." else f"{at}/{target}", table, module=False)
         else:
@@ -172,19 +173,21 @@ def _tuned(item: Item, table: BuildTable) -> Item:
 
 
 def _inside(table: BuildTable, name: str, key: str) -> Path:
-    """A path of the project. A project may be a mere download: it must not put other files into firmware."""
-    place = Path(os.path.normpath(table.root / name))
-    inside = place == table.root or table.root in place.resolve().parents or place.resolve() == table.root
-    if not inside and key not in table.anywhere:
-        raise BuildError(f"build.{key}: {name} leads out of the project", hint="name files below the project's folder")
-    if not place.exists():
+    """A path of the project's file, which is there."""
+    place = table.locate(name, key)
+    if not os.path.exists(place):
         raise BuildError(f"build.{key}: there is no {name} in {table.root}", hint="mend the path, or take it out")
     return place
 
 
 def _walk(folder: Path, table: BuildTable) -> Iterator[tuple[Path, str]]:
     ignored: Callable[[str, bool], bool] = Ignore(table.ignore)
-    for place, folders, names in os.walk(folder):
+
+    def unreadable(error: OSError) -> None:  # left out in silence it would be missing in the firmware
+        reason = str(error.strerror).lower()
+        raise BuildError(f"cannot read {error.filename}: {reason}", hint="fix its permissions, or ignore it")
+
+    for place, folders, names in os.walk(folder, onerror=unreadable):
         base = Path(place).relative_to(folder).as_posix()
         prefix = "" if base == "." else base + "/"
         folders[:] = sorted(each for each in folders if not ignored(prefix + each, True))
@@ -196,10 +199,7 @@ def _walk(folder: Path, table: BuildTable) -> Iterator[tuple[Path, str]]:
 def _file(path: Path, target: str, table: BuildTable, *, module: bool) -> Item:
     if path.is_symlink() and not path.resolve().is_relative_to(table.root):
         raise BuildError(f"{path} is a link that leads out of the project", hint="put the file itself there")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BuildError(f"{path} cannot be read: {error.strerror or error}", hint="mend it, or take it out") from error
+    data = documents.read_bytes(path, error=BuildError, limit=limits.IMAGE_BYTES)
     try:
         shown = Path(os.path.relpath(path, table.root)).as_posix()
     except ValueError:  # on another drive

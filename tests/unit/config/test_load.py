@@ -105,7 +105,7 @@ def test_unknown_key_is_a_warning_with_advice(home: Path) -> None:
         ("baud = true", "baud must be a whole number"),
         ("baud = 0", "baud must be a whole number, at least 1, not 0"),
         ("wait = -1", "wait must be a number, at least 0"),
-        ("wait = nan", "wait must be a number, at least 0"),
+        ("wait = nan", "not finite"),
         ("device = 3", "device must be a string, not 3"),
         ("json = 1", "json must be true or false, not 1"),
         ("color = 'red'", "color must be one of auto, always, never, not 'red'"),

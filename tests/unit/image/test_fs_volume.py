@@ -206,7 +206,7 @@ def test_romfs_changes() -> None:
 def test_what_is_no_image_is_refused() -> None:
     with pytest.raises(ImageError):
         open_image(b"nothing of the kind" * 100, name="x")
-    with pytest.raises(ImageError, match="cannot be read"):
+    with pytest.raises(ImageError, match="cannot read"):
         open_image("/nowhere/file.bin")
     with pytest.raises(ImageError, match="no file system in"):
         FsVolume("vfs", 0, 4096, "", "you", 0, BytesBlocks(b"")).open()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...config.paths import working_dir
 from ...errors import DifferencesFound, UsageError
 from ..app import App, pass_app
 from ..group import define
@@ -71,7 +72,7 @@ def command(app: App, /, modules: tuple[str, ...], **options: Any) -> None:
     Without a compiler, the modules go into official firmware as .mpy files: into its ROMFS where it has one, else
     into the file system of its first start. From source they are frozen into it.
     """
-    only_report = modules[:1] == ("report",) and not Path("report").exists()
+    only_report = modules[:1] == ("report",) and not os.path.exists("report")
     table = _table(app, modules[1:] if only_report else modules, options)
     options["container"] = options["container"] or table.container or "auto"
     with _services(app) as services:
@@ -148,32 +149,33 @@ def _table(app: App, modules: tuple[str, ...], options: dict[str, Any]) -> Build
     elif table.board:
         changed["board"], own = _board(table.board, kind)
         changed["variant"] = table.variant or own
-    here = os.path.relpath(Path.cwd(), table.root)
+    here = os.path.relpath(working_dir(), table.root)
     for each in (*modules, *options["data"]):
-        if not Path(each).exists():
+        if not os.path.exists(each):
             raise UsageError(f"there is no {each}", hint="name files and directories that are there")
+    typed = {"modules": modules, "manifest": options["manifest"]}
+    changed["anywhere"] = tuple(key for key, value in typed.items() if value)
     if modules:
-        changed["anywhere"] = ("modules",)
         changed["modules"] = tuple(os.path.normpath(os.path.join(here, each)) for each in modules)
     if options["data"]:
         changed["data"] = tuple(os.path.normpath(os.path.join(here, each)) for each in options["data"])
     firmware = options["firmware"]
-    if firmware is not None and _VERSION.fullmatch(firmware) and not Path(firmware).exists():
+    if firmware is not None and _VERSION.fullmatch(firmware) and not os.path.exists(firmware):
         if options["version"] is not None:
             raise UsageError(f"--firmware {firmware} and --version say the same", hint="leave one of them out")
         changed["version"], firmware = firmware, None
     elif firmware is not None and options["version"] is not None:
         raise UsageError("--version has no meaning with --firmware FILE", hint="the file has its version")
     if firmware is not None:
-        changed["firmware"] = firmware if "://" in firmware else str(Path(firmware).resolve())
+        changed["firmware"] = firmware if "://" in firmware else os.path.abspath(firmware)
     elif "version" in changed and table.firmware:
         changed["firmware"] = ""
     if options["manifest"] is not None:
-        changed["manifest"] = str(Path(options["manifest"]).resolve())
+        changed["manifest"] = os.path.abspath(options["manifest"])
     if options["source"] is not None and "://" not in options["source"]:
-        changed["source"] = str(Path(options["source"]).resolve())
+        changed["source"] = os.path.abspath(options["source"])
     made = replace(table, **changed)
-    if made.kind == "source" and made.manifest and not (made.root / made.manifest).is_file():
+    if made.kind == "source" and made.manifest and not os.path.isfile(made.root / made.manifest):
         raise UsageError(f"there is no manifest {made.manifest}", hint="mend the path, or leave it out")
     return made
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ...errors import UsageError
+from ... import documents
+from ...errors import LocalFileError, UsageError
 from ..app import App, pass_app
 from ..group import define
 from ..params import LocalPath
@@ -126,19 +129,19 @@ def _collect(paths: tuple[str, ...], output: str | None, name: str | None) -> li
     from ...mpy.cross import never_compiled
 
     found: list[tuple[Path, Path, str]] = []
-    single = len(paths) == 1 and not Path(paths[0]).is_dir()
-    if output is not None and not single and (output.endswith(".mpy") or Path(output).is_file()):
+    single = len(paths) == 1 and not os.path.isdir(paths[0])
+    if output is not None and not single and (output.endswith(".mpy") or os.path.isfile(output)):
         raise UsageError(f"-o {output} is one file, for one module", hint="name a directory for several: -o build")
     for text in paths:
         path = Path(text)
-        if path.is_dir():
+        if os.path.isdir(path):
             into = Path(output) if output is not None else path
-            for source in sorted(path.rglob("*.py")):
+            for source in sorted(_modules(path)):
                 relative = source.relative_to(path)
                 if "__pycache__" not in relative.parts and not never_compiled(relative.as_posix()):
                     found.append((source, (into / relative).with_suffix(".mpy"), relative.as_posix()))
             continue
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise UsageError(f"there is no file {text}", hint="name .py files, or a directory of them")
         if path.suffix.lower() != ".py":
             raise UsageError(f"{text} is no .py file", hint="only Python modules are compiled")
@@ -158,18 +161,23 @@ def _collect(paths: tuple[str, ...], output: str | None, name: str | None) -> li
     return found
 
 
-def _read(path: Path) -> bytes:
+def _modules(folder: Path) -> Iterator[Path]:
+    """Every .py file below. Raises: LocalFileError where a directory cannot be read."""
     from ...device.local import local_error
 
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise local_error(error, path) from error
+    def unreadable(error: OSError) -> None:
+        raise local_error(error, error.filename) from error
+
+    for place, _, names in os.walk(folder, onerror=unreadable):
+        yield from (Path(place, name) for name in names if name.endswith(".py"))
+
+
+def _read(path: Path) -> bytes:
+    return documents.read_bytes(path, error=LocalFileError)
 
 
 def _write(path: Path, data: bytes) -> None:
     """In one step: the file is the old or the new one."""
-    import os
 
     from ...device.local import local_error
 

@@ -49,7 +49,7 @@ def inspect(app: App, file: str) -> None:
     """Say all that a firmware file, or the firmware on a board, tells about itself.
 
     The format is told by the content, not by the name. Fails when a check sum in the file does not agree. A board is
-    read in its boot loader, so it needs no REPL; it runs on afterwards.
+    read in its boot loader, so it needs no REPL; it restarts for that, which a running board needs a yes for.
     """
     from ...image.base import FirmwareImage
     from ...image.inspect import inspect as look
@@ -68,7 +68,7 @@ def _on_board(app: App) -> FirmwareImage:
     from ...flash.layout import firmware_on_chip
     from ..flashing import boot_loader
 
-    with boot_loader(app) as loader:
+    with boot_loader(app, ask=True) as loader:
         return firmware_on_chip(loader, reporter=app.reporter)
 
 

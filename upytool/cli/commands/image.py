@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,8 @@ MARKS = {"added": "+", "removed": "-", "changed": "~"}
 def command() -> None:
     """Files in file systems (LittleFS, FAT, ROMFS) in firmware files, flash dumps and boot loaders.
 
-    What a file system is, is told by its content; where it is, by the firmware itself where it can be.
+    What a file system is, is told by its content; where it is, by the firmware itself where it can be. With `:` the
+    board restarts into its boot loader and back, which a board that runs needs a yes for (--yes).
     """
 
 
@@ -305,7 +307,7 @@ def diff(app: App, left: str, right: str, place: Place) -> None:
     """
     from ...image.tree import difference
 
-    single = bool(place.volume or place.region) or any(each != BOARD and Path(each).is_dir() for each in (left, right))
+    single = bool(place.volume or place.region) or any(each != BOARD and os.path.isdir(each) for each in (left, right))
     changes = difference(*as_trees(files_of(app, left, place, one=single), files_of(app, right, place, one=single)))
     app.emit([_change_data(change) for change in changes], [_change_line(change) for change in changes])
     if changes:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...errors import DeviceSelectionError, ImageError, TransportError, UsageError
+from ... import documents, limits
+from ...config.paths import working_dir
+from ...errors import DeviceSelectionError, ImageError, LocalFileError, TransportError, UsageError
 from ..app import App, pass_app
 from ..group import define_group
 from ..params import LocalPath
@@ -170,7 +173,7 @@ def build(
 
 def _default_output(path: str) -> Path:
     folder = Path(path)
-    return folder.with_name(folder.name + ".romfs") if folder.name else Path(folder.resolve().name + ".romfs")
+    return folder.with_name(folder.name + ".romfs") if folder.name else Path(Path(working_dir(), path).name + ".romfs")
 
 
 def _board_to_build_for(app: App, arch: str | None, mpy_version: str | None) -> BoardInfo | None:
@@ -257,7 +260,7 @@ def deploy(
         raise UsageError("romfs deploy needs a directory or an image", hint="upytool romfs deploy lib")
     from ...device import romfs
 
-    if Path(path).is_dir():
+    if os.path.isdir(path):
         device = app.device()
         board = None if mpy is False else _loads_mpy(app, device.info)
         image = _make(app, path, board, ignore, everything)[1]
@@ -349,12 +352,10 @@ def _image(app: App, path: str | None, number: int) -> Romfs:
 
 def _image_file(path: str) -> Romfs:
     """A checked image from a file. Errors: LocalFileError, ImageError."""
-    from ...device.local import local_error
     from ...image.romfs import read_romfs
 
+    data = documents.read_bytes(path, error=LocalFileError, limit=limits.IMAGE_BYTES)
     try:
-        return read_romfs(Path(path).read_bytes())
-    except OSError as error:
-        raise local_error(error, path) from error
+        return read_romfs(data)
     except ImageError as error:
         raise ImageError(f"{path}: {error}", hint=error.hint) from error

@@ -101,9 +101,10 @@ def _project() -> Project:
     """The project of this directory, with its [sync]. Errors: ConfigError, UsageError."""
     from pathlib import Path
 
+    from ...config.paths import working_dir
     from ...project.load import find_project
 
-    project = find_project(Path.cwd())
+    project = find_project(Path(working_dir()))
     if project is None or not project.has_sync:
         where = f"{project.file} has no [sync] table" if project else "there is no upytool.toml here or above"
         raise UsageError(f"sync needs two directories: {where}", hint="upytool sync src :/app")
