@@ -21,7 +21,6 @@ from typing import Any
 import pytest
 
 from tests.build.source_trees import build_cache, pico_options, pico_tree, qemu_options, qemu_tree
-from tests.rigs import RigUnavailable
 from tests.rigs.pico import Pico
 from tests.rigs.qemu import Qemu
 from upytool import connect
@@ -51,13 +50,10 @@ def modules(value: object = 1) -> tuple[Item, ...]:
 
 def recipe(kind: str, root: Path, value: object = 1) -> Recipe:
     root.mkdir(parents=True, exist_ok=True)
-    try:
-        if kind == "qemu":
-            board, tree, options = "MPS2_AN385", qemu_tree(), qemu_options()
-        else:
-            board, tree, options = "RPI_PICO", pico_tree(), pico_options()
-    except RigUnavailable as refused:
-        pytest.skip(f"no sources: {refused}")
+    if kind == "qemu":
+        board, tree, options = "MPS2_AN385", qemu_tree(), qemu_options()
+    else:
+        board, tree, options = "RPI_PICO", pico_tree(), pico_options()
     return Recipe("source", modules(value), board=board, tree=tree, options=options, root=root)
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import pytest
 
 from tests.rigs import boards as rigs
-from tests.rigs.base import RigUnavailable
 from upytool.device.device import Device
 from upytool.transport.registry import open_transport
 
@@ -60,25 +59,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     name: str = request.param
     with ExitStack() as stack:
-        try:
-            if name == "wasm":
-                from upytool import sim
+        if name == "wasm":
+            from upytool import sim
 
-                info = sim.start("wasm", name="conformance", fresh=True)
-                stack.callback(sim.stop, "conformance")
-                port = str(info.port)
-            elif name == "pico":
-                from tests.rigs.pico import pico_image
-                from upytool import sim
+            info = sim.start("wasm", name="conformance", fresh=True)
+            stack.callback(sim.stop, "conformance")
+            port = str(info.port)
+        elif name == "pico":
+            from tests.rigs.pico import pico_image
+            from upytool import sim
 
-                info = sim.start("pico", name="conformance-pico", image=pico_image(), fresh=True)
-                stack.callback(sim.stop, "conformance-pico")
-                port = str(info.port)
-            else:
-                port = stack.enter_context(rigs.start(name)).port
-        except RigUnavailable as refused:
-            request.config.stash.setdefault(REFUSED, {})[name] = str(refused)
-            pytest.skip(f"{name}: {refused}")
+            info = sim.start("pico", name="conformance-pico", image=pico_image(), fresh=True)
+            stack.callback(sim.stop, "conformance-pico")
+            port = str(info.port)
+        else:
+            port = stack.enter_context(rigs.start(name)).port
         yield Bench(name, port)
 
 
@@ -98,6 +93,3 @@ def home(device: Device) -> Iterator[str]:
     fs.mkdir(top)
     yield top
     fs.rmtree(top)
-
-
-REFUSED: pytest.StashKey[dict[str, str]] = pytest.StashKey()

