@@ -166,16 +166,16 @@ def test_the_report(pico_board: tuple[str, BuildResult]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["qemu", "pico"])
-def test_a_changed_module_is_linked_within_three_seconds(kind: str, tmp_path: Path) -> None:
+def test_a_changed_module_is_linked_within_seconds(kind: str, tmp_path: Path) -> None:
     build(recipe(kind, tmp_path, 1))
     other = recipe(kind, tmp_path, random.random())
     with cpu() as spent:
         result = build(other)
     assert not result.unchanged
-    assert spent[0] < 3, f"{spent[0]:.2f} s of CPU"
+    assert spent[0] < 5, f"{spent[0]:.2f} s of CPU"
     with cpu() as spent:
         assert build(other).unchanged
-    assert spent[0] < 3
+    assert spent[0] < 5
 
 
 def test_an_option_that_changed_and_a_module_that_is_gone_count(tmp_path: Path) -> None:

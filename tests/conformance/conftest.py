@@ -51,7 +51,9 @@ BOARDS = ["wasm", "unix", "qemu", "qemu-lfs", "qemu-stock", "qemu-bare", "qemu-u
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "bench" in metafunc.fixturenames:
         names = [name for name in BOARDS if name != "pico" or metafunc.function.__name__ in ON_PICO]
-        marks = [pytest.param(name, marks=[pytest.mark.rig]) for name in names]
+        # The Pico's instructions are emulated one by one, some thirty times slower than the chip's.
+        slow = {"pico": [pytest.mark.timeout(600)]}
+        marks = [pytest.param(name, marks=[pytest.mark.rig, *slow.get(name, [])]) for name in names]
         metafunc.parametrize("bench", marks, indirect=True, scope="session")
 
 
