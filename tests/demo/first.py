@@ -30,7 +30,8 @@ print('6 x 7 =', 6 * 7)
 """,
 }
 END = """
-The same on a real board: plug it in and leave UPYTOOL_DEVICE unset.
+The same on a real board: plug it in and leave UPYTOOL_DEVICE unset. (`. .venv/bin/activate` puts upytool on your PATH;
+the README says how to install it for good.)
   upytool devices
   upytool cp -r project/ : + reset + repl
 With several boards, -d names one: upytool -d a0 info (`upytool help selectors`).

@@ -28,8 +28,7 @@ class Stage:
             f"UPYTOOL_{kind.upper()}_DIR": str(folder / ".own" / kind) for kind in ("config", "cache", "state", "data")
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("UPYTOOL_")}
-        rigs = {name: value for name, value in os.environ.items() if name == "UPYTOOL_RIG_CACHE"}
-        self.env = {**kept, **rigs, **own}
+        self.env = {**kept, **own}
 
     def say(self, text: str) -> None:
         print(f"\n\033[1m# {text}\033[0m" if sys.stdout.isatty() else f"\n# {text}", flush=True)
