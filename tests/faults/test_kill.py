@@ -81,4 +81,4 @@ def test_the_file_is_the_old_or_the_new_one(port: str, tmp_path: Path) -> None:
     print(f"{killed} killed, {new} new, next connection at most {slowest:.1f} s", file=sys.stderr)
     assert killed == KILLS
     assert new > 0
-    assert slowest < 15
+    assert slowest < 60

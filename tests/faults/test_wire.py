@@ -63,7 +63,7 @@ def try_fault(plug: Plug, fault: Fault) -> BaseException | None:
     with connected(plug) as (device, _):
         got = device.fs.read_bytes("/t.bin")
         names = [entry.name for entry in device.fs.ls("/")]
-    assert time.monotonic() - again < 15, f"{fault}: the next connection was slow"
+    assert time.monotonic() - again < 60, f"{fault}: the next connection was slow"
     assert got in (OLD, NEW), f"{fault}: {len(got)} bytes of neither"
     assert error is not None or got == NEW, f"{fault}: success was claimed"
     assert names == ["t.bin"], f"{fault}: left behind"
@@ -110,8 +110,6 @@ def test_bytes_one_by_one(plug: Plug) -> None:
 def test_a_mute_wire_ends_in_an_error(
     plug: Plug, length: dict[Direction, int], direction: Direction, at: int
 ) -> None:
-    began = time.monotonic()
     error = try_fault(plug, Fault("mute", direction, at))
     assert isinstance(error, UpytoolError)
     assert error.hint
-    assert time.monotonic() - began < 40

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.rigs import RigUnavailable
 from tests.rigs.frozen import qemu_board
 from tests.rigs.qemu import Qemu
 from upytool.device.connect import connect
@@ -28,11 +27,7 @@ sys.path.append('/rom')
 
 @pytest.fixture(scope="module")
 def whole() -> Iterator[Qemu]:
-    try:
-        board = qemu_board(fs="lfs", rom="ranges")
-    except RigUnavailable as refused:
-        pytest.skip(f"rig ours-qemu is unavailable: {refused}")
-    with board:
+    with qemu_board(fs="lfs", rom="ranges") as board:
         yield board
 
 

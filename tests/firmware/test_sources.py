@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from tests.rigs import RigUnavailable
 from tests.rigs.debian_source import PINS, source_tree
 from tests.rigs.frozen import OURS
 from upytool.build.source_tree import UPSTREAM
@@ -20,10 +19,7 @@ SOURCES: dict[str, Any] = tomllib.loads((OURS / "sources.toml").read_text(encodi
 
 @pytest.fixture(scope="module")
 def tree() -> Path:
-    try:
-        return source_tree("micropython-1.26.1")
-    except RigUnavailable as refused:
-        pytest.skip(f"rig micropython-1.26.1 is unavailable: {refused}")
+    return source_tree("micropython-1.26.1")
 
 
 def named(text: str) -> set[str]:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.fakes import usb_zoo as zoo
-from tests.rigs import RigUnavailable
 from tests.rigs.fixtures import Board
 from tests.rigs.frozen import PROBE_ID, qemu_board
 from tests.rigs.qemu import Qemu
@@ -30,11 +29,7 @@ DATA = os.urandom(3000)
 
 @pytest.fixture(scope="module")
 def whole() -> Iterator[Qemu]:
-    try:
-        board = qemu_board(fs="lfs")
-    except RigUnavailable as refused:
-        pytest.skip(f"rig ours-qemu is unavailable: {refused}")
-    with board:
+    with qemu_board(fs="lfs") as board:
         yield board
 
 

@@ -18,7 +18,6 @@ import usb.core
 
 from tests.fakes.dfu_bench import OPTIONS, Bench, dfuse_image, f4_image, vectors
 from tests.fakes.st_dfu_model import Clock, StRom
-from tests.rigs import RigUnavailable
 from tests.rigs.debian_source import micropython_tree
 from tests.rigs.mboot.board import LAYOUT, SPI, START, Mboot
 from tests.rigs.usb_shim import UsbShim
@@ -35,11 +34,7 @@ OWN = b"\x4d" * 0x8000  # mboot itself
 
 @pytest.fixture
 def board() -> Iterator[Mboot]:
-    try:
-        rig = Mboot()
-    except RigUnavailable as refused:
-        pytest.skip(f"rig mboot is unavailable: {refused}")
-    with rig:
+    with Mboot() as rig:
         yield rig
 
 
@@ -120,11 +115,7 @@ def test_erase_all_leaves_mboot(board: Mboot) -> None:
 
 def test_an_mboot_for_encrypted_firmware_is_recognised() -> None:
     """It answers reads with rubbish and tells so in the status alone."""
-    try:
-        rig = Mboot(packed=True)
-    except RigUnavailable as refused:
-        pytest.skip(f"rig mboot is unavailable: {refused}")
-    with rig:
+    with Mboot(packed=True) as rig:
         loader = open_(rig)
         acts: list[Callable[[], Any]] = [lambda: loader.check(image()), lambda: loader.program(image(), OPTIONS)]
         for act in acts:
@@ -221,11 +212,7 @@ def test_pydfu_leaves(board: Mboot, pydfu: Any) -> None:
 
 @pytest.fixture
 def shim(board: Mboot, monkeypatch: pytest.MonkeyPatch) -> Iterator[UsbShim]:
-    try:
-        running = UsbShim(board.backend)
-    except RigUnavailable as refused:
-        pytest.skip(f"dfu-util is unavailable: {refused}")
-    with running as shim:
+    with UsbShim(board.backend) as shim:
         for name, value in shim.env.items():
             monkeypatch.setenv(name, value)
         yield shim
@@ -296,11 +283,7 @@ def test_dfu_util_against_the_model(tmp_path: Path) -> None:
     model = StRom(erase_time=0.02, write_time=0.001, clock=RealTime())
     bench, firmware = Bench.of(model), f4_image(text=30_000)
     (tmp_path / "firmware.dfu").write_bytes(firmware.raw)
-    try:
-        running = UsbShim(bench.backend)
-    except RigUnavailable as refused:
-        pytest.skip(f"dfu-util is unavailable: {refused}")
-    with running as shim:
+    with UsbShim(bench.backend) as shim:
         listed = parse_list(shim.run(["dfu-util", "--list"]).stdout)
         assert [each.name for each in sorted(listed, key=lambda each: each.alternate)] == list(model.layouts)
         done = shim.run(["dfu-util", "-a", "0", "-s", ":leave", "-D", str(tmp_path / "firmware.dfu")])

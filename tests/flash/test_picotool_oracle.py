@@ -42,13 +42,9 @@ def firmware(size: int = SIZE, seed: int = 1) -> FirmwareImage:
 
 @pytest.fixture(scope="module")
 def pico_uf2() -> Path:
-    from tests.rigs.base import RigUnavailable
     from tests.rigs.pico import pico_image
 
-    try:
-        return pico_image()
-    except RigUnavailable as refused:
-        pytest.skip(f"rig pico is unavailable: {refused}")
+    return pico_image()
 
 
 @pytest.fixture

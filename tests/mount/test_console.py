@@ -93,11 +93,11 @@ def test_keys_wait_while_a_request_is_half_there(device: Device, wasm: WasmTrans
 
 
 def test_output_that_looks_like_half_a_request_is_shown_after_a_moment(device: Device) -> None:
-    code = b"import sys,time; _ = sys.stdout.buffer.write(b'\\x18\\xb5\\x90\\x80abc'); time.sleep(2)\r"
+    code = b"import sys,time; _ = sys.stdout.buffer.write(b'\\x18\\xb5\\x90\\x80abc'); time.sleep(100)\r"
     terminal = Script((b">>> ", code), (b"\x18\xb5\x90\x80abc", b"\x03"), (b">>> ", b"\x1d"))
     start = time.monotonic()
     Console(device, terminal).run()
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 90
 
 
 def test_the_board_goes_and_comes_back(

@@ -323,15 +323,15 @@ def test_no_input_at_all(board: str) -> None:
 
 
 def test_monitor_says_nothing_to_the_board(board: str, tmp_path: Path) -> None:
-    code = "import time\nfor i in range(60):\n time.sleep_ms(50)\n print('tick', i)\n"
+    code = "import time\nfor i in range(6000):\n time.sleep_ms(50)\n print('tick', i)\n"
     subprocess.run([sys.executable, "-m", "upytool", "-d", board, "exec", "--no-follow", code], check=True, timeout=30)
     log = tmp_path / "log"
-    run = piped(board, b"", "monitor", "--seconds", "1.5", "-t", "--capture", str(log))
+    run = piped(board, b"", "monitor", "--seconds", "3", "-t", "--capture", str(log))
     assert run.returncode == 0, run
     ticks = re.findall(rb"^\d\d:\d\d:\d\d\.\d{3} tick (\d+)\r?$", run.stdout, re.M)
-    assert len(ticks) >= 5
+    assert len(ticks) >= 2
     assert log.read_bytes() == run.stdout
-    later = piped(board, b"", "monitor", "--seconds", "1")
+    later = piped(board, b"", "monitor", "--seconds", "3")
     more = re.findall(rb"tick (\d+)", later.stdout)
     assert more
     assert int(more[-1]) > int(ticks[-1])  # it was not interrupted

@@ -5,6 +5,6 @@ A rig is a context manager with a `port` attribute, the path a client opens. See
 
 from __future__ import annotations
 
-from tests.rigs.base import RigBroken, RigUnavailable
+from tests.rigs.base import RegistryRefused, RigBroken, RigUnavailable
 
-__all__ = ["RigBroken", "RigUnavailable"]
+__all__ = ["RegistryRefused", "RigBroken", "RigUnavailable"]

@@ -16,7 +16,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tests.rigs.base import RigBroken, RigUnavailable, apt_install, cache_root, locked, run_step
+from tests.rigs.base import RegistryRefused, RigBroken, RigUnavailable, apt_install, cache_root, locked, run_step
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
@@ -93,7 +93,7 @@ def micropython_tree() -> tuple[str, Path]:
     """
     try:
         return "1.26.1", source_tree("micropython-1.26.1")
-    except RigUnavailable:
+    except RegistryRefused:
         return "1.25.0", source_tree("micropython-1.25.0")
 
 
@@ -108,7 +108,7 @@ def _fetched(pin: Pin) -> Path:
         Archive().fetch(pin, directory)
         files = [file for file in directory.iterdir() if file.is_file()]
         if len(files) != 1:
-            raise RigUnavailable(f"Debian's archive delivered no file for {pin.package} {pin.version}")
+            raise RegistryRefused(f"Debian's archive delivered no file for {pin.package} {pin.version}")
         if not _right(files[0], pin):
             raise RigBroken(f"{files[0].name} has another SHA-256 than Debian published for {pin.version}")
     except BaseException:
@@ -130,15 +130,13 @@ class Archive:
             (self.home / part).mkdir(parents=True, exist_ok=True)
 
     def fetch(self, pin: Pin, into: Path) -> None:
-        """Download the pinned file; RigUnavailable with apt's words if the archive refuses."""
+        """Download the pinned file; RegistryRefused with apt's words if the archive refuses."""
         version = self._version(pin)
         if version is None:
             self._refresh()
             version = self._version(pin)
         if version is None:
-            raise RigUnavailable(
-                f"Debian's archive has no {pin.package} {pin.version} any more (trixie, sid)"
-            )
+            raise RegistryRefused(f"Debian's archive has no {pin.package} {pin.version} any more (trixie, sid)")
         if pin.kind == "deb":
             command = ["apt-get", *self._options(), "download", f"{pin.package}={version}"]
         else:
@@ -157,9 +155,7 @@ class Archive:
             refused = [line for line in str(failed).splitlines() if line.startswith("E: Failed to fetch")]
             if not refused:
                 raise
-            raise RigUnavailable(
-                f"Debian's archive refuses {pin.package} {version}: {refused[0][3:]}"
-            ) from failed
+            raise RegistryRefused(f"Debian's archive refuses {pin.package} {version}: {refused[0][3:]}") from failed
 
     def _version(self, pin: Pin) -> str | None:
         verb = "show" if pin.kind == "deb" else "showsrc"
@@ -167,9 +163,7 @@ class Archive:
             shown = run_step(["apt-cache", *self._options(), verb, pin.package], timeout=60)
         except RigBroken:
             return None
-        versions = [
-            line.split(": ", 1)[1].strip() for line in shown.splitlines() if line.startswith("Version: ")
-        ]
+        versions = [line.split(": ", 1)[1].strip() for line in shown.splitlines() if line.startswith("Version: ")]
         exact = not pin.version.endswith(".")
         fitting = [v for v in versions if v.startswith(pin.version + "-" if exact else pin.version)]
         return fitting[0] if fitting else None
@@ -201,16 +195,14 @@ class Archive:
         except RigBroken as failed:
             text = str(failed)
             if "NO_PUBKEY" not in text and "not signed" not in text:
-                raise RigUnavailable(f"Debian's archive does not answer: {_first_error(text)}") from failed
+                raise RegistryRefused(f"Debian's archive does not answer: {_first_error(text)}") from failed
             # A machine of an older release may not know the key of a newer one. The files that matter are
             # pinned by SHA-256 in this module, so the index may come unsigned then.
             self._write_list(mirror, "trusted=yes")
             try:
                 run_step(["apt-get", *self._options(), "update", "--error-on=any"], timeout=240)
             except RigBroken as again:
-                raise RigUnavailable(
-                    f"Debian's archive does not answer: {_first_error(str(again))}"
-                ) from again
+                raise RegistryRefused(f"Debian's archive does not answer: {_first_error(str(again))}") from again
 
     def _write_list(self, mirror: str, option: str) -> None:
         marks = f"[{option}] " if option else ""

@@ -3,21 +3,28 @@
 `qemu`, `qemu_lfs`, `qemu_stock`, `qemu_bare`, `qemu_uart`, `unix`, `pico` give the board, `qemu_port` and so
 on its path. Boards run once per session (and per xdist worker); each test gets its board freshly switched on,
 with an empty file system. A rig that does not start fails the test, with one exception: where a registry
-refuses what the rig is made of, the test is skipped and the session ends with a line that says so loudly.
+refuses what the rig is made of, the test is skipped and the session ends with a line that says so loudly. Without
+CI set, so is a rig that this machine cannot have (no root, no apt). Whatever a test or fixture does with a rig, it
+lets RigUnavailable pass: the one place that makes a skip or a failure of it is here.
+
+What a rig is made of is built by `python -m tests.rigs prepare`; where a test has to build it after all, the test's
+clock (pytest-timeout) stands still meanwhile, for every step of a build has a limit of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 
-from tests.rigs import RigUnavailable
+from tests.rigs import RegistryRefused, RigUnavailable, base
 from tests.rigs.boards import Board, start
 from tests.rigs.usb_tools import UsbTools
 
-_refusals: dict[str, str] = {}
+UNAVAILABLE = "RIG UNAVAILABLE: "
 
 
 class Boards:
@@ -26,11 +33,12 @@ class Boards:
     def __init__(self) -> None:
         self._stack = contextlib.ExitStack()
         self._running: dict[str, Board] = {}
+        self._refused: dict[str, RigUnavailable] = {}  # not asked for again: a refusal can take minutes
 
     def fresh(self, name: str) -> Board:
         """The board called `name`, just switched on, with an empty file system."""
-        if name in _refusals:
-            pytest.skip(f"rig {name} is unavailable: {_refusals[name]}")
+        if name in self._refused:
+            raise self._refused[name]
         board = self._running.get(name)
         if board is not None:
             board.blank()
@@ -38,8 +46,8 @@ class Boards:
         try:
             board = self._running[name] = self._stack.enter_context(start(name))
         except RigUnavailable as refused:
-            _refusals[name] = str(refused)
-            pytest.skip(f"rig {name} is unavailable: {refused}")
+            self._refused[name] = refused
+            raise
         return board
 
     def close(self) -> None:
@@ -118,20 +126,81 @@ def pico_port(pico: Board) -> str:
 @pytest.fixture(scope="session")
 def usb_tools() -> UsbTools:
     """Debian's own picotool, dfu-util and dfu-suffix, to be run on files."""
+    return UsbTools()
+
+
+# -- a rig that cannot be had
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, Any, Any]:
+    return (yield from _skipping())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, Any, Any]:
+    return (yield from _skipping())
+
+
+def _skipping() -> Generator[None, Any, Any]:
     try:
-        return UsbTools()
+        return (yield)
     except RigUnavailable as refused:
-        _refusals["usb-tools"] = str(refused)
-        pytest.skip(f"rig usb-tools is unavailable: {refused}")
+        if os.environ.get("CI") and not isinstance(refused, RegistryRefused):
+            raise
+        pytest.skip(f"{UNAVAILABLE}{refused}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly which rigs a registry refused, in the process that has the terminal (also under xdist)."""
-    refusals = dict(_refusals)
+    tests: dict[str, int] = {}
     for report in terminalreporter.stats.get("skipped", []):
-        text = str(getattr(report, "longrepr", ""))
-        if "rig " in text and " is unavailable: " in text:
-            name, _, why = text.rpartition("rig ")[2].partition(" is unavailable: ")
-            refusals[name] = why.rstrip("')")
-    for name, why in refusals.items():
-        terminalreporter.write_line(f"!!! RIG UNAVAILABLE: {name}: {why}", red=True, bold=True)
+        text = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        if UNAVAILABLE in text:
+            why = text.partition(UNAVAILABLE)[2]
+            tests[why] = tests.get(why, 0) + 1
+    for why, count in tests.items():
+        terminalreporter.write_line(f"!!! {UNAVAILABLE}{why} ({count} tests skipped)", red=True, bold=True)
+
+
+# -- a test's clock
+
+
+class _Clock:
+    """The clock of the test that runs now, to be held while a rig is made; held twice is held once."""
+
+    def __init__(self) -> None:
+        self.item: pytest.Item | None = None
+        self.settings: Any = None
+        self._held = 0
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        item, settings = self.item, self.settings
+        self._held += 1
+        if item is not None and self._held == 1:
+            item.ihook.pytest_timeout_cancel_timer(item=item)
+        try:
+            yield
+        finally:
+            self._held -= 1
+            if item is not None and not self._held and item is self.item:
+                item.ihook.pytest_timeout_set_timer(item=item, settings=settings)
+
+
+_clock = _Clock()
+base.stopped_clock = _clock.stopped
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:
+    _clock.item, _clock.settings = item, settings
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol() -> Generator[None, Any, Any]:
+    _clock.item = None
+    try:
+        return (yield)
+    finally:
+        _clock.item = None

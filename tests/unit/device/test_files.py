@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -230,9 +229,8 @@ def test_unchanged_files_are_not_sent_and_it_takes_two_questions(device: Device,
     first = fs.copy(str(tmp_path) + "/", ":/lib", recursive=True)
     assert len(first.plan.of("write")) == 200
     link = wire(device)
-    up, down, began = link.up, link.down, time.monotonic()
+    up, down = link.up, link.down
     again = fs.copy(str(tmp_path) + "/", ":/lib", recursive=True)
-    assert time.monotonic() - began < 1
     assert not again.plan.changes
     # At 115,200 baud this is the half second that the target leaves; the sizes are exact and do not depend on load.
     assert link.up - up < 4000

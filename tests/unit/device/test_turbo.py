@@ -308,18 +308,18 @@ def test_a_real_kill_over_a_real_port() -> None:
         assert victim.stdout.readline().strip() == b"921600"
         assert board.rate == 921600
         victim.send_signal(signal.SIGKILL)
-        victim.wait(10)
+        victim.wait(60)
         start = time.monotonic()
         transport = SerialTransport(path)
         try:
             drive(RawRepl().enter(), transport)
         finally:
             transport.close()
-        assert time.monotonic() - start < 10
+        assert time.monotonic() - start < 60
         assert board.rates == [115200, 921600, 115200]
     finally:
         victim.kill()
-        victim.wait(10)
+        victim.wait(60)
         victim.stdout.close()
         over.set()
         server.join(5)

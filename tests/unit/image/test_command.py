@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -73,6 +73,12 @@ def test_damaged(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["result"]["valid"] is False
 
 
+def spent() -> float:
+    """Seconds of CPU that the programs took which have ended: what else the machine does is not in it."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def test_quick(tmp_path: Path) -> None:
     """2 MB in under 0.3 s, the whole command; a busy machine gets more, the bench holds the real figure."""
     file = tmp_path / "large.uf2"
@@ -80,7 +86,7 @@ def test_quick(tmp_path: Path) -> None:
     file.write_bytes(write_uf2([(RP2040, Memory.of([(0x10000000, body)]))]))
     took = []
     for _ in range(3):
-        started = time.perf_counter()
+        started = spent()
         assert upytool("firmware", "inspect", file).returncode == 0
-        took.append(time.perf_counter() - started)
+        took.append(spent() - started)
     assert min(took) < 2

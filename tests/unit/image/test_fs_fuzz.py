@@ -49,7 +49,7 @@ def one_line(error: ImageError) -> None:
 
 def use(kind: type[FileTree], image: bytes) -> None:
     """Read all, change some, read again: only an ImageError of one line may come out of it."""
-    began = time.monotonic()
+    began = time.process_time()
     try:
         for volume in volumes(open_image(image, name="x")):
             volume.open().entries()
@@ -65,7 +65,7 @@ def use(kind: type[FileTree], image: bytes) -> None:
         tree.steps()
     except ImageError as error:
         one_line(error)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 @settings(max_examples=80, deadline=None)

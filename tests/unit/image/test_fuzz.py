@@ -104,9 +104,9 @@ def test_changed_files(kind: str, esp_parts: Callable[[str], EspParts]) -> None:
             changed[at : at + len(new)] = new
         if turn % 5 == 0:
             del changed[luck.randrange(len(changed)) :]
-        started = time.perf_counter()
+        started = time.process_time()
         look(bytes(changed))
-        slowest = max(slowest, time.perf_counter() - started)
+        slowest = max(slowest, time.process_time() - started)
     assert slowest < 2
 
 

@@ -89,6 +89,6 @@ def test_file_names() -> None:
     "made_up", [b"Python v", b"MicroPython v1" + b"1" * 60 + b" on ", b"; x with ", b"; " * 8, b" with "]
 )
 def test_made_up_texts_do_not_take_long(made_up: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     of(made_up * (4_000_000 // len(made_up)))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

@@ -71,7 +71,7 @@ def test_the_address_space_ends() -> None:
 
 
 def test_overlaps_do_not_cost_a_copy_each() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     memory = Memory.of((4 * number, bytes(16)) for number in range(200_000))
     assert memory.size == 800_012
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

@@ -129,6 +129,6 @@ def test_a_damaged_page(noise: bytes, at: int) -> None:
 
 @pytest.mark.parametrize("piece", ['href="', "href=", '<a href="/x-20251209-v1.27.0.uf2"', "A-", "v1.", " href ="])
 def test_a_huge_page_is_quick(piece: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     assert len(links(piece * (2_000_000 // len(piece)), HERE)) <= limits.FIRMWARE_LINKS
-    assert time.monotonic() - start < 3
+    assert time.process_time() - start < 3

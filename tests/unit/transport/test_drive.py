@@ -127,7 +127,7 @@ def test_ctrl_c_in_a_wait_goes_into_the_operation() -> None:
 
     def op() -> Op[str]:
         try:
-            yield Recv(5)
+            yield Recv(100)
         except Interrupted:
             yield Send(b"\x03")
             answer, _ = yield Recv(1)
@@ -138,7 +138,7 @@ def test_ctrl_c_in_a_wait_goes_into_the_operation() -> None:
     timer = _interrupt_soon()
     start = time.monotonic()
     assert drive(op(), script) == "stopped"
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 90
     assert script.sent == [b"\x03"]
     timer.join()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -147,7 +147,7 @@ def test_ctrl_c_in_a_wait_goes_into_the_operation() -> None:
 @posix_only
 def test_ctrl_c_that_the_operation_does_not_answer_is_an_error_of_ours() -> None:
     def op() -> Op[None]:
-        yield Pause(5)
+        yield Pause(100)
 
     timer = _interrupt_soon()
     with pytest.raises(OperationInterrupted):
@@ -191,15 +191,15 @@ def test_ctrl_c_after_the_last_wait_is_not_lost() -> None:
 def test_a_second_ctrl_c_stops_the_cleaning_up() -> None:
     def op() -> Op[None]:
         try:
-            yield Pause(5)
+            yield Pause(100)
         except Interrupted:
-            yield Pause(5)
+            yield Pause(100)
 
     timers = [_interrupt_soon(0.1), _interrupt_soon(0.4)]
     start = time.monotonic()
     with pytest.raises(OperationInterrupted):
         drive(op(), Script())
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 90
     for timer in timers:
         timer.join()
 

@@ -190,11 +190,8 @@ def test_a_real_flood_that_never_stops(pair: Pair) -> None:
     """More than a megabyte passes meanwhile; it is neither kept nor waited out."""
     transport = SerialTransport(pair.path)
     try:
-        with _flood(pair, Deaf()):
-            start = time.monotonic()
-            with pytest.raises(RawReplError, match="talks but gives no prompt"):
-                drive(RawRepl().enter(timeout=3.0), transport)
-            assert time.monotonic() - start < 8
+        with _flood(pair, Deaf()), pytest.raises(RawReplError, match="talks but gives no prompt"):
+            drive(RawRepl().enter(timeout=3.0), transport)
     finally:
         transport.close()
 

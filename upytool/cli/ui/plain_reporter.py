@@ -9,13 +9,13 @@ from ...events import DeviceOutput, Event, Notice, TaskAdvanced, TaskFinished, T
 from .streams import Streams
 from .text import plural, seconds, size
 
-# A task that ends sooner than this is not worth a line.
-NOTICEABLE = 1.0
 _LEVELS = {"warning": -1, "info": 0, "detail": 1, "debug": 2}
 
 
 class PlainReporter:
-    """One line on stderr when a noticeable task ends, and notices by verbosity.
+    """Notices by verbosity, and with -v one line on stderr for each task that ended.
+
+    Which lines there are depends on the work alone, never on how long it took: a log is compared with another.
 
     Args:
         streams: where to write.
@@ -76,11 +76,11 @@ class PlainReporter:
         """For bars; plain lines have nothing to do."""
 
     def finished(self, started: TaskStarted, event: TaskFinished, done: int, elapsed: float) -> None:
-        if not self.progress or self.verbosity < 0 or elapsed < NOTICEABLE or not event.ok:
+        if not self.progress or self.verbosity < 1 or not event.ok:
             return
         note = f", {event.note}" if event.note else ""
         if started.unit == "bytes":
-            rate = f", {size(done / elapsed)}/s" if done else ""
+            rate = f", {size(done / elapsed)}/s" if done and elapsed else ""
             self.streams.err(f"{started.label}: {size(done)} in {seconds(elapsed)}{rate}{note}")
         else:
             self.streams.err(f"{started.label}: {plural(done, started.unit[:-1])} in {seconds(elapsed)}{note}")
