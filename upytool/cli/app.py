@@ -212,8 +212,8 @@ class App:
             sink.warnings = []
             return
         shown = result.text(self.style)
-        lines = [shown] if isinstance(shown, str) else list(shown)
-        text_out = "\n".join(lines)
+        # A line of a list is one line, whatever the names in it hold.
+        text_out = shown if isinstance(shown, str) else "\n".join(line.replace("\n", "\\n") for line in shown)
         if text_out:
             self.streams.write(text_out if text_out.endswith("\n") else text_out + "\n")
 
@@ -235,7 +235,7 @@ class App:
         if settings.json or settings.verbosity < 0 or not self.echoes:
             return
         if several or settings.verbosity > 0 or not self.streams.err_tty:
-            self._sink.emit(Notice("info", words))
+            self._sink.emit(Notice("info", words.replace("\n", "\\n")))
 
     def detail(self, message: str) -> None:
         """The same, shown with -v."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from .guard import guarded
 from .style import Style, want_colour
 
 TYPE_CHECKING = False
@@ -40,12 +41,12 @@ class Streams:
         return Style(colour, tty, _width(), _shows_unicode(stream))
 
     def write(self, text: str) -> None:
-        """Text of a result, to stdout. Raises ClosedPipe."""
+        """Text of a result, to stdout, past the guard. Raises ClosedPipe."""
         stream = sys.stdout
         if stream is None:
             return
         try:
-            stream.write(_fit(text, stream))
+            stream.write(_fit(guarded(text), stream))
             stream.flush()
         except OSError as error:
             raise _closed(error) from None
@@ -78,7 +79,7 @@ class Streams:
         if stream is None:
             return
         try:
-            stream.write(_fit(text, stream) + end)
+            stream.write(_fit(guarded(text), stream) + end)
             stream.flush()
         except OSError:
             pass
