@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from upytool.errors import ConfigError, LocalFileError, PackageError
+from upytool.whole_file import write_whole
 
 from .download import Fetcher, is_url
 from .index import SOURCES
@@ -56,12 +57,9 @@ def write_lock(path: Path, resolution: Resolution, abi: str) -> None:
     packages = [package_data(each, path.parent) for each in by_name]
     order = [each.name for each in resolution.packages]
     text = json.dumps({"v": 1, "abi": abi, "order": order, "packages": packages}, indent=1) + "\n"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
+        write_whole(path, text.encode(), durable=True)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise LocalFileError(f"{path} cannot be written: {error.strerror}") from error
 
 

@@ -6,7 +6,6 @@ JSON with sorted keys. `request` is what the project asked for; as long as it as
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..build.base import BuildResult
 from ..errors import ConfigError, LocalFileError, PackageError
+from ..whole_file import write_whole
 from .build_table import BuildTable
 
 if TYPE_CHECKING:
@@ -94,14 +94,11 @@ def write_lock(path: Path, table: BuildTable, packages: Resolution | None, resul
         "output": {"file": _below(result.output, path.parent), "sha256": result.sha256, "bytes": result.bytes},
     }
     text = json.dumps(document, indent=1, sort_keys=True) + "\n"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             return False
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
+        write_whole(path, text.encode(), durable=True)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise LocalFileError(f"{path} cannot be written: {error.strerror or error}") from error
     return True
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from ..errors import ImageError, LocalFileError, NetworkError, OfflineError, UsageError
 from ..image.base import FirmwareImage
+from ..whole_file import write_whole
 from .names import version
 from .resolve import Release
 from .source import ReleaseSource
-from .store import Stored, write_whole
+from .store import Stored
 
 _FORMATS = {"uf2": ("uf2",), "dfu": ("dfuse", "dfu"), "hex": ("hex",), "bin": ("esp", "bin"), "app-bin": ("esp",)}
 
