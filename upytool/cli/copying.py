@@ -18,6 +18,10 @@ def report(app: App, result: CopyResult, took: float, prefix: str = "") -> None:
         app.emit(result.data(), [action.line() for action in plan.actions if action.what != "skip"])
         app.note(f"Dry run, nothing was changed: {_summary(result)}")
         return
+    here = [action for action in plan.actions if action.path.startswith(":")]
+    if here:
+        gone = [action.path[1:] for action in here if action.what in ("delete", "rmdir")]
+        app.remember_change([action.path[1:] for action in here if action.what in ("write", "skip")], gone)
     for action in sorted(plan.of("skip"), key=lambda action: action.path.removeprefix(":").split("/")):
         path = action.path.removeprefix(":")
         app.echo(f"Up to date: {path if path.startswith('/') else prefix + path}")
