@@ -39,6 +39,11 @@ def one_line(text: str) -> str:
     return _OURS.join(part.translate(_LINE) for part in text.split(_OURS))
 
 
+def harmless(text: str) -> bool:
+    """Whether the guard would leave the text as it is."""
+    return not any(_commands(ord(char)) for char in text)
+
+
 def guarded_json(document: str) -> str:
     """A JSON text with the same characters as JSON escapes; it says what it said before."""
     return document.translate(_JSON)
@@ -51,7 +56,7 @@ def _commands(code: int) -> bool:
     the tags of U+E0000); lone surrogates, which no stream can encode and which hide raw bytes (PEP 383).
     """
     return (
-        code < 0x20 and code not in (0x09, 0x0A)
+        (code < 0x20 and code not in (0x09, 0x0A))
         or 0x7F <= code < 0xA0
         or code in (0x061C, 0x180E, 0x200B, 0x200E, 0x200F, 0xFEFF)
         or 0x2028 <= code <= 0x202E

@@ -101,7 +101,8 @@ def _is_tty(stream: TextIO | None) -> bool:
 
 def _width() -> int:
     columns = os.environ.get("COLUMNS", "")
-    if columns.isdigit() and int(columns) > 0:
+    # Five ASCII digits at most: isdigit alone takes a superscript two, which int refuses.
+    if columns.isascii() and columns.isdigit() and len(columns) <= 5 and int(columns) > 0:
         return int(columns)
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -134,7 +135,10 @@ def _closed(error: OSError) -> Exception:
         return ClosedPipe()
     from ...errors import LocalFileError
 
-    return LocalFileError(f"the output cannot be written: {error.strerror or error}", hint="where does it go to?")
+    reason = error.strerror or str(error)
+    return LocalFileError(
+        f"cannot write the output: {reason[:1].lower()}{reason[1:]}", hint="free some space, or send it elsewhere"
+    )
 
 
 def _enable_windows_escapes(*wanted: bool) -> None:
