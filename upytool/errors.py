@@ -56,8 +56,12 @@ EXIT_CODES: dict[int, str] = {
     8: "building failed",
     9: "a package or the network failed",
     124: "the time limit given with --timeout ran out",
+    129: "ended by SIGHUP: the terminal was closed",
     130: "interrupted with Ctrl-C",
+    131: "ended by SIGQUIT",
     141: "the reader of our output went away",
+    143: "ended by SIGTERM",
+    149: "ended by SIGBREAK (Windows)",
 }
 
 

@@ -90,6 +90,7 @@ def test_help_and_version_import_next_to_nothing(line: list[str], tmp_path: Path
         "upytool.cli.main",
         "upytool.cli.table",
         "upytool.cli.ui",
+        "upytool.cli.ui.guard",
         "upytool.cli.ui.help",
         "upytool.cli.ui.streams",
         "upytool.cli.ui.style",

@@ -1,20 +1,16 @@
-"""What the shells are offered, and one of them for real."""
+"""What the shells are offered; test_shells.py has the shells themselves."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from upytool.cli import completion
-from upytool.cli.completion import complete, remember_listing, remote_paths, selectors
-
-from .conftest import Cli
+from upytool.cli import listings
+from upytool.cli.completion import complete, selectors
+from upytool.cli.listings import remember_board, remember_change, remember_listing, remote_paths
 
 
 @pytest.fixture(autouse=True)
@@ -69,21 +65,55 @@ def test_a_wrong_line_offers_nothing(line: str) -> None:
     assert offered(line) == []
 
 
+@pytest.fixture
+def boards() -> None:
+    """Two boards were used: `auto` meant one, `id:2` the other."""
+    remember_board(["auto"], "one")
+    remember_board(["id:2", "/dev/ttyACM2"], "two")
+    remember_listing("one", "/", [("main.py", False), ("lib", True)])
+    remember_listing("one", "/lib", [("a.py", False)])
+    remember_listing("two", "/", [("other.py", False)])
+
+
+@pytest.mark.usefixtures("boards")
 def test_remote_paths_come_from_earlier_listings() -> None:
-    remember_listing(None, "/", [("main.py", False), ("lib", True)])
-    remember_listing(None, "/lib", [("a.py", False)])
-    remember_listing("id:2", "/", [("other.py", False)])
-    assert remote_paths(None, "") == ["lib/", "main.py"]
-    assert remote_paths(None, "/ma") == ["/main.py"]
-    assert remote_paths(None, "lib/") == ["lib/a.py"]
-    assert remote_paths(None, "nowhere/") == []
-    assert remote_paths("id:2", "") == ["other.py"]
-    assert remote_paths("unknown", "") == []
+    assert remote_paths(["auto"], "") == ["lib/", "main.py"]
+    assert remote_paths(["auto"], "/ma") == ["/main.py"]
+    assert remote_paths(["auto"], "lib/") == ["lib/a.py"]
+    assert remote_paths(["auto"], "nowhere/") == []
+    assert remote_paths(["id:2"], "") == ["other.py"]
+    assert remote_paths(["unknown"], "") == []
 
 
+@pytest.mark.usefixtures("boards")
+def test_every_name_of_a_board_shares_its_listings(clean_environment: Path) -> None:
+    folder = clean_environment / "config"
+    folder.mkdir()
+    (folder / "config.toml").write_text("[devices]\nk = 'kitchen'\nkitchen = 'id:2'\n", encoding="utf-8")
+    for selector in ("id:2", "k", "kitchen", "/dev/ttyACM2", "port:/dev/ttyACM2", "a2"):
+        assert offered(f"-d {selector} cat :") == [":other.py"], selector
+    assert offered("a2 cat :") == [":other.py"]
+
+
+def test_what_was_copied_and_removed_is_known() -> None:
+    remember_board(["auto"], "one")
+    remember_change("one", ["/lib/new/x.py", "main.py"], [])
+    assert remote_paths(["auto"], "") == ["lib/", "main.py"]
+    assert remote_paths(["auto"], "lib/new/") == ["lib/new/x.py"]
+    remember_change("one", ["main.py"], ["/lib/new/x.py"])
+    assert remote_paths(["auto"], "") == ["lib/", "main.py"]
+    assert remote_paths(["auto"], "lib/new/") == []
+
+
+def test_bare_names_that_are_no_paths_get_their_colon() -> None:
+    remember_board(["auto"], "one")
+    remember_listing("one", "/", [("-rf", False), ("+", False), (":x", False), ("a", False)])
+    assert sorted(offered("cat ")) == [":+", ":-rf", "::x", "a"]
+    assert sorted(offered("cat :")) == [":+", ":-rf", "::x", ":a"]
+
+
+@pytest.mark.usefixtures("boards")
 def test_remote_paths_in_a_line() -> None:
-    remember_listing(None, "/", [("main.py", False), ("lib", True)])
-    remember_listing("id:2", "/", [("other.py", False)])
     assert offered("cp :m") == [":main.py"]
     assert offered("cat m") == ["main.py"]
     assert offered("cat :l") == [":lib/"]
@@ -92,21 +122,27 @@ def test_remote_paths_in_a_line() -> None:
 
 
 def test_listings_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(completion, "MAX_DIRECTORIES", 3)
+    monkeypatch.setattr(listings, "MAX_DIRECTORIES", 3)
+    monkeypatch.setattr(listings, "MAX_SELECTORS", 3)
     for number in range(6):
-        remember_listing(None, f"/d{number}", [("x", False)])
-    assert remote_paths(None, "/d2/") == []
-    assert remote_paths(None, "/d5/") == ["/d5/x"]
+        remember_board([f"s{number}"], "one")
+        remember_listing("one", f"/d{number}", [("x", False)])
+    assert remote_paths(["s5"], "/d2/") == []
+    assert remote_paths(["s5"], "/d5/") == ["/d5/x"]
+    assert remote_paths(["s2"], "/d5/") == []
 
 
-@pytest.mark.parametrize("text", ["", "not json", "[1]", '{"/": 5}'])
+@pytest.mark.parametrize("text", ["", "not json", "[1]", '{"/": 5}', '{"one": [1]}', "[" * 5000, '{"auto": [1]}'])
 def test_a_damaged_cache_offers_nothing(text: str) -> None:
-    remember_listing(None, "/", [("x", False)])
-    (file,) = (Path(os.environ["UPYTOOL_CACHE_DIR"]) / "completion").iterdir()
-    file.write_text(text, encoding="utf-8")
-    assert remote_paths(None, "") == []
-    remember_listing(None, "/", [("y", False)])
-    assert remote_paths(None, "") == ["y"]
+    remember_board(["auto"], "one")
+    remember_listing("one", "/", [("x", False)])
+    for file in (Path(os.environ["UPYTOOL_CACHE_DIR"]) / "completion").iterdir():
+        file.write_text(text, encoding="utf-8")
+    assert remote_paths(["auto"], "") == []
+    selectors()
+    remember_board(["auto"], "one")
+    remember_listing("one", "/", [("y", False)])
+    assert remote_paths(["auto"], "") == ["y"]
 
 
 class Port:
@@ -141,73 +177,3 @@ def test_a_slow_system_gets_the_last_answer(monkeypatch: pytest.MonkeyPatch) -> 
         assert not over.is_set()
     finally:
         over.set()
-
-
-@pytest.mark.parametrize("shell", completion.SHELLS)
-def test_scripts(cli: Cli, shell: str) -> None:
-    done = cli("completions", shell)
-    assert done.code == 0
-    assert "_UPYTOOL_COMPLETE" in done.out
-    assert f"{shell}_complete" in done.out
-
-
-@pytest.mark.parametrize(
-    ("shell", "env", "expected"),
-    [
-        (
-            "zsh",
-            {"COMP_WORDS": "upytool conf", "COMP_CWORD": "1"},
-            "plain\nconfig\nshow and change settings\n",
-        ),
-        ("fish", {"COMP_WORDS": "upytool conf", "COMP_CWORD": "conf"}, "config"),
-        ("powershell", {"COMP_WORDS": "upytool conf", "COMP_CWORD": "1"}, "plain\nconfig\n"),
-    ],
-)
-def test_answers(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch, shell: str, env: dict[str, str], expected: str
-) -> None:
-    monkeypatch.setenv("_UPYTOOL_COMPLETE", f"{shell}_complete")
-    for name, value in env.items():
-        monkeypatch.setenv(name, value)
-    done = cli("conf")
-    assert done.code == 0
-    assert expected in done.out
-    monkeypatch.setenv("_UPYTOOL_COMPLETE", "tcsh_complete")
-    assert cli("conf").code == 1
-
-
-@pytest.mark.skipif(shutil.which("bash") is None or os.name == "nt", reason="no bash")
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("upytool conf", ["config"]),
-        ("upytool config li", ["list"]),
-        # bash breaks words at the colon and wants only what follows it.
-        ("upytool cat :ma", ["main.py"]),
-        ("upytool cat :lib/", ["lib/a.py"]),
-        ("upytool cat main.py bo", ["boot.py"]),
-        ("upytool -d id:2 cat o", ["other.py"]),
-    ],
-)
-def test_in_a_real_bash(cli: Cli, tmp_path: Path, line: str, expected: list[str]) -> None:
-    remember_listing(None, "/", [("main.py", False), ("boot.py", False), ("lib", True)])
-    remember_listing(None, "/lib", [("a.py", False)])
-    remember_listing("id:2", "/", [("other.py", False)])
-    (tmp_path / "script").write_text(cli("completions", "bash").out, encoding="utf-8")
-    (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin" / "upytool"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m upytool "$@"\n', encoding="utf-8")
-    program.chmod(0o755)
-    drive = (
-        f"source {tmp_path}/script\n"
-        f"COMP_LINE='{line}' COMP_POINT={len(line)} COMP_WORDBREAKS=$' \\t\\n\"\\'><=;|&(:'\n"
-        '_upytool_completion upytool\nprintf "%s\\n" "${COMPREPLY[@]}"\n'
-    )
-    done = subprocess.run(
-        ["bash", "--norc", "-c", drive],
-        env={**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.stdout.split() == expected, done.stderr

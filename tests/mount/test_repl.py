@@ -145,7 +145,7 @@ def test_another_exit_key_lets_ctrl_x_through(terminal) -> None:
     assert session.wait() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_the_terminal_is_restored_after_a_signal(terminal, number: int) -> None:
     session = terminal("repl")
     prompt(session)

@@ -7,14 +7,15 @@ counts only with its digest, and a finished image is opened and compared in any 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 from .. import __version__, documents, limits
 from ..errors import ConfigError
 from ..image.tree import BuiltFs
+from ..whole_file import write_whole
 
 KEEP = 24  # files, the newest
 
@@ -62,13 +63,8 @@ def _keep(place: Path, fs: BuiltFs) -> None:
     head = {"kind": fs.kind, "size": fs.size, "block_size": fs.block_size,
             "blocks": [[offset, len(fs.blocks[offset])] for offset in offsets]}  # fmt: skip
     data = json.dumps(head).encode() + b"\n" + b"".join(fs.blocks[offset] for offset in offsets)
-    temporary = place.with_name(f"{place.name}.{os.getpid()}.tmp")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(sha256(data).digest() + data)
-        temporary.replace(place)
+    with suppress(OSError):
+        write_whole(place, sha256(data).digest() + data)
         old = sorted(place.parent.glob("*.fs"), key=lambda each: each.stat().st_mtime)
         for each in old[:-KEEP]:
             each.unlink(missing_ok=True)
-    except OSError:
-        temporary.unlink(missing_ok=True)

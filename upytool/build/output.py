@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 from ..config.paths import inside_project
 from ..errors import BuildError
+from ..whole_file import write_whole
 from .base import Recipe
 
 
@@ -25,17 +24,9 @@ def write_output(path: Path, data: bytes) -> bool:
             return True
     except OSError:
         pass
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_whole(path, data, durable=True)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         reason = error.strerror or error
         raise BuildError(f"{path} cannot be written: {reason}", hint="choose another --output") from error
     return False

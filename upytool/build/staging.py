@@ -18,6 +18,7 @@ from .. import documents
 from ..config.shipped import shipped
 from ..errors import BuildError, ConfigError
 from ..events import NULL, Reporter
+from ..whole_file import write_whole
 from .base import SAFE_BOOT, Item, Recipe
 from .freeze_manifest import Finding, FreezeManifest
 from .manifest_runner import run_manifest
@@ -182,10 +183,7 @@ def write_changed(path: Path, data: bytes) -> bool:
             return False
     except OSError:
         pass
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    write_whole(path, data)
     return True
 
 

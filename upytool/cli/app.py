@@ -212,8 +212,8 @@ class App:
             sink.warnings = []
             return
         shown = result.text(self.style)
-        lines = [shown] if isinstance(shown, str) else list(shown)
-        text_out = "\n".join(lines)
+        # A line of a list is one line, whatever the names in it hold.
+        text_out = shown if isinstance(shown, str) else "\n".join(line.replace("\n", "\\n") for line in shown)
         if text_out:
             self.streams.write(text_out if text_out.endswith("\n") else text_out + "\n")
 
@@ -235,7 +235,7 @@ class App:
         if settings.json or settings.verbosity < 0 or not self.echoes:
             return
         if several or settings.verbosity > 0 or not self.streams.err_tty:
-            self._sink.emit(Notice("info", words))
+            self._sink.emit(Notice("info", words.replace("\n", "\\n")))
 
     def detail(self, message: str) -> None:
         """The same, shown with -v."""
@@ -261,9 +261,28 @@ class App:
             path: the directory, absolute.
             entries: names and whether each is a directory.
         """
-        from .completion import remember_listing
+        from .listings import remember_listing
 
-        remember_listing(self.selector, path, entries)
+        remember_listing(self._remembered_board(), path, entries)
+
+    def remember_change(self, written: Iterable[str], removed: Iterable[str]) -> None:
+        """Keep what a command did to files of the board, for the same purpose."""
+        from .listings import remember_change
+
+        remember_change(self._remembered_board(), written, removed)
+
+    def _remembered_board(self) -> str:
+        """The name under which listings of the open board are kept, noted for each way to say it."""
+        from .listings import names_of, remember_board
+
+        device = self.device()
+        port = device.port
+        names = [*names_of(self.selector, self.settings.devices), device.name]
+        if port is not None and port.has_unique_serial:
+            names.append(f"id:{port.serial_number}")
+        board = (port.key if port is not None else "") or device.name
+        remember_board(names, board)
+        return board
 
     def close(self) -> None:
         """The line is over: take bars off the screen, let go of the board. Ctrl-C drops it at once."""

@@ -6,25 +6,22 @@ simulators that run; paths on a board come from what earlier commands listed the
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
+from click.shell_completion import CompletionItem
 
 from ..config.load import Settings, load
 from ..config.macros import Macros, load_macros
 from ..config.options import OPTIONS, global_flags
-from ..config.paths import cache_dir, ensure_dir
 from ..errors import UpytoolError
 from . import table
 from .chain import Step, split
 from .group import Context, require, root
+from .listings import names_of, read, save
 
-# How long the list of ports may take, and how many directories of how many boards are kept.
+# How long the list of ports may take (seconds).
 PATIENCE = 0.3
-MAX_DIRECTORIES = 500
 
 Item = CompletionItem[str]
 
@@ -45,7 +42,7 @@ def complete(words: list[str], incomplete: str) -> list[Item]:
         return _global_value(flags.open.name, flags.open.choices, incomplete)
     step = None if not steps or words[-1:] == ["+"] else steps[-1]
     top = Context(root, info_name="upytool", resilient_parsing=True)
-    top.meta["upytool.selector"] = _selector(steps, flags.values, settings)
+    top.meta["upytool.names"] = names_of(_selector(steps, flags.values, settings), settings.devices)
     if step is not None and (step.open_option or not step.full or incomplete.startswith("-")):
         found = _in_step(step, top, incomplete)
         if found or step.open_option or isinstance(step.command, click.Group):
@@ -166,141 +163,10 @@ def _quick_ports() -> list[tuple[str, str]]:
     worker.start()
     worker.join(PATIENCE)
     if done:
-        _save("ports.json", answer)
+        save("ports.json", answer)
     else:
-        answer = _read("ports.json") or []
-    return [(str(name), str(text)) for name, text in answer]
-
-
-# -- paths on a board -----------------------------------------------------------------------------
-
-
-def remember_listing(selector: str | None, path: str, entries: Iterable[tuple[str, bool]]) -> None:
-    """Keep one directory's listing for completion. Never raises; a failure only costs completion.
-
-    Args:
-        selector: how the board was named, None for the only one.
-        path: the directory; relative ones are taken from the root, as a fresh board does.
-        entries: names, and whether each is a directory.
-    """
-    name = _listing_name(selector)
-    known = _read(name)
-    known = known if isinstance(known, dict) else {}
-    key = "/" + path.strip("/")
-    # Last in the order of use; the oldest go first.
-    known.pop(key, None)
-    known[key] = sorted([entry, bool(is_dir)] for entry, is_dir in entries)
-    while len(known) > MAX_DIRECTORIES:
-        del known[next(iter(known))]
-    _save(name, known)
-
-
-def remote_paths(selector: str | None, incomplete: str) -> list[str]:
-    """Paths on the board that begin with `incomplete`; directories end in a slash."""
-    known = _read(_listing_name(selector))
-    if not isinstance(known, dict):
+        answer = read("ports.json") or []
+    try:
+        return [(str(name), str(text)) for name, text in answer]
+    except (TypeError, ValueError):  # a damaged cache
         return []
-    head, slash, start = incomplete.rpartition("/")
-    try:
-        listing = [(str(name), bool(is_dir)) for name, is_dir in known.get("/" + head.strip("/"), [])]
-    except (TypeError, ValueError):
-        return []
-    return [
-        head + slash + name + ("/" if is_dir else "") for name, is_dir in listing if name.startswith(start)
-    ]
-
-
-def _listing_name(selector: str | None) -> str:
-    from hashlib import sha256
-
-    return f"listing-{sha256((selector or 'auto').encode()).hexdigest()[:16]}.json"
-
-
-def _read(name: str) -> Any:
-    import json
-
-    try:
-        with open(os.path.join(cache_dir(), "completion", name), encoding="utf-8") as file:
-            return json.load(file)
-    except (OSError, ValueError):
-        return None
-
-
-def _save(name: str, value: Any) -> None:
-    import json
-
-    try:
-        path = os.path.join(ensure_dir(os.path.join(cache_dir(), "completion")), name)
-        temporary = f"{path}.{os.getpid()}.tmp"
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(value, file)
-        os.replace(temporary, path)
-    except OSError:
-        pass
-
-
-# -- the shells -----------------------------------------------------------------------------------
-
-# bash takes a colon for the end of a word, so it is given the line and the part before the colon is taken off
-# its candidates again. The other shells need nothing of ours.
-_BASH = """\
-_upytool_completion() {
-    local IFS=$'\\n' cur="${COMP_LINE:0:COMP_POINT}" kind value prefix
-    cur="${cur##*[[:space:]]}"
-    prefix=""
-    if [[ "$COMP_WORDBREAKS" == *:* && "$cur" == *:* ]]; then
-        prefix="${cur%:*}:"
-    fi
-    COMPREPLY=()
-    while IFS=, read -r kind value; do
-        case "$kind" in
-            dir) compopt -o dirnames 2>/dev/null ;;
-            file) compopt -o default 2>/dev/null ;;
-            plain)
-                [[ "$value" == */ ]] && compopt -o nospace 2>/dev/null
-                COMPREPLY+=("${value#"$prefix"}") ;;
-        esac
-    done < <(_UPYTOOL_COMPLETE=bash_complete UPYTOOL_LINE="${COMP_LINE:0:COMP_POINT}" "$1" 2>/dev/null)
-    return 0
-}
-complete -F _upytool_completion upytool
-"""
-
-SHELLS = ("bash", "zsh", "fish", "powershell")
-
-
-def script(shell: str) -> str:
-    """The text that a shell must read to complete upytool."""
-    return _BASH if shell == "bash" else _shell(shell).source()
-
-
-def _shell(shell: str) -> ShellComplete:
-    found = get_completion_class(shell)
-    assert found is not None, shell
-
-    class Shell(found):  # type: ignore[misc,valid-type]
-        def get_completions(self, args: list[str], incomplete: str) -> list[Item]:
-            return complete(args, incomplete)
-
-    return Shell(root, {}, "upytool", "_UPYTOOL_COMPLETE")
-
-
-def answer_shell() -> int:
-    """The program was started by a completion script: print the candidates."""
-    import sys
-
-    shell, _, instruction = os.environ["_UPYTOOL_COMPLETE"].partition("_")
-    if instruction != "complete" or shell not in SHELLS:
-        return 1
-    if shell == "bash":
-        from click.shell_completion import split_arg_string
-
-        line = os.environ.get("UPYTOOL_LINE", "")
-        words = split_arg_string(line)[1:]
-        incomplete = words.pop() if words and not line[-1:].isspace() else ""
-        text = "\n".join(f"{item.type},{item.value}" for item in complete(words, incomplete))
-    else:
-        text = _shell(shell).complete()
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-    return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .app import App
-from .ui.text import plural, printable, seconds, size
+from .ui.text import plural, seconds, size
 
 if TYPE_CHECKING:
     from ..device.copy_ops import CopyResult
@@ -15,9 +15,13 @@ def report(app: App, result: CopyResult, took: float, prefix: str = "") -> None:
     """Say what a copy or sync did: the plan of a dry run on stdout, a summary on stderr."""
     plan = result.plan
     if result.dry_run:
-        app.emit(result.data(), [printable(action.line()) for action in plan.actions if action.what != "skip"])
+        app.emit(result.data(), [action.line() for action in plan.actions if action.what != "skip"])
         app.note(f"Dry run, nothing was changed: {_summary(result)}")
         return
+    here = [action for action in plan.actions if action.path.startswith(":")]
+    if here:
+        gone = [action.path[1:] for action in here if action.what in ("delete", "rmdir")]
+        app.remember_change([action.path[1:] for action in here if action.what in ("write", "skip")], gone)
     for action in sorted(plan.of("skip"), key=lambda action: action.path.removeprefix(":").split("/")):
         path = action.path.removeprefix(":")
         app.echo(f"Up to date: {path if path.startswith('/') else prefix + path}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import FlashError
 from .ui.style import Style
-from .ui.text import printable, rows, seconds, size
+from .ui.text import rows, seconds, size
 
 if TYPE_CHECKING:
     from ..flash.base import FlashPlan, FlashResult, FlashTarget
@@ -38,7 +38,7 @@ def plan_lines(plan: FlashPlan, style: Style, backup: str = "") -> list[str]:
     return [
         f"{dress(name) if first else ' ' * width}  {part}"
         for name, text in lines
-        for first, part in _folded(printable(text), room)
+        for first, part in _folded(text, room)
     ]
 
 

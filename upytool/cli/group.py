@@ -51,7 +51,22 @@ class Context(click.Context):
         return HelpFormatter(style if isinstance(style, Style) else Style())
 
 
-class Command(click.Command):
+def _show_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """What --help does: Click would write past our streams, their guard and their errors."""
+    if value and not ctx.resilient_parsing:
+        ctx.find_root().obj.streams.write(ctx.get_help() + "\n")
+        ctx.exit()
+
+
+class _HelpThroughStreams(click.Command):
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _show_help
+        return option
+
+
+class Command(_HelpThroughStreams):
     """A command with examples.
 
     Args:
@@ -70,7 +85,7 @@ class Command(click.Command):
         super().format_epilog(ctx, formatter)
 
 
-class Group(click.Group):
+class Group(_HelpThroughStreams, click.Group):
     """A name space for commands, `mip` for instance: no options of its own, and it runs nothing itself
     unless made with `invoke_without_command=True`."""
 

@@ -18,15 +18,23 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """The console script: runs `sys.argv` and exits."""
-    # Imports make many objects and no garbage: looking for some costs 5 % of a short command.
-    gc.set_threshold(50_000)
-    code = run(sys.argv[1:])
-    _leave_at_once(code)
+    try:
+        # Imports make many objects and no garbage: looking for some costs 5 % of a short command.
+        gc.set_threshold(50_000)
+        code = _flushed(run(sys.argv[1:], signals=True))
+        _leave_at_once(code)
+    except KeyboardInterrupt:
+        # Between two lines of ours: all that was open is closed, or nothing was.
+        os._exit(130)
     sys.exit(code)
 
 
-def run(argv: Sequence[str]) -> int:
-    """Run a command line (without the program's name); returns the exit code. Nothing escapes."""
+def run(argv: Sequence[str], *, signals: bool = False) -> int:
+    """Run a command line (without the program's name); returns the exit code. Nothing escapes.
+
+    Args:
+        signals: the process is ours, and so are its signals.
+    """
     from .ui.streams import ClosedPipe, Streams
 
     try:
@@ -40,27 +48,49 @@ def run(argv: Sequence[str]) -> int:
             version = list(argv) == ["--version"]
             streams.write(help.version_line() if version else help.root_help(streams.style))
             return 0
-        from .session import run_line
-
-        return run_line(list(argv))
-    except ClosedPipe:
+        return _run_line(list(argv), signals)
+    except (ClosedPipe, BrokenPipeError):
         _silence_stdout()
         return 141
-    except BrokenPipeError:
-        _silence_stdout()
-        return 141
-    except Exception as error:
-        # The output itself cannot be written; a command's errors have been reported in run_line.
-        from ..errors import UpytoolError
-
-        if not isinstance(error, UpytoolError):
-            raise
-        _silence_stdout()
-        Streams().err(f"error: {error.message}\nhint: {error.hint}")
-        return error.exit_code
     except KeyboardInterrupt:
         # Before anything ran; a command that was interrupted has been answered in run_line.
         return 130
+    except Exception as error:
+        # The output itself cannot be written, or what should have reported an error failed: the last words.
+        from ..errors import UpytoolError
+
+        _silence_stdout()
+        known = error if isinstance(error, UpytoolError) else None
+        Streams().err(f"error: {known.message if known else f'unexpected {type(error).__name__}'}")
+        if known and known.hint:
+            Streams().err(f"hint: {known.hint}")
+        return known.exit_code if known else 1
+
+
+def _run_line(argv: list[str], own_process: bool) -> int:
+    if not own_process:
+        from .session import run_line
+
+        return run_line(argv)
+    from . import signals
+
+    signals.while_starting()
+    from .session import run_line
+
+    signals.while_running()
+    return run_line(argv)
+
+
+def _flushed(code: int) -> int:
+    """Write out what is left, so that the interpreter's end finds nothing to complain about; the exit code."""
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):
+        _silence_stdout()
+        return code or 6
+    return code
 
 
 def _leave_at_once(code: int) -> None:
@@ -70,11 +100,6 @@ def _leave_at_once(code: int) -> None:
     """
     threads = sys.modules.get("threading")
     if atexit._ncallbacks() or (threads is not None and threads.active_count() > 1):
-        return
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except (OSError, ValueError, AttributeError):
         return
     os._exit(code)
 

@@ -122,7 +122,12 @@ class ByteSize(click.ParamType[int]):
 
 def remote_items(ctx: click.Context, incomplete: str, prefix: str) -> list[CompletionItem[str]]:
     """Completions of a path on the board, from listings of earlier commands."""
-    from .completion import remote_paths
+    from .listings import remote_paths
 
-    selector = ctx.find_root().meta.get("upytool.selector")
-    return [CompletionItem(prefix + path) for path in remote_paths(selector, incomplete)]
+    names = ctx.find_root().meta.get("upytool.names", ())
+    return [CompletionItem((prefix or _colon(path)) + path) for path in remote_paths(names, incomplete)]
+
+
+def _colon(path: str) -> str:
+    """The colon that keeps a bare path from being read as an option, as `+`, or as a path with its own colon."""
+    return ":" if path.startswith(("-", "+", ":")) else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -9,7 +10,7 @@ import click
 
 from ..config.load import Settings, load
 from ..config.macros import Macros, load_macros
-from ..errors import ConfigError, OperationInterrupted, UpytoolError, UsageError
+from ..errors import ConfigError, LocalFileError, OperationInterrupted, UpytoolError, UsageError
 from ..protocol.ops import Interrupted
 from . import table
 from .app import App
@@ -22,9 +23,9 @@ from .ui.streams import ClosedPipe, Streams
 def run_line(argv: list[str]) -> int:
     """Run a command line and return its exit code; ClosedPipe and BrokenPipeError alone come out."""
     if "_UPYTOOL_COMPLETE" in os.environ:
-        from .completion import answer_shell
+        from .shells import answer_shell
 
-        return answer_shell()
+        return answer_shell(argv)
     app: App | None = None
     try:
         settings = _load(argv)
@@ -67,7 +68,6 @@ def _load(argv: list[str]) -> Settings:
 
 def _run_steps(steps: list[Step], app: App, macros: Macros) -> int:
     top = Context(root, info_name="upytool", obj=app, color=app.style.colour)
-    top.meta["upytool.selector"] = app.selector
     top.meta["upytool.macros"] = {macro.signature: macro.help for macro in macros.by_name.values()}
     if not steps:
         app.streams.write(root.get_help(top))
@@ -105,21 +105,17 @@ def _run_step(step: Step, context: click.Context, app: App) -> None:
 
 def _report(error: BaseException, app: App | None, argv: list[str]) -> int:
     """Tell the user about an error, in text or JSON; returns the exit code."""
+    if isinstance(error, SystemExit):  # a signal that ends the process (signals.py)
+        return error.code if isinstance(error.code, int) else 0 if error.code is None else 1
     settings = app.settings if app else _settings_for_error(argv)
     streams = app.streams if app else Streams(settings.color)
-    known = _as_known(error)
-    if known is None:
-        if isinstance(error, SystemExit):
-            return error.code if isinstance(error.code, int) else 0 if error.code is None else 1
-        known = _unexpected(error, settings)
+    known = as_known(error) or _unexpected(error)
     if app is not None:
         app._sink.clear()
     for line in [] if settings.json else errors.lines(known, streams.err_style, settings.verbosity):
         streams.err(line)
     if settings.verbosity >= 2 and not isinstance(error, click.ClickException):
-        import traceback
-
-        streams.err("".join(traceback.format_exception(error)).rstrip())
+        streams.err(_trace(error))
     if settings.json:
         from .ui.json import error_document
 
@@ -131,7 +127,7 @@ def _settings_for_error(argv: list[str]) -> Settings:
     """Enough settings to say what was wrong with the settings, or with the line."""
     try:
         settings = load()
-    except UpytoolError:
+    except Exception:  # whatever is wrong there is the error that is being told, or is told by the next command
         settings = Settings()
     settings.json = settings.json or "--json" in argv
     if "-vv" in argv:
@@ -143,8 +139,12 @@ def _settings_for_error(argv: list[str]) -> Settings:
     return settings
 
 
-def _as_known(error: BaseException) -> UpytoolError | None:
-    """The error as one of ours; None for what nobody expected."""
+def as_known(error: BaseException) -> UpytoolError | None:
+    """The error as one of ours; None for what nobody expected.
+
+    What the system or a codec refuses and no command expected is still about something of the user's (a path, a
+    name, a directory that is gone), so it is an error of the table and not a bug.
+    """
     if isinstance(error, UpytoolError):
         return error
     if isinstance(error, click.UsageError):
@@ -158,13 +158,44 @@ def _as_known(error: BaseException) -> UpytoolError | None:
     # Interrupted comes from an operation that had nothing to clean up.
     if isinstance(error, (KeyboardInterrupt, Interrupted)):
         return OperationInterrupted()
+    if isinstance(error, OSError):
+        return _refused(error)
+    if isinstance(error, UnicodeError):
+        text = getattr(error, "object", "")
+        return UsageError(
+            f"{text if isinstance(text, str) and len(text) < 200 else 'a name'!r} is not valid Unicode text",
+            hint="rename the file, or set the locale to UTF-8 (LC_ALL=C.UTF-8)",
+        )
+    if isinstance(error, ValueError) and "null" in str(error) and "embedded" in str(error):
+        return UsageError("a path holds a null character")
     return None
 
 
-def _unexpected(error: BaseException, settings: Settings) -> UpytoolError:
-    """A bug of ours: keep the trace in a file, show one line."""
-    first = str(error).splitlines()
-    message = f"unexpected {type(error).__name__}" + (f": {first[0]}" if first else "")
+def _refused(error: OSError) -> UpytoolError:
+    """What the operating system refused, where no command had words for it."""
+    reason = error.strerror or str(error) or type(error).__name__
+    reason = reason[:1].lower() + reason[1:]
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, (str, bytes))]
+    if not names and error.errno == errno.ENOENT and not _has_directory():
+        return LocalFileError("the working directory was removed", hint="change to another directory (`cd`)")
+    return LocalFileError(": ".join([*names, reason]), hint="-vv shows where it happened")
+
+
+def _has_directory() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
+
+
+def _unexpected(error: BaseException) -> UpytoolError:
+    """A bug of ours: keep the trace in a file, show one line. Never raises."""
+    try:
+        first = str(error).splitlines()[:1]
+    except Exception:  # an exception whose words fail as well
+        first = []
+    message = ": ".join([f"unexpected {type(error).__name__}", *first])
     path = _write_report(error)
     saved = f"the details are in {path}; please send them in\n" if path else ""
     known = UpytoolError(message, hint=f"this is a bug in upytool; {saved}-vv shows them here")
@@ -172,22 +203,30 @@ def _unexpected(error: BaseException, settings: Settings) -> UpytoolError:
     return known
 
 
+def _trace(error: BaseException) -> str:
+    import traceback
+
+    try:
+        return "".join(traceback.format_exception(error)).rstrip()
+    except Exception as second:
+        return f"{type(error).__name__} (its traceback cannot be shown: {type(second).__name__})"
+
+
 def _write_report(error: BaseException) -> str:
     """Write the trace into the state directory; "" where that fails too. The words typed are left out: a
     selector may hold a password."""
-    import platform
-    import time
-    import traceback
-
-    from .. import __version__
-    from ..config.paths import ensure_dir, state_dir
-
     try:
+        import platform
+        import time
+
+        from .. import __version__
+        from ..config.paths import ensure_dir, state_dir
+        from ..whole_file import write_whole
+
         folder = ensure_dir(os.path.join(state_dir(), "reports"))
-        path = os.path.join(folder, time.strftime("upytool-%Y%m%d-%H%M%S") + f"-{os.getpid()}.txt")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(f"upytool {__version__}, Python {sys.version.split()[0]}, {platform.platform()}\n\n")
-            file.write("".join(traceback.format_exception(error)))
-        return path
-    except OSError:
+        name = f"upytool-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}.txt"
+        text = f"upytool {__version__}, Python {sys.version.split()[0]}, {platform.platform()}\n\n{_trace(error)}\n"
+        write_whole(os.path.join(folder, name), text.encode("utf-8", "backslashreplace"), private=True)
+        return os.path.join(folder, name)
+    except Exception:
         return ""

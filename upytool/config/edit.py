@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import documents
 from ..errors import ConfigError
+from ..whole_file import write_whole
 from .load import read_toml
 
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
@@ -126,17 +127,8 @@ def _literal(value: str | int | float | bool) -> str:
 
 
 def _write(path: str, text: str) -> None:
-    folder = os.path.dirname(path)
-    os.makedirs(folder or ".", exist_ok=True)
-    # A configuration that is a link (dotfiles in a repository) stays one.
-    path = os.path.realpath(path)
-    temporary = f"{path}.{os.getpid()}.tmp"
     try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        os.replace(temporary, path)
+        write_whole(path, text.encode(), durable=True)
     except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from None
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+        reason = error.strerror or str(error)
+        raise ConfigError(f"cannot write {path}: {reason[:1].lower()}{reason[1:]}") from None

@@ -14,9 +14,7 @@ import gzip
 import hashlib
 import json
 import lzma
-import os
 import tarfile
-import tempfile
 import time
 import zipfile
 import zlib
@@ -29,7 +27,8 @@ from typing import IO, Any, BinaryIO
 from .. import documents, limits
 from ..errors import ConfigError, LocalFileError
 from ..inner_path import InnerPath
-from .local import file_mode, local_error
+from ..whole_file import discard, open_beside, take_place
+from .local import local_error
 from .stream import new_hash
 
 MANIFEST = "upytool-backup.json"
@@ -125,8 +124,8 @@ class Writer:
         self._at = 0
         self._temp = ""
         with self._told():
-            number, self._temp = tempfile.mkstemp(prefix=".upytool-", dir=path.parent)
-            self._file: BinaryIO = self._open.enter_context(os.fdopen(number, "wb"))
+            file, self._temp = open_beside(path)
+            self._file: BinaryIO = self._open.enter_context(file)
             self._out: Any = self._file
             if self._kind == "gz":
                 # No name and no time in it: the same files give the same bytes.
@@ -191,8 +190,7 @@ class Writer:
                 self._put(bytes(2 * tarfile.BLOCKSIZE))
                 self._put(bytes(-self._at % tarfile.RECORDSIZE))
             self._open.close()
-            os.chmod(self._temp, file_mode(self._path))
-            os.replace(self._temp, self._path)
+            take_place(self._temp, self._path)
             self._temp = ""
 
     def drop(self) -> None:
@@ -205,7 +203,7 @@ class Writer:
             self._open.close()
         if temp:
             with contextlib.suppress(OSError):
-                os.unlink(temp)
+                discard(temp)
 
 
 # -- reading --------------------------------------------------------------------------------------

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import LocalFileError
+from ..whole_file import discard, open_beside, take_place
 
 
 class FileSink:
@@ -29,8 +29,7 @@ class FileSink:
                     # /dev/null, a FIFO: these are written to, never replaced.
                     self._file = open(self._path, "wb")  # noqa: SIM115
                     return self._file
-                number, self._temp = tempfile.mkstemp(prefix=".upytool-", dir=self._path.parent)
-                self._file = os.fdopen(number, "wb")
+                self._file, self._temp = open_beside(self._path)
             except OSError as error:
                 raise local_error(error, self._path) from error
         return self._file
@@ -50,9 +49,7 @@ class FileSink:
             if not self._temp:
                 self._file = None
                 return
-            # mkstemp makes a private file; what is copied gets the rights of any new file, or of the old one.
-            os.chmod(self._temp, file_mode(self._path))
-            os.replace(self._temp, self._path)
+            take_place(self._temp, self._path)
             self._file = None
         except OSError as error:
             self.drop()
@@ -63,8 +60,7 @@ class FileSink:
             with contextlib.suppress(OSError):
                 self._file.close()
             if self._temp:
-                with contextlib.suppress(OSError):
-                    os.unlink(self._temp)
+                discard(self._temp)
             self._file = None
 
 
@@ -103,16 +99,6 @@ def local_error(error: OSError, path: Path | str) -> LocalFileError:
     hint = "free some space on this computer" if error.errno == 28 else "check the path and its permissions"
     reason = error.strerror or str(error)
     return LocalFileError(f"{path}: {reason[:1].lower() + reason[1:]}", hint=hint)
-
-
-def file_mode(path: Path) -> int:
-    try:
-        return path.stat().st_mode & 0o7777
-    except OSError:
-        # The umask cannot be read without setting it; threads of ours create no files meanwhile.
-        mask = os.umask(0o022)
-        os.umask(mask)
-        return 0o666 & ~mask
 
 
 def replace_local(source: Path, target: Path, progress: Callable[[int], None]) -> None:

@@ -134,21 +134,13 @@ class Remembered:
         if self._path is None:
             return
         import json
-        import tempfile
+
+        from ..whole_file import write_whole
 
         newest = sorted(self.entries.items(), key=lambda item: item[1].seen, reverse=True)[:MOST]
         text = json.dumps(
             {"version": VERSION, "devices": {key: asdict(entry) for key, entry in newest}}, indent=1
         )
-        folder = os.path.dirname(self._path)
-        temporary = ""
-        try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=".devices-", dir=folder)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text + "\n")
-            os.replace(temporary, self._path)
-        except OSError:
-            if temporary:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+            write_whole(self._path, text.encode() + b"\n", private=True)

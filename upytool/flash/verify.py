@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 
-from ..device.local import file_mode, local_error
+from ..device.local import local_error
 from ..errors import DifferencesFound, FlashError
 from ..events import NULL, Reporter
 from ..image.base import FirmwareImage
+from ..whole_file import write_whole
 from .base import Loader
 
 BLOCK = 64 << 10
@@ -62,19 +60,7 @@ def write_file(path: str, data: bytes) -> None:
 
     Raises: LocalFileError.
     """
-    temporary = ""
     try:
-        handle, temporary = tempfile.mkstemp(prefix=".upytool-", dir=os.path.dirname(os.path.abspath(path)))
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, file_mode(Path(path)))
-        os.replace(temporary, path)
-        temporary = ""
+        write_whole(path, data, durable=True)
     except OSError as error:
         raise local_error(error, path) from error
-    finally:
-        if temporary:
-            with suppress(OSError):
-                os.unlink(temporary)

@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..errors import CompileError, MissingCompilerError
+from ..whole_file import write_whole
 from .abi import ARCH_FLAGS, Abi
 from .header import read_head
 
@@ -236,14 +237,8 @@ def _read(path: Path) -> bytes | None:
 
 def _keep(path: Path, data: bytes) -> None:
     """A cache is a convenience: that it can't be written is no failure."""
-    temporary = path.with_suffix(f".{os.getpid()}-{id(data):x}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(hashlib.sha256(data).digest() + data)
-        temporary.replace(path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with suppress(OSError):
+        write_whole(path, hashlib.sha256(data).digest() + data)
 
 
 def modules_of(paths: Iterable[str]) -> list[str]:

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from upytool import documents, limits
 from upytool.errors import PackageError
+from upytool.whole_file import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +83,8 @@ class DownloadCache:
         text = {"url": url, "sha256": made.sha256, "size": made.size, "etag": etag}
         try:
             if self.blob(made.sha256) is None:
-                _write(self._blob_path(made.sha256), data)
-            _write(self._url_path(url), json.dumps(text).encode())
+                write_whole(self._blob_path(made.sha256), data)
+            write_whole(self._url_path(url), json.dumps(text).encode())
         except OSError as error:
             raise PackageError(
                 f"the download cache {self.folder} cannot be written: {error.strerror or error}",
@@ -99,15 +98,3 @@ class DownloadCache:
     def _url_path(self, url: str) -> Path:
         name = hashlib.sha256(url.encode()).hexdigest()
         return self.folder / "urls" / name[:2] / name
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 from upytool import documents, limits
 from upytool.errors import ConfigError, LocalFileError, PackageError, UsageError
 from upytool.net.address import Address
+from upytool.whole_file import write_whole
 
 from .download import Fetcher, is_url
 from .index import SOURCES
@@ -59,14 +59,9 @@ def write_lock(path: Path, resolution: Resolution, abi: str) -> None:
     packages = [package_data(each, path.parent) for each in by_name]
     order = [each.name for each in resolution.packages]
     text = json.dumps({"v": 1, "abi": abi, "order": order, "packages": packages}, indent=1) + "\n"
-    # A name that nobody can know, opened only if it is new: no link that somebody put there is followed.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with temporary.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.replace(temporary, path)
+        write_whole(path, text.encode(), durable=True)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise LocalFileError(f"cannot write {path}: {error.strerror or error}") from error
 
 

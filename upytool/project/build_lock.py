@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .. import documents
 from ..build.base import BuildResult
 from ..errors import ConfigError, LocalFileError, PackageError
+from ..whole_file import write_whole
 from .build_table import BuildTable
 
 if TYPE_CHECKING:
@@ -109,14 +110,11 @@ def write_lock(path: Path, table: BuildTable, packages: Resolution | None, resul
         "output": {"file": _below(result.output, path.parent), "sha256": result.sha256, "bytes": result.bytes},
     }
     text = json.dumps(document, indent=1, sort_keys=True) + "\n"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if path.is_file() and documents.read_bytes(path) == text.encode():
             return False
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
+        write_whole(path, text.encode(), durable=True)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise LocalFileError(f"{path} cannot be written: {error.strerror or error}") from error
     return True
 

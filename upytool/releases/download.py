@@ -12,11 +12,12 @@ from typing import Any
 from .. import documents, limits
 from ..errors import ImageError, LocalFileError, NetworkError, OfflineError, UsageError
 from ..image.base import FirmwareImage
+from ..whole_file import write_whole
 from .archive import ZIP, check_archive
 from .names import version
 from .resolve import Release
 from .source import ReleaseSource
-from .store import Stored, write_whole
+from .store import Stored
 
 _FORMATS = {"uf2": ("uf2",), "dfu": ("dfuse", "dfu"), "hex": ("hex",), "bin": ("esp", "bin"), "app-bin": ("esp",)}
 

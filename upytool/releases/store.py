@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +22,7 @@ from typing import Any
 from .. import documents, limits
 from ..errors import ConfigError, LocalFileError
 from ..inner_path import LocalName
+from ..whole_file import write_whole
 from .names import FileName, parse
 
 LOCK_SECONDS = 10.0
@@ -162,21 +161,6 @@ class FirmwareStore:
                 yield
         except Timeout:
             raise LocalFileError(f"another program holds {self.record}", hint="try again when it is done") from None
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".part-{os.getpid()}-{secrets.token_hex(4)}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _unwritable(folder: Path, error: OSError) -> LocalFileError:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from upytool.cli.ui.guard import guarded
 from upytool.cli.ui.json import document
 from upytool.cli.ui.plain_reporter import JsonReporter, PlainReporter
 from upytool.cli.ui.prompt import choose, confirm
@@ -76,7 +77,7 @@ def test_table_for_a_program() -> None:
 def test_painted_cells_do_not_move_the_columns() -> None:
     style = Style(colour=True, tty=True)
     lines = rows(style, ["", ""], [("a", "b"), ("long", "b")], paint=lambda n, t: style.good(t) if n == 0 else t)
-    assert lines == ["\x1b[32ma\x1b[0m     b", "\x1b[32mlong\x1b[0m  b"]
+    assert [guarded(line) for line in lines] == ["\x1b[32ma\x1b[0m     b", "\x1b[32mlong\x1b[0m  b"]
 
 
 def test_width_of() -> None:

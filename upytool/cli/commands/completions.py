@@ -29,7 +29,7 @@ def command(app: App, shell: str) -> None:
 
     Paths on the board (`:lib/...`) come from what earlier commands listed; no port is opened for them.
     """
-    from ..completion import script
+    from ..shells import script
 
     if app.streams.out_tty:
         app.note(_SET_UP[shell])

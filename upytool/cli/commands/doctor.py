@@ -98,8 +98,9 @@ def _write(path: str, data: dict[str, Any]) -> None:
             rows += [f"    {line}" for line in check["remedy"].splitlines()]
         text = "\n".join(rows) + "\n"
     try:
+        from ...whole_file import write_whole
+
         # A path of /proc/mounts need not be UTF-8.
-        with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
+        write_whole(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise LocalFileError(f"{path} cannot be written: {error.strerror}") from None

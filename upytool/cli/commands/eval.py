@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from collections.abc import Callable
 
 import click
@@ -29,8 +30,14 @@ def command(app: App, expression: str) -> None:
     if app.settings.json:
         app.emit({"value": _json_value(device.eval(expression, timeout=app.settings.timeout))})
         return
-    line_ends = LineEnds(app.out)
+    line_ends = LineEnds(_to_terminal(app) if app.streams.out_tty else app.out)
     device.run(f"print({expression})", on_output=line_ends.feed, timeout=app.settings.timeout)
+
+
+def _to_terminal(app: App) -> Callable[[bytes], None]:
+    """A value is data, unlike what `exec` lets a program print: a person is shown its escapes, not their effect."""
+    decoder = getincrementaldecoder("utf-8")("backslashreplace")
+    return lambda data: app.streams.write(decoder.decode(data))
 
 
 class LineEnds:

@@ -27,7 +27,7 @@ from ..imaging import (
 )
 from ..params import LocalPath
 from ..ui.style import Style
-from ..ui.text import plural, printable, rows, size
+from ..ui.text import plural, rows, size
 
 if TYPE_CHECKING:
     from ...image.tree import BuiltFs, Change, FileTree, Usage
@@ -136,7 +136,7 @@ def _lines(style: Style, listed: list[tuple[FsVolume, FileTree | None]]) -> list
     several = len([tree for _, tree in listed if tree is not None]) > 1
     body = [
         (
-            (f"{label(volume)}:" if several else "") + printable(entry.path) + ("/" if entry.directory else ""),
+            (f"{label(volume)}:" if several else "") + entry.path + ("/" if entry.directory else ""),
             None if entry.directory else entry.size,
         )
         for volume, tree in listed
@@ -325,7 +325,7 @@ def _change_line(change: Change) -> str:
     sizes = ""
     if change.what == "changed" and change.old_size is not None and change.new_size is not None:
         sizes = f"  ({size(change.old_size)} -> {size(change.new_size)})"
-    return f"{MARKS[change.what]} {printable(change.path)}{sizes}"
+    return f"{MARKS[change.what]} {change.path}{sizes}"
 
 
 @command.command(

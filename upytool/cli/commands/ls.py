@@ -7,7 +7,6 @@ import click
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
-from ..ui.text import printable
 
 
 @define(
@@ -30,7 +29,7 @@ def command(app: App, paths: tuple[str, ...]) -> None:
         app.remember_listing(path, [(entry.name, entry.kind == "dir") for entry in entries])
         listed.append((path, entries))
         if not app.settings.json:
-            lines = [f"{each.size:12} {printable(each.name)}{'/' if each.kind == 'dir' else ''}" for each in entries]
+            lines = [f"{each.size:12} {each.name}{'/' if each.kind == 'dir' else ''}" for each in entries]
             app.emit(None, lines)
     if app.settings.json:
         app.emit(

@@ -12,7 +12,6 @@ from ...errors import ENOTDIR, RemoteOSError, UsageError
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
-from ..ui.text import printable
 
 if TYPE_CHECKING:
     from ...device.fs import Entry, RemoteFS
@@ -95,7 +94,7 @@ def _branches(node: Node, prefix: str, bytes_: bool, human: bool) -> list[str]:
                 shown = f"[{child.size:>9}]  "
             elif human:
                 shown = f"[{short(child.size):>6}]  "
-        lines.append(f"{prefix}{'└── ' if last else '├── '}{shown}{printable(child.name)}")
+        lines.append(f"{prefix}{'└── ' if last else '├── '}{shown}{child.name}")
         lines += _branches(child, prefix + ("    " if last else "│   "), bytes_, human)
     return lines
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ...errors import OperationInterrupted, RemoteException, RemoteExit, UpytoolError
 from .style import Style
-from .text import printable
 
 
 def lines(error: UpytoolError, style: Style, verbosity: int = 0) -> list[str]:
@@ -17,8 +16,7 @@ def lines(error: UpytoolError, style: Style, verbosity: int = 0) -> list[str]:
     found = []
     if isinstance(error, OperationInterrupted) and error.traceback:
         found += error.traceback.replace("\r\n", "\n").rstrip("\n").split("\n")
-    message = "\n".join(printable(line) for line in error.message.split("\n"))
-    head = message if verbosity < 1 else f"{message} [{error.code}]"
+    head = error.message if verbosity < 1 else f"{error.message} [{error.code}]"
     found.append(style.error("error:") + " " + head)
     cause = error.__cause__
     while cause is not None and verbosity > 0:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .guard import guarded_json
+
 VERSION = 1
 
 
@@ -24,7 +26,8 @@ def error_document(error: dict[str, object], *, pretty: bool) -> str:
 def _dump(value: dict[str, Any], pretty: bool) -> str:
     import json
 
-    return json.dumps(value, indent=2 if pretty else None, default=_other, ensure_ascii=False) + "\n"
+    text = json.dumps(value, indent=2 if pretty else None, default=_other, ensure_ascii=False)
+    return guarded_json(text) + "\n"
 
 
 def _other(value: object) -> Any:

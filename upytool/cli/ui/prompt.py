@@ -34,5 +34,5 @@ def choose(question: str, choices: list[str], streams: Streams, *, no_input: boo
         answer = sys.stdin.readline()
         if not answer or not answer.strip():
             return None
-        if answer.strip().isdigit() and 1 <= int(answer) <= len(choices):
+        if answer.strip().isdecimal() and len(answer) < 10 and 1 <= int(answer) <= len(choices):
             return int(answer) - 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...events import TaskAdvanced, TaskFinished, TaskStarted
+from .guard import one_line
 from .plain_reporter import PlainReporter
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class RichReporter(PlainReporter):
         bar = bars.get(event.task)
         if bar is None:
             bar = bars[event.task] = progress.add_task(
-                started.label, total=started.total, completed=event.done, amount=""
+                one_line(started.label), total=started.total, completed=event.done, amount=""
             )
             # The rate counts from the task's own start, not from the moment the bar appeared.
             progress.tasks[-1].start_time = progress.get_time() - (now - since)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from .guard import guarded
 from .style import Style, want_colour
 
 TYPE_CHECKING = False
@@ -40,12 +41,12 @@ class Streams:
         return Style(colour, tty, _width(), _shows_unicode(stream))
 
     def write(self, text: str) -> None:
-        """Text of a result, to stdout. Raises ClosedPipe."""
+        """Text of a result, to stdout, past the guard. Raises ClosedPipe."""
         stream = sys.stdout
         if stream is None:
             return
         try:
-            stream.write(_fit(text, stream))
+            stream.write(_fit(guarded(text), stream))
             stream.flush()
         except OSError as error:
             raise _closed(error) from None
@@ -78,7 +79,7 @@ class Streams:
         if stream is None:
             return
         try:
-            stream.write(_fit(text, stream) + end)
+            stream.write(_fit(guarded(text), stream) + end)
             stream.flush()
         except OSError:
             pass
@@ -100,7 +101,8 @@ def _is_tty(stream: TextIO | None) -> bool:
 
 def _width() -> int:
     columns = os.environ.get("COLUMNS", "")
-    if columns.isdigit() and int(columns) > 0:
+    # Five ASCII digits at most: isdigit alone takes a superscript two, which int refuses.
+    if columns.isascii() and columns.isdigit() and len(columns) <= 5 and int(columns) > 0:
         return int(columns)
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -133,7 +135,10 @@ def _closed(error: OSError) -> Exception:
         return ClosedPipe()
     from ...errors import LocalFileError
 
-    return LocalFileError(f"the output cannot be written: {error.strerror or error}", hint="where does it go to?")
+    reason = error.strerror or str(error)
+    return LocalFileError(
+        f"cannot write the output: {reason[:1].lower()}{reason[1:]}", hint="free some space, or send it elsewhere"
+    )
 
 
 def _enable_windows_escapes(*wanted: bool) -> None:

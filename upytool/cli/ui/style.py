@@ -5,6 +5,8 @@ No meaning is ever carried by colour alone.
 
 from __future__ import annotations
 
+from .guard import styled
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,8 +48,8 @@ class Style:
         self.colour, self.tty, self.width, self.unicode = colour, tty, width, unicode
 
     def paint(self, text: str, codes: str) -> str:
-        """`text` between the SGR codes and a reset."""
-        return f"\x1b[{codes}m{text}\x1b[0m" if self.colour and text else text
+        """`text` between the SGR codes and a reset, marked as ours for the guard of the streams."""
+        return styled(text, codes) if self.colour and text else text
 
     def heading(self, text: str) -> str:
         return self.paint(text, "1;32")

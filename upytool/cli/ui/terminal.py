@@ -1,8 +1,9 @@
 """The user's terminal for the REPL: keys one by one, output byte for byte, and always restored.
 
-On POSIX the terminal is in raw mode while it is open; it is restored at the end, on errors, on SIGTERM and
-SIGHUP, before a SIGTSTP stops the process, and set again when it goes on. On Windows keys come from msvcrt
-and the console is given text. Where stdin is no terminal its bytes are read as they come.
+On POSIX the terminal is in raw mode while it is open; it is restored at the end, on errors and on the signals
+that end the process (cli/signals.py unwinds it), before a SIGTSTP stops the process, and set again when it goes
+on. On Windows keys come from msvcrt and the console is given text. Where stdin is no terminal its bytes are
+read as they come.
 """
 
 from __future__ import annotations
@@ -79,8 +80,6 @@ class PosixTerminal(_Output):
             atexit.register(self._restore)
             if threading.current_thread() is threading.main_thread():
                 for number, handler in (
-                    (signal.SIGTERM, self._on_end),
-                    (signal.SIGHUP, self._on_end),
                     (signal.SIGTSTP, self._on_stop),
                     (signal.SIGCONT, self._on_continue),
                 ):
@@ -117,10 +116,6 @@ class PosixTerminal(_Output):
 
             with contextlib.suppress(termios.error, OSError):
                 termios.tcsetattr(self._fd, termios.TCSADRAIN, self._saved)
-
-    def _on_end(self, number: int, frame: FrameType | None) -> None:
-        self._restore()
-        raise SystemExit(128 + number)
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         # Not a Ctrl-Z, which is a key for the board, but a signal from elsewhere.

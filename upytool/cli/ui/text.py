@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from .guard import one_line
 from .style import Style
 
 
@@ -70,6 +71,8 @@ def rows(
         return []
     if not style.tty:
         return ["\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row) for row in cells]
+    # Now and not at the stream alone: an escape is wider than the character that it stands for.
+    cells = [[one_line(cell) for cell in row] for row in cells]
     titled = any(header)
     widths = [0] * len(header)
     for row in [*cells, list(header)]:
@@ -114,13 +117,6 @@ def width_of(text: str) -> int:
     from unicodedata import combining, east_asian_width
 
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
-
-
-def printable(name: str) -> str:
-    """A name of the board for people: what a terminal would obey (escape sequences, line ends) shown as `\\x1b`."""
-    if name.isprintable():
-        return name
-    return "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in name)
 
 
 def plural(number: int, noun: str, nouns: str = "") -> str:
