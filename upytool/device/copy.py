@@ -17,6 +17,8 @@ from .transfer import Status
 from .tree import Tree, join
 
 What = Literal["mkdir", "write", "skip", "delete", "rmdir"]
+# What a board starts and connects with, beside the user's program: MicroPython's and CircuitPython's.
+VITAL = frozenset(("boot.py", "webrepl_cfg.py", "settings.toml"))
 _WORDS = {"mkdir": "make", "write": "write", "skip": "keep", "delete": "delete", "rmdir": "remove"}
 
 
@@ -101,6 +103,25 @@ class CopyPlan:
     def of(self, *what: What) -> list[Action]:
         """The actions of these kinds."""
         return [action for action in self.actions if action.what in what]
+
+    def question(self, place: str) -> str:
+        """What to ask before this plan is applied; '' where nothing is to be asked.
+
+        A deletion that was asked for needs no second yes, but two that nobody means do: of everything that was there,
+        where the source is empty, or the board's root or a local directory has nothing in common with it; and of the
+        files that a board starts and connects with, which are seldom in a project.
+
+        Args:
+            place: the destination, for the question.
+        """
+        gone = [action.path for action in self.of("delete") if action.why == "extra"]
+        if not gone:
+            return ""
+        stays = any(action.why in ("unchanged", "changed", "forced") for action in self.actions)
+        if not self.of("write", "skip") or (not stays and (place in ("/", ":/") or gone[0][:1] != ":")):
+            return f"Delete everything in {place} ({len(gone)} file{'s' * (len(gone) != 1)})?"
+        vital = [path for path in gone if path[:1] == ":" and path[1:].removeprefix("/flash").lstrip("/") in VITAL]
+        return f"Delete {' and '.join(vital)} from the board?" if vital else ""
 
     @property
     def changes(self) -> bool:

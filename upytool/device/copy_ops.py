@@ -16,6 +16,7 @@ from ..events import NULL, Reporter, Task, notice
 from ..protocol.ops import Op
 from .copy import CopyPlan, Destination, Targets, plan_copy, targets
 from .fs_ops import FsOps, check_space
+from .fs_types import Agree, agreed
 from .hashes import equal_files, local_digest
 from .ignore import ignore_for
 from .local import FileSink, local_error, opener, replace_local
@@ -93,8 +94,10 @@ def local_destination(dest: str) -> Destination:
 class _Copy:
     """One copy with a board on at least one side."""
 
-    def __init__(self, fs: FsOps, mover: Mover, options: CopyOptions, reporter: Reporter) -> None:
-        self.fs, self.mover, self.options, self.reporter = fs, mover, options, reporter
+    def __init__(
+        self, fs: FsOps, mover: Mover, options: CopyOptions, reporter: Reporter, agree: Agree = agreed
+    ) -> None:
+        self.fs, self.mover, self.options, self.reporter, self.agree = fs, mover, options, reporter, agree
         self.delete_first = False
 
     def run(self, sources: Sequence[str], dest: str, cwd: str) -> Op[CopyResult]:
@@ -108,7 +111,16 @@ class _Copy:
                 self.fs, self.mover, wanted, compile_py=self.options.mpy, reporter=self.reporter
             )
         plan, there = yield from self.plan(wanted, to, shadows)
+        return (yield from self.finish(plan, there, to))
+
+    def finish(self, plan: CopyPlan, there: Mapping[str, Status], to: Destination) -> Op[CopyResult]:
+        """Apply the plan unless it was all that was wanted."""
         if not self.options.dry_run:
+            question = plan.question(to.shown)
+            if question:
+                # The program on the board does not wait for a person.
+                yield from self.mover.close()
+                self.agree(question)
             yield from self.apply(plan, there)
         return CopyResult(plan, self.options.dry_run)
 
