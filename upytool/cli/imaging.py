@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -263,7 +264,7 @@ def sources(paths: Sequence[str], folder: str, everything: bool) -> tuple[dict[s
         path = Path(text)
         prefix = [base] if base else []
         try:
-            if not path.is_dir():
+            if not os.path.isdir(path):
                 files["/".join([*prefix, path.name])] = path.read_bytes()
                 continue
         except OSError as error:
@@ -293,7 +294,7 @@ def files_of(app: App, file: str, place: Place, *, one: bool) -> list[Held]:
     Args:
         one: only the file system that is named or that files are put into; else all of them.
     """
-    if file != BOARD and Path(file).is_dir():
+    if file != BOARD and os.path.isdir(file):
         return [Held("", False, *sources([file + "/"], "", False))]
     with opened(app, file, place, whole=False) as found:
         held = [] if one else [volume for volume in found.volumes if volume.kind]

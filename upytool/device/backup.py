@@ -8,6 +8,7 @@ each file is the old or the new one.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def backup(fs: FsOps, target: str, root: str = "/", *, reporter: Reporter = NULL
     """
     info = yield from fs.session.info()
     path = Path(target or ".")
-    if path.is_dir():
+    if os.path.isdir(path):
         path /= default_name(info, datetime.now())
     root = yield from absolute(fs, root)
     scene = yield from look(fs, root)

@@ -68,6 +68,11 @@ class Targets:
     dirs: tuple[str, ...]
     files: tuple[Target, ...]
 
+    @property
+    def paths(self) -> list[str]:
+        """Where the files go."""
+        return [item.path for item in self.files]
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -195,6 +200,16 @@ def _add(files: dict[str, Target], target: Target) -> None:
         )
 
 
+def _check_kind(kind: str, path: str) -> None:
+    if kind == "link":
+        raise LocalFileError(
+            f"{path} is a link, and a tree is not written through links",
+            hint="remove the link, or copy to the place that it leads to",
+        )
+    if kind == "special":
+        raise LocalFileError(f"{path} exists and is not a regular file", hint="remove it, or copy elsewhere")
+
+
 def plan_copy(
     wanted: Targets,
     there: Mapping[str, Status],
@@ -214,13 +229,15 @@ def plan_copy(
         force: write also what is unchanged.
         extra: path -> size (-1 a folder) of what is to be deleted.
 
-    Errors: UsageError when a folder stands where a file is to go, or the reverse.
+    Errors: UsageError when a folder stands where a file is to go, or the reverse; LocalFileError for a link or special
+    file in the way.
     """
     mark = ":" if remote else ""
     none = Status("none")
     actions: list[Action] = []
     for path in wanted.dirs:
         kind = there.get(path, none).kind
+        _check_kind(kind, path)
         if kind == "file":
             raise UsageError(f"{mark}{path} is a file, a directory is to go there", hint="remove it first")
         if kind == "none":
@@ -228,6 +245,8 @@ def plan_copy(
     for target in wanted.files:
         state = there.get(target.path, none)
         source = target.source if not target.tree.remote else f":{target.source}"
+        if target.path not in unchanged:
+            _check_kind(state.kind, target.path)
         if state.kind == "dir":
             raise UsageError(f"{mark}{target.path} is a directory, a file is to go there", hint="remove it first")
         if state.kind == "none":

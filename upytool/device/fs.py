@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -148,7 +149,7 @@ class RemoteFS:
         """
         if isinstance(local, (str, Path)):
             path = Path(local)
-            if path.is_dir():
+            if os.path.isdir(path):
                 path = path / remote.rstrip("/").rpartition("/")[2]
             sink: FileSink | CallSink = FileSink(path)
         else:

@@ -15,7 +15,7 @@ from ..mpy.cross import NEVER
 from .compile import HEAD, compile_module, compiler_for, mpy_problem
 from .ignore import ignore_for
 from .info import ARCHITECTURES, BoardInfo
-from .local import FileSink, local_error
+from .local import FileSink, local_error, read_local
 from .tree import IgnoreRule, local_tree
 
 _VERSION = re.compile(r"6(?:\.([0-3]))?")
@@ -79,7 +79,7 @@ def collect(
     Errors: LocalFileError, UsageError; BuildError with file and line for what does not compile.
     """
     root = Path(folder)
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise UsageError(f"{folder} is no directory", hint="name the directory whose files the image is to hold")
     hidden = _relative(leave_out, root)
 
@@ -126,10 +126,7 @@ def _read(
         path = root / sources[name]
         if name in compiled and cross is not None:
             return compile_module(cross, path, sources[name])
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise local_error(error, path) from error
+        return read_local(path)
 
     names = sorted(sources)
     if not compiled:
@@ -181,7 +178,7 @@ def save(files: Mapping[str, bytes], directories: Sequence[str], target: Path, *
     for name in (*files, *directories):
         _usable(name)
     try:
-        taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
+        taken = os.path.exists(target) and (not os.path.isdir(target) or any(target.iterdir()))
         if taken and not force:
             raise UsageError(f"{target} is there already", hint="name another directory with -o, or use --force")
         if taken:

@@ -6,6 +6,7 @@ here, our own notes on the board (`.upytool/`, the list of packages), and whatev
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -48,8 +49,9 @@ def sync(
     far = remote.removeprefix(":").rstrip("/")
     if not far:
         far = "/" if remote.removeprefix(":").startswith("/") else (yield from fs.getcwd())
-    if not pull and not Path(local).is_dir():
-        raise LocalFileError(f"{local} is no directory", hint="sync takes a directory; `upytool cp` copies a file")
+    if not pull and not os.path.isdir(local):
+        local_tree(local, recursive=True)  # where there is nothing, that is what is wrong
+        raise LocalFileError(f"{local} is not a directory", hint=f"copy a file with cp: `upytool cp {local} :`")
 
     rule = ignore_for(Path(local), options.ignore, defaults=options.default_ignores)
     foreign: frozenset[str] = frozenset()

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from upytool import documents
 from upytool.errors import ConfigError, LocalFileError, UpytoolError
 
 from .hosts import Hosts
@@ -39,11 +40,7 @@ def _read(path: Path, hosts: Hosts, above: set[Path]) -> list[Source]:
     path = path.expanduser().resolve()
     if path in above:
         raise ConfigError(f"{path.name} takes itself in", hint="remove the circle of -r lines")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise LocalFileError(f"{path} cannot be read: {reason}") from error
+    text = documents.read_text(path, error=LocalFileError)
     if path.suffix == ".toml":
         return _from_toml(path, text, hosts)
     found: list[Source] = []
@@ -70,12 +67,7 @@ def _read(path: Path, hosts: Hosts, above: set[Path]) -> list[Source]:
 
 
 def _from_toml(path: Path, text: str, hosts: Hosts) -> list[Source]:
-    import tomllib
-
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from error
+    raw = documents.parse_toml(text, str(path))
     if path.name == "pyproject.toml":
         raw = raw.get("tool", {}).get("upytool", {})
     return packages_from_table(raw.get("packages", {}), hosts, base=path.parent, origin=path.name)

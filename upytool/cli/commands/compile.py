@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,19 +127,19 @@ def _collect(paths: tuple[str, ...], output: str | None, name: str | None) -> li
     from ...mpy.cross import never_compiled
 
     found: list[tuple[Path, Path, str]] = []
-    single = len(paths) == 1 and not Path(paths[0]).is_dir()
-    if output is not None and not single and (output.endswith(".mpy") or Path(output).is_file()):
+    single = len(paths) == 1 and not os.path.isdir(paths[0])
+    if output is not None and not single and (output.endswith(".mpy") or os.path.isfile(output)):
         raise UsageError(f"-o {output} is one file, for one module", hint="name a directory for several: -o build")
     for text in paths:
         path = Path(text)
-        if path.is_dir():
+        if os.path.isdir(path):
             into = Path(output) if output is not None else path
             for source in sorted(path.rglob("*.py")):
                 relative = source.relative_to(path)
                 if "__pycache__" not in relative.parts and not never_compiled(relative.as_posix()):
                     found.append((source, (into / relative).with_suffix(".mpy"), relative.as_posix()))
             continue
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise UsageError(f"there is no file {text}", hint="name .py files, or a directory of them")
         if path.suffix.lower() != ".py":
             raise UsageError(f"{text} is no .py file", hint="only Python modules are compiled")

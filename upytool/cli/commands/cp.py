@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -90,11 +91,10 @@ def command(
 
 def _colon(sources: list[CopyArgument], target: CopyArgument) -> str:
     """What was meant, most likely: the target on the board, or the sources where they are not here."""
-    from pathlib import Path
     from shlex import join
 
     words, path = [source.path for source in sources], target.path.removeprefix("./")
-    if any(Path(word).exists() for word in words):
+    if any(os.path.exists(word) for word in words):
         meant = join([*words, ":" if path in ("", ".") else f":{path}"])
     else:
         meant = join([*(f":{word}" for word in words), path])

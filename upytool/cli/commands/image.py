@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -305,7 +306,7 @@ def diff(app: App, left: str, right: str, place: Place) -> None:
     """
     from ...image.tree import difference
 
-    single = bool(place.volume or place.region) or any(each != BOARD and Path(each).is_dir() for each in (left, right))
+    single = bool(place.volume or place.region) or any(each != BOARD and os.path.isdir(each) for each in (left, right))
     changes = difference(*as_trees(files_of(app, left, place, one=single), files_of(app, right, place, one=single)))
     app.emit([_change_data(change) for change in changes], [_change_line(change) for change in changes])
     if changes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -257,7 +258,7 @@ def deploy(
         raise UsageError("romfs deploy needs a directory or an image", hint="upytool romfs deploy lib")
     from ...device import romfs
 
-    if Path(path).is_dir():
+    if os.path.isdir(path):
         device = app.device()
         board = None if mpy is False else _loads_mpy(app, device.info)
         image = _make(app, path, board, ignore, everything)[1]
