@@ -173,14 +173,12 @@ class BoardCli:
 
     def process(self, *argv: str, stdin: bytes = b"", **options: Any) -> subprocess.CompletedProcess[bytes]:
         """Run it as a process, byte for byte."""
-        return subprocess.run(
-            self.command(*argv), input=stdin, capture_output=True, timeout=30, check=False, **options
-        )
+        return subprocess.run(self.command(*argv), input=stdin, capture_output=True, timeout=30, check=False, **options)
 
 
 @pytest.fixture
 def board(sims: Sims, cli: Cli) -> BoardCli:
     """A simulated board with no files and a fresh interpreter."""
     board = BoardCli(sims.one, cli)
-    board.ok("rm", "-rf", ":/", "+", "soft-reset")
+    board.ok("rm", "-rf", ":/", "--yes", "+", "soft-reset")
     return board

@@ -117,8 +117,30 @@ def test_cp_pipes_byte_for_byte(board: BoardCli) -> None:
 
 def test_cp_from_here_to_here_asks_no_board(cli: Cli) -> None:
     Path("a").write_bytes(BYTES)
-    run = cli("cp", "a", "b")
+    run = cli("cp", "--local", "a", "b")
     assert run.code == 0, run.err
+    assert Path("b").read_bytes() == BYTES
+
+
+@pytest.mark.parametrize("words", [("a", "b"), ("a", "."), ("-r", "a", "d/"), ("a", "/lib/b"), ("-f", "a", "d", "e")])
+def test_cp_with_a_forgotten_colon_copies_nothing(cli: Cli, words: tuple[str, ...]) -> None:
+    Path("a").write_text("new")
+    Path("b").write_text("old")
+    run = cli("cp", *words)
+    assert (run.code, run.out) == (2, "")
+    assert f":{words[-1].strip('.')}" in run.err
+    assert Path("b").read_text() == "old"
+    assert sorted(path.name for path in Path().iterdir()) == ["a", "b"]
+
+
+def test_cp_names_the_board_where_the_source_is_not_here(cli: Cli) -> None:
+    assert "`upytool cp :log.txt .`" in cli("cp", "log.txt", ".").err
+    assert cli("cp", "--local", "log.txt", ":").code == 2
+
+
+def test_cp_from_here_to_here_in_mpremotes_form(cli: Cli) -> None:
+    Path("a").write_bytes(BYTES)
+    assert cli("cp", "--no-verbose", "a", "b").code == 0
     assert Path("b").read_bytes() == BYTES
 
 
@@ -190,9 +212,7 @@ def test_tree(board: BoardCli) -> None:
         (("fs", "frob"), 2, "fs has no command frob"),
     ],
 )  # fmt: skip
-def test_failures_say_what_and_change_nothing(
-    board: BoardCli, words: tuple[str, ...], code: int, says: str
-) -> None:
+def test_failures_say_what_and_change_nothing(board: BoardCli, words: tuple[str, ...], code: int, says: str) -> None:
     board.put("file", b"1")
     board.ok("mkdir", "dir", "+", "touch", "dir/x")
     run = board(*words)
@@ -234,23 +254,54 @@ def test_rm_of_trees(board: BoardCli) -> None:
 
 def test_rm_of_everything(board: BoardCli) -> None:
     board.ok("mkdir", "-p", "d/e", "+", "touch", "x", "d/y")
-    run = board("cd", "d", "rm", "-rv", ":", "+", "pwd")
+    run = board("cd", "d", "rm", "-rv", ":", "--yes", "+", "pwd")
     assert (run.code, run.out) == (0, "/d\n"), "the working directory itself stays"
     assert sorted(run.err.splitlines()) == ["removed directory: './e'", "removed: './y'", "rm :"]
     assert board.names() == ["d", "x"]
     # As with mpremote the root is emptied, and that it cannot be removed itself is an error.
-    run = board("rm", "-r", ":/")
+    run = board("rm", "-r", ":/", "--yes")
     assert (run.code, "the root itself cannot be removed" in run.err) == (6, True)
     assert board.names() == []
     assert board.ok("pwd") == "/\n", "not left in a directory that is gone"
-    assert board("rm", "-rf", ":/").code == 0
+    assert board("rm", "-rf", ":/", "--yes").code == 0
+
+
+EVERYTHING = (":", ":/", "", ".", "./", "//", ":.", "d/..", "/d/../", "./d/./..", "/./")
+
+
+@pytest.mark.parametrize("flags", [(), ("--no-input",), ("--json",), ("-f",)])
+@pytest.mark.parametrize("path", EVERYTHING)
+def test_rm_of_everything_needs_a_yes(board: BoardCli, path: str, flags: tuple[str, ...]) -> None:
+    board.ok("mkdir", "-p", "d/e", "+", "touch", "x")
+    run = board("rm", "-r", path, *flags)
+    assert run.code == 2
+    assert "--yes" in run.err + run.out
+    assert board.names() == ["d", "x"]
+
+
+def test_rm_of_the_working_directory_by_its_name_needs_a_yes(board: BoardCli) -> None:
+    board.ok("mkdir", "-p", "d/e/f", "+", "touch", "d/e/x")
+    for path in ("/d/e", "/d", "..", "../e"):
+        assert board("cd", "/d/e", "rm", "-r", path).code == 2
+    assert board("cd", "/d/e", "rm", "-r", "f").code == 0
+    assert board.names("/d/e") == ["x"]
+
+
+def test_rm_of_everything_in_mpremotes_form(board: BoardCli) -> None:
+    """mpremote's test_filesystem.sh has these lines."""
+    board.put("x", b"1")
+    assert board("--no-input", "resume", "rm", "-r", ":").code == 2
+    assert board.names() == ["x"]
+    assert board("resume", "rm", "-r", "-v", ":").code == 0
+    assert board.names() == []
+    assert board("resume", "rm", "-r", ":/").code == 6
 
 
 def test_rm_never_reaches_a_mounted_directory_of_this_computer(board: BoardCli) -> None:
     Path("mine/deep").mkdir(parents=True)
     Path("mine/deep/precious").write_text("1")
     for path in ("deep", ":", "/remote", "/remote/deep", ".."):
-        run = board("mount", "mine", "rm", "-rf", path)
+        run = board("mount", "mine", "rm", "-rf", path, "--yes")
         assert run.code in (0, 2), run.err
         assert Path("mine/deep/precious").read_text() == "1", path
 
@@ -269,7 +320,7 @@ def test_rm_of_everything_asks_on_a_terminal(board: BoardCli, monkeypatch: pytes
     monkeypatch.setattr(streams, "_is_tty", lambda stream: stream is sys.stdin)
     monkeypatch.setattr(prompt, "confirm", no)
     assert board("rm", "-r", ":").code == 130
-    assert asked == ["Remove everything in / of the board?"]
+    assert asked == ["Remove everything on the board?"]
     assert board.names() == ["x"]
     assert board("rm", "-r", ":", "--yes").code == 0
     assert board.names() == []
@@ -378,9 +429,7 @@ def test_edit_keeps_the_text_when_the_board_refuses_it(
     assert board.get("a.py") == b"old"
 
 
-def test_edit_without_an_editor_that_works(
-    board: BoardCli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_edit_without_an_editor_that_works(board: BoardCli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     board.put("a.py", b"old")
     monkeypatch.setenv("EDITOR", "true")
@@ -404,6 +453,66 @@ def test_edit_without_an_editor_that_works(
 # -- the project's file -------------------------------------------------------------------------------
 
 
+# -- what sync and restore delete -------------------------------------------------------------------
+
+
+def test_sync_of_an_empty_directory_needs_a_yes(board: BoardCli) -> None:
+    board.put("a.py", b"1")
+    board.ok("mkdir", "d", "+", "touch", "d/b")
+    Path("empty").mkdir()
+    for words in (("empty", ":"), ("empty", ":/", "--no-input"), ("empty", ":/d")):
+        run = board("sync", *words, "--delete")
+        assert (run.code, "--yes" in run.err) == (2, True)
+    assert board.names() == ["a.py", "d"]
+    assert board("sync", "empty", ":", "--delete", "--dry-run").code == 0
+    assert board("sync", "empty", ":", "--delete", "--yes").code == 0
+    assert board.names() == []
+
+
+def test_sync_of_something_else_asks_for_the_whole_board_only(board: BoardCli) -> None:
+    board.ok("mkdir", "d", "+", "touch", "d/b", "main.py")
+    Path("src").mkdir()
+    Path("src/a.py").write_text("1")
+    assert board("sync", "src", ":", "--delete").code == 2
+    assert board("sync", "src", ":d", "--delete").code == 0
+    assert board.names("d") == ["a.py"]
+
+
+@pytest.mark.parametrize("name", ["boot.py", "webrepl_cfg.py", "settings.toml"])
+def test_sync_takes_what_the_board_starts_with_only_after_a_yes(board: BoardCli, name: str) -> None:
+    Path("src").mkdir()
+    Path("src/a.py").write_text("1")
+    board.put("a.py", b"1")
+    board.put("old.py", b"1")
+    board.put(name, b"1")
+    run = board("sync", "src", ":", "--delete")
+    assert (run.code, name in run.err) == (2, True)
+    assert board.names() == sorted(["a.py", "old.py", name])
+    assert board("sync", "src", ":", "--delete", "--keep", name).code == 0
+    assert board.names() == sorted(["a.py", name])
+    assert board("sync", "src", ":", "--delete", "--yes").code == 0
+    assert board.names() == ["a.py"]
+
+
+def test_sync_from_an_empty_board_needs_a_yes(board: BoardCli) -> None:
+    Path("here").mkdir()
+    Path("here/precious").write_text("1")
+    assert board("sync", ":", "here", "--delete").code == 2
+    assert Path("here/precious").read_text() == "1"
+    assert board("sync", ":", "here", "--delete", "--yes").code == 0
+    assert not Path("here/precious").exists()
+
+
+def test_restore_needs_a_yes_as_well(board: BoardCli) -> None:
+    board.put("a.py", b"1")
+    board.ok("backup", "a.tar")
+    board.put("boot.py", b"1")
+    assert board("restore", "a.tar", "--delete").code == 2
+    assert board.names() == ["a.py", "boot.py"]
+    assert board("restore", "a.tar", "--delete", "--yes").code == 0
+    assert board.names() == ["a.py"]
+
+
 def test_sync_without_words_does_what_the_project_says(board: BoardCli) -> None:
     Path("src").mkdir()
     Path("src/a.py").write_text("a = 1\n")
@@ -422,7 +531,7 @@ def test_sync_without_words_or_project(board: BoardCli) -> None:
     run = board("sync")
     assert run.code == 2
     assert "no upytool.toml" in run.err
-    Path("upytool.toml").write_text('baud = 115200\n')
+    Path("upytool.toml").write_text("baud = 115200\n")
     run = board("sync")
     assert run.code == 2
     assert "no [sync] table" in run.err

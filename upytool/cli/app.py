@@ -34,6 +34,8 @@ class App:
     Attributes:
         acted: whether a command has done something; a line of mere preparations ends in the REPL.
         echoes: whether file commands say in a log what they do.
+        mpremote: the line is written for mpremote (it has `resume` or `--no-verbose`) and keeps mpremote's meaning
+            where upytool would ask or refuse; docs/guides/from-mpremote.md lists these places.
     """
 
     def __init__(self, settings: Settings, streams: Streams | None = None) -> None:
@@ -41,6 +43,7 @@ class App:
         self.streams = streams or Streams(settings.color)
         self.acted = False
         self.echoes = True
+        self.mpremote = False
         self._reporter: PlainReporter | None = None
         self._device: Device | None = None
         self._selector: str | None = None
@@ -113,6 +116,7 @@ class App:
 
     def resume(self) -> None:
         """No soft reset for this board: what earlier runs left in its memory stays."""
+        self.mpremote = True
         self._fresh = False
         if self._device is not None:
             self._device.session.reset_pending = False
@@ -253,6 +257,11 @@ class App:
 
         self._sink.clear()
         return confirm(question, self.streams, no_input=self.settings.no_input or self.settings.json)
+
+    def require(self, question: str) -> None:
+        """`confirm`, where no is the end of the command."""
+        if not self.confirm(question):
+            raise click.Abort
 
     def remember_listing(self, path: str, entries: Iterable[tuple[str, bool]]) -> None:
         """Keep a directory of the board for the completion of `:path`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -116,7 +117,7 @@ class AsyncRemoteFS:
         """Fetch a file to a local path or an open binary file; returns its size."""
         if isinstance(local, (str, Path)):
             path = Path(local)
-            if path.is_dir():
+            if os.path.isdir(path):
                 path = path / remote.rstrip("/").rpartition("/")[2]
             sink: FileSink | CallSink = FileSink(path)
         else:
@@ -130,9 +131,7 @@ class AsyncRemoteFS:
         if remote.endswith("/") or await self.is_dir(remote or "."):
             remote = f"{remote.rstrip('/')}/{path.name}" if remote else path.name
         with Task(self._device.reporter, path.name, None) as task:
-            return await self._device.drive(
-                self.ops.store(remote, path, in_place=in_place, progress=task.advance)
-            )
+            return await self._device.drive(self.ops.store(remote, path, in_place=in_place, progress=task.advance))
 
     async def copy(
         self,
@@ -263,7 +262,5 @@ class AsyncRemoteFS:
         """
         from .diff import diff
 
-        work = diff(
-            self.ops, str(left), str(right), ignore=ignore, default_ignores=default_ignores, text=text
-        )
+        work = diff(self.ops, str(left), str(right), ignore=ignore, default_ignores=default_ignores, text=text)
         return await self._device.drive(work)

@@ -8,6 +8,7 @@ each file is the old or the new one.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from .backup_file import FILES, Backup, Reader, SavedFile, Writer
 from .copy import CopyPlan, Target, Targets, plan_copy
 from .copy_ops import CopyResult
 from .fs_ops import FsOps, check_space
-from .fs_types import Mount
+from .fs_types import Agree, Mount, agreed
 from .info import BoardInfo
 from .scene import absolute, foreign, look, mount_of, within
 from .stream import new_hash
@@ -56,7 +57,7 @@ def backup(fs: FsOps, target: str, root: str = "/", *, reporter: Reporter = NULL
     """
     info = yield from fs.session.info()
     path = Path(target or ".")
-    if path.is_dir():
+    if os.path.isdir(path):
         path /= default_name(info, datetime.now())
     root = yield from absolute(fs, root)
     scene = yield from look(fs, root)
@@ -166,6 +167,7 @@ def restore(
     dry_run: bool = False,
     in_place: bool = False,
     reporter: Reporter = NULL,
+    agree: Agree = agreed,
 ) -> Op[CopyResult]:
     """Bring the files of a backup back to where they were.
 
@@ -174,6 +176,7 @@ def restore(
         delete: remove what the backup does not have, on the file systems that were saved.
         dry_run: only make the plan.
         in_place: overwrite old files at once, where two copies do not fit.
+        agree: is asked before all that is there goes, or what the board starts with (`CopyPlan.question`).
 
     Errors, all of them before anything is written: LocalFileError for an archive that is damaged or no backup;
     UsageError where a file system of the backup is not mounted; RemoteOSError 28 where it does not fit. After that
@@ -196,6 +199,10 @@ def restore(
             plan, there = yield from _plan(mover, reader, chosen, top, source, extra)
             first = _check_room(plan, there, mounts, in_place)
             if not dry_run:
+                question = plan.question(top)
+                if question:
+                    yield from mover.close()
+                    agree(question)
                 yield from _apply(fs, mover, reader, plan, chosen, first, in_place, reporter)
             return CopyResult(plan, dry_run)
 

@@ -15,7 +15,7 @@ from ..protocol.ops import Op
 from .copy import Target, Targets
 from .fs_ops import FsOps
 from .info import BoardInfo
-from .local import local_error
+from .local import local_error, open_local, read_local
 from .transfer import Mover
 
 HEAD = 16
@@ -43,11 +43,7 @@ def compiler_for(board: BoardInfo) -> Cross:
 
 def compile_module(cross: Cross, source: Path, name: str) -> bytes:
     """A .py file as .mpy; tracebacks call it `name`. Errors: CompileError, LocalFileError."""
-    try:
-        text = source.read_bytes()
-    except OSError as error:
-        raise local_error(error, source) from error
-    return cross.compile(Module(text, name, shown=str(source)))
+    return cross.compile(Module(read_local(source), name, shown=str(source)))
 
 
 def prepare_modules(
@@ -91,8 +87,8 @@ def _shadows(files: Sequence[Target]) -> list[str]:
 
 
 def _head(item: Target) -> bytes:
-    try:
-        with open(item.source, "rb") as file:
+    with open_local(item.source) as file:
+        try:
             return file.read(HEAD)
-    except OSError as error:
-        raise local_error(error, item.source) from error
+        except OSError as error:
+            raise local_error(error, item.source) from error

@@ -17,6 +17,8 @@ from .transfer import Status
 from .tree import Tree, join
 
 What = Literal["mkdir", "write", "skip", "delete", "rmdir"]
+# What a board starts and connects with, beside the user's program: MicroPython's and CircuitPython's.
+VITAL = frozenset(("boot.py", "webrepl_cfg.py", "settings.toml"))
 _WORDS = {"mkdir": "make", "write": "write", "skip": "keep", "delete": "delete", "rmdir": "remove"}
 
 
@@ -66,6 +68,11 @@ class Targets:
     dirs: tuple[str, ...]
     files: tuple[Target, ...]
 
+    @property
+    def paths(self) -> list[str]:
+        """Where the files go."""
+        return [item.path for item in self.files]
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -101,6 +108,25 @@ class CopyPlan:
     def of(self, *what: What) -> list[Action]:
         """The actions of these kinds."""
         return [action for action in self.actions if action.what in what]
+
+    def question(self, place: str) -> str:
+        """What to ask before this plan is applied; '' where nothing is to be asked.
+
+        A deletion that was asked for needs no second yes, but two that nobody means do: of everything that was there,
+        where the source is empty, or the board's root or a local directory has nothing in common with it; and of the
+        files that a board starts and connects with, which are seldom in a project.
+
+        Args:
+            place: the destination, for the question.
+        """
+        gone = [action.path for action in self.of("delete") if action.why == "extra"]
+        if not gone:
+            return ""
+        stays = any(action.why in ("unchanged", "changed", "forced") for action in self.actions)
+        if not self.of("write", "skip") or (not stays and (place in ("/", ":/") or gone[0][:1] != ":")):
+            return f"Delete everything in {place} ({len(gone)} file{'s' * (len(gone) != 1)})?"
+        vital = [path for path in gone if path[:1] == ":" and path[1:].removeprefix("/flash").lstrip("/") in VITAL]
+        return f"Delete {' and '.join(vital)} from the board?" if vital else ""
 
     @property
     def changes(self) -> bool:
@@ -174,6 +200,16 @@ def _add(files: dict[str, Target], target: Target) -> None:
         )
 
 
+def _check_kind(kind: str, path: str) -> None:
+    if kind == "link":
+        raise LocalFileError(
+            f"{path} is a link, and a tree is not written through links",
+            hint="remove the link, or copy to the place that it leads to",
+        )
+    if kind == "special":
+        raise LocalFileError(f"{path} exists and is not a regular file", hint="remove it, or copy elsewhere")
+
+
 def plan_copy(
     wanted: Targets,
     there: Mapping[str, Status],
@@ -193,13 +229,15 @@ def plan_copy(
         force: write also what is unchanged.
         extra: path -> size (-1 a folder) of what is to be deleted.
 
-    Errors: UsageError when a folder stands where a file is to go, or the reverse.
+    Errors: UsageError when a folder stands where a file is to go, or the reverse; LocalFileError for a link or special
+    file in the way.
     """
     mark = ":" if remote else ""
     none = Status("none")
     actions: list[Action] = []
     for path in wanted.dirs:
         kind = there.get(path, none).kind
+        _check_kind(kind, path)
         if kind == "file":
             raise UsageError(f"{mark}{path} is a file, a directory is to go there", hint="remove it first")
         if kind == "none":
@@ -207,6 +245,8 @@ def plan_copy(
     for target in wanted.files:
         state = there.get(target.path, none)
         source = target.source if not target.tree.remote else f":{target.source}"
+        if target.path not in unchanged:
+            _check_kind(state.kind, target.path)
         if state.kind == "dir":
             raise UsageError(f"{mark}{target.path} is a directory, a file is to go there", hint="remove it first")
         if state.kind == "none":

@@ -7,6 +7,7 @@ what is there already; then everything streams.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +17,12 @@ from ..events import NULL, Reporter, Task, notice
 from ..protocol.ops import Op
 from .copy import CopyPlan, Destination, Targets, plan_copy, targets
 from .fs_ops import FsOps, check_space
+from .fs_types import Agree, agreed
 from .hashes import equal_files, local_digest
 from .ignore import ignore_for
-from .local import FileSink, local_error, opener, replace_local
+from .local import FileSink, check_named, local_error, opener, replace_local, write_error
 from .transfer import GetItem, Mover, PutItem, Status
-from .tree import Tree, board_tree, local_tree
+from .tree import Tree, board_tree, is_link, local_tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +87,18 @@ def _local(source: str, options: CopyOptions) -> Tree:
 
 def local_destination(dest: str) -> Destination:
     """A destination on this computer."""
-    path = Path(dest)
-    kind = "dir" if path.is_dir() else "file" if path.exists() else "none"
+    path = Path(check_named(dest))
+    kind = "dir" if os.path.isdir(path) else "file" if os.path.exists(path) else "none"
     return Destination(str(path), kind, dest.endswith(("/", os.sep)), False)
 
 
 class _Copy:
     """One copy with a board on at least one side."""
 
-    def __init__(self, fs: FsOps, mover: Mover, options: CopyOptions, reporter: Reporter) -> None:
-        self.fs, self.mover, self.options, self.reporter = fs, mover, options, reporter
+    def __init__(
+        self, fs: FsOps, mover: Mover, options: CopyOptions, reporter: Reporter, agree: Agree = agreed
+    ) -> None:
+        self.fs, self.mover, self.options, self.reporter, self.agree = fs, mover, options, reporter, agree
         self.delete_first = False
 
     def run(self, sources: Sequence[str], dest: str, cwd: str) -> Op[CopyResult]:
@@ -108,7 +112,16 @@ class _Copy:
                 self.fs, self.mover, wanted, compile_py=self.options.mpy, reporter=self.reporter
             )
         plan, there = yield from self.plan(wanted, to, shadows)
+        return (yield from self.finish(plan, there, to))
+
+    def finish(self, plan: CopyPlan, there: Mapping[str, Status], to: Destination) -> Op[CopyResult]:
+        """Apply the plan unless it was all that was wanted."""
         if not self.options.dry_run:
+            question = plan.question(to.shown)
+            if question:
+                # The program on the board does not wait for a person.
+                yield from self.mover.close()
+                self.agree(question)
             yield from self.apply(plan, there)
         return CopyResult(plan, self.options.dry_run)
 
@@ -165,9 +178,9 @@ class _Copy:
                     if local_digest(content, survey.hash_kind)[: len(digest)] == digest:
                         unchanged.add(item.path)
         else:
-            sizes = {item.path: _local_status(item.path) for item in wanted.files}
-            there = {path: _local_status(path) for path in wanted.dirs} | sizes
-            asked = [(item.source, sizes[item.path].size) for item in wanted.files if sizes[item.path].kind == "file"]
+            there = _local_statuses(wanted, to)
+            sizes = {item.path: there[item.path].size for item in wanted.files}
+            asked = [(item.source, sizes[item.path]) for item in wanted.files if sizes[item.path] >= 0]
             if asked and not self.options.force:
                 survey = yield from self.mover.survey(asked)
                 states = dict(zip((path for path, _ in asked), survey.statuses, strict=True))
@@ -260,19 +273,37 @@ def _with_shadows(plan: CopyPlan, gone: Mapping[str, int]) -> CopyPlan:
     return CopyPlan(plan.actions + more, plan.targets)
 
 
-def _local_status(path: str) -> Status:
-    file = Path(path)
+def _local_statuses(wanted: Targets, to: Destination) -> dict[str, Status]:
+    """What is at the targets on this computer.
+
+    A link counts as what it leads to only where the user named it, as the destination or by naming one file. Of a tree
+    nothing is written through a link, which may lead anywhere.
+    """
+    there = {path: _local_status(path, path == to.path) for path in wanted.dirs}
+    there.update((item.path, _local_status(item.path, not item.relative)) for item in wanted.files)
+    return there
+
+
+def _local_status(path: str, named: bool) -> Status:
+    """Its kind, also `link` and `special`; the size is -1 where there is no content to compare."""
+    link = not named and is_link(path)
     try:
-        return Status("dir") if file.is_dir() else Status("file", file.stat().st_size)
-    except OSError:
-        return Status("none")
+        state = os.stat(path)
+    except (OSError, ValueError):
+        return Status("link" if link else "none", -1)
+    size = state.st_size if stat.S_ISREG(state.st_mode) else -1
+    if link:
+        return Status("link", size)
+    if stat.S_ISDIR(state.st_mode):
+        return Status("dir", -1)
+    return Status("file" if named or size >= 0 else "special", size)
 
 
 def _make_local(path: str) -> None:
     try:
-        Path(path).mkdir()
-    except OSError as error:
-        raise local_error(error, path) from error
+        os.mkdir(path)
+    except (OSError, ValueError) as error:
+        raise write_error(error, Path(path)) from error
 
 
 def _delete_local(path: Path) -> None:
@@ -302,11 +333,13 @@ def _copy_locally(sources: Sequence[str], dest: str, options: CopyOptions, repor
     trees = [_local(source.rstrip("/" + os.sep) or source, options) for source in sources]
     to = local_destination(dest)
     wanted = targets(trees, to)
-    there = {path: _local_status(path) for path in (*wanted.dirs, *(item.path for item in wanted.files))}
+    there = _local_statuses(wanted, to)
     unchanged = {
         item.path
         for item in wanted.files
-        if there[item.path].kind == "file" and equal_files(Path(item.source), Path(item.path))
+        if there[item.path].kind in ("file", "link")
+        and there[item.path].size == item.size
+        and equal_files(Path(item.source), Path(item.path))
     }
     if any(item.path in unchanged and os.path.samefile(item.source, item.path) for item in wanted.files):
         raise LocalFileError(f"{dest} is the source itself", hint="choose another destination")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from .backup_file import Reader, SavedFile
 from .fs_ops import FsOps
 from .hashes import local_digest
 from .ignore import Ignore, ignore_for
-from .local import CallSink, local_error
+from .local import CallSink, read_local
 from .scene import look, within
 from .sync import without
 from .transfer import GetItem, Mover, Status
@@ -81,7 +82,7 @@ class _Local:
 
     def __init__(self, path: str, ignore: Sequence[str], defaults: bool) -> None:
         self.rule: IgnoreRule = lambda path, is_dir: False
-        if Path(path).is_dir():
+        if os.path.isdir(path):
             self.rule = ignore_for(Path(path), ignore, defaults=defaults)
         self.tree = local_tree(path, recursive=True, ignore=lambda folder: self.rule)
         self.files: Mapping[str, int] = self.tree.files
@@ -91,10 +92,7 @@ class _Local:
         return local_digest(Path(self.tree.path_of(path)), kind)
 
     def read(self, path: str) -> bytes:
-        try:
-            return Path(self.tree.path_of(path)).read_bytes()
-        except OSError as error:
-            raise local_error(error, path) from error
+        return read_local(self.tree.path_of(path))
 
 
 class _Saved:
@@ -145,7 +143,7 @@ def diff(
         if not here_name or (there_name and not there_name.startswith(":")):
             raise UsageError("one of the two has to be on the board", hint="upytool diff src :/app")
         if not there_name or _is_backup(here_name, there_name):
-            if not there_name and Path(here_name).is_dir():
+            if not there_name and os.path.isdir(here_name):
                 raise UsageError(f"compare {here_name} with what?", hint=f"upytool diff {here_name} :/app")
             reader = opened.enter_context(Reader(Path(here_name)))
             root = (yield from _root(fs, there_name)) if there_name else reader.backup.root
@@ -169,7 +167,7 @@ def diff(
 def _is_backup(path: str, other: str) -> bool:
     """A name that only an archive has; unless the other side is such a file too."""
     ends = (".tar", ".tar.gz", ".tgz", ".zip")
-    return Path(path).is_file() and path.lower().endswith(ends) and not other.lower().endswith(ends)
+    return os.path.isfile(path) and path.lower().endswith(ends) and not other.lower().endswith(ends)
 
 
 def _root(fs: FsOps, path: str) -> Op[str]:

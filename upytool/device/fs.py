@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..events import Task
 from .fs_ops import FsOps
-from .fs_types import Entry, Mount, Removed, Stat
+from .fs_types import Agree, Entry, Mount, Removed, Stat, agreed
 from .local import CallSink, FileSink
 from .remote_path import RemotePath
 
@@ -148,7 +149,7 @@ class RemoteFS:
         """
         if isinstance(local, (str, Path)):
             path = Path(local)
-            if path.is_dir():
+            if os.path.isdir(path):
                 path = path / remote.rstrip("/").rpartition("/")[2]
             sink: FileSink | CallSink = FileSink(path)
         else:
@@ -162,9 +163,7 @@ class RemoteFS:
         if remote.endswith("/") or self.is_dir(remote or "."):
             remote = f"{remote.rstrip('/')}/{path.name}" if remote else path.name
         with Task(self._device.reporter, path.name, None) as task:
-            return self._device.drive(
-                self.ops.store(remote, path, in_place=in_place, progress=task.advance)
-            )
+            return self._device.drive(self.ops.store(remote, path, in_place=in_place, progress=task.advance))
 
     # -- trees ----------------------------------------------------------------------------------
 
@@ -196,9 +195,7 @@ class RemoteFS:
         """
         from .copy_ops import CopyOptions, copy
 
-        options = CopyOptions(
-            recursive, force, dry_run, in_place, mpy, tuple(ignore), default_ignores
-        )
+        options = CopyOptions(recursive, force, dry_run, in_place, mpy, tuple(ignore), default_ignores)
         many = [sources] if isinstance(sources, str) else list(sources)
         return self._device.drive(copy(self.ops, many, dest, options, self._device.reporter))
 
@@ -216,12 +213,15 @@ class RemoteFS:
         mpy: bool = False,
         ignore: Sequence[str] = (),
         default_ignores: bool = True,
+        agree: Agree = agreed,
     ) -> CopyResult:
         """Make a folder of the board equal to a local one; with `pull` the other way round.
 
         Args:
             delete: remove what the source does not have, but nothing that `keep` or an ignore rule names.
             keep: patterns of paths below the folder that stay.
+            agree: is called with a question before all that is there goes, or what the board starts with; it raises to
+                stop.
 
         The other arguments, and errors, are those of `copy`.
         """
@@ -238,6 +238,7 @@ class RemoteFS:
             keep=keep,
             pull=pull,
             reporter=self._device.reporter,
+            agree=agree,
         )
         return self._device.drive(work)
 
@@ -267,6 +268,7 @@ class RemoteFS:
         delete: bool = False,
         dry_run: bool = False,
         in_place: bool = False,
+        agree: Agree = agreed,
     ) -> CopyResult:
         """Bring the files of a backup back to where they were.
 
@@ -275,6 +277,7 @@ class RemoteFS:
             delete: remove what the backup does not have.
             dry_run: only make the plan.
             in_place: overwrite old files at once, where two copies do not fit.
+            agree: as for `sync`.
 
         Errors: also LocalFileError for an archive that is damaged or no backup, UsageError; before anything is written.
         """
@@ -288,6 +291,7 @@ class RemoteFS:
             dry_run=dry_run,
             in_place=in_place,
             reporter=self._device.reporter,
+            agree=agree,
         )
         return self._device.drive(work)
 
@@ -311,7 +315,5 @@ class RemoteFS:
         """
         from .diff import diff
 
-        work = diff(
-            self.ops, str(left), str(right), ignore=ignore, default_ignores=default_ignores, text=text
-        )
+        work = diff(self.ops, str(left), str(right), ignore=ignore, default_ignores=default_ignores, text=text)
         return self._device.drive(work)

@@ -1,7 +1,8 @@
-"""What the file operations return."""
+"""What the file operations return, and whom they ask."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -66,3 +67,10 @@ class Removed:
     path: str
     is_dir: bool
     kept: bool = False
+
+
+Agree = Callable[[str], None]
+
+
+def agreed(_: str) -> None:
+    """Answer every question with yes, as a caller does who has decided already; another one raises to stop."""

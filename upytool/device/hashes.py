@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .local import local_error
+from .local import local_error, open_local
 from .stream import new_hash
 
 PIECE = 1 << 18
@@ -17,7 +17,7 @@ def local_digest(source: Path | bytes, kind: str = "sha256") -> bytes:
         check.update(source)
         return check.digest()
     try:
-        with open(source, "rb") as file:
+        with open_local(source) as file:
             while data := file.read(PIECE):
                 check.update(data)
     except OSError as error:
@@ -30,7 +30,7 @@ def equal_files(one: Path, other: Path) -> bool:
     try:
         if one.stat().st_size != other.stat().st_size:
             return False
-        with open(one, "rb") as left, open(other, "rb") as right:
+        with open_local(one) as left, open_local(other) as right:
             while True:
                 data = left.read(PIECE)
                 if data != right.read(PIECE):

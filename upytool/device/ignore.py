@@ -7,11 +7,13 @@ decides.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from .. import documents
 from ..errors import LocalFileError, UsageError
 
 DEFAULTS = ("__pycache__/", ".*", "*.pyc")
@@ -41,11 +43,8 @@ class Ignore:
 
 def ignore_for(folder: Path, patterns: Iterable[str] = (), *, defaults: bool = True) -> Ignore:
     """The rules for a folder: defaults, its `.upytoolignore`, then `patterns`. Errors: LocalFileError."""
-    file = folder / FILE_NAME
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    except (OSError, UnicodeDecodeError) as error:
-        raise LocalFileError(f"{file} cannot be read: {error}", hint="it is a UTF-8 text file") from error
+    file = os.path.join(folder, FILE_NAME)
+    lines = documents.read_text(file, error=LocalFileError).splitlines() if os.path.lexists(file) else []
     return Ignore([*lines, *patterns], defaults=defaults)
 
 

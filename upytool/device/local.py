@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import LocalFileError
+from ..errors import LocalFileError, UsageError
 from ..whole_file import discard, open_beside, take_place
+
+# Byte for byte on Windows; and no open waits for the other end of a FIFO, or makes a terminal ours.
+_BINARY_AT_ONCE = getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
 class FileSink:
@@ -26,12 +31,16 @@ class FileSink:
         if self._file is None:
             try:
                 if os.path.exists(self._path) and not os.path.isfile(self._path):
-                    # /dev/null, a FIFO: these are written to, never replaced.
-                    self._file = open(self._path, "wb")  # noqa: SIM115
+                    # /dev/null, a FIFO: these are written to, never replaced. A FIFO that nobody reads is an error
+                    # (ENXIO) instead of a wait for a reader.
+                    number = os.open(self._path, os.O_WRONLY | _BINARY_AT_ONCE)
+                    if hasattr(os, "set_blocking"):
+                        os.set_blocking(number, True)
+                    self._file = os.fdopen(number, "wb")
                     return self._file
                 self._file, self._temp = open_beside(self._path)
-            except OSError as error:
-                raise local_error(error, self._path) from error
+            except (OSError, ValueError) as error:
+                raise write_error(error, self._path) from error
         return self._file
 
     def write(self, data: bytes) -> None:
@@ -80,23 +89,96 @@ class CallSink:
         return
 
 
+def write_error(error: OSError | ValueError, path: Path) -> LocalFileError:
+    """Name the directory that is missing, not the file that was to be in it."""
+    folder = path.parent
+    if getattr(error, "errno", 0) == errno.ENOENT and not os.path.isdir(folder):
+        return LocalFileError(f"{folder}: no such directory", hint=f"create it first: `mkdir -p {folder}`")
+    return local_error(error, path)
+
+
+def check_named(path: str) -> str:
+    """`path`, which is not empty: pathlib takes '' for the directory here. Errors: UsageError."""
+    if not path:
+        raise UsageError("an empty path names no file", hint="is a shell variable empty? `.` is this directory")
+    return path
+
+
 def opener(source: Path | bytes) -> Callable[[], BinaryIO]:
     """How to open content, again and again."""
     if isinstance(source, bytes):
         return lambda: io.BytesIO(source)
-    return lambda: open(source, "rb")
+    return lambda: open_local(source)
 
 
-def local_size(path: Path) -> int:
-    """A local file's size. Errors: LocalFileError."""
+def special(mode: int) -> str:
+    """What a path is that holds no content to copy, `a FIFO` for instance; '' for a file or directory.
+
+    Args:
+        mode: `st_mode`.
+    """
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return ""
+    kinds = ((stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"), (stat.S_ISLNK, "a link"))
+    return next((name for test, name in kinds if test(mode)), "a device")
+
+
+def not_a_file(path: Path | str, what: str) -> LocalFileError:
+    return LocalFileError(
+        f"{path} is {what}, not a regular file", hint="leave it out with --ignore, or pipe it: `upytool cp - :NAME`"
+    )
+
+
+def open_local(path: Path | str) -> BinaryIO:
+    """Open a regular file for reading.
+
+    Nothing else is waited for or read: a FIFO without a writer, a terminal, /dev/zero. It is asked of the open file, so
+    that what a path becomes meanwhile makes no difference.
+
+    Errors: LocalFileError.
+    """
     try:
-        return path.stat().st_size
-    except OSError as error:
+        number = os.open(path, os.O_RDONLY | _BINARY_AT_ONCE)
+        try:
+            what = special(os.fstat(number).st_mode)
+            if what:
+                raise not_a_file(path, what)
+            return os.fdopen(number, "rb")
+        except BaseException:
+            os.close(number)
+            raise
+    except (OSError, ValueError) as error:
         raise local_error(error, path) from error
 
 
-def local_error(error: OSError, path: Path | str) -> LocalFileError:
-    hint = "free some space on this computer" if error.errno == 28 else "check the path and its permissions"
+def read_local(path: Path | str) -> bytes:
+    """The content of a regular file. Errors: LocalFileError."""
+    with open_local(path) as file:
+        try:
+            return file.read()
+        except OSError as error:
+            raise local_error(error, path) from error
+
+
+def local_size(path: Path) -> int:
+    """A regular file's size. Errors: LocalFileError."""
+    try:
+        state = os.stat(path)
+    except (OSError, ValueError) as error:
+        raise local_error(error, path) from error
+    if special(state.st_mode):
+        raise not_a_file(path, special(state.st_mode))
+    return state.st_size
+
+
+def local_error(error: OSError | ValueError, path: Path | str) -> LocalFileError:
+    """An error of this computer's file system in our words; a ValueError is a name that it cannot hold."""
+    number = getattr(error, "errno", None)
+    hint = "free some space on this computer" if number == errno.ENOSPC else "check the path and its permissions"
+    if number == errno.ENXIO:
+        return LocalFileError(f"{path}: nothing reads it", hint="start the reader first, or name a file")
+    if isinstance(error, ValueError):
+        return LocalFileError(f"{str(path)!r} is not a valid file name on this system", hint="choose another name")
     reason = error.strerror or str(error)
     return LocalFileError(f"{path}: {reason[:1].lower() + reason[1:]}", hint=hint)
 
@@ -105,11 +187,12 @@ def replace_local(source: Path, target: Path, progress: Callable[[int], None]) -
     """Copy a local file; `target` is the old or the new one. Errors: LocalFileError."""
     sink = FileSink(target)
     try:
-        with open(source, "rb") as file:
+        with open_local(source) as file:
             while data := file.read(1 << 18):
                 sink.write(data)
                 progress(len(data))
         sink.done()
     except OSError as error:
-        sink.drop()
         raise local_error(error, source) from error
+    finally:
+        sink.drop()

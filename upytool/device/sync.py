@@ -6,6 +6,7 @@ here, our own notes on the board (`.upytool/`, the list of packages), and whatev
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -17,6 +18,7 @@ from ..protocol.ops import Op
 from .copy import Destination, Targets, targets
 from .copy_ops import CopyOptions, CopyResult, _Copy, local_destination
 from .fs_ops import FsOps
+from .fs_types import Agree, agreed
 from .ignore import ignore_for
 from .transfer import Mover
 from .tree import IgnoreRule, Tree, board_tree, local_tree
@@ -34,19 +36,22 @@ def sync(
     keep: Sequence[str] = (),
     pull: bool = False,
     reporter: Reporter = NULL,
+    agree: Agree = agreed,
 ) -> Op[CopyResult]:
     """Make the contents of `remote` (a folder of the board) those of `local`, or the reverse with `pull`.
 
     Args:
         delete: remove what the source does not have, except what `keep` (patterns) or an ignore rule names.
+        agree: is asked before all that is there goes, or what the board starts with (`CopyPlan.question`).
 
     Two round trips, then content. Errors: UsageError, LocalFileError, RemoteOSError.
     """
     far = remote.removeprefix(":").rstrip("/")
     if not far:
         far = "/" if remote.removeprefix(":").startswith("/") else (yield from fs.getcwd())
-    if not pull and not Path(local).is_dir():
-        raise LocalFileError(f"{local} is no directory", hint="sync takes a directory; `upytool cp` copies a file")
+    if not pull and not os.path.isdir(local):
+        local_tree(local, recursive=True)  # where there is nothing, that is what is wrong
+        raise LocalFileError(f"{local} is not a directory", hint=f"copy a file with cp: `upytool cp {local} :`")
 
     rule = ignore_for(Path(local), options.ignore, defaults=options.default_ignores)
     foreign: frozenset[str] = frozenset()
@@ -57,7 +62,7 @@ def sync(
         foreign = frozenset(path[len(inside) :] for path in paths if path.startswith(inside))
 
     def work(mover: Mover) -> Op[CopyResult]:
-        run = _Copy(fs, mover, replace(options, recursive=True), reporter)
+        run = _Copy(fs, mover, replace(options, recursive=True), reporter, agree)
         if pull:
             return (yield from _pull(run, local, far, delete, keep, rule))
         return (yield from _push(run, local, far, delete, keep, rule, foreign))
@@ -92,14 +97,10 @@ def _push(
         extra = extras(there, wanted, to, keep, rule, foreign)
     shadows = [path for path in shadows if path not in extra]
     plan, there_now = yield from run.plan(wanted, to, shadows, extra)
-    if not run.options.dry_run:
-        yield from run.apply(plan, there_now)
-    return CopyResult(plan, run.options.dry_run)
+    return (yield from run.finish(plan, there_now, to))
 
 
-def _pull(
-    run: _Copy, local: str, far: str, delete: bool, keep: Sequence[str], rule: IgnoreRule
-) -> Op[CopyResult]:
+def _pull(run: _Copy, local: str, far: str, delete: bool, keep: Sequence[str], rule: IgnoreRule) -> Op[CopyResult]:
     survey = yield from run.mover.survey([(far, -1)], [far])
     kind = survey.statuses[0].kind
     if kind == "none":
@@ -115,9 +116,7 @@ def _pull(
         here = local_tree(local, recursive=True, ignore=lambda folder: rule, follow=False)
         extra = extras(here, wanted, to, keep, rule)
     plan, there = yield from run.plan(wanted, to, extra=extra)
-    if not run.options.dry_run:
-        yield from run.apply(plan, there)
-    return CopyResult(plan, run.options.dry_run)
+    return (yield from run.finish(plan, there, to))
 
 
 def without(tree: Tree, rule: IgnoreRule) -> Tree:
@@ -127,9 +126,7 @@ def without(tree: Tree, rule: IgnoreRule) -> Tree:
         if path.rpartition("/")[0] in out or rule(path, True):
             out.add(path)
     files = {
-        path: size
-        for path, size in tree.files.items()
-        if path.rpartition("/")[0] not in out and not rule(path, False)
+        path: size for path, size in tree.files.items() if path.rpartition("/")[0] not in out and not rule(path, False)
     }
     return replace(tree, dirs=tuple(path for path in tree.dirs if path not in out), files=files)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import LocalFileError, UsageError
-from .local import local_error
+from .local import check_named, local_error, local_size, not_a_file, special
 
 IgnoreRule = Callable[[str, bool], bool]
 
@@ -69,20 +69,19 @@ def local_tree(
 
     Errors: LocalFileError; UsageError for a folder without `recursive`.
     """
-    root = Path(path)
-    try:
-        if not root.is_dir():
-            size = root.stat().st_size
-            return Tree(str(root), "file", root.name, files={"": size})
-    except OSError as error:
-        raise local_error(error, path) from error
+    root = Path(check_named(path))
+    if not os.path.isdir(path):
+        return Tree(str(root), "file", root.name, files={"": local_size(root)})
     contents = path.endswith(("/", os.sep)) or root.name in ("", "..")
     if not recursive:
         raise UsageError(f"{path} is a directory", hint="copy directories with -r")
     files: dict[str, int] = {}
     dirs: list[str] = []
     rule: IgnoreRule = ignore(root) if ignore is not None else lambda path, is_dir: False
-    _scan(root, "", rule, files, dirs, {os.path.realpath(root)}, follow)
+    try:
+        _scan(root, "", rule, files, dirs, {os.path.realpath(root)}, follow)
+    except RecursionError:
+        raise LocalFileError(f"{path}: its directories are nested too deeply") from None
     return Tree(str(root), "dir", root.name, contents, files, tuple(dirs))
 
 
@@ -109,7 +108,10 @@ def _scan(
             if rule(path, is_dir):
                 continue
             if not is_dir:
-                files[path] = entry.stat(follow_symlinks=not link).st_size
+                state = entry.stat(follow_symlinks=not link)
+                if follow and special(state.st_mode):
+                    raise not_a_file(entry.path, special(state.st_mode))
+                files[path] = state.st_size
                 continue
         except OSError as error:
             raise LocalFileError(

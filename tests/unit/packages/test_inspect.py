@@ -170,7 +170,7 @@ def test_a_wrong_list(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_a_missing_list(tmp_path: Path) -> None:
-    with pytest.raises(LocalFileError, match="cannot read"):
+    with pytest.raises(LocalFileError):
         read_requirements(tmp_path / "none.txt", HOSTS)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import time
-from pathlib import Path
 
 import click
 
@@ -31,8 +31,8 @@ def command(app: App, file: str, path: str, turbo: int | None) -> None:
     Every file is compared with the board's own check sum. The archive appears when it is complete. Directories of
     this computer that are mounted on the board are left out, and /rom unless --path names it.
     """
-    if file and Path(file).is_file() and not app.confirm(f"{file} exists. Replace it?"):
-        raise click.Abort
+    if file and os.path.isfile(file):
+        app.require(f"{file} exists. Replace it?")
     start = time.monotonic()
     device = app.device()
     with app.turbo(turbo):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -33,6 +34,7 @@ from ..params import CopyArgument, CopyPath
 @click.option("--in-place", is_flag=True, help="Overwrite files at once, where two copies do not fit. Unsafe.")
 @click.option("--turbo", type=int, metavar="BAUD", help="Raise the rate of a UART for the copy, and put it back.")
 @click.option("--ignore", multiple=True, metavar="PATTERN", help="Leave these out as well; may be given again.")
+@click.option("--local", is_flag=True, help="Copy from this computer to this computer.")
 @click.option("--all", "everything", is_flag=True, help="Copy dot files, __pycache__ and the like too.")
 @pass_app
 def command(
@@ -45,6 +47,7 @@ def command(
     in_place: bool,
     turbo: int | None,
     ignore: tuple[str, ...],
+    local: bool,
     everything: bool,
 ) -> None:
     """Copy files to, from or on the board. A path that begins with a colon is on the board.
@@ -60,6 +63,11 @@ def command(
     from ...device.copy_ops import CopyOptions, copy
 
     *sources, target = paths
+    here = not target.remote and not any(source.remote for source in sources)
+    if here and not local and not app.mpremote and not any(str(path) == "-" for path in paths):
+        raise UsageError("neither side is on the board", hint=_colon(sources, target))
+    if local and not here:
+        raise UsageError("--local copies between paths without a colon", hint="leave --local away")
     for source in sources:
         app.echo(f"cp {source} {target}")
     if any(str(path) == "-" for path in paths):
@@ -68,16 +76,29 @@ def command(
     options = CopyOptions(recursive, force, dry_run, in_place, mpy, ignore, not everything)
     words, to = [str(source) for source in sources], str(target)
     start = time.monotonic()
-    if not target.remote and not any(source.remote for source in sources):
-        # Local to local, as mpremote has it: no board is asked.
+    if here:
         from ...device.copy_ops import copy_locally
 
         result = copy_locally(words, to, options, app.reporter)
+        if app.echoes and result.plan.changes and not dry_run:
+            app.note("Copied on this computer, not to the board")
     else:
         device = app.device()
         with app.turbo(turbo):
             result = device.drive(copy(device.fs.ops, words, to, options, app.reporter))
     report(app, result, time.monotonic() - start, "./" if recursive and to == ":" else "")
+
+
+def _colon(sources: list[CopyArgument], target: CopyArgument) -> str:
+    """What was meant, most likely: the target on the board, or the sources where they are not here."""
+    from shlex import join
+
+    words, path = [source.path for source in sources], target.path.removeprefix("./")
+    if any(os.path.exists(word) for word in words):
+        meant = join([*words, ":" if path in ("", ".") else f":{path}"])
+    else:
+        meant = join([*(f":{word}" for word in words), path])
+    return f"a path on the board begins with a colon: `upytool cp {meant}`\n--local copies on this computer"
 
 
 def _pipe(app: App, sources: list[CopyArgument], target: CopyArgument, in_place: bool) -> None:

@@ -32,10 +32,11 @@ def command(app: App, file: str, delete: bool, dry_run: bool, path: str, in_plac
     """Bring saved files back to the board, to where they were.
 
     The whole archive is checked before anything is written, and so is the space. A file on the board is the old one
-    or the new one, whatever happens on the way. Without --delete other files stay.
+    or the new one, whatever happens on the way. Without --delete other files stay; with it you are asked before boot.py
+    or all that is there would go.
     """
     device = app.device()
     start = time.monotonic()
     with app.turbo(turbo):
-        result = device.fs.restore(file, path, delete=delete, dry_run=dry_run, in_place=in_place)
+        result = device.fs.restore(file, path, delete=delete, dry_run=dry_run, in_place=in_place, agree=app.require)
     report(app, result, time.monotonic() - start)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from posixpath import join, normpath
+
 import click
 
 from ...errors import EISDIR, ENOENT, EPERM, RemoteOSError
@@ -24,9 +26,10 @@ from ..params import RemotePath
 def command(app: App, paths: tuple[str, ...], recursive: bool, force: bool) -> None:
     """Remove files from the board, for good.
 
-    `rm -r :` empties the board's working directory, `rm -r :/` everything that is mounted; on a terminal you are
-    asked first. The root itself stays, which is an error with `:/` unless -f is given. A directory of this computer
-    that is mounted on the board is never removed from.
+    `rm -r :` empties the board's working directory, `rm -r :/` everything that is mounted. Both ask first, and need
+    --yes where nobody can be asked (a line with mpremote's `resume` asks nothing, unless --no-input is given). The
+    root itself stays, which is an error with `:/` unless -f is given. A directory of this computer that is mounted on
+    the board is never removed from.
     """
     device = app.device()
     for path in paths:
@@ -47,16 +50,17 @@ def command(app: App, paths: tuple[str, ...], recursive: bool, force: bool) -> N
 
 def _remove_tree(app: App, path: str, force: bool) -> None:
     fs = app.device().fs
-    bare = path.strip("/") in ("", ".")
-    if bare and app.streams.in_tty and not app.settings.yes:
-        where = "on the board" if path.startswith("/") else f"in {fs.getcwd()} of the board"
-        if not app.confirm(f"Remove everything {where}?"):
-            raise click.Abort
+    cwd = fs.getcwd()
+    # As the board reads it: `.`, `lib/..` and `//` are the working directory or the root too.
+    target = "/" + normpath(join(cwd or "/", path)).lstrip("/")
+    if (target == "/" or (cwd + "/").startswith(target + "/")) and not (app.mpremote and not app.settings.no_input):
+        where = "on the board" if target == "/" else f"in {target} of the board"
+        app.require(f"Remove everything {where}?")
     for item in fs.rmtree(path, root=True):
         if item.kept:
             app.detail(f"skipped: '{item.path}' (vfs mountpoint)")
         else:
             app.detail(f"removed{' directory' if item.is_dir else ''}: '{item.path}'")
-    if path.startswith("/") and bare and not force:
+    if path.startswith("/") and target == "/" and not force:
         # A script for mpremote expects a failure here (their test_filesystem.sh).
         raise RemoteOSError(EPERM, "/", hint="its files are gone; the root itself cannot be removed")

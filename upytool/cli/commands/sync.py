@@ -57,7 +57,8 @@ def command(
     """Make a directory on the board equal to a local one, or the other way round.
 
     Two questions to the board, whatever the number of files; then what changed goes over. Without --delete
-    extra files stay. Without directories the project's file says what goes where; options given here count as well.
+    extra files stay; with it you are asked before boot.py or all that is there would go. Without directories the
+    project's file says what goes where; options given here count as well.
     """
     if not paths:
         project = _project()
@@ -66,9 +67,7 @@ def command(
         keep, ignore = (*project.keep, *keep), (*project.ignore, *ignore)
         everything = everything or not project.default_ignores
     if len(paths) != 2 or paths[0].remote == paths[1].remote:
-        raise UsageError(
-            "sync takes two directories, one of them on the board", hint="upytool sync src :/app"
-        )
+        raise UsageError("sync takes two directories, one of them on the board", hint="upytool sync src :/app")
     from ...device.copy_ops import CopyOptions
     from ...device.sync import sync
 
@@ -88,6 +87,7 @@ def command(
                 keep=keep,
                 pull=pull,
                 reporter=app.reporter,
+                agree=app.require,
             )
         )
     report(app, result, time.monotonic() - start)

@@ -25,8 +25,7 @@ def command(app: App, format_: bool) -> None:
     With --format the file system is made anew on the board's flash, which mends a damaged one.
     """
     device = app.device()
-    if not app.confirm(f"Remove every file from the board on {device.name}?"):
-        raise click.Abort
+    app.require(f"Remove every file from the board on {device.name}?")
     if format_:
         kind = device.call("format", timeout=120.0)
         if not kind:
