@@ -106,12 +106,13 @@ class EspLink:
         self.close()
         try:
             self.connect()
-        except UpytoolError as again:
+        except FlashError as again:
             # The ROM jumped into the stub; where nothing can reset the chip it does not come back by itself.
-            raise FlashError(
+            found = FlashError(
                 f"{error.message}, and the ROM's loader does not answer afterwards ({again.message})",
                 hint=f"{esp_advice.button_steps(self.chip.name)}, with --no-stub",
-            ) from None
+            )
+            raise _mark(found, getattr(again, "may_retry", False)) from None
 
     def _prepare(self) -> None:
         self._raise_rate()
@@ -194,9 +195,9 @@ class EspLink:
     def write(self, ranges: list[tuple[int, bytes]], progress: Callable[[int], None]) -> None:
         """Erase and write ranges of whole sectors; esptool checks each by its MD5 (not with the ESP8266's ROM)."""
         sizes = [(address, len(data)) for address, data in ranges]
-        # The ROM erases all of it before it takes the first byte.
-        erased = 0 if self.is_stub else sum(size for _, size in sizes)
-        with self.call("writing", lambda at: progress(_behind(sizes, at)), size=erased):
+        # The ROM erases all of it before it takes the first byte, and one packed block may stand for all of it.
+        total = sum(size for _, size in sizes)
+        with self.call("writing", lambda at: progress(_behind(sizes, at)), size=total):
             cmds().write_flash(self._esp, ranges)
 
     def read(self, address: int, size: int, progress: Callable[[int], None]) -> bytes:
