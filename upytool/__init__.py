@@ -23,6 +23,7 @@ _HOMES = {
     "RemotePath": "upytool.device.fs",
     "list_ports": "upytool.discovery.ports",
     "AmbiguousDeviceError": "upytool.errors",
+    "BoardResetError": "upytool.errors",
     "ConnectionLostError": "upytool.errors",
     "DeviceTimeoutError": "upytool.errors",
     "NoDeviceError": "upytool.errors",
@@ -35,6 +36,7 @@ _HOMES = {
 __all__ = [
     "AmbiguousDeviceError",
     "AsyncDevice",
+    "BoardResetError",
     "ConnectionLostError",
     "Device",
     "DeviceTimeoutError",
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from .discovery.ports import list_ports
     from .errors import (
         AmbiguousDeviceError,
+        BoardResetError,
         ConnectionLostError,
         DeviceTimeoutError,
         NoDeviceError,

@@ -15,12 +15,14 @@
     |   `-- ConnectionLostError         it went away while in use
     |-- ProtocolError               5   the far end does not speak as expected
     |   |-- RawReplError                no raw REPL to be had
+    |   |   `-- BootloaderError             it waits in its bootloader
     |   |-- StreamError                 a stream broke in the middle
     |   `-- DeviceTimeoutError          no answer in time
     |-- TimeLimitError              124 the user's own --timeout ran out
     |-- RemoteError                 1   the program on the board failed
     |   |-- RemoteException             it raised; .traceback holds the text
-    |   `-- RemoteExit                  it called sys.exit(n); the exit code is n
+    |   |-- RemoteExit                  it called sys.exit(n); the exit code is n
+    |   `-- BoardResetError             10  the board was reset while it ran
     |-- RemoteOSError (OSError)     6   the board refused a file operation
     |-- LocalFileError              6   this computer refused one
     |-- FlashError                  7
@@ -55,6 +57,7 @@ EXIT_CODES: dict[int, str] = {
     7: "flashing failed",
     8: "building failed",
     9: "a package or the network failed",
+    10: "the board was reset while a program ran on it",
     124: "the time limit given with --timeout ran out",
     129: "ended by SIGHUP: the terminal was closed",
     130: "interrupted with Ctrl-C",
@@ -171,6 +174,18 @@ class RawReplError(ProtocolError):
     code = "protocol.raw-repl"
 
 
+class BootloaderError(RawReplError):
+    """The board waits in its bootloader for firmware; no MicroPython runs."""
+
+    code = "protocol.bootloader"
+
+    def __init__(self, name: str = "the board") -> None:
+        super().__init__(
+            f"{name} is in its bootloader, waiting for firmware",
+            hint="to flash it, run `upytool flash`; to start the firmware it has, reset it without holding BOOT",
+        )
+
+
 class StreamError(ProtocolError):
     code = "protocol.stream"
 
@@ -223,6 +238,19 @@ class RemoteExit(RemoteError):
         super().__init__(f"the program on the board exited with status {status}")
         self.exit_code = status & 0xFF
         self.output = output
+
+
+class BoardResetError(RemoteError):
+    """The board was reset while a program ran on it, and its port stayed: a crash, a watchdog, `machine.reset()`."""
+
+    code = "remote.reset"
+    exit_code = 10
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the board was reset while the program ran",
+            hint="to see what it prints when it starts, run `upytool monitor`",
+        )
 
 
 class RemoteOSError(UpytoolError, OSError):

@@ -6,6 +6,7 @@ function of yours. Real MicroPython is `upytool sim start`, or the `board` fixtu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -190,6 +191,9 @@ class ModelBoard:
         self.line.clear()
         self.programs.append(source)
         output, error = self.run(source)
+        # A wrapped program (device.program) prints its mark when it ends.
+        marks = re.findall(rb"stdout\.write\('([\x1c-\x1f]+)'\)", source)
+        output += marks[-1] if marks else b""
         return output + b"\x04" + error + b"\x04>"
 
 

@@ -100,9 +100,7 @@ def test_output_that_looks_like_half_a_request_is_shown_after_a_moment(device: D
     assert time.monotonic() - start < 90
 
 
-def test_the_board_goes_and_comes_back(
-    device: Device, wasm: WasmTransport, mounts: Mounts, root: Path
-) -> None:
+def test_the_board_goes_and_comes_back(device: Device, wasm: WasmTransport, mounts: Mounts, root: Path) -> None:
     (root / "m.py").write_text("print('mm')\n")
 
     class Flaky(WasmTransport):
@@ -143,7 +141,9 @@ def test_leaving_while_the_board_is_away(device: Device, wasm: WasmTransport) ->
             wasm.gone = b">>> " in self.screen
             return b""
 
-    Console(device, Puller(), ConsoleOptions(reopen=lambda: None)).run()
+    with pytest.raises(ConnectionLostError) as caught:
+        Console(device, Puller(), ConsoleOptions(reopen=lambda: None)).run()
+    assert caught.value.exit_code == 4
 
 
 def test_a_lost_board_without_reopen(device: Device, wasm: WasmTransport) -> None:

@@ -34,6 +34,7 @@ class AsyncDevice:
         self.reporter = reporter
         self.session = Session(reporter, reset_pending=fresh and transport.survives_reset)
         self.session.repl.can_interrupt = transport.interrupts
+        self.session.repl.may_be_rom = transport.survives_reset
         self._fs: AsyncRemoteFS | None = None
         self._closed = False
 
@@ -73,9 +74,7 @@ class AsyncDevice:
         follow: bool = True,
     ) -> None:
         """Run a program, passing its output on while it runs."""
-        await self.drive(
-            self.session.run(source, filename=filename, on_output=on_output, limit=timeout, follow=follow)
-        )
+        await self.drive(self.session.run(source, filename=filename, on_output=on_output, limit=timeout, follow=follow))
 
     async def eval(self, expression: str, *, timeout: float | None = None) -> Any:
         """The value of an expression where it is a literal, else its `repr`."""
@@ -85,9 +84,7 @@ class AsyncDevice:
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             return text
 
-    async def call(
-        self, snippet: str, *args: object, path: str = "", timeout: float = SNIPPET_LIMIT
-    ) -> Any:
+    async def call(self, snippet: str, *args: object, path: str = "", timeout: float = SNIPPET_LIMIT) -> Any:
         """Run one of our own snippets (see Device.call)."""
         return await self.drive(self.session.call(snippet, *args, path=path, limit=timeout))
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from ..errors import BootloaderError
 from ..events import NULL, Reporter
 from ..protocol.raw_repl import ReplState
 from ..transport.base import Transport
@@ -23,11 +24,18 @@ DEFAULT_BAUD = 115200
 
 
 def find_simulator(selector: str) -> str:
-    """The address of a simulated board that runs (`sim`, `sim:NAME`); the default `simulators` of `connect`."""
+    """The address of a simulated board that runs (`sim`, `sim:NAME`); the default `simulators` of `connect`.
+
+    Errors: BootloaderError for one that waits for firmware: its port is silent.
+    """
     # The import law has no arrow from device to sim; a name that is looked up at run time is a plug, not an arrow.
     from importlib import import_module
 
-    address: str = import_module("upytool.sim.registry").resolve(selector)
+    registry = import_module("upytool.sim.registry")
+    board = registry.resolve_info(selector)
+    if board.kind == "pico" and registry.state(board) == "bootloader":
+        raise BootloaderError(selector)
+    address: str = board.port
     return address
 
 

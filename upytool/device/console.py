@@ -389,7 +389,10 @@ class Console:
     # -- a board that goes away ------------------------------------------------------------------------
 
     def _reconnect(self) -> None:
-        """Wait for the board to come back. Errors: the ConnectionLostError that is being handled."""
+        """Wait for the board to come back.
+
+        Errors: the ConnectionLostError that is being handled, where the user does not wait for it either.
+        """
         reopen = self.options.reopen
         if reopen is None or not self.terminal.interactive:
             raise
@@ -399,7 +402,7 @@ class Console:
         while True:
             keys = self._read_keys(0.25)
             if self._ended or any(key in self.options.exit_keys for key in keys):
-                raise _Leave
+                raise
             if self.terminal.fileno() is None and not keys:
                 time.sleep(0.1)
             fresh = reopen()
@@ -416,4 +419,3 @@ class Console:
             # The mounts are gone with the board's memory; a prompt is needed to put them back.
             self.watcher.restarts += 1
             fresh.write(b"\r")
-

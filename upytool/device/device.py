@@ -38,6 +38,7 @@ class Device:
         self.reporter = reporter
         self.session = Session(reporter, reset_pending=fresh and transport.survives_reset)
         self.session.repl.can_interrupt = transport.interrupts
+        self.session.repl.may_be_rom = transport.survives_reset
         # What is known of the serial port, where it is one (turbo.why_not asks).
         self.port: SerialPort | None = None
         self.on_close: list[Callable[[Device], None]] = []
@@ -99,9 +100,7 @@ class Device:
 
         Errors: RemoteException, RemoteExit, TimeLimitError, OperationInterrupted (Ctrl-C stops the program).
         """
-        self.drive(
-            self.session.run(source, filename=filename, on_output=on_output, limit=timeout, follow=follow)
-        )
+        self.drive(self.session.run(source, filename=filename, on_output=on_output, limit=timeout, follow=follow))
 
     def eval(self, expression: str, *, timeout: float | None = None) -> Any:
         """The value of an expression where it is a literal (numbers, text, tuples ...), else its `repr`."""

@@ -1,11 +1,12 @@
 """A user's program on its way to the board.
 
-The raw REPL runs source text as it comes, with two losses that this module mends:
+The raw REPL runs source text as it comes, with three losses that this module makes good:
 
 - `sys.exit(n)`: pyexec.c drops the value and resets the board. So the program is put into a `try` whose handler
   passes the value on through the error channel. Only lines that begin a statement are indented (strings and
   continuation lines stay as they are), and where the source has an early blank or comment line the `try:` takes
   its place, so that line numbers hold.
+- nothing escapes what it prints (protocol.program_end): so the program prints a random mark as the last thing it does.
 - bytes 03 and 04 in the source are commands to the raw REPL: such a source goes over as an escaped literal.
 """
 
@@ -13,12 +14,16 @@ from __future__ import annotations
 
 import ast
 import io
+import os
 import re
 import tokenize
 from typing import NamedTuple
 
 from ..errors import RemoteError, RemoteException, RemoteExit, RemoteOSError
 
+# How many separators a mark has, two random bits each. More than ten: a shorter literal would be interned on the board
+# for good, where a program could list it too (MicroPython, MICROPY_ALLOC_PARSE_INTERN_STRING_LEN).
+_MARK_LENGTH = 24
 _EXIT_MARK = "\x1eexit"
 # Compiled when a program fails, not at every start.
 _FRAME = r'^(  File )"([^"]+)", line (\d+)'
@@ -32,23 +37,34 @@ class Program(NamedTuple):
         source: the bytes to run.
         filename: what the user calls the program.
         shift: how many lines its line numbers are ahead of the file's.
+        mark: what it prints last; b"" where it prints none.
     """
 
     source: bytes
     filename: str
     shift: int
+    mark: bytes = b""
 
 
-def prepare(source: bytes | str, filename: str = "<stdin>") -> Program:
-    """Wrap `source` so that its exit status survives. What does not tokenize goes over as it is: the board's
-    own SyntaxError is the best message."""
+def prepare(source: bytes | str, filename: str = "<stdin>", *, marked: bool = True) -> Program:
+    """Wrap `source` so that its exit status survives, and so that it prints a mark at its end with `marked`.
+
+    What does not tokenize goes over as it is: the board's own SyntaxError is the best message.
+    """
     text = source if isinstance(source, str) else source.decode("utf-8", "surrogateescape")
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
-    wrapped, shift = _wrap(text)
+    mark = _new_mark() if marked else ""
+    wrapped, shift = _wrap(text, mark)
     data = wrapped.encode("utf-8", "surrogateescape")
     if b"\x03" in data or b"\x04" in data:
         data = b"exec(" + repr(data).encode() + b")"
-    return Program(data, filename, shift)
+    return Program(data, filename, shift, mark.encode() if wrapped is not text else b"")
+
+
+def _new_mark() -> str:
+    """A random run of the four ASCII separators 1c to 1f, which a terminal that sees them does not show."""
+    bits = int.from_bytes(os.urandom(_MARK_LENGTH // 4), "big")
+    return "".join(chr(0x1C + (bits >> 2 * at & 3)) for at in range(_MARK_LENGTH))
 
 
 def _statement_lines(text: str) -> tuple[set[int], set[int]] | None:
@@ -75,7 +91,7 @@ def _statement_lines(text: str) -> tuple[set[int], set[int]] | None:
     return starts, free
 
 
-def _wrap(text: str) -> tuple[str, int]:
+def _wrap(text: str, mark: str) -> tuple[str, int]:
     found = _statement_lines(text)
     if found is None or not found[0]:
         return text, 0
@@ -94,6 +110,11 @@ def _wrap(text: str) -> tuple[str, int]:
     if not at:
         out.insert(0, "try:")
     tail = f"\nexcept SystemExit as _e:\n raise RuntimeError({_EXIT_MARK!r},_e.args)\n"
+    if mark:
+        # Not `print`, which may be the program's own; only small firmware has no sys.stdout.
+        tail += (
+            f"finally:\n try:__import__('sys').stdout.write('{mark}')\n except AttributeError:print('{mark}',end='')\n"
+        )
     return "\n".join(out).rstrip("\n") + tail, shift
 
 
@@ -153,10 +174,11 @@ def _raise_exit(line: str, output: bytes) -> None:
 def _hint(last: str) -> str:
     if last.startswith("MemoryError"):
         return "the board is out of memory: compile to .mpy (`upytool cp --mpy`), or make the program smaller"
-    if last.startswith("ImportError: no module named"):
-        name = last.rpartition(" ")[2].strip("'")
+    missing = re.match(r"ImportError: .*'([\w.]+)'", last)
+    if missing:
+        name = missing[1]
         return f"is it on the board? `upytool ls :/lib`; packages: `upytool mip install {name}`"
-    if last.startswith("ValueError: incompatible .mpy file"):
+    if last.startswith("ValueError") and ".mpy" in last:
         return "the .mpy file is for another firmware: copy the .py file, or compile with `upytool cp --mpy`"
     return ""
 

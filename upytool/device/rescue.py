@@ -26,7 +26,8 @@ from ..errors import (
 from ..events import NULL, Reporter, notice
 from ..protocol.diagnose import explain_silence
 from ..protocol.ops import Op, Pause, Recv, Send
-from ..protocol.raw_repl import PROMPT, RawRepl
+from ..protocol.program_end import PROMPT
+from ..protocol.raw_repl import RawRepl
 from ..transport.base import ModemLines, Transport
 from ..transport.drive import drive
 from .device import Device

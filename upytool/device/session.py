@@ -10,10 +10,10 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..errors import OperationInterrupted, RemoteError, StreamError
-from ..events import NULL, DeviceOutput, Reporter
+from ..errors import BoardResetError, OperationInterrupted, RemoteError, StreamError
+from ..events import NULL, DeviceOutput, Reporter, notice
 from ..protocol.ops import Op
-from ..protocol.raw_repl import RawRepl, ReplState
+from ..protocol.raw_repl import ENTER_TIMEOUT, RawRepl, ReplState
 from .ondevice import snippet
 from .program import Program, prepare, raise_program_error, raise_snippet_error, rewrite_traceback
 
@@ -45,10 +45,11 @@ class Session:
 
     def __init__(self, reporter: Reporter = NULL, *, reset_pending: bool = False) -> None:
         self.repl = RawRepl()
+        self.repl.tell = lambda text: notice(reporter, text)
         self.reporter = reporter
         self.reset_pending = reset_pending
         self.print: OutputSink = lambda data: reporter.emit(DeviceOutput(data))
-        self.enter_timeout = 12.0
+        self.enter_timeout = ENTER_TIMEOUT
         self.places: dict[str, str] = {}
         self.host_mounts: dict[str, Volume] = {}
         self.board: BoardInfo | None = None
@@ -95,10 +96,11 @@ class Session:
             limit: seconds it may take, None for ever.
             follow: False returns as soon as the board has it.
 
-        Errors: RemoteException, RemoteExit, TimeLimitError, OperationInterrupted.
+        Errors: RemoteException, RemoteExit, BoardResetError, TimeLimitError, OperationInterrupted.
         """
         yield from self.ready(fresh=True)
-        program = prepare(source, filename)
+        # A program that nobody follows prints no mark, which whoever looks later would see.
+        program = prepare(source, filename, marked=follow)
         yield from self.repl.start(program.source)
         if not follow:
             self.repl.state = ReplState.UNKNOWN
@@ -122,9 +124,15 @@ class Session:
     def _follow(self, program: Program, sink: OutputSink, limit: float | None) -> Op[bytes]:
         """`RawRepl.follow`; the traceback of an interrupted program names the user's file and lines too."""
         try:
-            return (yield from self.repl.follow(sink, limit))
+            return (yield from self.repl.follow(sink, limit, program.mark))
         except OperationInterrupted as stopped:
             stopped.traceback = rewrite_traceback(stopped.traceback, program, self.places)
+            raise
+        except BoardResetError:
+            # The interpreter is a fresh one: what a soft reset would bring back is brought back.
+            self.reset_pending = False
+            for again in list(self.on_soft_reset):
+                yield from again()
             raise
 
     def eval(self, expression: str, *, limit: float | None = None) -> Op[str]:
@@ -153,7 +161,7 @@ class Session:
         yield from self.ready()
         said = bytearray()
         yield from self.repl.start(_nameless(f"{self.sign}\n{source}" if self.sign else source).encode())
-        error = yield from self.repl.follow(said.extend, limit)
+        error = yield from self.repl.finish(said.extend, limit)
         raise_snippet_error(error, path)
         _, mark, literal = bytes(said).rpartition(RESULT_MARK)
         if not mark:
@@ -161,9 +169,7 @@ class Session:
         try:
             return ast.literal_eval(literal.decode("utf-8", "replace").strip())
         except (ValueError, SyntaxError, MemoryError, RecursionError) as error_:
-            raise StreamError(
-                f"the board's answer makes no sense: {literal[:60]!r}", hint="try again"
-            ) from error_
+            raise StreamError(f"the board's answer makes no sense: {literal[:60]!r}", hint="try again") from error_
 
     def info(self) -> Op[BoardInfo]:
         """What the board is; asked once."""

@@ -18,11 +18,11 @@ from functools import cache
 from typing import Protocol
 
 from ..errors import (
+    BoardResetError,
     DeviceTimeoutError,
     OperationInterrupted,
     RemoteOSError,
     StreamError,
-    TimeLimitError,
     UsageError,
 )
 from ..events import notice
@@ -36,6 +36,8 @@ from .session import Session
 LITERAL_WBITS = 12
 PATIENCE = 20.0
 START_TIMEOUT = 5.0
+REACTION = 0.8  # seconds in which a program reacts to a Ctrl-C that reaches it
+STOP_PATIENCE = 2.0
 TRIES = 4
 PLAIN_WINDOW = 64  # without raw paste nothing says how long the board's input ring is: half of the smallest known
 
@@ -176,8 +178,8 @@ class Server:
         if self._repl.inbox.data[:1] != b"\x04":
             return (yield from self.stop())
         try:
-            error = yield from self._repl.follow(_ignore, 3.0)
-        except (TimeLimitError, OperationInterrupted):
+            error = yield from self._repl.finish(_ignore, 3.0)
+        except (DeviceTimeoutError, OperationInterrupted):
             self._repl.state = ReplState.BROKEN
             return ""
         return _last_line(error)
@@ -216,8 +218,8 @@ class Server:
         """End the program; the raw prompt is back."""
         try:
             yield from self.link.write(plain_unit(b""), flush=True)
-            error = yield from self._repl.follow(_ignore, 1.5)
-        except (StreamError, TimeLimitError, DeviceTimeoutError, OperationInterrupted):
+            error = yield from self._repl.finish(_ignore, 1.5, stop=False)
+        except (StreamError, DeviceTimeoutError, OperationInterrupted):
             yield from self.stop()
             return
         if error:
@@ -229,18 +231,23 @@ class Server:
         """Break the program off; it removes what it had begun. Returns its last words."""
         if self._repl.state is not ReplState.RUNNING:
             return ""
-        yield Send(CTRL_C if self._repl.can_interrupt else STOP)
+        # After one Ctrl-C the program still reads what is under way, which must not reach the REPL. Where it does not
+        # reach a program that runs, a whole frame of them does.
+        strokes = ((CTRL_C, REACTION), (STOP, STOP_PATIENCE)) if self._repl.can_interrupt else ((STOP, STOP_PATIENCE),)
         try:
-            error = yield from self._repl.follow(_ignore, 2.0)
-        except (TimeLimitError, OperationInterrupted):
-            # Where Ctrl-C does not reach a program, a whole frame of it does.
-            yield Send(STOP)
-            self._repl.state = ReplState.BROKEN
+            for stroke, patience in strokes:
+                yield Send(stroke)
+                try:
+                    return _last_line((yield from self._repl.finish(_ignore, patience, stop=False)))
+                except DeviceTimeoutError:
+                    continue
+        except BoardResetError:
             return ""
         except Interrupted:
             self._repl.state = ReplState.BROKEN
             raise
-        return _last_line(error)
+        self._repl.state = ReplState.BROKEN
+        return ""
 
 
 def pieces(source: str, limit: int) -> Iterator[str]:

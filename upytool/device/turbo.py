@@ -194,5 +194,5 @@ def _ping(session: Session, code: str) -> Op[str]:
     yield from repl.inbox.drain(0.02, 0.3)
     said = bytearray()
     yield from repl.start(f"{code}\nprint('\\x1e'+{PROBE!r})".encode(), timeout=0.6)
-    yield from repl.follow(said.extend, 0.8)
+    yield from repl.finish(said.extend, 0.8)
     return bytes(said).rpartition(b"\x1e")[2].decode("ascii", "replace").rstrip("\r\n")

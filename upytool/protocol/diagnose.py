@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 
-from ..errors import RawReplError
+from ..errors import BootloaderError, RawReplError
+
+# What the boot ROM of an ESP answers alone: esptool's SYNC, a SLIP frame (Espressif, "Serial Protocol").
+ESP_SYNC = b"\xc0\x00\x08\x24\x00\x00\x00\x00\x00\x07\x07\x12\x20" + b"U" * 32 + b"\xc0"
+# ESP32: "boot:0x3 (DOWNLOAD_BOOT(UART0/...))" and "waiting for download"; the answer to SYNC.
+_ESP_ROM = re.compile(rb"waiting for download|DOWNLOAD[_(]|\xc0\x01\x08[\x02\x04]\x00", re.I)
 
 _SIGNS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
-    (
-        # ESP32 ROM: "boot:0x3 (DOWNLOAD_BOOT(UART0/...))" and "waiting for download"
-        re.compile(rb"waiting for download|DOWNLOAD[_(]", re.I),
-        "the board is in its ROM boot loader, not in MicroPython",
-        "reset it without holding BOOT; if it stays there, put firmware on it: `upytool flash`",
-    ),
     (
         re.compile(rb"invalid header: 0x|flash read err|No bootable app|ets_main\.c"),
         "the board finds no firmware to start",
@@ -41,8 +40,15 @@ _SIGNS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
 )
 
 
+def in_bootloader(seen: bytes) -> BootloaderError | None:
+    """The error for a board whose last bytes say that it waits for firmware, else None."""
+    return BootloaderError() if _ESP_ROM.search(seen) else None
+
+
 def explain_silence(seen: bytes, waited: float) -> RawReplError:
     """The error for a board that showed no raw prompt within `waited` seconds, `seen` being its last bytes."""
+    if (waiting := in_bootloader(seen)) is not None:
+        return waiting
     for pattern, message, hint in _SIGNS:
         if pattern.search(seen):
             return RawReplError(message, hint=hint)

@@ -3,8 +3,7 @@
 The far end is shared/runtime/pyexec.c (pyexec_raw_repl, do_reader_stdin). Written laws:
 
 1. Only this file knows the control bytes; only it moves `RawRepl.state`.
-2. A program's output is handed on byte for byte. Its end is `04 <error text> 04 >`, and a 04 that the program
-   itself printed is told from it by what follows (pyexec.c escapes nothing).
+2. A program's output is handed on byte for byte; program_end.py tells it from its end without knowing a word.
 3. Every wait has an end. Whatever goes wrong, the state says what is known: BROKEN is left by `enter` alone.
 4. At most what the board has granted is in flight (raw paste's window): a UART drops what does not fit.
 
@@ -13,12 +12,13 @@ States:  UNKNOWN/FRIENDLY/BROKEN --enter--> RAW --start--> RUNNING --follow--> R
 
 from __future__ import annotations
 
-import re
+import contextlib
 from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
 
 from ..errors import (
+    BoardResetError,
     DeviceTimeoutError,
     OperationInterrupted,
     ProtocolError,
@@ -29,19 +29,19 @@ from ..errors import (
 )
 from .buffer import Inbox
 from .ops import Interrupted, Op, Pause, Recv, Send
+from .program_end import PROMPT, ProgramEnd
 
 CTRL_A, CTRL_B, CTRL_C, CTRL_D = b"\x01", b"\x02", b"\x03", b"\x04"
-PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
 BANNER = b"raw REPL; CTRL-B to exit\r\n"
 ASK_PASTE = b"\x05A\x01"
 
-# Without its line's end, which is a bare newline on the unix port.
-_TRACEBACK = b"Traceback (most recent call last):"
-# An exception that never ran through a frame is printed as one line, `MemoryError: ` for instance.
-# (Compiled when first needed: most programs print no 04.)
-_ONE_LINE = rb"[A-Za-z_][\w.]*(: ?[^\n]*)?(\r?\n?)?\Z"
-
 OutputSink = Callable[[bytes], None]
+
+ENTER_TIMEOUT = 11.0
+SILENCE = 0.8  # seconds without a prompt after which the user is told what is waited for
+TICK = 0.001  # what a clock's rounding may take from a wait
+HOLD = 0.3  # seconds without output after which what looked like the beginning of something was not
+ANSWER = 1.0  # seconds that a prompt may take to answer a Ctrl-A
 
 
 class ReplState(Enum):
@@ -73,6 +73,9 @@ class RawRepl:
         paste: whether the board has raw paste; None until asked.
         window: raw paste's window in bytes, 0 until known.
         can_interrupt: False where Ctrl-C does not reach a running program (BLE on some ports).
+        may_be_rom: False where no boot ROM can be at the far end (WebREPL).
+        refused: the board gave the last program up while it read it, so that nothing of it ran.
+        tell: receives a sentence for the user about what is waited for.
         chunk, gap: bytes, and seconds between them, for plain raw mode, which has no flow control.
     """
 
@@ -82,12 +85,15 @@ class RawRepl:
         self.paste: bool | None = None
         self.window = 0
         self.can_interrupt = True
+        self.may_be_rom = True
+        self.refused = False
+        self.tell: Callable[[str], None] = lambda text: None
         self.chunk, self.gap = 128, 0.012
         self.interceptor: Interceptor | None = None
 
     # -- getting in and out ---------------------------------------------------------------------
 
-    def enter(self, timeout: float = 12.0) -> Op[None]:
+    def enter(self, timeout: float = ENTER_TIMEOUT) -> Op[None]:
         """Stop what runs and get the raw prompt, whatever the board is doing now.
 
         Ctrl-C and Ctrl-A go out again and again with growing waits, so that a board that is still booting,
@@ -98,7 +104,7 @@ class RawRepl:
         seen = bytearray(self.inbox.take(len(self.inbox.data)))
         data, start = yield Recv(0)
         seen += data
-        wait, attempt = 0.35, 0
+        wait, attempt, told = 0.35, 0, False
         self.state = ReplState.BROKEN
         while True:
             # On a friendly prompt 03 clears the line; at the raw prompt too, silently; in a program it raises.
@@ -116,10 +122,21 @@ class RawRepl:
             seen += found if found is not None else self.inbox.take(len(self.inbox.data))
             del seen[:-4096]
             attempt += 1
-            if now - start >= timeout:
-                from .diagnose import explain_silence
+            waited = now - start
+            if waited >= min(SILENCE, timeout):
+                from .diagnose import ESP_SYNC, explain_silence, in_bootloader
 
-                raise explain_silence(bytes(seen), timeout)
+                if waited >= timeout:
+                    raise explain_silence(bytes(seen), timeout)
+                if (error := in_bootloader(bytes(seen))) is not None:
+                    raise error
+                if not told:
+                    told = True
+                    self.tell(f"waiting for the board's prompt (up to {timeout:g} s, Ctrl-C stops)")
+                if not seen.strip(b"\0") and self.may_be_rom:
+                    # The boot ROM of an ESP is silent until it is spoken to in its own tongue. The Ctrl-C clears
+                    # what a prompt that wakes up just now makes of it.
+                    yield Send(ESP_SYNC + CTRL_C)
             wait = min(wait * 1.6, 2.0, max(0.1, timeout - (now - start)))
 
     def _at_raw_prompt(self) -> Op[bool]:
@@ -185,9 +202,9 @@ class RawRepl:
                 f"the source holds the control byte {bad:02x}, which the raw REPL takes for a command",
                 hint=f"write it as \\x{bad:02x}",
             )
-        self.state = ReplState.BROKEN
+        self.state, self.refused = ReplState.BROKEN, False
         try:
-            if self.paste is not False and (yield from self._ask_paste(timeout)):
+            if self.paste is not False and (yield from self._ask_paste_in_step(timeout)):
                 yield from self._send_pasted(source, timeout)
             else:
                 yield from self._send_plain(source, timeout)
@@ -195,6 +212,16 @@ class RawRepl:
             yield from self._abandon()
             raise
         self.state = ReplState.RUNNING
+
+    def _ask_paste_in_step(self, timeout: float) -> Op[bool]:
+        """Ask for raw paste; what a thread of the board, a nasty error text or a late answer left is passed over."""
+        late, _ = yield Recv(0)
+        if not late and not self.inbox.data:
+            with contextlib.suppress(StreamError):
+                return (yield from self._ask_paste(timeout))
+        yield from self.enter(timeout)
+        self.state = ReplState.BROKEN
+        return (yield from self._ask_paste(timeout))
 
     def _ask_paste(self, timeout: float) -> Op[bool]:
         yield Send(ASK_PASTE)
@@ -232,6 +259,7 @@ class RawRepl:
                     # The compiler gave up (syntax, memory): it waits for our end, then tells why.
                     inbox.data[:0] = said[said.index(CTRL_D[0]) + 1 :]
                     yield Send(CTRL_D)
+                    self.refused = True
                     return
                 if said.strip(b"\x01"):
                     raise StreamError(f"unexpected answer in raw paste: {said[:40]!r}", hint="try again")
@@ -273,132 +301,142 @@ class RawRepl:
         yield from self.inbox.drain(0.1, 1.0)
         self.state = ReplState.BROKEN
 
-    def follow(self, on_output: OutputSink, limit: float | None = None) -> Op[bytes]:
-        """Pass the program's output on until it ends; returns the board's error text (empty: it went well).
+    def follow(self, on_output: OutputSink, limit: float | None = None, mark: bytes = b"") -> Op[bytes]:
+        """Pass the output of a program of the user's on until it ends.
 
         Args:
-            limit: seconds that the program may take; None for ever.
+            limit: the user's limit in seconds; None for ever.
+            mark: what the program prints last (device.program); b"" where it does not.
 
-        Errors: TimeLimitError (the program was stopped), OperationInterrupted with the board's traceback.
+        Returns: the board's error text, b"" when all went well.
+        Errors: TimeLimitError, BoardResetError, OperationInterrupted with the board's traceback.
         """
         try:
-            return (yield from self._follow(on_output, limit))
-        except Interrupted:
-            pass
-        except TimeLimitError:
-            yield from self._stop(lambda _: None)
-            raise
-        error = yield from self._stop(on_output)
-        raise OperationInterrupted(traceback=error.decode("utf-8", "replace").replace("\r\n", "\n"))
+            return (yield from self._watch(ProgramEnd(mark, ours=self.refused), on_output, limit))
+        except _Late as late:
+            raise TimeLimitError(
+                f"timed out after {limit:g} s",
+                hint="the program was stopped" if late.stopped else self._unstopped,
+            ) from None
 
-    def _stop(self, on_output: OutputSink) -> Op[bytes]:
-        """Ctrl-C to the running program until it ends; OperationInterrupted when it does not."""
+    def finish(self, on_output: OutputSink, limit: float, *, stop: bool = True) -> Op[bytes]:
+        """`follow` for a program of ours: it prints no 04, and the limit is not the user's.
+
+        Args:
+            stop: whether the program gets a Ctrl-C at the limit; without, it is still RUNNING then.
+
+        Errors: DeviceTimeoutError in place of TimeLimitError.
+        """
+        try:
+            return (yield from self._watch(ProgramEnd(ours=True), on_output, limit, stop=stop))
+        except _Late as late:
+            raise DeviceTimeoutError(
+                f"the board did not finish within {limit:g} s",
+                hint="reset the board, then try again" if late.stopped else self._unstopped,
+            ) from None
+
+    _unstopped = "the program on the board is still running and ignores Ctrl-C: run `upytool rescue`"
+
+    def _watch(self, end: ProgramEnd, on_output: OutputSink, limit: float | None, *, stop: bool = True) -> Op[bytes]:
+        try:
+            yield from self._follow(end, on_output, limit)
+        except Interrupted:
+            if not (yield from self._stop(end, on_output)):
+                raise OperationInterrupted(
+                    "interrupted, but the program on the board is still running",
+                    hint="it ignores Ctrl-C: run `upytool rescue`, or reset the board",
+                ) from None
+            text = (end.error or b"").decode("utf-8", "replace").replace("\r\n", "\n")
+            raise OperationInterrupted(traceback=text) from None
+        except _Late as late:
+            if stop:
+                late.stopped = yield from self._stop(end, lambda _: None)
+            raise
+        if end.reset:
+            raise BoardResetError()
+        return end.error or b""
+
+    def _stop(self, end: ProgramEnd, on_output: OutputSink) -> Op[bool]:
+        """Ctrl-C to the running program until it ends; False when it does not."""
+        self.state = ReplState.RUNNING
         if self.can_interrupt:
+            end.stopped = True
             try:
                 for patience in (1.5, 2.5):
                     yield Send(CTRL_C)
                     try:
-                        return (yield from self._follow(on_output, patience))
-                    except TimeLimitError:
+                        yield from self._follow(end, on_output, patience)
+                        return True
+                    except _Late:
                         continue
             except Interrupted:
                 pass
+        end.flush(on_output)
         self.state = ReplState.BROKEN
-        raise OperationInterrupted(
-            "interrupted; the program on the board goes on",
-            hint="it does not react to Ctrl-C: try `upytool rescue`, or reset the board",
-        )
+        return False
 
-    def _follow(self, on_output: OutputSink, limit: float | None) -> Op[bytes]:
+    def _follow(self, end: ProgramEnd, on_output: OutputSink, limit: float | None) -> Op[None]:
         if self.state is not ReplState.RUNNING:
             raise ProtocolError("no program is running", hint="start one first")
-        end = _EndFinder()
-        now = yield Pause(0)
+        now = heard = yield Pause(0)
+        deadline = None if limit is None else now + limit
         data = self.inbox.take(len(self.inbox.data))  # What came with the confirmation of the hand-over.
         quiet = False
-        deadline = None if limit is None else now + limit
         while True:
-            if self.interceptor is not None and (data or quiet):
-                data, reply = self.interceptor.feed(data)
-                if reply:
-                    yield Send(reply)
+            yield from self._hear(end, data, quiet, on_output)
+            doubt = end.doubt()
             if data:
-                end.feed(data, on_output)
-            elif end.held:
+                heard = now
+            elif doubt is not None and now - heard >= doubt - TICK:
+                if end.settle():
+                    yield from self._ask(end, on_output)
+                    now = heard = yield Pause(0)
+                    doubt = end.doubt()
+            elif end.holding and now - heard >= HOLD - TICK:
                 end.quiet(on_output)
-            if deadline is not None and now >= deadline and end.error is None:
-                raise TimeLimitError(
-                    f"the program on the board took longer than {limit:g} s", hint="it was stopped"
-                )
             if end.error is not None:
                 break
-            wait = 0.3 if end.held or (self.interceptor is not None and self.interceptor.busy) else 5.0
+            if deadline is not None and now >= deadline:
+                raise _Late
+            wait = HOLD if end.holding or (self.interceptor is not None and self.interceptor.busy) else 5.0
+            if doubt is not None:
+                wait = min(wait, max(0.0, heard + doubt - now))
             if deadline is not None:
                 wait = min(wait, max(0.0, deadline - now))
             data, now = yield Recv(wait)
             quiet = not data
         self.inbox.data[:0] = end.rest
         self.state = ReplState.RAW
-        return end.error
+
+    def _hear(self, end: ProgramEnd, data: bytes, quiet: bool, on_output: OutputSink) -> Op[None]:
+        if self.interceptor is not None and (data or quiet):
+            data, reply = self.interceptor.feed(data)
+            if reply:
+                yield Send(reply)
+        if data:
+            end.feed(data, on_output)
+
+    def _ask(self, end: ProgramEnd, on_output: OutputSink) -> Op[None]:
+        """Find out whether the board is at a prompt: that answers Ctrl-A with the raw banner, a program does not."""
+        now = yield Send(CTRL_A)
+        deadline, said = now + ANSWER, b""
+        while PROMPT not in said and len(said) < 65536 and now < deadline:
+            data, now = yield Recv(deadline - now)
+            said += data
+        before, prompt, after = said.partition(PROMPT)
+        if not prompt:
+            end.still_running(on_output)
+        if before.strip() or not prompt:
+            yield from self._hear(end, before, False, on_output)
+        if prompt and end.error is None:
+            end.at_prompt(on_output)
+        self.inbox.data += after
 
 
-class _EndFinder:
-    """Tells `04 <error> 04 >` from output that merely holds a 04 (law 2)."""
+class _Late(Exception):
+    """The time is over. Attributes: stopped: whether the program has ended since."""
 
-    __slots__ = ("held", "error", "rest")
-
-    def __init__(self) -> None:
-        self.held = bytearray()
-        self.error: bytes | None = None
-        self.rest = b""
-
-    def feed(self, data: bytes, sink: OutputSink) -> None:
-        if not self.held:
-            at = data.find(4)
-            if at < 0:
-                sink(data)
-                return
-            if at:
-                sink(data[:at])
-            self.held += data[at:]
-        else:
-            self.held += data
-        while self.held and self.error is None:
-            if not self._decide():
-                return
-            if self.error is None:
-                at = self.held.find(4, 1)
-                cut = len(self.held) if at < 0 else at
-                sink(bytes(self.held[:cut]))
-                del self.held[:cut]
-
-    def _decide(self) -> bool:
-        """With held[0] == 04: is it decided what it is? Sets `error` when it is the end."""
-        held = self.held
-        if len(held) == 1:
-            return False
-        second = held.find(4, 1)
-        text = bytes(held[1:] if second < 0 else held[1:second])
-        plausible = (
-            not text
-            or text.startswith(_TRACEBACK)
-            or (second < 0 and _TRACEBACK.startswith(text))
-            or re.match(_ONE_LINE, text) is not None
-        )
-        if not plausible or len(text) > 65536:
-            return True
-        if second < 0 or second + 1 == len(held):
-            return False
-        if held[second + 1] != ord(">"):
-            return True
-        self.error, self.rest = text, bytes(held[second + 2 :])
-        return True
-
-    def quiet(self, sink: OutputSink) -> None:
-        """Nothing came for a while: a 04 with text that is no traceback was output after all."""
-        if len(self.held) > 1 and self.held[1] != 4 and not self.held[1:].startswith(b"Trace"):
-            sink(bytes(self.held))
-            self.held.clear()
+    stopped = False
 
 
 def check_raw(error: bytes) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from upytool.errors import (
+    BootloaderError,
     DeviceTimeoutError,
     OperationInterrupted,
     ProtocolError,
@@ -66,7 +67,7 @@ def test_enter_gives_advice_when_nothing_answers() -> None:
 @pytest.mark.parametrize(
     ("noise", "says"),
     [
-        (b"rst:0x1 (POWERON),boot:0x3 (DOWNLOAD_BOOT(UART0))\r\nwaiting for download\r\n", "boot loader"),
+        (b"rst:0x1 (POWERON),boot:0x3 (DOWNLOAD_BOOT(UART0))\r\nwaiting for download\r\n", "bootloader"),
         (b"invalid header: 0xffffffff\r\n", "no firmware"),
         (b"Guru Meditation Error: Core 0 panic'ed\r\n", "crashes"),
         (b"Adafruit CircuitPython 9.0\r\nCode done running.\r\n", "CircuitPython"),
@@ -204,9 +205,8 @@ def test_ctrl_c_stops_the_program_and_keeps_its_traceback() -> None:
     repl = RawRepl()
 
     def feed(data: bytes) -> list[bytes]:
-        if repl.state is ReplState.RUNNING:
-            ended = b"\x04Traceback (most recent call last):\r\nKeyboardInterrupt: \r\n\x04>"
-            return [ended] if data == b"\x03" else []
+        if repl.state is ReplState.RUNNING and data == b"\x03":
+            return [b"\x04Traceback (most recent call last):\r\nKeyboardInterrupt: \r\n\x04>"]
         return [board.feed(data).removesuffix(b"\x04\x04>")]
 
     script = ScriptDriver(feed)
@@ -232,7 +232,7 @@ def test_a_program_deaf_to_ctrl_c_ends_in_advice_not_in_a_hang() -> None:
     script.run(repl.enter())
     script.run(repl.start(b"x"))
     script.waits, script.interrupt_at = 0, 0
-    with pytest.raises(OperationInterrupted, match="goes on"):
+    with pytest.raises(OperationInterrupted, match="still running"):
         script.run(repl.follow(lambda data: None))
     assert repl.state is ReplState.BROKEN
     assert script.now < 15
@@ -243,8 +243,8 @@ def test_the_time_limit_stops_the_program() -> None:
     board = ModelBoard()
 
     def feed(data: bytes) -> list[bytes]:
-        if repl.state is ReplState.RUNNING:
-            return [b"\x04KeyboardInterrupt: \r\n\x04>"] if data == b"\x03" else []
+        if repl.state is ReplState.RUNNING and data == b"\x03":
+            return [b"\x04KeyboardInterrupt: \r\n\x04>"]
         return [board.feed(data).removesuffix(b"\x04\x04>")]
 
     script = ScriptDriver(feed)
@@ -327,3 +327,82 @@ def test_a_board_that_falls_silent_in_a_hand_over_is_a_timeout() -> None:
     script.feed = lambda data: [board.feed(data)] if data == b"\x05A\x01" else []
     with pytest.raises(DeviceTimeoutError, match="stopped reading"):
         script.run(repl.start(b"y" * 200))
+
+
+def told(repl: RawRepl) -> list[str]:
+    said: list[str] = []
+    repl.tell = said.append
+    return said
+
+
+def test_a_silent_port_is_told_within_a_second_and_given_up_within_twelve() -> None:
+    repl, script, at = RawRepl(), ScriptDriver(lambda data: []), []
+    repl.tell = lambda text: at.append(script.now)
+    with pytest.raises(RawReplError) as caught:
+        script.run(repl.enter())
+    assert caught.value.exit_code == 5
+    assert len(at) == 1
+    assert at[0] <= 1
+    assert script.now < 12
+
+
+def test_a_prompt_that_is_there_needs_no_word() -> None:
+    repl = RawRepl()
+    said = told(repl)
+    driver(ModelBoard()).run(repl.enter())
+    assert said == []
+
+
+def test_an_esp_that_waits_for_a_download_is_known_by_its_answer() -> None:
+    # The ROM ignores what is no frame; it answers SYNC eight times (esptool's protocol).
+    answer = b"\xc0\x01\x08\x04\x00\x07\x07\x12\x20\x00\x00\x00\x00\xc0" * 8
+    script = ScriptDriver(lambda data: [answer] if data.startswith(b"\xc0\x00\x08\x24\x00") else [])
+    with pytest.raises(BootloaderError) as caught:
+        script.run(RawRepl().enter())
+    assert caught.value.code == "protocol.bootloader"
+    assert script.now < 3
+
+
+def test_an_esp_that_says_so_is_not_waited_for() -> None:
+    script = ScriptDriver(lambda data: [])
+    script.queue.append(b"rst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD_BOOT(UART0/UART1))\r\nwaiting for download\r\n")
+    with pytest.raises(BootloaderError):
+        script.run(RawRepl().enter())
+    assert script.now < 1
+
+
+def test_what_asks_a_boot_rom_does_no_harm_at_a_prompt_that_wakes_up_late() -> None:
+    class Late(ModelBoard):
+        executed = 0
+
+        def _friendly(self, byte: int) -> bytes:
+            # A line of anything that Enter runs is a program.
+            if byte == 13 and self.line:
+                self.executed += 1
+            self.line = self.line + bytes([byte]) if byte > 31 and byte < 255 else bytearray()
+            return super()._friendly(byte)
+
+    board = Late()
+    heard = bytearray()
+
+    def feed(data: bytes) -> list[bytes]:
+        heard.extend(data)
+        if script.now < 3:
+            return []
+        out = board.feed(bytes(heard))
+        heard.clear()
+        return [out]
+
+    repl, script = RawRepl(), ScriptDriver(feed)
+    script.run(repl.enter())
+    assert repl.state is ReplState.RAW
+    assert board.executed == 0
+    assert board.programs == []
+
+
+def test_where_no_boot_rom_can_be_it_is_not_asked() -> None:
+    repl, script = RawRepl(), ScriptDriver(lambda data: [])
+    repl.may_be_rom = False
+    with pytest.raises(RawReplError):
+        script.run(repl.enter())
+    assert b"\xc0" not in script.sent

@@ -140,7 +140,7 @@ def test_a_boot_py_that_prints_a_logo() -> None:
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        (b"rst:0x1\r\nwaiting for download\r\n", "ROM boot loader"),
+        (b"rst:0x1\r\nwaiting for download\r\n", "bootloader"),
         (b"invalid header: 0xffffffff\r\n", "finds no firmware"),
         (b"Guru Meditation Error: Core  0 panic'ed\r\n", "crashes and restarts"),
         (b"Adafruit CircuitPython 9.2\r\nPress any key to enter the REPL\r\n", "CircuitPython"),
