@@ -100,6 +100,7 @@ class SourceOptions:
         jobs: how many compilers at once, 0 for all processors.
         clean: begin with an empty build folder.
         offline: fetch nothing (no git, no submodules, no container images).
+        keep_tree: write nothing into a tree that is a directory: its missing submodules are an error.
     """
 
     container: Literal["auto", "none", "docker", "podman"] = "auto"
@@ -107,6 +108,7 @@ class SourceOptions:
     jobs: int = 0
     clean: bool = False
     offline: bool = False
+    keep_tree: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,11 @@ def _facts(
     else:
         facts = make_facts(tree, board, given, query_answer(_asked(runner, tree, board, recipe, build)))
     missing, commits = submodule_state(tree, facts.submodules)
+    if missing and options.keep_tree and not tree.origin:
+        raise BuildError(
+            f"the tree {tree.path} lacks {', '.join(missing)}",
+            hint=f"it is not the project's own: fetch them there, or name it yourself: --source {tree.path}",
+        )
     if missing:
         fetch_submodules(tree, missing, offline=options.offline, reporter=reporter)
         missing, commits = submodule_state(tree, facts.submodules)

@@ -95,6 +95,14 @@ class BuildTable:
             return Path(os.path.normpath(self.root / name))
         return Path(inside_project(self.root, name, f"build.{key}", error=BuildError))
 
+    def may_write(self, key: str, name: str) -> bool:
+        """Whether the path of `key` lies in the project, or is the user's own choice."""
+        try:
+            self.locate(name, key)
+        except BuildError:
+            return False
+        return True
+
     @property
     def flash_bytes(self) -> int | None:
         """`flash_size` in bytes."""

@@ -116,7 +116,8 @@ def build_project(
     else:
         from ..build.from_source import build_source
 
-        options = source_options or SourceOptions()
+        # A tree outside of the project is read; what a project's file names is not written there.
+        options = replace(source_options or SourceOptions(), keep_tree=not table.may_write("source", table.source))
         source = _pinned_source(table.source, pinned)
         result = build_source(recipe, source, options, cache=services.cache, reporter=services.reporter)
     advice = moved(old.pins, result.pins) if old is not None else ""

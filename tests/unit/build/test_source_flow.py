@@ -178,6 +178,9 @@ def test_a_submodule_that_is_missing(shop: Workshop) -> None:
     wanted = replace(shop.recipe, options=(("WANTED", "lib/tinyusb"),))
     with pytest.raises(BuildError, match="lacks lib/tinyusb"):
         shop.build(wanted)
+    with pytest.raises(BuildError, match="lacks lib/tinyusb") as caught:
+        shop.build(wanted, keep_tree=True)
+    assert "--source" in caught.value.hint
     (shop.tree / "lib" / "tinyusb").mkdir()
     (shop.tree / "lib" / "tinyusb" / "README").touch()
     shop.build(wanted)

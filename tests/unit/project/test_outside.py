@@ -92,6 +92,22 @@ def test_the_usual_output_does_not_follow_a_link_out(root: Path) -> None:
         default_output(Recipe("image", (), root=root), "/../../../theirs/x", "")
 
 
+def test_a_tree_outside_is_read_and_not_written(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "upytool.toml").write_text("[build]\nkind = 'source'\nentry = 'app'\nsource = '../theirs'\n")
+    seen = []
+
+    def built(recipe: Recipe, source: str, options: Any, **rest: Any) -> Any:
+        seen.append(options.keep_tree)
+        raise BuildError("enough")
+
+    monkeypatch.setattr("upytool.build.from_source.build_source", built)
+    table = load_build_table(root / "upytool.toml")
+    for each in (table, replace(table, anywhere=("source",)), replace(table, source="a")):
+        with pytest.raises(BuildError, match="enough"):
+            build_project(each, SimpleNamespace(fetcher=None, hosts=None, indexes=(), cache=root, reporter=None))
+    assert seen == [True, False, False]
+
+
 def test_what_the_user_typed_goes_where_it_says(root: Path) -> None:
     (root / "upytool.toml").write_text("[build]\nmodules = ['app.py']\n")
     table = load_build_table(root / "upytool.toml")

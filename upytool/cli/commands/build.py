@@ -153,7 +153,7 @@ def _table(app: App, modules: tuple[str, ...], options: dict[str, Any]) -> Build
     for each in (*modules, *options["data"]):
         if not os.path.exists(each):
             raise UsageError(f"there is no {each}", hint="name files and directories that are there")
-    typed = {"modules": modules, "manifest": options["manifest"]}
+    typed = {"modules": modules, "manifest": options["manifest"], "source": options["source"]}
     changed["anywhere"] = tuple(key for key, value in typed.items() if value)
     if modules:
         changed["modules"] = tuple(os.path.normpath(os.path.join(here, each)) for each in modules)
