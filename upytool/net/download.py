@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -88,13 +89,15 @@ class Fetcher:
         credentials: Sequence[Credential] = (),
         reporter: Reporter = NULL,
         limits: Limits | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self.cache, self.offline, self.reporter = cache, offline, reporter
-        self._credentials, self._limits, self._sleep = tuple(credentials), limits or Limits(), sleep
+        self._credentials, self._limits = tuple(credentials), limits or Limits()
         self._pools: dict[str, urllib3.PoolManager] = {}
         self._fresh: dict[Address, bytes] = {}
         self._end = 0.0
+        self._stop = Event()
+        self._sleep = sleep or self._stop.wait
         self.requests = 0
 
     def close(self) -> None:
@@ -206,7 +209,9 @@ class Fetcher:
                     take(jobs[job], job.result())
                     task.advance(1)
             finally:
+                self._stop.set()  # after an error or Ctrl-C nobody waits for the others
                 pool.shutdown(wait=True, cancel_futures=True)
+                self._stop.clear()
         return found
 
     def _local(self, location: str) -> bytes | None:
@@ -255,7 +260,7 @@ class Fetcher:
         from .wire import BUDGET
 
         where = url
-        BUDGET.deadline, BUDGET.bytes = deadline, self._limits.max_bytes
+        BUDGET.deadline, BUDGET.bytes, BUDGET.stop = deadline, self._limits.max_bytes, self._stop
         for _ in range(limits.HTTP_REDIRECTS + 1):
             left = max(0.1, deadline - time.monotonic())
             timeout = urllib3.Timeout(connect=min(self._limits.connect, left), read=min(self._limits.read, left))
