@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -95,7 +95,7 @@ class Fetcher:
         self._credentials, self._limits = tuple(credentials), limits or Limits()
         self._pools: dict[str, urllib3.PoolManager] = {}
         self._fresh: dict[Address, bytes] = {}
-        self._end = 0.0
+        self._end = float("inf")
         self._stop = Event()
         self._sleep = sleep or self._stop.wait
         self.requests = 0
@@ -111,6 +111,16 @@ class Fetcher:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @contextmanager
+    def bounded(self) -> Iterator[None]:
+        """All downloads within have `limits.HTTP_TOTAL_SECONDS` together."""
+        before = self._end
+        self._end = min(before, time.monotonic() + limits.HTTP_TOTAL_SECONDS)
+        try:
+            yield
+        finally:
+            self._end = before
 
     def fetch(
         self,
@@ -201,7 +211,7 @@ class Fetcher:
             return found
         with suppress(NetworkError):  # its own fetch says what is wrong with an address
             self._pool_for(_address(next(iter(remote))))  # urllib3 is imported here, not by several threads at once
-        with Task(self.reporter, "downloading", len(remote), "files") as task:
+        with self.bounded(), Task(self.reporter, "downloading", len(remote), "files") as task:
             pool = ThreadPoolExecutor(max_workers=min(6, len(remote)))
             try:
                 jobs = {pool.submit(self.fetch, each, immutable=todo[each]): each for each in remote}
@@ -227,9 +237,7 @@ class Fetcher:
         known = self.cache.entry(url) if keep else None
         old = self.cache.blob(known.sha256) if known else None
         etag = known.etag if known and old is not None else None
-        now = time.monotonic()
-        self._end = self._end or now + limits.HTTP_TOTAL_SECONDS
-        deadline = min(now + self._limits.total, self._end)
+        deadline = min(time.monotonic() + self._limits.total, self._end)
         for attempt in range(self._limits.retries + 1):
             try:
                 status, data, new_etag = self._request(url, etag, deadline, label)

@@ -86,14 +86,14 @@ def resolve(requirements: Sequence[Source], context: Context, *, deps: bool = Tr
             asked[source.key] = source if before.version is None else before
     pins: dict[str, tuple[str, str]] = {}
     loaded: dict[tuple[str, str | None], Loaded] = {}
-    while True:
-        notes_before = len(context.notes)
-        try:
-            with Task(context.fetcher.reporter, "reading package.json files", None, "files") as task:
+    with context.fetcher.bounded(), Task(context.fetcher.reporter, "reading package.json files", None, "files") as task:
+        while True:
+            notes_before = len(context.notes)
+            try:
                 nodes = _walk(asked, pins, loaded, context, deps, task)
-            break
-        except _Again:
-            del context.notes[notes_before:]
+                break
+            except _Again:
+                del context.notes[notes_before:]
     return Resolution(_ordered(nodes, deps), tuple(dict.fromkeys(context.notes)))
 
 

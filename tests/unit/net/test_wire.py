@@ -215,3 +215,10 @@ def test_one_failure_ends_the_other_downloads(serve: Serve, cache: DownloadCache
             fetcher.fetch_all([(slow, False), (wrong, False)])
         good = serve([HEAD + b"Content-Length: 2\r\n\r\nok"], 0.0)
         assert fetcher.fetch_all([(good, False)]) == {good: b"ok"}
+
+
+def test_many_slow_files_have_one_deadline(serve: Serve, cache: DownloadCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HTTP_TOTAL_SECONDS", 0.5)
+    address = serve(endless(b"z", HEAD + b"\r\n"), 0.05)
+    with Fetcher(cache, limits=PATIENT) as fetcher, pytest.raises(NetworkError):
+        fetcher.fetch_all((f"{address}{number}", False) for number in range(20))
