@@ -75,7 +75,9 @@ def test_table_for_a_program() -> None:
 
 def test_painted_cells_do_not_move_the_columns() -> None:
     style = Style(colour=True, tty=True)
-    lines = rows(style, ["", ""], [("a", "b"), ("long", "b")], paint=lambda n, t: style.good(t) if n == 0 else t)
+    lines = rows(
+        style, ["", ""], [("a", "b"), ("long", "b")], paint=lambda n, t: style.good(t) if n == 0 else t
+    )
     assert lines == ["\x1b[32ma\x1b[0m     b", "\x1b[32mlong\x1b[0m  b"]
 
 
