@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.packages.web import serve as serve_web
 from upytool.cli.main import run
 
 Mip = Callable[..., tuple[int, str, str]]
@@ -148,3 +149,42 @@ def test_hosts_come_from_the_users_file_alone(mip: Mip, tmp_path: Path, index_ur
     (tmp_path / "config.toml").write_text(table)
     code, _, err = mip("install", "corp:nothing/x.py")
     assert (code, f"{index_url}/nothing/x.py does not exist" in err) == (9, True), err
+
+
+def test_quiet_is_quiet(mip: Mip, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["install", "bytering"], ["install", "bytering"], ["uninstall", "bytering"], ["lock", "bytering"]):
+        assert run(["-q", "mip", *words]) == 0
+        assert capsys.readouterr() == ("", "")
+
+
+def test_a_hostile_package_is_one_error(mip: Mip, tmp_path: Path) -> None:
+    with serve_web() as web:
+        web.add("/x/..%2Fmain.py", b"evil")
+        web.add("/package.json", json.dumps({"deps": [[f"{web.address}/x/..%2Fmain.py", ""]]}))
+        web.add("/deep/package.json", b"[" * 100_000)
+        web.add("/many/package.json", json.dumps({"deps": [[f"p{n}", ""] for n in range(20_000)]}))
+        web.add("/long/package.json", json.dumps({"urls": [["n" * 300, "x"]]}))
+        for tail in ("/package.json", "/deep", "/many", "/long", "/none", "/x/..%2Fmain.py"):
+            code, out, err = mip("install", web.address + tail)
+            assert (code, out, err.count("error: ")) == (9, "", 1)
+    assert mip("list")[1] == ""
+
+
+def test_no_secret_is_told(mip: Mip, tmp_path: Path) -> None:
+    secret = "hunter2hunter2"
+    with serve_web() as web:
+        web.add(f"/pkg.json?token={secret}", json.dumps({"urls": [["a.txt", "a.txt"]]}))
+        web.add("/a.txt", b"1")
+        url = web.address.replace("//", f"//me:{secret}@") + f"/pkg.json?token={secret}"
+        said = [*mip("install", url), *mip("lock", url), *mip("-vv", "install", url), *mip("install", url, "--json")]
+        for words in (["list"], ["list", "--json"], ["tree"], ["outdated"], ["upgrade"], ["show", url], ["check"]):
+            said += mip(*words)
+        said += mip("install", url.replace("pkg", "none"))
+        said += mip("install", url.replace("http:", "ftp:"))
+        said += mip("install", url + "x@1.0")
+        Path("list.txt").write_text(f"{url} # mine\n{url.replace('http:', 'ftp:')}\n")
+        said += mip("install", "-r", "list.txt")
+    assert "127.0.0.1" in str(said)
+    assert secret not in str(said)
+    for path in tmp_path.rglob("*"):
+        assert path.name == "list.txt" or not path.is_file() or secret.encode() not in path.read_bytes()

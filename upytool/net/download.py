@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -88,13 +89,15 @@ class Fetcher:
         credentials: Sequence[Credential] = (),
         reporter: Reporter = NULL,
         limits: Limits | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self.cache, self.offline, self.reporter = cache, offline, reporter
-        self._credentials, self._limits, self._sleep = tuple(credentials), limits or Limits(), sleep
+        self._credentials, self._limits = tuple(credentials), limits or Limits()
         self._pools: dict[str, urllib3.PoolManager] = {}
         self._fresh: dict[Address, bytes] = {}
-        self._end = 0.0
+        self._end = float("inf")
+        self._stop = Event()
+        self._sleep = sleep or self._stop.wait
         self.requests = 0
 
     def close(self) -> None:
@@ -108,6 +111,16 @@ class Fetcher:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @contextmanager
+    def bounded(self) -> Iterator[None]:
+        """All downloads within have `limits.HTTP_TOTAL_SECONDS` together."""
+        before = self._end
+        self._end = min(before, time.monotonic() + limits.HTTP_TOTAL_SECONDS)
+        try:
+            yield
+        finally:
+            self._end = before
 
     def fetch(
         self,
@@ -198,7 +211,7 @@ class Fetcher:
             return found
         with suppress(NetworkError):  # its own fetch says what is wrong with an address
             self._pool_for(_address(next(iter(remote))))  # urllib3 is imported here, not by several threads at once
-        with Task(self.reporter, "downloading", len(remote), "files") as task:
+        with self.bounded(), Task(self.reporter, "downloading", len(remote), "files") as task:
             pool = ThreadPoolExecutor(max_workers=min(6, len(remote)))
             try:
                 jobs = {pool.submit(self.fetch, each, immutable=todo[each]): each for each in remote}
@@ -206,7 +219,9 @@ class Fetcher:
                     take(jobs[job], job.result())
                     task.advance(1)
             finally:
+                self._stop.set()  # after an error or Ctrl-C nobody waits for the others
                 pool.shutdown(wait=True, cancel_futures=True)
+                self._stop.clear()
         return found
 
     def _local(self, location: str) -> bytes | None:
@@ -222,9 +237,7 @@ class Fetcher:
         known = self.cache.entry(url) if keep else None
         old = self.cache.blob(known.sha256) if known else None
         etag = known.etag if known and old is not None else None
-        now = time.monotonic()
-        self._end = self._end or now + limits.HTTP_TOTAL_SECONDS
-        deadline = min(now + self._limits.total, self._end)
+        deadline = min(time.monotonic() + self._limits.total, self._end)
         for attempt in range(self._limits.retries + 1):
             try:
                 status, data, new_etag = self._request(url, etag, deadline, label)
@@ -255,7 +268,7 @@ class Fetcher:
         from .wire import BUDGET
 
         where = url
-        BUDGET.deadline, BUDGET.bytes = deadline, self._limits.max_bytes
+        BUDGET.deadline, BUDGET.bytes, BUDGET.stop = deadline, self._limits.max_bytes, self._stop
         for _ in range(limits.HTTP_REDIRECTS + 1):
             left = max(0.1, deadline - time.monotonic())
             timeout = urllib3.Timeout(connect=min(self._limits.connect, left), read=min(self._limits.read, left))

@@ -11,6 +11,7 @@ import io
 import re
 import threading
 import time
+from contextlib import suppress
 from functools import cache
 from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Any
@@ -24,13 +25,18 @@ if TYPE_CHECKING:
 
 
 class Budget(threading.local):
-    """What the request of this thread may take: until when (time.monotonic), and bytes of body as they come."""
+    """What the request of this thread may take: until when (time.monotonic), bytes of body as they come, and what
+    ends it before, when another thread gives all of them up."""
 
     deadline = float("inf")
     bytes = limits.DOCUMENT_BYTES
+    stop = threading.Event()
 
 
 BUDGET = Budget()
+
+
+SLICE = 0.5  # seconds of a wait, until which it is not seen that everything is given up
 
 
 class TooMuch(OSError):
@@ -46,6 +52,7 @@ class _Counted(io.RawIOBase):
         now = time.monotonic()
         self._last = BUDGET.deadline
         self._deadline = min(self._last, now + limits.HTTP_HEADER_SECONDS)
+        self._stop = BUDGET.stop
         self._left = limits.HTTP_HEADER_BYTES
         self._what = "the head of the answer"
 
@@ -56,22 +63,23 @@ class _Counted(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TooMuch(f"{self._what} did not end in time")
+    def readinto(self, buffer: Any) -> int:
         if self._left <= 0:
             raise TooMuch(f"{self._what} is too long")
-        short = self._patience is None or left < self._patience
-        self._sock.settimeout(left if short else self._patience)
-        try:
-            count: int | None = self._raw.readinto(buffer)
-        except TimeoutError:
-            if short:
-                raise TooMuch(f"{self._what} did not end in time") from None
-            raise
-        self._left -= count or 0
-        return count
+        silent = time.monotonic() + (self._patience or limits.HTTP_HEADER_SECONDS)
+        while True:
+            now = time.monotonic()
+            if self._stop.is_set():
+                raise TooMuch("the download was given up")
+            if now >= self._deadline:
+                raise TooMuch(f"{self._what} did not end in time")
+            if now >= silent:
+                raise TimeoutError("the server is silent")
+            self._sock.settimeout(min(SLICE, max(0.001, min(self._deadline, silent) - now)))
+            with suppress(TimeoutError):
+                count = self._sock.recv_into(buffer)
+                self._left -= count
+                return count
 
     def close(self) -> None:
         self._raw.close()

@@ -149,7 +149,7 @@ def _target(value: Any, origin: str, where: str) -> PackagePath:
     except ValueError as problem:
         raise PackageError(
             f"{origin}: {where} is {_shown(text)}, which is not a path below the target directory: {problem}",
-            hint="a package may only write below its target; name another one with --target",
+            hint="the package is wrong: tell its author, or use another version or source",
         ) from None
 
 

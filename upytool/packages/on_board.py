@@ -139,14 +139,14 @@ def prepare(folders: list[str], files: list[str], names: list[str], stage: str) 
 def commit(moves: list[tuple[str, str]], new: int, removes: list[str], folders: list[str], stage: str) -> object:
     """Put staged files in their places, remove others, drop folders that got empty, clear the stage.
 
-    The first `new` moves replace nothing: where one of them is refused, they are taken back.
+    What replaces nothing, of the first `new` moves, comes first: where one of these is refused, all are taken back.
     None, or (path, errno, was it all taken back) of what the board refused.
     """
     path = stage
     done = []
     try:
         for source, path in moves[:new]:
-            if exists(source):
+            if exists(source) and not exists(path):
                 os.rename(source, path)
                 done.append((source, path))
     except OSError as error:
@@ -154,7 +154,7 @@ def commit(moves: list[tuple[str, str]], new: int, removes: list[str], folders: 
             os.rename(back, source)
         return (path, error.args[0], True)
     try:
-        for source, path in moves[new:]:
+        for source, path in moves:
             if exists(source):
                 try:
                     os.rename(source, path)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from upytool import limits
 from upytool.errors import PackageError, UpytoolError
+from upytool.events import Task
 
 from .sources import Context, Loaded, Source, SourceFile
 
@@ -85,13 +86,14 @@ def resolve(requirements: Sequence[Source], context: Context, *, deps: bool = Tr
             asked[source.key] = source if before.version is None else before
     pins: dict[str, tuple[str, str]] = {}
     loaded: dict[tuple[str, str | None], Loaded] = {}
-    while True:
-        notes_before = len(context.notes)
-        try:
-            nodes = _walk(asked, pins, loaded, context, deps)
-            break
-        except _Again:
-            del context.notes[notes_before:]
+    with context.fetcher.bounded(), Task(context.fetcher.reporter, "reading package.json files", None, "files") as task:
+        while True:
+            notes_before = len(context.notes)
+            try:
+                nodes = _walk(asked, pins, loaded, context, deps, task)
+                break
+            except _Again:
+                del context.notes[notes_before:]
     return Resolution(_ordered(nodes, deps), tuple(dict.fromkeys(context.notes)))
 
 
@@ -101,6 +103,7 @@ def _walk(
     loaded: dict[tuple[str, str | None], Loaded],
     context: Context,
     with_deps: bool,
+    task: Task,
 ) -> dict[str, _Node]:
     """Breadth first from `asked`. `pins`: key -> version and who wants it; grows, then `_Again`."""
     nodes: dict[str, _Node] = {}
@@ -138,6 +141,7 @@ def _walk(
                     error.hint = f"it is needed by {wanter}\n{error.hint}".strip()
                 raise
             loaded[key, chosen.version] = seen
+            task.advance(1)
         nodes[key] = _Node(chosen, seen, key in asked)
         files += len(seen.files)
         if files > limits.PACKAGE_FILES:

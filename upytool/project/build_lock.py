@@ -48,7 +48,7 @@ def lock_path(table: BuildTable) -> Path:
 
 def request_of(table: BuildTable) -> dict[str, Any]:
     """What of a project decides which firmware and packages are taken."""
-    return {
+    request = {
         "kind": table.kind or "image",
         "board": table.board,
         "variant": table.variant,
@@ -62,6 +62,18 @@ def request_of(table: BuildTable) -> dict[str, Any]:
         "container": table.container,
         "packages": dict(table.packages or {}),
     }
+    return {key: _redacted(value) for key, value in request.items()}
+
+
+def _redacted(value: Any) -> Any:
+    """A value without the passwords and tokens of the addresses in it: the lock goes under version control."""
+    from ..net.address import redact
+
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {key: _redacted(each) for key, each in value.items()}
+    return [_redacted(each) for each in value] if isinstance(value, list) else value
 
 
 def read_lock(path: Path) -> BuildLock | None:
@@ -105,7 +117,7 @@ def write_lock(path: Path, table: BuildTable, packages: Resolution | None, resul
     document = {
         "v": 1,
         "request": request_of(table),
-        "pins": result.pins,
+        "pins": _redacted(result.pins),
         "packages": None if packages is None else _package_data(packages, path.parent),
         "output": {"file": _below(result.output, path.parent), "sha256": result.sha256, "bytes": result.bytes},
     }

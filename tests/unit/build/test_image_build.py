@@ -499,7 +499,9 @@ def test_a_fault_of_ours_is_caught_before_writing(tmp_path: Path, monkeypatch: p
         assert not (tmp_path / f"out{case.suffix}").exists()
 
 
-def test_what_a_boot_rom_would_spoil_is_caught_before_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_boot_rom_would_spoil_is_caught_before_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A file whose blocks are right, and which an RP2040 would not flash as they are: its sectors are not filled."""
 
     def thin(self: FirmwareImage, memory: Memory) -> bytes:

@@ -170,7 +170,8 @@ def test_only_what_differs_is_erased_and_the_mark_is_gone_meanwhile(bench: Bench
     at = image.index(FILES["data/random.bin"][10_000:10_100])
     changed[at] ^= 0xFF
     bench.put_in_front_of_vfs(
-        "if a[0] in (3, 4): self.log.append((a[0], a[2], len(a[3]) if a[0] == 4 else a[3]))\nreturn real(*a)"
+        "if a[0] in (3, 4): self.log.append((a[0], a[2], len(a[3]) if a[0] == 4 else a[3]))\n"
+        "return real(*a)"
     )
     bench.deploy(bytes(changed), reset=False)
     log = bench.device.eval("__import__('sys').modules['vfs'].log")

@@ -84,7 +84,9 @@ class World:
         return Sight([self.bus], lambda: list(self.drives), lambda: list(self.ports), self.platform)
 
     def enter(self, target: FlashTarget, device: Any = None, **options: Any) -> FlashTarget:
-        return enter(target, device, sight=self.sight, reporter=self, clock=self.clock, sleep=self.sleep, **options)
+        return enter(
+            target, device, sight=self.sight, reporter=self, clock=self.clock, sleep=self.sleep, **options
+        )
 
     def to_bootsel(self, port: SerialPort) -> None:
         self.ports.remove(port)
@@ -335,7 +337,9 @@ def test_waiting_for_any_board() -> None:
     found = wait_for_bootloader(None, world.sight, 10, before=before, clock=world.clock, sleep=world.sleep)
     assert found.location == "1-4"
     with pytest.raises(FlashError, match="within 2 s"):
-        wait_for_bootloader(None, world.sight, 2, before=world.sight.loaders(), clock=world.clock, sleep=world.sleep)
+        wait_for_bootloader(
+            None, world.sight, 2, before=world.sight.loaders(), clock=world.clock, sleep=world.sleep
+        )
 
 
 def test_two_at_once_that_nothing_tells_apart() -> None:
@@ -434,7 +438,9 @@ def test_a_bus_that_cannot_be_read_is_empty() -> None:
 
 
 def back(world: World, target: FlashTarget, **options: Any) -> FlashTarget:
-    return wait_for_repl(target, sight=world.sight, reporter=world, clock=world.clock, sleep=world.sleep, **options)
+    return wait_for_repl(
+        target, sight=world.sight, reporter=world, clock=world.clock, sleep=world.sleep, **options
+    )
 
 
 def test_the_port_comes_back_under_another_name() -> None:

@@ -15,7 +15,7 @@ from upytool.errors import FlashError, PortMissingError, PortPermissionError
 from upytool.flash.base import FlashOptions, FlashTarget
 from upytool.flash.dfu_util import DfuUtilFlasher, DfuUtilLoader, Listed, parse_list, reason
 
-LIST = """dfu-util 0.11
+LIST = '''dfu-util 0.11
 
 Copyright 2005-2009 Weston Schmidt, Harald Welte and OpenMoko Inc.
 
@@ -23,7 +23,7 @@ Found Runtime: [1d6b:0001] ver=0100, devnum=3, cfg=1, intf=2, path="1-4", alt=0,
 Found DFU: [0483:df11] ver=2200, devnum=12, cfg=1, intf=0, path="1-2.3", alt=3, name="@Device Feature/0xFFFF0000/01*004 e", serial="3276366F3033"
 Found DFU: [0483:df11] ver=2200, devnum=12, cfg=1, intf=0, path="1-2.3", alt=0, name="@Internal Flash  /0x08000000/04*016Kg,01*064Kg,07*128Kg", serial="3276366F3033"
 Found DFU: [2341:0070] ver=0100, devnum=13, cfg=1, intf=0, path="1-1", alt=0, name="UNUSED", serial="a"b"
-"""  # noqa: E501
+'''  # noqa: E501
 posix = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
 DEVICE = UsbDevice(0x0483, 0xDF11, "1-2.3", "3276366F3033", "STM32 BOOTLOADER")
 
@@ -91,7 +91,9 @@ def test_it_finds_the_device_by_its_place(monkeypatch: pytest.MonkeyPatch, tmp_p
         ("dfu-util: ERASE_PAGE not correctly executed", FlashError),
     ],
 )
-def test_its_failures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, expected: type[Exception]) -> None:
+def test_its_failures(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, expected: type[Exception]
+) -> None:
     (tmp_path / "list").write_text(LIST)
     program(tmp_path, monkeypatch, f'[ "$1" = -l ] && cat {tmp_path}/list || {{ echo "{said}" >&2; exit 74; }}\n')
     loader = DfuUtilLoader(DEVICE)

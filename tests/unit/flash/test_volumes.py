@@ -397,7 +397,9 @@ def test_writing_to_a_drive_that_hangs_ends(
 
 
 @posix
-def test_a_drive_that_hangs_is_left_out(linux: Linux, hung: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_drive_that_hangs_is_left_out(
+    linux: Linux, hung: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
     linux.disk("sda1", "1-2.3", size=128 << 20)
     place = linux.mount("/dev/sda1", "/media/me/RPI-RP2", INFO_UF2_TXT=RP2)
     assert [each.path for each in linux.volumes()] == [str(place)]

@@ -204,3 +204,21 @@ def test_a_damaged_cache_entry_is_none(cache: DownloadCache) -> None:
     found = cache.entry("https://h/x")
     assert found is not None
     assert found.etag is None
+
+
+def test_one_failure_ends_the_other_downloads(serve: Serve, cache: DownloadCache) -> None:
+    """With Ctrl-C or after an error nobody waits until a slow server is through."""
+    patient = Limits(connect=5, read=600, total=600, retries=0)
+    slow, wrong = serve(endless(b"", HEAD), 0.1), serve([b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"], 0.0)
+    with Fetcher(cache, limits=patient) as fetcher:
+        with pytest.raises(NetworkError):
+            fetcher.fetch_all([(slow, False), (wrong, False)])
+        good = serve([HEAD + b"Content-Length: 2\r\n\r\nok"], 0.0)
+        assert fetcher.fetch_all([(good, False)]) == {good: b"ok"}
+
+
+def test_many_slow_files_have_one_deadline(serve: Serve, cache: DownloadCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HTTP_TOTAL_SECONDS", 0.5)
+    address = serve(endless(b"z", HEAD + b"\r\n"), 0.05)
+    with Fetcher(cache, limits=PATIENT) as fetcher, pytest.raises(NetworkError):
+        fetcher.fetch_all((f"{address}{number}", False) for number in range(20))

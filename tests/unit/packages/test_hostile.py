@@ -209,6 +209,18 @@ def test_a_journal_that_the_board_refuses_is_undone(
     assert board.tree()["/lib/b/b.txt"] == b"2"
 
 
+def test_a_file_of_the_users_survives_an_install_that_is_given_up(board: ModelBoard) -> None:
+    """It was written between the power cut and the next mip command, at a place that was free before."""
+    board.storage.put(STAGE + "/0", "staged")
+    board.storage.put(STAGE + "/1", "staged")
+    board.storage.put("/lib/a.txt", "mine")
+    journal = {"v": 1, "moves": [[f"{STAGE}/0", "/lib/a.txt"], [f"{STAGE}/1", "/lib/bad.txt"]], "new": 2}
+    board.storage.put(STAGE + "/journal", json.dumps(journal | {"removes": [], "folders": []}))
+    board.storage.refuses = "bad"
+    recover(board, survey(board, None, write=False))
+    assert board.files == {"/lib/a.txt": b"mine"}
+
+
 class Heard:
     def __init__(self) -> None:
         self.events: list[Event] = []

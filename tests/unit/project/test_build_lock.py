@@ -114,3 +114,16 @@ def test_the_projects_firmware(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="outside of the project"):
         project_firmware(file)
     assert json.loads(lock_path(table).read_text())["output"]["file"] == ""
+
+
+def test_no_password_goes_into_the_lock(tmp_path: Path) -> None:
+    secret = "hunter2hunter2"
+    url = f"https://me:{secret}@h/x.py?token={secret}"
+    packages: dict[str, Any] = {"a": url, "b": {"source": url}}
+    table = BuildTable(tmp_path, tmp_path / "upytool.toml", board="RPI_PICO", firmware=url, packages=packages)
+    path = lock_path(table)
+    write_lock(path, table, None, result(tmp_path / "x.uf2", firmware={"url": url}))
+    assert secret not in path.read_text()
+    lock = read_lock(path)
+    assert lock is not None
+    assert dict(lock.request) == request_of(table), "the same request, so the pins count"

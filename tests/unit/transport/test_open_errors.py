@@ -43,7 +43,9 @@ sys.stdin.read()
 @contextlib.contextmanager
 def _held(path: str) -> Iterator[int]:
     """Another process has the port open exclusively; its pid."""
-    child = subprocess.Popen([sys.executable, "-c", _HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     assert child.stdin is not None
     assert child.stdout is not None
     try:
@@ -188,7 +190,9 @@ def test_urls_of_pyserial(url: str, kind: type[TransportError]) -> None:
 def test_the_reasons_have_different_messages_and_codes() -> None:
     kinds = (PortMissingError, PortBusyError, PortPermissionError, PortUnusableError)
     assert len({kind.code for kind in kinds}) == 4
-    errors = [explain_open_error("/dev/tty", OSError(number, "x"), windows=False) for number in (2, 16, 13, 5)]
+    errors = [
+        explain_open_error("/dev/tty", OSError(number, "x"), windows=False) for number in (2, 16, 13, 5)
+    ]
     assert [type(error) for error in errors] == list(kinds)
     assert len({error.message for error in errors}) == 4
     assert len({error.hint for error in errors}) == 4

@@ -52,7 +52,9 @@ def test_a_pty_is_the_controlling_terminal_of_the_child() -> None:
 
 
 @pytest.mark.parametrize("pty", [False, True])
-def test_closing_ends_the_child_also_one_that_ignores_sigterm(pty: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_ends_the_child_also_one_that_ignores_sigterm(
+    pty: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("upytool.transport.process.END_TIMEOUT", 0.3)
     code = (
         "import os,signal,time\n"
