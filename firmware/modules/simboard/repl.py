@@ -14,6 +14,10 @@ WINDOW = 2048  # of raw paste, in bytes; a board's is 32 to 256 and up
 CHUNK = 4096
 FRIENDLY, RAW = "friendly", "raw"
 SOFT_RESET = object()
+# What a program cannot fill: memory to say how it ended, and to read and compile the next line. In small pieces, because
+# what is left of a full heap is scattered.
+_RESERVE = [None] * 32
+_PIECE = 1024
 KEEP = ("wasm", "Simulated board with WebAssembly", "UPYTOOL_WASM")  # sys.platform, _machine, _build
 
 
@@ -34,30 +38,67 @@ def _tell(text):
 
 
 def _print_exception(error):
-    text = io.StringIO()
-    sys.print_exception(error, text)
-    lines = text.getvalue().split("\n")
-    # our own frames are no part of what runs on a board
-    ours = [i for i, line in enumerate(lines) if line.startswith('  File "/.firmware/')]
-    for i in reversed(ours):
-        del lines[i]
-    sys.stdout.write("\n".join(lines))
+    try:
+        text = io.StringIO()
+        sys.print_exception(error, text)
+        lines = text.getvalue().split("\n")
+        # our own frames are no part of what runs on a board
+        ours = [i for i, line in enumerate(lines) if line.startswith('  File "/.firmware/')]
+        for i in reversed(ours):
+            del lines[i]
+        sys.stdout.write("\n".join(lines))
+    except MemoryError:
+        _tell(b"MemoryError: \r\n")
+
+
+def _reserve():
+    # as much of it as there is
+    i = 0
+    try:
+        while i < len(_RESERVE):
+            if _RESERVE[i] is None:
+                _RESERVE[i] = bytearray(_PIECE)
+            i += 1
+    except MemoryError:
+        pass
+
+
+def _release():
+    i = 0
+    while i < len(_RESERVE):
+        _RESERVE[i] = None
+        i += 1
+
+
+def _idle():
+    # No Ctrl-C from here on. One that is under way may still come, also between two of these lines.
+    while True:
+        try:
+            try:
+                host.call("idle", "")
+                return
+            except KeyboardInterrupt:
+                host.call("idle", "")
+                return
+        except KeyboardInterrupt:
+            pass
 
 
 def _run(code, variables):
     # -> the exception, or None. Ctrl-C is live only in here.
     error = None
+    _reserve()
     try:
-        host.call("run", "")
-        exec(code, variables)
-    except BaseException as e:
-        error = e
-    while True:
         try:
-            host.call("idle", "")
-            break
-        except KeyboardInterrupt as e:
-            error = error or e
+            host.call("run", "")
+            exec(code, variables)
+        except BaseException as e:
+            error = e
+        host.call("idle", "")
+    except KeyboardInterrupt as e:
+        error = error or e
+    _release()
+    _idle()
     return error
 
 
@@ -313,7 +354,10 @@ def loop():
                 gc.collect()
                 try:
                     result = raw(variables) if mode == RAW else friendly(variables)
-                except Exception as e:  # while typing (memory, noise): what was typed is gone, the board is not
+                except BaseException as e:  # while typing (memory, noise): what was typed is gone, the board is not
+                    _release()
+                    _idle()
+                    mode = host.call("mode", "")
                     _print_exception(e)
                     continue
                 if result is SOFT_RESET:
