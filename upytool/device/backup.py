@@ -26,6 +26,7 @@ from .fs_ops import FsOps, check_space
 from .fs_types import Agree, Mount, agreed
 from .info import BoardInfo
 from .scene import absolute, foreign, look, mount_of, within
+from .spelling import board_twins, check_spelt
 from .stream import new_hash
 from .transfer import DIGEST, GetItem, Mover, PutItem, Status, Survey
 from .tree import Tree
@@ -196,7 +197,7 @@ def restore(
             extra = yield from _extras(fs, reader.backup, chosen, top, mounts)
 
         def work(mover: Mover) -> Op[CopyResult]:
-            plan, there = yield from _plan(mover, reader, chosen, top, source, extra)
+            plan, there = yield from _plan(fs, mover, reader, chosen, top, source, extra)
             first = _check_room(plan, there, mounts, in_place)
             if not dry_run:
                 question = plan.question(top)
@@ -263,6 +264,7 @@ def _extras(
 
 
 def _plan(
+    fs: FsOps,
     mover: Mover,
     reader: Reader,
     chosen: Mapping[str, SavedFile | None],
@@ -274,8 +276,11 @@ def _plan(
     folders = [*above, *(path for path, file in chosen.items() if file is None)]
     files = [file for file in chosen.values() if file is not None]
     asked = [(path, -1) for path in folders] + [(file.path, file.size) for file in files]
+    names = [*folders, *(file.path for file in files)]
+    yield from board_twins(fs, mover, names, top)
     survey = yield from mover.survey(asked)
     there = {path: status for (path, _), status in zip(asked, survey.statuses, strict=True)}
+    check_spelt(names, there)
     unchanged = set()
     for file in files:
         digest = there[file.path].digest

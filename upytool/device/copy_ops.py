@@ -21,6 +21,8 @@ from .fs_types import Agree, agreed
 from .hashes import equal_files, local_digest
 from .ignore import ignore_for
 from .local import FileSink, check_named, local_error, opener, replace_local, write_error
+from .scene import within
+from .spelling import board_twins, check_spelt, local_spelling, local_twins
 from .transfer import GetItem, Mover, PutItem, Status
 from .tree import Tree, board_tree, is_link, local_tree
 
@@ -165,7 +167,9 @@ class _Copy:
         """The second round trip: what is there already? Then the plan, which is sure to fit."""
         there: dict[str, Status] = {}
         unchanged: set[str] = set()
+        names = [*wanted.dirs, *wanted.paths]
         if to.remote:
+            yield from board_twins(self.fs, self.mover, names, to.path)
             asked = [(path, -1) for path in wanted.dirs]
             asked += [(item.path, -1 if self.options.force else item.size) for item in wanted.files]
             asked += [(path, -1) for path in shadows]
@@ -178,6 +182,7 @@ class _Copy:
                     if local_digest(content, survey.hash_kind)[: len(digest)] == digest:
                         unchanged.add(item.path)
         else:
+            local_twins(names, to.path)
             there = _local_statuses(wanted, to)
             sizes = {item.path: there[item.path].size for item in wanted.files}
             asked = [(item.source, sizes[item.path]) for item in wanted.files if sizes[item.path] >= 0]
@@ -190,6 +195,8 @@ class _Copy:
                         continue
                     if local_digest(Path(item.path), survey.hash_kind)[: len(digest)] == digest:
                         unchanged.add(item.path)
+        # A destination that is a directory, and what is above it, may be spelt as the user likes.
+        check_spelt((name for name in names if there[name].kind != "dir" or not within(to.path, name)), there)
         plan = plan_copy(wanted, there, unchanged, remote=to.remote, force=self.options.force, extra=extra)
         if to.remote:
             writes = [
@@ -281,6 +288,10 @@ def _local_statuses(wanted: Targets, to: Destination) -> dict[str, Status]:
     """
     there = {path: _local_status(path, path == to.path) for path in wanted.dirs}
     there.update((item.path, _local_status(item.path, not item.relative)) for item in wanted.files)
+    listed: dict[str, frozenset[str]] = {}
+    for path, status in there.items():
+        if status.kind != "none":
+            there[path] = replace(status, spelt=local_spelling(path, listed))
     return there
 
 
@@ -333,7 +344,10 @@ def _copy_locally(sources: Sequence[str], dest: str, options: CopyOptions, repor
     trees = [_local(source.rstrip("/" + os.sep) or source, options) for source in sources]
     to = local_destination(dest)
     wanted = targets(trees, to)
+    names = [*wanted.dirs, *wanted.paths]
+    local_twins(names, to.path)
     there = _local_statuses(wanted, to)
+    check_spelt((name for name in names if there[name].kind != "dir" or name != to.path), there)
     unchanged = {
         item.path
         for item in wanted.files

@@ -45,7 +45,8 @@ class TextMover:
                 self._kind, found = answer
                 width = DIGEST if self._kind == "sha256" else 4
                 statuses.extend(
-                    Status(_KINDS[kind], size, bytes.fromhex(digest)[:width]) for kind, size, digest in found
+                    Status(_KINDS[kind], size, bytes.fromhex(digest)[:width], str(spelt))
+                    for kind, size, digest, spelt in found
                 )
         answer = yield from self._session.call("text_space", space or "")
         with sensible():
@@ -79,7 +80,7 @@ class TextMover:
     def _look(self, path: str, size: int) -> Op[Status]:
         answer = yield from self._session.call("text_check", [path], [size], limit=LIMIT)
         with sensible():
-            kind, length, digest = answer[1][0]
+            kind, length, digest, _ = answer[1][0]
             return Status(_KINDS[kind], length, bytes.fromhex(digest))
 
     def _put_one(self, item: PutItem, progress: Progress) -> Op[None]:
@@ -97,9 +98,7 @@ class TextMover:
                 size += len(data)
             there = yield from self._look(temp, size)
             if there.size != size or there.digest != check.digest():
-                raise StreamError(
-                    f"{item.path} arrived damaged on the board", hint="the old file is kept: try again"
-                )
+                raise StreamError(f"{item.path} arrived damaged on the board", hint="the old file is kept: try again")
             if not in_place:
                 yield from self._session.call("text_done", temp, item.path, path=item.path)
         except BaseException as error:

@@ -33,11 +33,15 @@ OF_THE_LINE = ("KeyboardInterrupt", "ValueError: packed", "SyntaxError", "Indent
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What is at a path of the board: `kind` is `none`, `file` or `dir`; `digest` where the size is as expected."""
+    """What is at a path of the board: `kind` is `none`, `file` or `dir`; `digest` where the size is as expected.
+
+    `spelt` is the name that is there where it is not the one asked for (FAT: `MAIN.PY` for `main.py`), else ''.
+    """
 
     kind: str
     size: int = 0
     digest: bytes = b""
+    spelt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,9 +319,7 @@ class StreamMover:
                 todo[0].sink.drop()
             raise
 
-    def _get(
-        self, server: Server, todo: deque[GetItem], at: list[int], progress: Progress, done: Done
-    ) -> Op[None]:
+    def _get(self, server: Server, todo: deque[GetItem], at: list[int], progress: Progress, done: Done) -> Op[None]:
         """`at` is how much of the first item has come; it is asked for from there on."""
         yield from server.load("get")
         segments = _segments(todo, at[0])
@@ -430,15 +432,20 @@ def _statuses(data: bytes, sizes: Sequence[int], width: int) -> Iterator[Status]
     for expected in sizes:
         kind = data[at] if at < len(data) else 9
         at += 1
+        spelt = ""
+        if kind == 4 and at < len(data):
+            end = at + 1 + data[at]
+            spelt = data[at + 1 : end].decode("utf-8", "replace")
+            kind, at = data[end] if end < len(data) else 9, end + 1
         if kind == 0:
             yield Status("none")
         elif kind == 2:
-            yield Status("dir")
+            yield Status("dir", spelt=spelt)
         elif kind == 1:
-            yield Status("file", int.from_bytes(data[at : at + 4], "little"))
+            yield Status("file", int.from_bytes(data[at : at + 4], "little"), spelt=spelt)
             at += 4
         elif kind == 3:
-            yield Status("file", expected, data[at : at + width])
+            yield Status("file", expected, data[at : at + width], spelt)
             at += width
         else:
             raise StreamDamaged("the board's answer makes no sense", hint="try again")

@@ -1,4 +1,4 @@
-# For boards without a binary stdin: what is there? (kind of digest, [(kind, size, digest as hexadecimal text)]).
+# For boards without a binary stdin: what is there? (kind of digest, [(kind, size, digest as hexadecimal text, the name where it is spelt otherwise)]).
 def run(paths, sizes):
     import os
 
@@ -30,15 +30,32 @@ def run(paths, sizes):
         kind = "sha256"
     except ImportError:
         pass
+
+    def spelt(path):
+        # Where the file system takes a and A for one: the name that is there, if it is another one.
+        k = path.rfind("/") + 1
+        n = path[k:]
+        try:
+            os.stat(path[:k] + (n.lower() if n != n.lower() else n.upper()))
+            names = os.listdir(path[: k - 1] or "/") if k else os.listdir()
+        except (OSError, AttributeError):
+            return ""
+        if n not in names:
+            for x in names:
+                if x.lower() == n.lower():
+                    return x
+        return ""
+
     out = []
     for i in range(len(paths)):
         try:
             s = os.stat(paths[i])
         except (OSError, AttributeError):
-            out.append((0, 0, ""))
+            out.append((0, 0, "", ""))
             continue
+        name = spelt(paths[i])
         if s[0] & 0x4000:
-            out.append((2, 0, ""))
+            out.append((2, 0, "", name))
             continue
         t = ""
         if s[6] == sizes[i]:
@@ -51,5 +68,5 @@ def run(paths, sizes):
                     h.update(v[:n])
             for c in h.digest():
                 t += "%02x" % c
-        out.append((1, s[6], t))
+        out.append((1, s[6], t, name))
     return kind, out
