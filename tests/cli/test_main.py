@@ -73,6 +73,8 @@ def make(kind: type[errors.UpytoolError]) -> errors.UpytoolError:
         return errors.CompileError("app.py", "SyntaxError: invalid syntax", line=3)
     if issubclass(kind, errors.RemoteOSError):
         return kind(2, "/x")
+    if kind is errors.BoardResetError:
+        return errors.BoardResetError()
     return kind("it went wrong")
 
 
