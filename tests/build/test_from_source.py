@@ -77,7 +77,7 @@ def cpu() -> Iterator[list[float]]:
 
 def upytool(port: str, *words: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "upytool", "-d", port, *words], capture_output=True, text=True, timeout=90,
+        [sys.executable, "-m", "upytool", "-d", port, *words], capture_output=True, text=True, timeout=300,
         env={**os.environ, "NO_COLOR": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -27,7 +27,7 @@ from upytool.errors import BuildError
 from upytool.sim.pico import PicoBoard
 from upytool.sim.usb_drive import Drive, DriveGone
 
-pytestmark = [pytest.mark.rig, pytest.mark.slow]
+pytestmark = [pytest.mark.rig, pytest.mark.slow, pytest.mark.timeout(600)]
 
 FLASH, START, SIZE = 0x10000000, 0x100A0000, 0x160000
 APP = b"""

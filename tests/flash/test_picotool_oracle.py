@@ -28,7 +28,7 @@ from upytool.image.rp2_binary_info import read_binary_info
 from upytool.image.uf2 import write_uf2
 from upytool.sim.pico import PicoBoard
 
-pytestmark = pytest.mark.rig
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(600)]
 
 BASE, SIZE, SECTOR = 0x10000000, 64 << 10, 4096
 NORMAL = FlashOptions()

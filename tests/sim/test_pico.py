@@ -22,7 +22,7 @@ from upytool.sim.usb import backend
 from .picoboot import Picoboot
 from .test_lifecycle import talk
 
-pytestmark = pytest.mark.rig
+pytestmark = [pytest.mark.rig, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
