@@ -32,9 +32,17 @@ DOCUMENT_DEPTH = 64
 DOCUMENT_VALUES = 500_000
 DOCUMENT_INTEGER_BITS = 64
 
+# -- simulated boards --------------------------------------------------------------------------------
+SIM_CALL_BYTES = 256
+SIM_CALL_SECONDS = 5.0
+SIM_CALLERS = 16
+
 LIMITS: tuple[Limit, ...] = (
     Limit("DOCUMENT_BYTES", "bytes", "a JSON, TOML or text file that upytool parses", "upytool.documents"),
     Limit("DOCUMENT_DEPTH", "levels", "nesting in a JSON or TOML document", "upytool.documents"),
     Limit("DOCUMENT_VALUES", "entries", "values in a JSON or TOML document", "upytool.documents"),
     Limit("DOCUMENT_INTEGER_BITS", "bits", "an integer in a JSON or TOML document", "upytool.documents"),
+    Limit("SIM_CALL_BYTES", "bytes", "what a caller says at a simulated board's control port", "upytool.sim.control"),
+    Limit("SIM_CALL_SECONDS", "seconds", "what it may take to say it, in all", "upytool.sim.control"),
+    Limit("SIM_CALLERS", "entries", "callers that have not said it yet; the oldest goes", "upytool.sim.control"),
 )

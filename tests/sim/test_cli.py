@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 
 def upytool(*words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "upytool", *words]
@@ -39,3 +41,16 @@ def test_mistakes_have_advice(state: Path) -> None:
     assert "BOOTSEL" in upytool("sim", "start", "wasm", "--bootsel", status=2).stderr
     upytool("sim", "start", "--flash-size", "many", status=2)
     upytool("sim", "start", "esp32", status=2)
+
+
+def test_the_first_start_says_that_it_takes_a_moment(
+    state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UPYTOOL_CACHE_DIR", str(tmp_path / "cache"))
+    first = upytool("sim", "start")
+    upytool("sim", "stop")
+    second = upytool("sim", "start")
+    said = set(first.stderr.splitlines()) - set(second.stderr.splitlines())
+    assert len(said) == 1
+    assert "MicroPython" in said.pop()
+    assert first.stdout == second.stdout

