@@ -72,6 +72,10 @@ ESP_STUB_SECONDS = 20.0
 ESP_GREETING_SECONDS = 3.0
 ESP_CALL_SECONDS = 30.0
 ESP_SECONDS_PER_MIB = 45.0
+# -- simulated boards --------------------------------------------------------------------------------
+SIM_CALL_BYTES = 256
+SIM_CALL_SECONDS = 5.0
+SIM_CALLERS = 16
 
 LIMITS: tuple[Limit, ...] = (
     Limit("DOCUMENT_BYTES", "bytes", "a JSON, TOML or text file that upytool parses", "upytool.documents"),
@@ -106,4 +110,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("ESP_GREETING_SECONDS", "seconds", "silence of a stub that is to start", "upytool.flash.esp_link"),
     Limit("ESP_CALL_SECONDS", "seconds", "an Espressif chip without progress", "upytool.flash.esp_link"),
     Limit("ESP_SECONDS_PER_MIB", "seconds", "added for each MiB that it hashes or erases", "upytool.flash.esp_link"),
+    Limit("SIM_CALL_BYTES", "bytes", "what a caller says at a simulated board's control port", "upytool.sim.control"),
+    Limit("SIM_CALL_SECONDS", "seconds", "what it may take to say it, in all", "upytool.sim.control"),
+    Limit("SIM_CALLERS", "entries", "callers that have not said it yet; the oldest goes", "upytool.sim.control"),
 )

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
+from .peer import of_this_user
+
 
 class Line(Protocol):
     """Where clients connect. Reads and writes never wait."""
@@ -40,7 +42,7 @@ def open_line(link: Path, *, tcp: bool) -> Line:
 
 
 class TcpLine:
-    """One client at a time; with none, the board's output is thrown away, as USB does."""
+    """One client at a time, a program of this user's; with none, the board's output is thrown away, as USB does."""
 
     def __init__(self) -> None:
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -63,8 +65,8 @@ class TcpLine:
             client, _ = self._server.accept()
         except OSError:
             return
-        if self._client is not None:
-            client.close()  # the port is taken
+        if self._client is not None or not of_this_user(client):
+            client.close()  # the port is taken, or not for that user
             return
         client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

