@@ -81,7 +81,16 @@ def start(
     from ...sim.registry import find, start, state
 
     running = find(name or kind)
-    info = start(kind, name=name, image=image, fresh=fresh, bootsel=bootsel, tcp=tcp, flash_size=flash_size)
+    info = start(
+        kind,
+        name=name,
+        image=image,
+        fresh=fresh,
+        bootsel=bootsel,
+        tcp=tcp,
+        flash_size=flash_size,
+        reporter=app.reporter,
+    )
     if running is not None and fresh:
         app.warn(f"{info.name} runs already and kept its flash; stop it first to start fresh")
     if running is not None and bootsel:
