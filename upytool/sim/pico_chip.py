@@ -117,6 +117,11 @@ class PicoChip:
         self._alarm = self.simulator.clock.create_alarm(self.end_slice)
         self._disarm_alarm = self.simulator.clock.create_alarm(self._disarm)
 
+    @property
+    def seconds(self) -> float:
+        """How much of its own time has passed."""
+        return float(self.simulator.clock.nanos) / 1e9
+
     def boot(self, *, bootsel: bool = False) -> None:
         """Start at the boot ROM. It starts flash when it finds a good boot2 there and BOOTSEL is not held."""
         if bootsel:

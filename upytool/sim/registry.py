@@ -24,7 +24,9 @@ Kind = Literal["wasm", "pico"]
 State = Literal["repl", "bootloader", "starting"]
 KINDS: tuple[Kind, ...] = ("wasm", "pico")
 SELECTOR = "sim"
-START_TIMEOUT = 60.0  # the first start compiles the VM; a pico boots an image
+BOOT_PATIENCE = 600.0  # a pico boots an image, for which some take minutes on the emulator
+START_TIMEOUT: dict[Kind, float] = {"wasm": 60.0, "pico": BOOT_PATIENCE + 30.0}  # the first wasm compiles the VM
+TELL_AFTER, TELL_EVERY = 1.0, 5.0
 STOP_TIMEOUT = 10.0
 _FRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
 
@@ -72,7 +74,7 @@ def start(
     bootsel: bool = False,
     tcp: bool = False,
     flash_size: int | None = None,
-    timeout: float = START_TIMEOUT,
+    timeout: float | None = None,
     reporter: Reporter = NULL,
 ) -> SimInfo:
     """Start a simulated board in the background; when one of that name runs already, say where it is.
@@ -86,8 +88,8 @@ def start(
         bootsel: start a pico with its button held, so that it waits in its boot loader.
         tcp: a TCP port in place of a pty (always so on Windows).
         flash_size: bytes of a new wasm board's flash, a multiple of 4096.
-        timeout: seconds to wait for it.
-        reporter: told when MicroPython has to be compiled first, which takes seconds.
+        timeout: seconds to wait for it; None: what its kind may take.
+        reporter: is told what is waited for.
 
     Raises: SimulatorError; MissingExtraError; UsageError for a bad name, kind or image.
     """
@@ -126,7 +128,7 @@ def start(
 
         if not is_prepared():
             notice(reporter, "Preparing MicroPython for simulated boards (once, takes a few seconds)")
-    return _launch(name, arguments, folder, timeout)
+    return _launch(name, kind, arguments, folder, timeout or START_TIMEOUT[kind], reporter)
 
 
 def list_running() -> list[SimInfo]:
@@ -274,7 +276,7 @@ def clean(folder: Path, name: str) -> None:
         (folder / (name + suffix)).unlink(missing_ok=True)
 
 
-def _launch(name: str, arguments: list[str], folder: Path, timeout: float) -> SimInfo:
+def _launch(name: str, kind: Kind, arguments: list[str], folder: Path, timeout: float, reporter: Reporter) -> SimInfo:
     log = folder / f"{name}.log"
     command = [sys.executable, "-m", "upytool.sim.server", *arguments]
     environment = dict(os.environ)
@@ -295,7 +297,9 @@ def _launch(name: str, arguments: list[str], folder: Path, timeout: float) -> Si
             cwd=folder,
             **options,
         )
-    deadline = time.monotonic() + timeout
+    begun = time.monotonic()
+    deadline, tell = begun + timeout, begun + TELL_AFTER
+    awaited = "its firmware's USB port" if kind == "pico" else "MicroPython"
     # On POSIX the process that we started forks the server and ends at once, so nobody has to reap the
     # server.
     while time.monotonic() < deadline:
@@ -307,6 +311,10 @@ def _launch(name: str, arguments: list[str], folder: Path, timeout: float) -> Si
         status = process.poll()
         if status not in (None, 0):
             break
+        now = time.monotonic()
+        if now >= tell:
+            tell += TELL_EVERY
+            notice(reporter, f"starting {name}: waiting for {awaited} ({now - begun:.0f} s, Ctrl-C stops)")
         time.sleep(0.02)
     else:
         process.kill()

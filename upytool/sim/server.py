@@ -22,7 +22,7 @@ from ..errors import SimulatorError, UpytoolError
 from .console import Console
 from .control import Caller, ControlPort
 from .line import Line, open_line
-from .registry import KINDS, SimInfo, clean
+from .registry import BOOT_PATIENCE, KINDS, SimInfo, clean
 from .usb_link import UsbGuest
 from .usb_port import UsbPort
 
@@ -170,7 +170,14 @@ def make_board(options: argparse.Namespace, home: Path) -> Board:
     from .pico import PicoBoard
 
     image = Path(options.image) if options.image else None
-    return PicoBoard(image, home / "flash.bin", fresh=options.fresh, bootsel=options.bootsel, unique_id=unique_id)
+    return PicoBoard(
+        image,
+        home / "flash.bin",
+        fresh=options.fresh,
+        bootsel=options.bootsel,
+        unique_id=unique_id,
+        patience=BOOT_PATIENCE,
+    )
 
 
 def serve(options: argparse.Namespace) -> None:

@@ -21,7 +21,7 @@ RESET_NS = 2_000_000  # a real host waits 100 ms and resets for 10: nothing is g
 SETTLE_NS = 500_000
 PACKET_NS = 2_000
 ENUMERATION_NS = 1_000_000_000  # a device that says nothing for so long is reset again
-ATTEMPTS = 3
+ATTEMPTS = 10  # firmware may be busy for seconds after it has shown itself
 MAX_PACKET = 64  # full speed
 CDC, CDC_DATA, BULK = 2, 10, 2
 
@@ -80,6 +80,7 @@ class UsbWire:
         self._present = self._due = False
         self._attempts = 0
         self._device = b""
+        self._packet = MAX_PACKET  # of endpoint 0
         self._then: Callable[[], None] = lambda: None
         self._service_alarm = clock.create_alarm(self._service)
         self._next_alarm = clock.create_alarm(lambda: self._then())
@@ -173,6 +174,12 @@ class UsbWire:
         self._soon()
 
     def _ask_device(self) -> None:
+        # Until the device has said how long its packets are, eight bytes alone are asked for (USB 2.0, 5.5.3).
+        self._packet = 8
+        self._ask(setup(0x80, 6, 0x0100, 0, 8), self._ask_whole_device)
+
+    def _ask_whole_device(self, head: bytes) -> None:
+        self._packet = head[7] if len(head) == 8 and head[7] in (8, 16, 32, 64) else MAX_PACKET
         self._ask(setup(0x80, 6, 0x0100, 0, 18), self._set_address)
 
     def _set_address(self, device: bytes) -> None:
@@ -293,12 +300,12 @@ class UsbWire:
                     if packet is None:
                         return
                     transfer.received += packet
-                    if len(packet) < MAX_PACKET or len(transfer.received) >= transfer.length:
+                    if len(packet) < self._packet or len(transfer.received) >= transfer.length:
                         transfer.stage = "status"
                 else:
-                    if not usb.give_out(0, transfer.data[transfer.count : transfer.count + MAX_PACKET]):
+                    if not usb.give_out(0, transfer.data[transfer.count : transfer.count + self._packet]):
                         return
-                    transfer.count = min(transfer.count + MAX_PACKET, len(transfer.data))
+                    transfer.count = min(transfer.count + self._packet, len(transfer.data))
                     if transfer.count == len(transfer.data):
                         transfer.stage = "status"
             if inward and transfer.length:

@@ -82,9 +82,15 @@ def start(
 
     running = find(name or kind)
     info = start(
-        kind, name=name, image=image, fresh=fresh, bootsel=bootsel, tcp=tcp, flash_size=flash_size,
+        kind,
+        name=name,
+        image=image,
+        fresh=fresh,
+        bootsel=bootsel,
+        tcp=tcp,
+        flash_size=flash_size,
         reporter=app.reporter,
-    )  # fmt: skip
+    )
     if running is not None and fresh:
         app.warn(f"{info.name} runs already and kept its flash; stop it first to start fresh")
     if running is not None and bootsel:
