@@ -286,7 +286,7 @@ REMOTE_ERRNO: dict[int, str] = {
     16: "busy on the board",
     17: "exists already on the board",
     18: "not on the same file system of the board",
-    19: "no such device on the board",
+    19: "no file system is mounted there on the board",
     20: "not a directory on the board",
     21: "is a directory on the board",
     22: "invalid argument for the board's file system",

@@ -34,8 +34,7 @@ class App:
     Attributes:
         acted: whether a command has done something; a line of mere preparations ends in the REPL.
         echoes: whether file commands say in a log what they do.
-        mpremote: the line is written for mpremote (it has `resume` or `--no-verbose`) and keeps mpremote's meaning
-            where upytool would ask or refuse; docs/guides/from-mpremote.md lists these places.
+        resumed: `resume` was said for this board.
     """
 
     def __init__(self, settings: Settings, streams: Streams | None = None) -> None:
@@ -43,7 +42,7 @@ class App:
         self.streams = streams or Streams(settings.color)
         self.acted = False
         self.echoes = True
-        self.mpremote = False
+        self.resumed = False
         self._reporter: PlainReporter | None = None
         self._device: Device | None = None
         self._selector: str | None = None
@@ -69,6 +68,14 @@ class App:
         return self._device
 
     @property
+    def mpremote(self) -> bool:
+        """Whether the line was written for mpremote: it has `resume` or `--no-verbose`.
+
+        It keeps mpremote's meaning where upytool would ask or refuse; docs/guides/from-mpremote.md lists these places.
+        """
+        return self.resumed or not self.echoes
+
+    @property
     def connected(self) -> bool:
         """Whether a board is open now."""
         return self._device is not None and not self._device.closed
@@ -86,7 +93,7 @@ class App:
         self._selector = None
         if device is not None:
             # Only after a connection: `resume connect a0` keeps its meaning, as with mpremote.
-            self._fresh = self.settings.reset
+            self._fresh, self.resumed = self.settings.reset, False
             device.close()
 
     @contextmanager
@@ -116,7 +123,7 @@ class App:
 
     def resume(self) -> None:
         """No soft reset for this board: what earlier runs left in its memory stays."""
-        self.mpremote = True
+        self.resumed = True
         self._fresh = False
         if self._device is not None:
             self._device.session.reset_pending = False

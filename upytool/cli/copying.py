@@ -11,8 +11,15 @@ if TYPE_CHECKING:
     from ..device.copy_ops import CopyResult
 
 
-def report(app: App, result: CopyResult, took: float, prefix: str = "") -> None:
-    """Say what a copy or sync did: the plan of a dry run on stdout, a summary on stderr."""
+def report(app: App, result: CopyResult, took: float, prefix: str = "", *, tells: bool = False) -> None:
+    """Say what a copy or sync did: the plan of a dry run on stdout, a summary on stderr.
+
+    Args:
+        took: seconds; told to a person, never in a log.
+        prefix: before relative paths in mpremote's "Up to date" lines.
+        tells: in a log each change is a line and the last one a summary (`sync`). Without it the log has mpremote's
+            lines: `cp` says before what it copies, and then only what was up to date.
+    """
     plan = result.plan
     if result.dry_run:
         app.emit(result.data(), [action.line() for action in plan.actions if action.what != "skip"])
@@ -22,7 +29,14 @@ def report(app: App, result: CopyResult, took: float, prefix: str = "") -> None:
     if here:
         gone = [action.path[1:] for action in here if action.what in ("delete", "rmdir")]
         app.remember_change([action.path[1:] for action in here if action.what in ("write", "skip")], gone)
-    for action in sorted(plan.of("skip"), key=lambda action: action.path.removeprefix(":").split("/")):
+    if tells and not app.settings.json:
+        for action in plan.actions:
+            if action.what != "skip":
+                app.echo(action.line())
+        if not app.streams.err_tty:
+            app.note(_summary(result).capitalize())
+            return
+    for action in [] if tells else sorted(plan.of("skip"), key=lambda action: action.path.removeprefix(":").split("/")):
         path = action.path.removeprefix(":")
         app.echo(f"Up to date: {path if path.startswith('/') else prefix + path}")
     if app.settings.json:
@@ -42,5 +56,3 @@ def _summary(result: CopyResult) -> str:
         if count:
             parts.append(f"{count} {what}")
     return ", ".join(parts)
-
-

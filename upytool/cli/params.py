@@ -12,8 +12,22 @@ from typing import Any, NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
+from ..errors import UsageError
+
 NAME_MAX = 255  # bytes of a file's name, on all systems but few
 PATH_MAX = 3072  # bytes of a path: Linux takes 4,095 with the directory that it is relative to
+# `/lib` and `:/lib` as Git Bash, MSYS2 and Cygwin hand them to a program of Windows.
+_REWRITTEN = re.compile(r"[:;]?[A-Za-z]:[\\/]")
+
+
+def board_path(path: str) -> str:
+    """A path of the board as it was typed. Errors: UsageError where the shell made a path of Windows of it."""
+    if _REWRITTEN.match(path):
+        raise UsageError(
+            f"{path.lstrip(':;')} is a path of Windows, not of the board",
+            hint="Git Bash rewrites words that begin with a slash: set MSYS_NO_PATHCONV=1, or leave the first `/` out",
+        )
+    return path
 
 
 class CopyArgument(NamedTuple):
@@ -37,11 +51,13 @@ class CopyPath(click.ParamType[CopyArgument]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CopyArgument:
         if isinstance(value, CopyArgument):
             return value
-        return CopyArgument(value[1:], True) if value.startswith(":") else CopyArgument(value, False)
+        if value.startswith(":"):
+            return CopyArgument(board_path(value[1:]), True)
+        if value.startswith(";"):  # what Git Bash makes of `:/lib`
+            board_path(value)
+        return CopyArgument(value, False)
 
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem[str]]:
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         if incomplete.startswith(":"):
             return remote_items(ctx, incomplete[1:], ":")
         return [CompletionItem(incomplete, type="file")]
@@ -53,11 +69,9 @@ class RemotePath(click.ParamType[str]):
     name = "path"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return str(value).removeprefix(":")
+        return board_path(str(value).removeprefix(":"))
 
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem[str]]:
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         colon = ":" if incomplete.startswith(":") else ""
         return remote_items(ctx, incomplete.removeprefix(":"), colon)
 
@@ -79,9 +93,7 @@ class LocalPath(click.ParamType[str]):
             self.fail(f"{text[:40]}... is not a valid file name on this system", param, ctx)
         return text
 
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem[str]]:
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         return [CompletionItem(incomplete, type="dir" if self.directories else "file")]
 
 
@@ -93,9 +105,7 @@ class Selector(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         return str(value)
 
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem[str]]:
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         from .completion import selectors
 
         return [CompletionItem(name, help=help) for name, help in selectors() if name.startswith(incomplete)]

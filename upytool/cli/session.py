@@ -35,7 +35,6 @@ def run_line(argv: list[str]) -> int:
         settings.warnings += macros.warnings
         app = App(settings)
         app.echoes = flags.echo
-        app.mpremote = not flags.echo
         code = _run_steps(steps, app, macros)
     except (ClosedPipe, BrokenPipeError):
         if app is not None:

@@ -298,7 +298,7 @@ def _check_room(plan: CopyPlan, there: Mapping[str, Status], mounts: Sequence[Mo
     first = False
     for mount in mounts:
         writes = [
-            (action.size, there[action.path[1:]], in_place)
+            (action.path[1:], action.size, there[action.path[1:]], in_place)
             for action in plan.of("write")
             if mount_of(action.path[1:], points) == mount.path
         ]

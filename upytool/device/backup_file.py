@@ -28,7 +28,7 @@ from .. import documents, limits
 from ..errors import ConfigError, LocalFileError
 from ..inner_path import InnerPath
 from ..whole_file import discard, open_beside, take_place
-from .local import local_error
+from .local import local_error, open_local, write_error
 from .stream import new_hash
 
 MANIFEST = "upytool-backup.json"
@@ -139,7 +139,7 @@ class Writer:
             yield
         except OSError as error:
             self.drop()
-            raise local_error(error, self._path) from error
+            raise write_error(error, self._path) from error
 
     def begin(self, name: str, size: int, mtime: int, *, folder: bool = False) -> None:
         """The next member; `size` bytes of content follow by `write`."""
@@ -260,9 +260,7 @@ class Reader:
         )
 
     def _enter(self) -> None:
-        if self._path.exists() and not self._path.is_file():  # a FIFO would wait for a writer
-            raise LocalFileError(f"{self._path} is not a regular file", hint="name a file that `upytool backup` made")
-        file = self._open.enter_context(self._path.open("rb"))
+        file = self._open.enter_context(open_local(self._path))
         if zipfile.is_zipfile(file):
             file.seek(0)
             self._zip = self._open.enter_context(zipfile.ZipFile(file))
@@ -271,7 +269,14 @@ class Reader:
                 self._add(member.filename.rstrip("/"), member, member.is_dir())
             return
         file.seek(0)
-        tar = self._open.enter_context(tarfile.open(fileobj=file))  # noqa: SIM115
+        try:
+            tar = self._open.enter_context(tarfile.open(fileobj=file))  # noqa: SIM115
+        except tarfile.ReadError:
+            # Python's message lists what each way of packing found wrong.
+            raise LocalFileError(
+                f"{self._path} is not a backup: it is not a .tar, .tar.gz or .zip archive",
+                hint=f"`upytool backup` makes one; a single file is copied by `upytool cp {self._path} :`",
+            ) from None
         self._read = tar.extractfile
         for info in tar:
             if not (info.isreg() or info.isdir()):

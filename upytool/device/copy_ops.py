@@ -20,7 +20,7 @@ from .fs_ops import FsOps, check_space
 from .fs_types import Agree, agreed
 from .hashes import equal_files, local_digest
 from .ignore import ignore_for
-from .local import FileSink, check_named, local_error, opener, replace_local, write_error
+from .local import FileSink, check_named, local_error, open_local, opener, replace_local, write_error
 from .scene import within
 from .spelling import board_twins, check_spelt, local_spelling, local_twins
 from .transfer import GetItem, Mover, PutItem, Status
@@ -118,6 +118,7 @@ class _Copy:
 
     def finish(self, plan: CopyPlan, there: Mapping[str, Status], to: Destination) -> Op[CopyResult]:
         """Apply the plan unless it was all that was wanted."""
+        _warn_of_marks(plan, self.reporter)
         if not self.options.dry_run:
             question = plan.question(to.shown)
             if question:
@@ -200,7 +201,7 @@ class _Copy:
         plan = plan_copy(wanted, there, unchanged, remote=to.remote, force=self.options.force, extra=extra)
         if to.remote:
             writes = [
-                (action.size, there.get(action.path[1:], Status("none")), self.options.in_place)
+                (action.path[1:], action.size, there.get(action.path[1:], Status("none")), self.options.in_place)
                 for action in plan.of("write")
             ]
             try:
@@ -271,6 +272,18 @@ class _Copy:
 
     def _done(self, path: str) -> None:
         notice(self.reporter, f"copied {path}", "debug")
+
+
+def _warn_of_marks(plan: CopyPlan, reporter: Reporter) -> None:
+    """MicroPython's compiler takes a byte order mark for a syntax error; editors on Windows write one."""
+    for action in plan.of("write"):
+        item = plan.targets[action.path]
+        if action.path[:1] == ":" and action.path.endswith(".py") and item.content is None and not item.tree.remote:
+            with open_local(item.source) as file:
+                marked = file.read(3) == b"\xef\xbb\xbf"
+            if marked:
+                text = f"{item.source} begins with a byte order mark, a syntax error for MicroPython: save it without"
+                notice(reporter, text, "warning")
 
 
 def _with_shadows(plan: CopyPlan, gone: Mapping[str, int]) -> CopyPlan:

@@ -15,7 +15,7 @@ from .ondevice import snippet
 MODULE = "upytool_transfer"
 PARTS = ("put", "get", "check", "romfs")
 # Of the text below; kept here because working it out would cost each copy five files to read. A test compares.
-DIGEST = "3b34d5cd"
+DIGEST = "fabce252"
 # One expression: it leaves no name in the board's `__main__`. T is the list of device.turbo, see stream._NAMES.
 PROGRAM = f"__import__('{MODULE}').run('{DIGEST}',globals().get('_turbo')or[0])".encode()
 

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import RemoteError, RemoteException, RemoteOSError, UpytoolError, UsageError
+from ..errors import ENOENT, RemoteError, RemoteException, RemoteOSError, UpytoolError, UsageError
 from ..protocol.ops import Op
 from .fs_types import Entry, Mount, Removed, Stat
 from .local import CallSink, local_size, opener
 from .ondevice import snippet
 from .session import Session, sensible
-from .stream import Capabilities, NoStreamError, hint_for
+from .stream import Capabilities, NoStreamError, creating, hint_for
 from .transfer import GetItem, Mover, Progress, PutItem, Sink, Status, StreamMover, Survey, ignore
 
 T = TypeVar("T")
@@ -112,12 +112,16 @@ class FsOps:
     def _do(self, what: str, path: str, other: str | None = None) -> Op[str]:
         return str((yield from self._call("fs_do", what, path, other, path=path)))
 
+    def _make(self, what: str, path: str) -> Op[None]:
+        with creating():
+            yield from self._do(what, path)
+
     def chdir(self, path: str) -> Op[str]:
         return (yield from self._do("chdir", path))
 
     def mkdir(self, path: str, parents: bool = False, exist_ok: bool = False) -> Op[None]:
         try:
-            yield from self._do("mkdirs" if parents else "mkdir", path)
+            yield from self._make("mkdirs" if parents else "mkdir", path)
         except RemoteOSError as error:
             if not (exist_ok and error.errno == 17 and (yield from self.stat(path)).is_dir):
                 raise
@@ -129,7 +133,7 @@ class FsOps:
         yield from self._do("remove", path)
 
     def touch(self, path: str) -> Op[None]:
-        yield from self._do("touch", path)
+        yield from self._make("touch", path)
 
     def rename(self, source: str, target: str) -> Op[None]:
         yield from self._do("rename", source, target)
@@ -153,6 +157,9 @@ class FsOps:
         try:
             yield from self.rename(source, target)
         except RemoteOSError as error:
+            if error.errno == ENOENT:
+                with creating():  # the source exists, so it is the target's directory that does not
+                    raise RemoteOSError(ENOENT, target) from error
             # vfs_rename (extmod/vfs.c) answers EPERM for two mounts (63 where the compiler's numbers are WASI's), and
             # some file systems refuse to replace a file.
             if error.errno not in (1, 17, 18, 63):
@@ -168,7 +175,8 @@ class FsOps:
         total = 0
         found = yield from self.stat(source)
         if not found.is_dir:
-            size = yield from self._call("fs_copy", source, target, path=target, limit=LONG)
+            with creating():
+                size = yield from self._call("fs_copy", source, target, path=target, limit=LONG)
             return _size(size)
         yield from self.mkdir(target, exist_ok=True)
         for entry in sorted((yield from self.walk(source)), key=lambda entry: entry.name):
@@ -272,9 +280,7 @@ class FsOps:
 
         return (yield from self.moving(work))
 
-    def store(
-        self, path: str, source: Path | bytes, *, in_place: bool = False, progress: Progress = ignore
-    ) -> Op[int]:
+    def store(self, path: str, source: Path | bytes, *, in_place: bool = False, progress: Progress = ignore) -> Op[int]:
         """Content into a file of the board; returns its size. A failure keeps the old file."""
         size = len(source) if isinstance(source, bytes) else local_size(source)
         item = PutItem(path, size, opener(source), in_place)
@@ -283,7 +289,7 @@ class FsOps:
             survey = yield from mover.survey([(path, -1)], space=parent_of(path))
             if survey.statuses[0].kind == "dir":
                 raise RemoteOSError(21, path)
-            check_space(survey, [(size, survey.statuses[0], in_place)])
+            check_space(survey, [(path, size, survey.statuses[0], in_place)])
             yield from mover.put([], [item], progress)
 
         yield from self.moving(work)
@@ -304,7 +310,8 @@ class FsOps:
             for item, status in zip(puts, survey.statuses, strict=True):
                 if status.kind == "dir":
                     raise RemoteOSError(21, item.path)
-            check_space(survey, [(item.size, old, False) for item, old in zip(puts, survey.statuses, strict=True)])
+            writes = zip(puts, survey.statuses, strict=True)
+            check_space(survey, [(item.path, item.size, old, False) for item, old in writes])
             yield from mover.put([], puts)
 
         if puts:
@@ -343,11 +350,11 @@ def parent_of(path: str) -> str:
     return path[:cut] or "/" if cut >= 0 else ""
 
 
-def check_space(survey: Survey, writes: Iterable[tuple[int, Status, bool]]) -> None:
-    """Refuse before the first byte what cannot fit: (size, what is there, in place) in the order of writing.
+def check_space(survey: Survey, writes: Iterable[tuple[str, int, Status, bool]]) -> None:
+    """Refuse before the first byte what cannot fit: (path, size, what is there, in place) in the order of writing.
 
     Whole blocks are counted, and both copies while an old file is replaced; a file of at most an eighth of a block
-    counts nothing, for LittleFS may keep it in its folder's block. Errors: RemoteOSError (28, no space).
+    counts nothing, for LittleFS may keep it in its folder's block. Errors: RemoteOSError (28, no space) with the path.
     """
     if not survey.block:
         return
@@ -356,7 +363,7 @@ def check_space(survey: Survey, writes: Iterable[tuple[int, Status, bool]]) -> N
         return 0 if size <= survey.block // 8 else -(-size // survey.block)
 
     free = survey.free
-    for size, old, in_place in writes:
+    for path, size, old, in_place in writes:
         had = blocks(old.size) if old.kind == "file" else 0
         if in_place:
             free += had
@@ -364,11 +371,12 @@ def check_space(survey: Survey, writes: Iterable[tuple[int, Status, bool]]) -> N
             alone = had and not in_place and blocks(size) <= free + had
             raise RemoteOSError(
                 28,
+                path,
                 hint=(
-                    "there is room for one copy only; `--in-place` overwrites the old file without a net"
+                    "not enough space to keep the old file until the new one is complete; `--in-place` overwrites it "
+                    "directly (not crash-safe)"
                     if alone
-                    else f"it needs {-(blocks(size) * survey.block // -1000)} kB, "
-                    f"{free * survey.block // 1000} kB are free"
+                    else f"it needs {blocks(size) * survey.block:,} bytes, {free * survey.block:,} bytes are free"
                 ),
             )
         free -= blocks(size)

@@ -11,6 +11,7 @@ Written laws:
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import zlib
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from functools import cache
 from typing import Protocol
 
 from ..errors import (
+    ENOENT,
     BoardResetError,
     DeviceTimeoutError,
     OperationInterrupted,
@@ -273,10 +275,24 @@ def remote_error(payload: bytes, path: str) -> RemoteOSError:
     return RemoteOSError(number, path, hint=hint_for(number))
 
 
+@contextlib.contextmanager
+def creating() -> Iterator[None]:
+    """Within it paths are made or written: where a directory is missing, the error names the directory."""
+    try:
+        yield
+    except RemoteOSError as error:
+        folder = str(error.filename).rstrip("/").rpartition("/")[0]
+        if error.errno != ENOENT or not folder:
+            raise
+        raise RemoteOSError(ENOENT, folder, hint=f"create the directory first: `upytool mkdir -p :{folder}`") from error
+
+
 def hint_for(number: int) -> str:
     """What to do about an error number of the board's file system."""
     if number == 28:
         return "the old file is kept; free some space, or try `--in-place`, which needs room for one copy only"
+    if number == 19:
+        return "`upytool df` lists what is mounted; `upytool wipe --format` makes a file system on the board's flash"
     if number == 30:
         return "CircuitPython: copy through its USB drive, or remount in boot.py; else it is a read-only mount"
     if number == 5:

@@ -13,7 +13,7 @@ from ..errors import OperationInterrupted, RemoteOSError, StreamError, UpytoolEr
 from ..protocol.ops import Interrupted, Op
 from .ondevice import snippet
 from .session import Session, sensible
-from .stream import new_hash
+from .stream import creating, new_hash
 from .transfer import DIGEST, Done, GetItem, Progress, PutItem, Status, Survey, ignore, read_chunks
 
 PIECE = 384
@@ -69,12 +69,14 @@ class TextMover:
             yield from self.survey([])
         for folder in folders:
             try:
-                yield from self._session.call("fs_do", "mkdir", folder, path=folder)
+                with creating():
+                    yield from self._session.call("fs_do", "mkdir", folder, path=folder)
             except RemoteOSError:
                 if (yield from self._look(folder, -1)).kind != "dir":
                     raise
         for item in items:
-            yield from self._put_one(item, progress)
+            with creating():
+                yield from self._put_one(item, progress)
             done(item.path)
 
     def _look(self, path: str, size: int) -> Op[Status]:

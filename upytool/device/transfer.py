@@ -17,7 +17,7 @@ from ..protocol.ops import Interrupted, Op
 from ..protocol.transfer import DATA, LISTING, RESULT, Message, StreamDamaged
 from ..protocol.units import plain_unit
 from .session import Session, sensible
-from .stream import Capabilities, Server, new_hash
+from .stream import Capabilities, Server, creating, new_hash
 
 T = TypeVar("T")
 
@@ -279,7 +279,8 @@ class StreamMover:
         done: Done,
     ) -> Op[int]:
         """Take one answer; returns how many folders are still to be answered."""
-        yield from server.answer(waiting[0], LONG)
+        with creating():
+            yield from server.answer(waiting[0], LONG)
         path = waiting.popleft()
         if folders:
             return folders - 1

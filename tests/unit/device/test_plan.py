@@ -122,13 +122,14 @@ def test_extras_keep_what_is_to_be_kept() -> None:
 def test_space(free: int, sizes: list[int], old: int, in_place: bool, fits: bool) -> None:
     status = Status("file", old) if old else Status("none")
     survey = Survey([], block=4096, free=free)
-    writes = [(size, status, in_place) for size in sizes]
+    writes = [(f"/{number}", size, status, in_place) for number, size in enumerate(sizes)]
     if fits:
         check_space(survey, writes)
         return
     with pytest.raises(RemoteOSError) as caught:
         check_space(survey, writes)
     assert caught.value.errno == 28
+    assert caught.value.filename == f"/{len(sizes) - 1}", "the one that does not fit"
     assert caught.value.hint
 
 

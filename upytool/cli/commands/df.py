@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from ...errors import RemoteOSError
 from ..app import App, pass_app
 from ..group import define
 from ..ui.text import rows, size
+
+EOPNOTSUPP = 95  # MicroPython's number (py/mperrno.h), whatever this computer's is
 
 
 @define("df", examples=[("upytool df", "space on every file system of the board"), ("upytool df --json", "in bytes")])
@@ -12,6 +15,8 @@ from ..ui.text import rows, size
 def command(app: App) -> None:
     """Show the space on the board's file systems, in kB and MB of 1000; --json gives bytes."""
     mounts = app.device().fs.df()
+    if not mounts:
+        raise RemoteOSError(EOPNOTSUPP, hint="this firmware has no os.statvfs, which tells the space")
     data = [
         {"path": mount.path, "total": mount.total, "used": mount.used, "free": mount.free, "kind": mount.kind}
         for mount in mounts

@@ -34,23 +34,30 @@ def command(app: App, files: tuple[str, ...]) -> None:
     Only what was changed is written back, and as safely as `cp` does it. When that fails, your text is kept on
     this computer, and the error says where.
     """
+    from ...device.stream import creating
+
     device = app.device()
     for file in files:
         app.echo(f"edit :{file}")
         try:
             before = device.fs.read_bytes(file)
         except RemoteOSError as error:
+            folder = file.rstrip("/").rpartition("/")[0]
             if error.errno != ENOENT:
                 raise
+            if folder and not device.fs.is_dir(folder):
+                with creating():
+                    raise
             before = None
         path = _scratch(file, before or b"")
         try:
             _open_editor(path)
             after = _read(path)
-            if after != before:
+            # An empty file that did not exist was not made on purpose: the editor was left without saving.
+            if after != (before or b""):
                 device.fs.write_bytes(file, after)
             else:
-                app.note(f"{file} was not changed")
+                app.note(f"{file} was not changed" if before is not None else f"{file} was not created: it is empty")
         except BaseException as error:
             if _holds(path, before or b""):
                 _throw_away(path)

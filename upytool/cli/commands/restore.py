@@ -39,4 +39,4 @@ def command(app: App, file: str, delete: bool, dry_run: bool, path: str, in_plac
     start = time.monotonic()
     with app.turbo(turbo):
         result = device.fs.restore(file, path, delete=delete, dry_run=dry_run, in_place=in_place, agree=app.require)
-    report(app, result, time.monotonic() - start)
+    report(app, result, time.monotonic() - start, tells=True)

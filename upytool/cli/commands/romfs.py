@@ -240,7 +240,7 @@ def _counted(content: Content) -> str:
         ("upytool romfs deploy lib", "a directory, compiled for this board"),
         ("upytool romfs deploy lib.romfs", "an image that is made already"),
         ("upytool romfs deploy -p 1 data", "into the second partition"),
-        ("upytool romfs deploy lib --no-reset", "the board goes on as it is, and sees it after its next reset"),
+        ("upytool romfs deploy lib --no-reset", "the board goes on (as with `resume`), and sees it after a reset"),
     ],
 )
 @click.argument("path", type=LocalPath(), required=False, help="A directory, or an image.")
@@ -268,7 +268,9 @@ def deploy(
         found = _image_file(path)
         image = found.raw[: found.size]
         device = app.device()
-    work = romfs.deploy(device.fs.ops, image, partition, reset=app.settings.reset, reporter=app.reporter)
+    work = romfs.deploy(
+        device.fs.ops, image, partition, reset=app.settings.reset and not app.resumed, reporter=app.reporter
+    )
     result = device.drive(work)
     app.emit(result.data(), "")
     _tell(app, result)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from ...errors import RemoteError, UsageError
+from ...errors import RemoteError, RemoteException, UsageError
 from ..app import App, pass_app
 from ..group import define
 
@@ -40,10 +40,11 @@ def command(app: App, set_: bool, utc: bool, to: str | None) -> None:
             answer = device.call("rtc", _eight(_wanted(to, utc)))
         else:
             answer = device.call("rtc")
-    except RemoteError as error:
-        raise type(error)(
-            getattr(error, "traceback", str(error)), hint="this firmware has no machine.RTC"
-        ) from error
+    except RemoteException as error:
+        # The traceback is one of our program's, which tells nobody anything.
+        if error.kind in ("ImportError", "AttributeError"):
+            raise RemoteError("this firmware has no machine.RTC", hint="the board has no clock to set") from error
+        raise RemoteError(f"the board refused the time: {error.message}") from error
     moment = _moment(answer)
     skew = None if moment is None else (moment - _now(utc)).total_seconds()
     app.emit({"datetime": list(answer), "skew_seconds": skew, "zone": zone}, repr(answer))

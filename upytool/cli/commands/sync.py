@@ -90,7 +90,7 @@ def command(
                 agree=app.require,
             )
         )
-    report(app, result, time.monotonic() - start)
+    report(app, result, time.monotonic() - start, tells=True)
     if check and result.plan.changes:
         raise DifferencesFound(
             f"{paths[0]} and {paths[1]} differ", hint="the same command without --check makes them equal"
