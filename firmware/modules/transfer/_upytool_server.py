@@ -1,9 +1,13 @@
 # Made by upytool/device/frozen.py from upytool/ondevice/server*.py: change those.
+import sys
+sys.path[:]=['.frozen/-']
 from upytool_transfer import T
 try:
  import vfs
 except ImportError:
  pass
+from builtins import AttributeError, BaseException, ImportError, KeyboardInterrupt, OSError, ValueError, bytearray
+from builtins import bytes, exec, globals, hasattr, int, isinstance, len, memoryview, min, open, range, repr, sum
 import gc
 import io
 import os

@@ -2,7 +2,7 @@
 # The door to the transfer program: importing it costs next to nothing and starts nothing.
 import sys
 
-DIGEST = "3b34d5cd"
+DIGEST = "22ebd699"
 T = None
 
 
