@@ -76,6 +76,14 @@ ESP_SECONDS_PER_MIB = 45.0
 SIM_CALL_BYTES = 256
 SIM_CALL_SECONDS = 5.0
 SIM_CALLERS = 16
+# -- boards: what one answer may hold, and how long it may take --------------------------------------
+ANSWER_BYTES = 8 << 20
+ANSWER_DEPTH = 16
+ANSWER_VALUES = 1_000_000
+ANSWER_INTEGER_BITS = 64
+ANSWER_SECONDS = 600
+LISTING_ENTRIES = 250_000
+OUTPUT_BYTES = 64 << 20
 
 LIMITS: tuple[Limit, ...] = (
     Limit("DOCUMENT_BYTES", "bytes", "a JSON, TOML or text file that upytool parses", "upytool.documents"),
@@ -113,4 +121,11 @@ LIMITS: tuple[Limit, ...] = (
     Limit("SIM_CALL_BYTES", "bytes", "what a caller says at a simulated board's control port", "upytool.sim.control"),
     Limit("SIM_CALL_SECONDS", "seconds", "what it may take to say it, in all", "upytool.sim.control"),
     Limit("SIM_CALLERS", "entries", "callers that have not said it yet; the oldest goes", "upytool.sim.control"),
+    Limit("ANSWER_BYTES", "bytes", "one answer of a board", "upytool.device.session"),
+    Limit("ANSWER_DEPTH", "levels", "nesting in an answer of a board", "upytool.device.answers"),
+    Limit("ANSWER_VALUES", "entries", "values in an answer of a board", "upytool.device.answers"),
+    Limit("ANSWER_INTEGER_BITS", "bits", "an integer in an answer of a board", "upytool.device.answers"),
+    Limit("ANSWER_SECONDS", "seconds", "one answer of a board during a transfer, in all", "upytool.protocol.transfer"),
+    Limit("LISTING_ENTRIES", "entries", "files and directories in one listing", "upytool.device.transfer"),
+    Limit("OUTPUT_BYTES", "bytes", "collected output (`eval`, the library's `exec`)", "upytool.device.session"),
 )

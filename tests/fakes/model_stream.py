@@ -151,7 +151,7 @@ class StreamBoard(UartBoard):
         )
         poll = SimpleNamespace(register=lambda *_: None, poll=program.poll)
         self.modules.update(
-            sys=SimpleNamespace(platform=self.modules["sys"].platform, stdin=stream, stdout=stream),
+            sys=SimpleNamespace(**{**vars(self.modules["sys"]), "stdin": stream, "stdout": stream}),
             select=SimpleNamespace(poll=lambda: poll),
             io=SimpleNamespace(BytesIO=BytesIO),
             os=SimpleNamespace(stat=self._stat, rename=self._rename, remove=self._remove, mkdir=self._mkdir),
@@ -159,8 +159,8 @@ class StreamBoard(UartBoard):
             binascii=binascii,
             hashlib=hashlib,
         )
-        self._globals["__builtins__"]["open"] = lambda path, mode: File(self.files, path, mode)
-        self._globals["print"] = lambda *words: program.write(" ".join(map(str, words)).encode() + b"\r\n")
+        self.modules["builtins"].open = lambda path, mode: File(self.files, path, mode)
+        self.modules["builtins"].print = lambda *words: program.write(" ".join(map(str, words)).encode() + b"\r\n")
         return self._globals
 
     def _stat(self, path: str) -> tuple[int, ...]:

@@ -65,7 +65,8 @@ class UartBoard(ModelBoard):
 
         uart = SimpleNamespace(init=change)
         self.modules: dict[str, Any] = {
-            "sys": SimpleNamespace(platform=platform),
+            "sys": SimpleNamespace(platform=platform, path=[""], modules={}),
+            "builtins": SimpleNamespace(**vars(builtins)),
             "machine": SimpleNamespace(Timer=Timer, UART=lambda number, rate: change(rate)),
             "pyb": SimpleNamespace(repl_uart=lambda: uart if repl_uart else None),
         }
@@ -79,7 +80,7 @@ class UartBoard(ModelBoard):
 
     def _run(self, source: bytes) -> tuple[bytes, bytes]:
         out = io.StringIO()
-        self._globals["print"] = lambda *words: print(*words, file=out)
+        self.modules["builtins"].print = lambda *words: print(*words, file=out)
         error = b""
         try:
             exec(compile(source.decode(), "<stdin>", "exec"), self._globals)

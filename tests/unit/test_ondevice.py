@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import subprocess
+import symtable
 import sys
 from pathlib import Path
 
 import pytest
 
-from upytool.device import ondevice
+from upytool.device import ondevice, stream
 
 NAMES = sorted(path.stem for path in Path(ondevice.FOLDER).glob("*.py"))
 
@@ -40,3 +41,26 @@ def test_shrinking_changes_nothing_but_the_looks(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_it_holds_no_byte_that_the_raw_repl_takes_for_a_command(name: str) -> None:
     assert not set(ondevice.snippet(name).encode()) & set(range(1, 5))
+
+
+def test_the_transfer_program_names_what_it_and_its_parts_use() -> None:
+    needs = [ondevice.needs(ondevice.snippet(name)) for name in NAMES if name.partition("_")[0] == "server"]
+    listed = {
+        alias.name
+        for node in ast.walk(ast.parse(ondevice.snippet("server")))
+        if isinstance(node, ast.ImportFrom) and node.module == "builtins"
+        for alias in node.names
+    }
+    assert listed == set().union(*(names for names, _ in needs))
+    assert set().union(*(modules for _, modules in needs)) <= set(stream.MODULES)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("server")])
+def test_a_shielded_program_uses_no_name_of_the_users(name: str) -> None:
+    """Each name that it reads is one of its function's own: a builtin that it took from the module, or made itself."""
+    table = symtable.symtable(ondevice.shielded(f"{ondevice.snippet(name)}\nprint(repr(1))"), name, "exec")
+    todo = [child for child in table.get_children() if child.get_name() == "_upy"]
+    while todo:
+        scope = todo.pop()
+        todo += scope.get_children()
+        assert {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()} <= {"_turbo"}

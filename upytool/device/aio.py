@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 from collections.abc import Mapping
 from types import TracebackType
@@ -14,6 +13,7 @@ from ..protocol.ops import Op
 from ..transport.base import AsyncTransport
 from ..transport.drive import drive_async
 from ..transport.serial import Lines
+from .answers import literal_or_text
 from .info import BoardInfo
 from .session import SNIPPET_LIMIT, OutputSink, Session
 
@@ -79,10 +79,7 @@ class AsyncDevice:
     async def eval(self, expression: str, *, timeout: float | None = None) -> Any:
         """The value of an expression where it is a literal, else its `repr`."""
         text = await self.drive(self.session.eval(expression, limit=timeout))
-        try:
-            return ast.literal_eval(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return text
+        return literal_or_text(text)
 
     async def call(self, snippet: str, *args: object, path: str = "", timeout: float = SNIPPET_LIMIT) -> Any:
         """Run one of our own snippets (see Device.call)."""

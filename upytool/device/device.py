@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 from collections.abc import Callable
 from types import TracebackType
@@ -13,6 +12,8 @@ from ..events import NULL, Reporter
 from ..protocol.ops import Op
 from ..transport.base import Transport
 from ..transport.drive import drive
+from .answers import literal_or_text
+from .ondevice import shielded
 from .session import SNIPPET_LIMIT, OutputSink, Session
 
 if TYPE_CHECKING:
@@ -105,10 +106,7 @@ class Device:
     def eval(self, expression: str, *, timeout: float | None = None) -> Any:
         """The value of an expression where it is a literal (numbers, text, tuples ...), else its `repr`."""
         text = self.drive(self.session.eval(expression, limit=timeout))
-        try:
-            return ast.literal_eval(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return text
+        return literal_or_text(text)
 
     def call(self, snippet: str, *args: object, path: str = "", timeout: float = SNIPPET_LIMIT) -> Any:
         """Run `run(*args)` of upytool/ondevice/SNIPPET.py; literals in, a literal out."""
@@ -134,7 +132,7 @@ class Device:
         from ..protocol.raw_repl import ReplState
 
         yield from self.session.ready()
-        yield from self.session.repl.start(source.encode())
+        yield from self.session.repl.start(shielded(source).encode())
         self.session.repl.state = ReplState.UNKNOWN
 
     def interrupt(self) -> None:

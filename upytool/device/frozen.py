@@ -10,14 +10,17 @@ from __future__ import annotations
 import os
 import sys
 
-from .ondevice import snippet
+from .ondevice import NOWHERE, shielded, snippet
+from .stream import MODULES
 
 MODULE = "upytool_transfer"
 PARTS = ("put", "get", "check", "romfs")
 # Of the text below; kept here because working it out would cost each copy five files to read. A test compares.
-DIGEST = "fabce252"
-# One expression: it leaves no name in the board's `__main__`. T is the list of device.turbo, see stream._NAMES.
-PROGRAM = f"__import__('{MODULE}').run('{DIGEST}',globals().get('_turbo')or[0])".encode()
+DIGEST = "b6f4c038"
+# T is the list of device.turbo, see stream.
+PROGRAM = shielded(
+    f"_p[:]=['.frozen']\nfrom {MODULE} import run\nrun('{DIGEST}',globals().get('_turbo')or[0])", ("globals",), MODULES
+).encode()
 
 _HEAD = "# Made by upytool/device/frozen.py from upytool/ondevice/server*.py: change those.\n"
 _FRONT = """# The door to the transfer program: importing it costs next to nothing and starts nothing.
@@ -49,7 +52,9 @@ def server() -> str:
     if not mark:
         raise AssertionError("ondevice/server.py no longer ends with its start")
     # The parts that come as commands find `vfs` imported by one (romfs_link); firmware without it has no ROM either.
-    needs = f"from {MODULE} import T\ntry:\n import vfs\nexcept ImportError:\n pass"
+    # Found in the firmware like this module, but its imports must not be: see ondevice.shielded.
+    needs = f"import sys\nsys.path[:]=['{NOWHERE}']\nfrom {MODULE} import T\n"
+    needs += "try:\n import vfs\nexcept ImportError:\n pass"
     return "\n".join((needs, body, *(snippet(f"server_{part}") for part in PARTS), mark[1:] + end)) + "\n"
 
 

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 
 from ..errors import ENOENT, RemoteError, RemoteException, RemoteOSError, UpytoolError, UsageError
 from ..protocol.ops import Op
+from .answers import sensible
 from .fs_types import Entry, Mount, Removed, Stat
 from .local import CallSink, local_size, opener
 from .ondevice import snippet
-from .session import Session, sensible
+from .session import Session
 from .stream import Capabilities, NoStreamError, creating, hint_for
 from .transfer import GetItem, Mover, Progress, PutItem, Sink, Status, StreamMover, Survey, ignore
 

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from ..errors import RemoteOSError, StreamError
 from ..protocol.mount_server import Volume, board_errno
 from ..protocol.ops import Op, Pause
+from .answers import sensible
 from .ondevice import snippet
-from .session import Session, sensible
+from .session import Session
 from .stream import hint_for, new_hash
 from .transfer import CHUNK, DIGEST, Done, GetItem, Mover, Progress, PutItem, Status, Survey, ignore, read_chunks
 

@@ -1,8 +1,24 @@
-"""The programs of ours that run on the board: found, shrunk and kept."""
+"""The programs of ours that run on the board: found, shrunk, kept, and shielded from what the board's user did.
+
+`shielded` is the one door to the board for them. The interrupted program of the user's may have taken every name:
+
+- `print = 3` in `__main__` hides the builtin from all that runs there, `builtins.print = f` from all of the board. So
+  the builtins of a program are locals of its function, taken from the module, whose attributes are always the
+  genuine ones (py/objmodule.c: a store goes to a table of overrides, a load does not look there).
+- `os.py` on the board or in a mounted directory comes before the module of the firmware, as does what
+  `sys.modules['os']` holds (py/builtinimport.c; before 1.21 even `sys.py`, but not `usys`, which CircuitPython has
+  not). So sys.path leads nowhere meanwhile, and the names that the program imports are not in sys.modules.
+  An empty sys.path would search the working directory before 1.21.
+
+All of it is as it was when the program ends. `builtins.__import__` alone cannot be got round.
+"""
 
 from __future__ import annotations
 
+import ast
+import builtins
 import os
+from collections.abc import Iterable
 from functools import cache
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "ondevice")
@@ -25,3 +41,48 @@ def snippet(name: str) -> str:
         code = body.partition("  # ")[0].rstrip()
         out.append(" " * depth + code)
     return "\n".join(out)
+
+
+# Below .frozen/ a name is looked up in the firmware's table alone, not in a file system.
+NOWHERE = ".frozen/-"
+
+_HEAD = """def _upy():
+ try:import usys as _s
+ except:import sys as _s
+ _p=_s.path;_q=_p[:];_m=_s.modules;_o={_n:_m.pop(_n)for _n in'%s'.split()if _n in _m}
+ try:
+  _p[:]=['%s']
+  from builtins import %s
+"""
+_TAIL = """ finally:_p[:]=_q;_m.update(_o)
+try:_upy()
+finally:del _upy"""
+
+
+def shielded(source: str, names: Iterable[str] = (), modules: Iterable[str] = ()) -> str:
+    """Wrap a program of ours so that nothing of the user's stands in for what it uses, and none of its names stays.
+
+    Args:
+        source: its text, none of whose strings goes over several lines; inside, `_p` is sys.path.
+        names: the builtins it uses; found in the text where neither they nor `modules` are given.
+        modules: the modules it imports, and those that its parts of other texts import.
+    """
+    if not names and not modules:
+        names, modules = needs(source)
+    body = "".join(f"  {line}\n" for line in source.split("\n"))
+    head = _HEAD % (" ".join(sorted({"builtins", *modules})), NOWHERE, ",".join(sorted(names)) or "len")
+    return head + body + _TAIL
+
+
+def needs(source: str) -> tuple[set[str], set[str]]:
+    """The builtins that a program names, and the modules that it imports."""
+    names: set[str] = set()
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name) and hasattr(builtins, node.id):
+            names.add(node.id)
+        elif isinstance(node, ast.Import):
+            modules.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module != "builtins":
+            modules.add(str(node.module))
+    return names, modules

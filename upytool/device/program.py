@@ -12,7 +12,6 @@ The raw REPL runs source text as it comes, with three losses that this module ma
 
 from __future__ import annotations
 
-import ast
 import io
 import os
 import re
@@ -20,11 +19,12 @@ import tokenize
 from typing import NamedTuple
 
 from ..errors import RemoteError, RemoteException, RemoteExit, RemoteOSError
+from .answers import parse_answer
 
 # How many separators a mark has, two random bits each. More than ten: a shorter literal would be interned on the board
 # for good, where a program could list it too (MicroPython, MICROPY_ALLOC_PARSE_INTERN_STRING_LEN).
 _MARK_LENGTH = 24
-_EXIT_MARK = "\x1eexit"
+_EXIT_MARK = "\x1fexit"  # Nothing that splitlines() splits at.
 # Compiled when a program fails, not at every start.
 _FRAME = r'^(  File )"([^"]+)", line (\d+)'
 _OSERROR = r"^OSError: (?:\[Errno -?(\d+)\]|\(?-?(\d+))"
@@ -109,7 +109,10 @@ def _wrap(text: str, mark: str) -> tuple[str, int]:
             out.append(" " + line if number in starts else line)
     if not at:
         out.insert(0, "try:")
-    tail = f"\nexcept SystemExit as _e:\n raise RuntimeError({_EXIT_MARK!r},_e.args)\n"
+    # The program may have taken any name of ours, so there is as good as none: a missing key of a dict is an
+    # exception without one, and the genuine SystemExit is the module's attribute (see device.ondevice).
+    found_exit = "SystemExit" if "__import__" in text else "__import__('builtins').SystemExit"
+    tail = f"\nexcept {found_exit} as _upy:{{}}[{_EXIT_MARK!r}+'%r'%(_upy.args,)]\n"
     if mark:
         # Not `print`, which may be the program's own; only small firmware has no sys.stdout.
         tail += (
@@ -159,9 +162,14 @@ def raise_program_error(
 
 
 def _raise_exit(line: str, output: bytes) -> None:
+    said = line.partition(":")[2]
     try:
-        _, arguments = ast.literal_eval(line.partition(":")[2].strip())
-    except (ValueError, SyntaxError, TypeError):
+        if _EXIT_MARK not in said:  # A firmware that prints the repr of a KeyError's text.
+            said = str(parse_answer(said))
+        arguments = parse_answer(said.partition(_EXIT_MARK)[2])
+    except ValueError:
+        arguments = (1,)
+    if not isinstance(arguments, tuple):
         arguments = (1,)
     status = arguments[0] if arguments else None
     if status is None or status is False or status == 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from typing import Protocol
 
@@ -10,6 +9,7 @@ from ..errors import StreamError
 from ..protocol.ops import Op
 from ..protocol.transfer import DATA, StreamDamaged
 from ..protocol.units import plain_unit
+from .answers import parse_answer
 from .fs_ops import FsOps
 from .session import Session
 from .stream import NoStreamError, Server
@@ -107,8 +107,8 @@ class StreamRom:
         command = f"rom_erase({self._number},{at},{end},{step},{int(blank)})"
         answer = yield from self._say(command, LONG + (0 if step else end / _SLOW))
         try:
-            return int(ast.literal_eval(answer.decode()))
-        except (ValueError, SyntaxError, TypeError) as error:
+            return int(parse_answer(answer.decode()))
+        except (ValueError, TypeError) as error:
             raise StreamDamaged("the board's answer makes no sense", hint="try again") from error
 
     def put(self, at: int, data: bytes, page: int) -> Op[None]:

@@ -5,16 +5,16 @@ Every method that talks is an operation, so that `device.Device` and `aio.AsyncD
 
 from __future__ import annotations
 
-import ast
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .. import limits
 from ..errors import BoardResetError, OperationInterrupted, RemoteError, StreamError
 from ..events import NULL, DeviceOutput, Reporter, notice
-from ..protocol.ops import Op
-from ..protocol.raw_repl import ENTER_TIMEOUT, RawRepl, ReplState
-from .ondevice import snippet
+from ..protocol.ops import Op, Send
+from ..protocol.raw_repl import CTRL_C, ENTER_TIMEOUT, RawRepl, ReplState
+from .answers import Collected, parse_answer, sensible
+from .ondevice import shielded, snippet
 from .program import Program, prepare, raise_program_error, raise_snippet_error, rewrite_traceback
 
 if TYPE_CHECKING:
@@ -111,11 +111,11 @@ class Session:
         """Run a program of the user's; returns its output, also in the error's `output`."""
         yield from self.ready(fresh=True)
         program = prepare(source)
-        said = bytearray()
+        said = Collected(limits.OUTPUT_BYTES)
         yield from self.repl.start(program.source)
-        error = yield from self._follow(program, said.extend, limit)
-        raise_program_error(error, program, self.places, bytes(said))
-        return bytes(said)
+        error = yield from self._follow(program, said, limit)
+        raise_program_error(error, program, self.places, bytes(said.data))
+        return bytes(said.data)
 
     def _finish(self, program: Program, sink: OutputSink, limit: float | None) -> Op[None]:
         error = yield from self._follow(program, sink, limit)
@@ -124,7 +124,7 @@ class Session:
     def _follow(self, program: Program, sink: OutputSink, limit: float | None) -> Op[bytes]:
         """`RawRepl.follow`; the traceback of an interrupted program names the user's file and lines too."""
         try:
-            return (yield from self.repl.follow(sink, limit, program.mark))
+            return (yield from self._heard(self.repl.follow(sink, limit, program.mark)))
         except OperationInterrupted as stopped:
             stopped.traceback = rewrite_traceback(stopped.traceback, program, self.places)
             raise
@@ -135,9 +135,20 @@ class Session:
                 yield from again()
             raise
 
+    def _heard(self, listening: Op[bytes]) -> Op[bytes]:
+        """Run `listening`; a program that says more than its sink takes is stopped."""
+        try:
+            return (yield from listening)
+        except StreamError:
+            yield Send(CTRL_C)
+            self.repl.state = ReplState.BROKEN
+            raise
+
     def eval(self, expression: str, *, limit: float | None = None) -> Op[str]:
         """The `repr` of an expression of the user's, as text."""
-        out = yield from self.exec(f"print(repr({expression}))", limit=limit)
+        # The function's globals are the user's, its builtins are not: `print` may be anything by now.
+        source = f"def _upy():from builtins import print as _p,repr as _r;_p(_r({expression}))\n"
+        out = yield from self.exec(f"{source}try:_upy()\nfinally:del _upy", limit=limit)
         return out.decode("utf-8", "replace").replace("\r\n", "\n").removesuffix("\n")
 
     # -- programs of ours -------------------------------------------------------------------------
@@ -159,16 +170,16 @@ class Session:
         Its names are gone afterwards: what the board's `__main__` holds belongs to the user.
         """
         yield from self.ready()
-        said = bytearray()
-        yield from self.repl.start(_nameless(f"{self.sign}\n{source}" if self.sign else source).encode())
-        error = yield from self.repl.finish(said.extend, limit)
+        yield from self.repl.start(shielded(f"{self.sign}\n{source}" if self.sign else source).encode())
+        said = Collected(limits.ANSWER_BYTES)
+        error = yield from self._heard(self.repl.finish(said, limit))
         raise_snippet_error(error, path)
-        _, mark, literal = bytes(said).rpartition(RESULT_MARK)
+        _, mark, literal = bytes(said.data).rpartition(RESULT_MARK)
         if not mark:
             raise StreamError("the board gave no answer", hint="try again")
         try:
-            return ast.literal_eval(literal.decode("utf-8", "replace").strip())
-        except (ValueError, SyntaxError, MemoryError, RecursionError) as error_:
+            return parse_answer(literal.decode("utf-8", "replace"))
+        except ValueError as error_:
             raise StreamError(f"the board's answer makes no sense: {literal[:60]!r}", hint="try again") from error_
 
     def info(self) -> Op[BoardInfo]:
@@ -184,18 +195,3 @@ class Session:
             # What the board says now is newer than what was remembered of it.
             self.frozen = self.board.has_transfer
         return self.board
-
-
-@contextlib.contextmanager
-def sensible() -> Iterator[None]:
-    """What a damaged or strange answer of a board does to the code that takes it apart, as a StreamError."""
-    try:
-        yield
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
-        raise StreamError("the board's answer makes no sense", hint="try again") from error
-
-
-def _nameless(source: str) -> str:
-    """`source`, whose lines hold no strings over several lines, run inside a function that then goes."""
-    body = "".join(f" {line}\n" for line in source.split("\n"))
-    return f"def _upy():\n{body}try:_upy()\nfinally:del _upy"

@@ -10,7 +10,6 @@ Written laws:
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import hashlib
 import zlib
@@ -32,7 +31,8 @@ from ..protocol.ops import Interrupted, Op, Send
 from ..protocol.raw_repl import CTRL_C, ReplState
 from ..protocol.transfer import ERROR, HELLO, STOP, Message, StreamDamaged, StreamLink, checksum_of
 from ..protocol.units import Packer, plain_unit
-from .ondevice import snippet
+from .answers import parse_answer
+from .ondevice import shielded, snippet
 from .session import Session
 
 LITERAL_WBITS = 12
@@ -164,12 +164,12 @@ class Server:
 
     def _greet(self, hello: Message) -> None:
         try:
-            unit, wbits, kind, checksum, free, rename = ast.literal_eval(hello.payload.decode())
+            unit, wbits, kind, checksum, free, rename = parse_answer(hello.payload.decode())
             if hello.kind != HELLO or not (isinstance(unit, int) and 256 <= unit < 1 << 16):
                 raise ValueError
             if kind not in ("sha256", "crc32", "sum") or wbits not in (0, *range(9, 16)):
                 raise ValueError
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        except (ValueError, TypeError) as error:
             raise StreamDamaged("the transfer program said nothing sensible", hint="try again") from error
         self.unit, self.hash_kind, self.can_rename, self.mem_free = unit, kind, bool(rename), free
         self.link.checksum = checksum
@@ -309,10 +309,15 @@ def _ignore(_: bytes) -> None:
     return
 
 
-_ESCAPES = {byte: f"\\x{byte:02x}".encode() for byte in (0, 1, 2, 3, 4, 10, 13)} | {39: b"\\'", 92: b"\\\\"}
-
-
-_NAMES = b"{'T':globals().get('_turbo')or[0]}"
+_ESCAPES = {byte: f"\\x{byte:02x}".encode() for byte in (0, 1, 2, 3, 4, 13)} | {
+    10: b"\\n",
+    39: b"\\'",
+    92: b"\\\\",
+}
+_START = "exec(%s,{'T':globals().get('_turbo')or[0]})"
+# What the program and its parts import, and the builtins of its start; a test compares.
+MODULES = ("binascii", "deflate", "gc", "hashlib", "io", "micropython", "os", "select", "sys", "vfs")
+_USED = ("exec", "globals", "sum")
 
 
 @cache
@@ -322,11 +327,13 @@ def _program(packed: bool) -> bytes:
     Packed it is a zlib stream, whose Adler-32 the board's DeflateIO checks; as text its bytes are summed up. Its T is
     the list in which device.turbo counts the time without a sign of life.
     """
-    text = snippet("server").encode()
-    if not packed:
-        check = b"(lambda s:exec(s if sum(s.encode())==%d else '1/0',%s))(r'''%s''')"
-        return check % (sum(text), _NAMES, text)
-    deflate = zlib.compressobj(9, zlib.DEFLATED, LITERAL_WBITS, 9)
-    data = deflate.compress(text) + deflate.flush()
+    data = snippet("server").encode()
+    if packed:
+        deflate = zlib.compressobj(9, zlib.DEFLATED, LITERAL_WBITS, 9)
+        data = deflate.compress(data) + deflate.flush()
+        start = "import deflate,io\n" + _START % "deflate.DeflateIO(io.BytesIO(b'%s'),2).read()"
+    else:
+        start = "s=b'%s'\n" + _START % f"s if sum(s)=={sum(data)} else '1/0'"
     literal = b"".join(_ESCAPES.get(byte) or bytes((byte,)) for byte in data)
-    return b"exec(__import__('deflate').DeflateIO(__import__('io').BytesIO(b'%s'),2).read(),%s)" % (literal, _NAMES)
+    before, _, after = shielded(start, _USED, MODULES).encode().partition(b"%s")
+    return before + literal + after

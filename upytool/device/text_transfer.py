@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 
 from ..errors import OperationInterrupted, RemoteOSError, StreamError, UpytoolError
 from ..protocol.ops import Interrupted, Op
+from .answers import sensible
 from .ondevice import snippet
-from .session import Session, sensible
+from .session import Session
 from .stream import creating, new_hash
 from .transfer import DIGEST, Done, GetItem, Progress, PutItem, Status, Survey, ignore, read_chunks
 

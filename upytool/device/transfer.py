@@ -6,17 +6,18 @@ one stands until the new one is complete), a download at the byte it had reached
 
 from __future__ import annotations
 
-import ast
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol, TypeVar
 
+from .. import limits
 from ..errors import LocalFileError, OperationInterrupted, RemoteError, StreamError
 from ..protocol.ops import Interrupted, Op
 from ..protocol.transfer import DATA, LISTING, RESULT, Message, StreamDamaged
 from ..protocol.units import plain_unit
-from .session import Session, sensible
+from .answers import parse_answer, sensible
+from .session import Session
 from .stream import Capabilities, Server, creating, new_hash
 
 T = TypeVar("T")
@@ -216,6 +217,7 @@ class StreamMover:
                 with sensible():
                     at, entries = literal(answer)
                     listing.update((f"{at}/{name}", int(size)) for name, size in entries)
+                check_listing(len(listing))
         statuses: list[Status] = []
         width = DIGEST if server.hash_kind == "sha256" else 4
         for batch in batches:
@@ -337,7 +339,7 @@ class StreamMover:
                 asked.append((item, last))
             if asked:
                 item, end = asked.popleft()
-                yield from self._take_segment(server, item, at, progress)
+                yield from self._take_segment(server, item, at, item.size if end >= 0 else at[0] + SEGMENT, progress)
                 if end >= 0:
                     if at[0] != end:
                         raise StreamError(
@@ -349,24 +351,40 @@ class StreamMover:
                     at[0] = 0
                     done(item.path)
 
-    def _take_segment(self, server: Server, item: GetItem, at: list[int], progress: Progress) -> Op[None]:
+    def _take_segment(
+        self, server: Server, item: GetItem, at: list[int], up_to: int, progress: Progress
+    ) -> Op[None]:
+        """What was asked for of one file; a board that sends more than that is not believed at all."""
         while True:
             answer = yield from server.answer(item.path, LONG)
             if answer.kind == RESULT:
                 return
             if answer.kind != DATA:
                 raise StreamDamaged("the board's answers are out of step", hint="try again")
+            if at[0] + len(answer.payload) > up_to:
+                raise StreamError(
+                    f"the board sent more of {item.path} than was asked for", hint="reset the board, then try again"
+                )
             item.sink.write(answer.payload)
             at[0] += len(answer.payload)
             self._steps += 1
             progress(len(answer.payload))
 
 
+def check_listing(entries: int) -> None:
+    """Errors: StreamError when a listing has more entries than any may."""
+    if entries > limits.LISTING_ENTRIES:
+        raise StreamError(
+            f"the board lists more than {limits.LISTING_ENTRIES} files",
+            hint="name a smaller directory, or reset the board and try again",
+        )
+
+
 def literal(message: Message) -> Any:
     """The Python literal that a message holds. Errors: StreamDamaged."""
     try:
-        return ast.literal_eval(message.payload.decode("utf-8", "surrogateescape"))
-    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        return parse_answer(message.payload.decode("utf-8", "surrogateescape"))
+    except ValueError as error:
         raise StreamDamaged("the board's answer makes no sense", hint="try again") from error
 
 

@@ -22,12 +22,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from .. import limits
 from ..errors import ConnectionLostError, UpytoolError
 from ..events import NULL, Reporter, notice
 from ..protocol.ops import Op
 from ..protocol.raw_repl import ReplState
 from ..transport.base import BaudRate, Transport
 from ..transport.drive import drive
+from .answers import Collected
+from .ondevice import shielded
 from .session import Session
 
 if TYPE_CHECKING:
@@ -192,7 +195,7 @@ def _ping(session: Session, code: str) -> Op[str]:
     """Run `code` and have the board say PROBE; waits are short, because nothing else is running there."""
     repl = session.repl
     yield from repl.inbox.drain(0.02, 0.3)
-    said = bytearray()
-    yield from repl.start(f"{code}\nprint('\\x1e'+{PROBE!r})".encode(), timeout=0.6)
-    yield from repl.finish(said.extend, 0.8)
-    return bytes(said).rpartition(b"\x1e")[2].decode("ascii", "replace").rstrip("\r\n")
+    said = Collected(limits.ANSWER_BYTES)
+    yield from repl.start(shielded(f"{code}\nprint('\\x1e'+{PROBE!r})").encode(), timeout=0.6)
+    yield from repl.finish(said, 0.8)
+    return bytes(said.data).rpartition(b"\x1e")[2].decode("ascii", "replace").rstrip("\r\n")

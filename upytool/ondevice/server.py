@@ -2,6 +2,9 @@
 # The parts put.py, get.py and check.py arrive as commands. Byte 03 never travels inside a frame, so Ctrl-C stays
 # alive: however the host dies, the next one gets the prompt at once, and a quiet line ends the program by itself.
 # T[0] = 0 is the sign of life that turbo.py waits for.
+# The builtins of all parts by name: device.ondevice tells why.
+from builtins import AttributeError, BaseException, ImportError, KeyboardInterrupt, OSError, ValueError, bytearray
+from builtins import bytes, exec, globals, hasattr, int, isinstance, len, memoryview, min, open, range, repr, sum
 import gc
 import io
 import os

@@ -11,7 +11,9 @@ Written laws:
 3. From the board come messages: `02, kind, length (2), payload, CRC-32 (4)`, all little-endian, the CRC being seeded
    with the message's number, so that none can be missing. What is damaged there is a StreamDamaged; the owner starts
    the program again and repeats what was not confirmed.
-4. Nothing grows without bound: messages are taken as they come, a payload has at most 16 kB.
+4. Nothing grows or lasts without bound: a payload has at most 16 kB, messages that wait to be taken have
+   `limits.ANSWER_BYTES`. Only what belongs to the stream is a sign of life, and even with one an answer is complete,
+   and what was sent is confirmed, within `limits.ANSWER_SECONDS`.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ import zlib
 from collections import deque
 from dataclasses import dataclass
 
-from ..errors import StreamError
+from .. import limits
+from ..errors import DeviceTimeoutError, StreamError
 from .buffer import Inbox
 from .ops import Op, Recv, Send
 from .raw_repl import Interceptor
@@ -76,6 +79,15 @@ def checksum_of(data: bytes | memoryview, start: int, kind: str) -> int:
     return zlib.crc32(data, start)
 
 
+def _check_patience(start: float, now: float) -> None:
+    """DeviceTimeoutError when a wait that began at `start` has lasted longer than any may."""
+    if now - start > limits.ANSWER_SECONDS:
+        raise DeviceTimeoutError(
+            f"the board did not finish its answer within {limits.ANSWER_SECONDS} s",
+            hint="reset the board, then try again",
+        )
+
+
 class StreamLink:
     """A reliable byte pipe to the board's server, and its messages.
 
@@ -90,9 +102,12 @@ class StreamLink:
         self._interceptor = interceptor
         self._fresh = True
         self.window = window
+        self.now = 0.0
         self.checksum = "crc32"
         self.messages: deque[Message] = deque()
         self.resent = 0
+        self._queued = 0  # bytes of payloads in `messages`
+        self._since: float | None = None  # when the wait for the answer that is due began
         self._frame_data = max(16, min(FRAME_DATA, window // 2 - 4))
         self._out = bytearray()
         self._flying: deque[bytes] = deque()
@@ -129,9 +144,12 @@ class StreamLink:
             yield from self._wait_for_ack()
 
     def _wait_for_ack(self) -> Op[None]:
-        before, wakes = self._flying_bytes, 0
+        before, wakes, start = self._flying_bytes, 0, None
         while self._flying_bytes >= before and self._flying:
-            if (yield from self.receive(ACK_TIMEOUT)):
+            alive = yield from self.receive(ACK_TIMEOUT)
+            start = self.now if start is None else start
+            _check_patience(start, self.now)
+            if alive:
                 continue
             self._check_partial()
             if wakes == WAKES:
@@ -149,28 +167,46 @@ class StreamLink:
 
     def poll(self) -> Op[None]:
         """Take what has arrived, without waiting."""
-        data, _ = yield Recv(0)
+        data, self.now = yield Recv(0)
         if data:
             yield from self._arrived(data)
 
     def receive(self, timeout: float) -> Op[bool]:
-        """Wait up to `timeout` seconds for bytes; False when none came."""
+        """Wait up to `timeout` seconds for a sign of life of the stream; False when none came."""
+        data, self.now = yield from self._hear(timeout)
+        end = self.now + timeout
+        while data is not None:
+            if (yield from self._arrived(data)):
+                return True
+            if self.now >= end:
+                break
+            data, self.now = yield from self._hear(end - self.now)
+        return False
+
+    def _hear(self, timeout: float) -> Op[tuple[bytes | None, float]]:
+        """What arrived, and when: b"" when bytes that the interceptor holds are to be let go, None for nothing."""
         held = self._interceptor is not None and self._interceptor.busy
-        data, _ = yield Recv(min(timeout, HELD_TIMEOUT) if held else timeout)
-        if not data and not held:
-            return False
-        yield from self._arrived(data)
-        return True
+        data, now = yield Recv(min(timeout, HELD_TIMEOUT) if held else timeout)
+        return data or (b"" if held else None), now
 
     def message(self, patience: float) -> Op[Message]:
-        """The next message; `patience` seconds of silence are a StreamDamaged."""
+        """The next message.
+
+        Errors: StreamDamaged after `patience` seconds without a sign of life; DeviceTimeoutError when the answer
+        that it belongs to takes longer than `limits.ANSWER_SECONDS` in all.
+        """
         if self._fresh:
             # What came with the confirmation of the program.
             self._fresh = False
             yield from self._arrived(self.inbox.take(len(self.inbox.data)))
+        elif not self.messages:
+            self._parse()
         waited, wakes = 0.0, 0
         while not self.messages:
-            if (yield from self.receive(min(ACK_TIMEOUT, patience))):
+            alive = yield from self.receive(min(ACK_TIMEOUT, patience))
+            self._since = self.now if self._since is None else self._since
+            _check_patience(self._since, self.now)
+            if alive:
                 waited, wakes = 0.0, 0
                 continue
             self._check_partial()
@@ -180,29 +216,38 @@ class StreamLink:
             if self._flying:
                 wakes += 1
                 yield Send(WAKE)
-        return self.messages.popleft()
+        message = self.messages.popleft()
+        self._queued -= len(message.payload)
+        if message.kind not in (DATA, LISTING):
+            self._since = None
+        return message
 
     def _check_partial(self) -> None:
         """Silence in the middle of an answer: the rest of it was lost."""
         if self.inbox.data:
             raise StreamDamaged("an answer of the board broke off", hint="try again")
 
-    def _arrived(self, data: bytes) -> Op[None]:
+    def _arrived(self, data: bytes) -> Op[bool]:
+        """Take `data`; returns whether there was a sign of life in it: of the stream, or of a mounted folder's."""
+        reply = b""
         if self._interceptor is not None:
             data, reply = self._interceptor.feed(data)
             if reply:
                 yield Send(reply)
         self.inbox.data += data
-        self._parse()
+        alive = self._parse()
         if self._repeat:
             # A late second request would make us repeat twice: the board repeats its own until it is served.
             self._repeat = False
             self.resent += len(self._flying)
             if self._flying:
                 yield Send(b"".join(self._flying))
+        return alive or bool(reply)
 
-    def _parse(self) -> None:
+    def _parse(self) -> bool:
+        """Take what is complete; returns whether there was anything but noise."""
         data, at, end = self.inbox.data, 0, len(self.inbox.data)
+        noise = 0
         while at < end:
             byte = data[at]
             if byte == ACK:
@@ -215,6 +260,7 @@ class StreamLink:
                 size = data[at + 2] | data[at + 3] << 8
                 if data[at + 1] not in KINDS or size > LONGEST:
                     at += 1
+                    noise += 1
                     continue
                 if end - at < size + 8:
                     break
@@ -229,8 +275,10 @@ class StreamLink:
                 del data[:at]
                 raise StreamDamaged("the board's program ended", hint="try again")
             else:
-                at += 1  # ALIVE, or something that a background task of the board prints
+                noise += byte != ALIVE  # A background task of the board prints something.
+                at += 1
         del data[:at]
+        return at > noise or bool(data)
 
     def _take_message(self, raw: bytes) -> None:
         head, payload, tail = raw[:4], raw[4:-4], int.from_bytes(raw[-4:], "little")
@@ -240,6 +288,12 @@ class StreamLink:
         if checksum_of(payload, start, self.checksum) != tail:
             raise StreamDamaged("an answer of the board arrived damaged", hint="try again")
         self._heard += 1
+        self._queued += len(payload)
+        if self._queued > limits.ANSWER_BYTES:
+            raise StreamError(
+                f"the board sent more than {limits.ANSWER_BYTES} bytes that nobody asked for",
+                hint="reset the board, then try again",
+            )
         self.messages.append(Message(head[1], payload))
 
     def _go_back(self, number: int) -> None:

@@ -1,4 +1,5 @@
 # The root file system: the VM's own POSIX files (the host serves them from a LittleFS image) with a board's surface.
+from builtins import OSError, int
 import host
 import vfs
 

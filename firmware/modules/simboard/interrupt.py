@@ -1,6 +1,7 @@
 # Where the VM keeps its pending exception, so that the host can raise KeyboardInterrupt in a program that never looks
 # at its input. Found by experiment, then proved; when that fails the host ends the VM instead.
 # Layouts: py/mpstate.h (mp_state_thread_t, sched_state), py/objexcept.h.
+from builtins import Exception, KeyboardInterrupt, bytes, globals, id, len, range
 import host
 import micropython
 import struct

@@ -1,4 +1,5 @@
 # The line editor of the friendly prompt, written from the behaviour of shared/readline and py/repl.c.
+from builtins import UnicodeError, bytes, dir, getattr, len, list, max, min, open, range, set, sorted, str
 import host
 import sys
 

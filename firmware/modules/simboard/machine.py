@@ -1,4 +1,5 @@
 # A board's `machine`, as far as a board without pins has one.
+from builtins import SystemExit, int, str
 from umachine import idle, mem8, mem16, mem32
 import host
 import time

@@ -17,7 +17,7 @@ def _begin():
     patch.errno_numbers(errno)
 
     import interrupt
-    import os, machine, vfs, flash_vfs, repl
+    import os, uos, machine, umachine, vfs, flash_vfs, repl
 
     names = repl.KEEP
     patch.set_entry(sys.__dict__, "platform", names[0])
@@ -31,10 +31,15 @@ def _begin():
     patch.set_entry(micropython.__dict__, "kbd_intr", repl.kbd_intr)
     builtins.input = repl.input_line
 
+    # Part of the firmware: found whatever sys.path and sys.modules hold, and a file of the same name comes before it.
+    patch.fill_module(uos, os)
+    patch.fill_module(umachine, machine)
+    repl.KEEP_MODULES = os, machine
+
     host.call("seal", "")
     vfs.umount("/")
     vfs.mount(flash_vfs.VfsFlash(), "/")
-    for name in ("patch", "flash_vfs", "repl", "line_edit", "interrupt"):
+    for name in ("os", "machine", "patch", "flash_vfs", "repl", "line_edit", "interrupt"):
         del sys.modules[name]
     sys.path[:] = ["", ".frozen", "/lib"]
     del sys.argv[:]

@@ -1,4 +1,5 @@
 # What boards have in `os` and the WASI build has not.
+from builtins import open, str
 from uos import *
 import uos
 import sys

@@ -64,3 +64,13 @@ def file_descriptor(stream, fd):
 def set_item(sequence, index, value):
     """sequence[index] = value of a constant tuple. The caller keeps `value` alive."""
     set_word(id(sequence) + 8 + 4 * index, id(value))
+
+
+def fill_module(builtin, module):
+    """Let the firmware's module have all that `module` has; both have one dictionary then, which is read-only.
+
+    mp_obj_module_t (py/obj.h): type, dictionary. mp_map_t's first word: keys are qstrs (1), is fixed (2), ...
+    """
+    names = module.__dict__
+    set_word(id(names) + 4, word(id(names) + 4) | 2)
+    set_word(id(builtin) + 4, id(names))

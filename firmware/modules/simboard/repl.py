@@ -1,5 +1,8 @@
 # The REPL of a board on a serial line, written from the behaviour of shared/runtime/pyexec.c and shared/readline.
 # Bytes for the host that must not change go through `_out`; print() and sys.stdout turn "\n" into "\r\n".
+from builtins import BaseException, EOFError, Exception, KeyboardInterrupt, MemoryError, OSError, SystemExit
+from builtins import UnicodeError, bytearray, bytes, chr, compile, enumerate, exec, int, isinstance, len, list, object
+from builtins import open, print, reversed, str
 import gc
 import host
 import io

@@ -40,24 +40,24 @@ def test_wrapping_changes_nothing_but_the_exit(source: str) -> None:
 @pytest.mark.parametrize("exit", ["sys.exit(3)", "raise SystemExit(3)", "exec('sys.exit(3)')"])
 def test_an_exit_status_comes_through(exit: str) -> None:
     error = executed(f"import sys\n\n{exit}\nprint('not reached')")
-    assert isinstance(error, RuntimeError)
+    assert isinstance(error, KeyError)
     with pytest.raises(RemoteExit) as caught:
-        raise_program_error(f"Traceback\r\nRuntimeError: {error.args!r}\r\n".encode(), prepare(""))
+        raise_program_error(f"Traceback\r\nKeyError: {error.args[0]}\r\n".encode(), prepare(""))
     assert caught.value.exit_code == 3
 
 
 @pytest.mark.parametrize("status", ["", "0", "None", "False"])
 def test_a_good_exit_is_no_error(status: str) -> None:
     error = executed(f"import sys\nsys.exit({status})")
-    assert isinstance(error, RuntimeError)
-    raise_program_error(f"RuntimeError: {error.args!r}\r\n".encode(), prepare(""))
+    assert isinstance(error, KeyError)
+    raise_program_error(f"KeyError: {error.args[0]}\r\n".encode(), prepare(""))
 
 
 def test_an_exit_with_text_is_status_one_with_the_text() -> None:
     error = executed("raise SystemExit('no luck')")
-    assert isinstance(error, RuntimeError)
+    assert isinstance(error, KeyError)
     with pytest.raises(RemoteException, match="no luck") as caught:
-        raise_program_error(f"RuntimeError: {error.args!r}\r\n".encode(), prepare(""))
+        raise_program_error(f"KeyError: {error.args[0]}\r\n".encode(), prepare(""))
     assert caught.value.exit_code == 1
 
 

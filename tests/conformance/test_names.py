@@ -1,0 +1,116 @@
+"""Whatever a user's program redefined, and whatever files lie on the board: our own programs work, and change nothing.
+
+The kind, not samples: every builtin and every module that a program of ours uses is taken, on every board.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.test_ondevice import NAMES
+from upytool.device import ondevice
+from upytool.device.device import Device
+from upytool.device.rescue import disable, restore
+from upytool.errors import RemoteException, RemoteExit
+
+pytestmark = pytest.mark.timeout(600)
+
+_NEEDS = [ondevice.needs(ondevice.snippet(name)) for name in NAMES]
+BUILTINS = sorted(
+    set().union(*(names for names, _ in _NEEDS)) | {"SystemExit", "RuntimeError", "KeyError", "id", "str"}
+)
+# `usys` is how firmware before 1.21 gives out what sys.modules is found with: nothing gets round that name.
+MODULES = sorted((set().union(*(modules for _, modules in _NEEDS)) | {"sys"}) - {"upytool_transfer"})
+
+
+def everything(device: Device, home: str) -> None:
+    """Each way that a program of ours goes to the board, once."""
+    fs, data = device.fs, b"one\x03two\x04" * 40
+    fs.write_bytes(f"{home}/a.txt", data)
+    assert fs.read_bytes(f"{home}/a.txt") == data
+    fs.mkdir(f"{home}/d/e", parents=True)
+    device.drive(fs.ops.copy_on_board(f"{home}/a.txt", f"{home}/d/e/b.txt"))
+    fs.rename(f"{home}/d/e/b.txt", f"{home}/d/c.txt")
+    assert {"a.txt", "d"} <= {entry.name for entry in fs.ls(home)}
+    assert {entry.name for entry in fs.walk(f"{home}/d")} == {f"{home}/d/e", f"{home}/d/c.txt"}
+    assert fs.stat(f"{home}/d/c.txt").size == len(data)
+    fs.df()
+    assert {gone.path for gone in fs.rmtree(f"{home}/d")} == {f"{home}/d", f"{home}/d/e", f"{home}/d/c.txt"}
+    device.session.board = None
+    assert device.info.implementation == "micropython"
+    disable(device, ("upy_none.py",))
+    restore(device, ("upy_none.py",))
+
+
+def programs(device: Device) -> None:
+    """A user's expression, and the exit status of a program of his."""
+    assert device.eval("1+2") == 3
+    with pytest.raises(RemoteExit) as stopped:
+        device.run("import usys\nusys.exit(7)")
+    assert stopped.value.exit_code == 7
+
+
+@pytest.fixture(autouse=True)
+def fresh(device: Device) -> object:
+    device.soft_reset()
+    yield
+    device.soft_reset()
+
+
+def test_names_that_the_program_took_change_nothing(device: Device, home: str) -> None:
+    # `__import__` stays: with it a program takes the last name that the wrapper of its own `sys.exit` can use.
+    names = [name for name in BUILTINS if name != "__import__"]
+    device.exec(f"g=globals()\nfor n in {' '.join(names)!r}.split():g[n]=3\n")
+    before = device.eval("[k for k in g]")
+    everything(device, home)
+    programs(device)
+    assert set(device.eval("[k for k in g]")) == {*before, "usys"}
+    for name in names:
+        assert device.eval(name) == 3
+
+
+def test_builtins_that_the_program_replaced_change_nothing(device: Device, home: str) -> None:
+    names = [name for name in BUILTINS if name != "__import__"]
+    try:
+        device.exec(f"import builtins\ns=setattr\nfor n in {' '.join(names)!r}.split():s(builtins,n,3)\n")
+    except RemoteException as error:
+        pytest.skip(f"this firmware's builtins stay: {error.kind}")
+    everything(device, home)
+    programs(device)
+    for name in names:
+        assert device.eval(name) == 3
+
+
+def test_modules_that_the_program_replaced_change_nothing(device: Device, home: str) -> None:
+    device.exec(f"import sys\nm=sys.modules\np=sys.path\nfor n in {' '.join(MODULES)!r}.split():m[n]=3\n")
+    before = device.eval("(sorted(m),list(p))")
+    device.exec("m['builtins']=3")
+    everything(device, home)
+    device.exec("assert m.pop('builtins')==3")  # With that taken no expression of the user's can be evaluated.
+    assert device.eval("(sorted(m),list(p))") == before
+    assert device.eval("[n for n in m if m[n]!=3]") == []
+
+
+def test_files_with_the_names_of_modules_are_not_run(device: Device, home: str) -> None:
+    mine = "open('ran','w').close()\nraise ValueError('mine')\n"
+    fs = device.fs
+    for name in MODULES:
+        fs.write_text(f"{home}/{name}.py", mine)
+    there = fs.getcwd()
+    device.exec(f"import usys\np=usys.path\np.insert(0,{home!r})\n")
+    before = device.eval("list(p)")
+    fs.chdir(home)
+    try:
+        everything(device, home)
+        programs(device)
+        assert device.eval("list(p)") == before
+    finally:
+        fs.chdir(there)
+    assert not fs.exists(f"{home}/ran")
+
+
+def test_the_path_is_whole_after_a_program_of_ours_failed(device: Device, home: str) -> None:
+    before = device.eval("__import__('sys').path")
+    with pytest.raises(OSError):
+        device.fs.ls(f"{home}/none")
+    assert device.eval("__import__('sys').path") == before
