@@ -19,7 +19,7 @@ import click
 
 from ..config.options import Option, global_flags
 from ..errors import UsageError
-from .suggest import did_you_mean
+from .suggest import DESTRUCTIVE, did_you_mean
 
 _GLOBAL = global_flags()
 # mpremote's `fs` commands have it: they do not say what they do then (App.echo).
@@ -221,7 +221,7 @@ def _dispatch(
         if name not in options and name not in _GLOBAL and name not in _QUIET:
             # argparse accepts any unambiguous beginning, so scripts may use one.
             near = [known for known in (*options, *_GLOBAL) if known.startswith(name)]
-            if len(near) == 1:
+            if len(near) == 1 and (near[0] in options or near[0] not in DESTRUCTIVE):
                 name, word = near[0], near[0] + word[len(name) :]
         if name in options:
             if equals:
@@ -281,7 +281,9 @@ def _take_global(word: str, words: list[str], flags: Flags, unfinished: bool) ->
     if word.startswith("--"):
         found = _GLOBAL.get(name)
         if found is None:
-            near = [known for known in _GLOBAL if len(name) > 3 and known.startswith(name)]
+            near = [
+                known for known in _GLOBAL if len(name) > 3 and known.startswith(name) and known not in DESTRUCTIVE
+            ]
             if len(near) != 1:
                 return False
             name = near[0]

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+# What loses something, or the question before it, is only ever typed in full: never suggested, never completed
+# from its beginning.
+DESTRUCTIVE = frozenset(
+    (
+        "erase", "wipe", "rm", "rmdir", "uninstall", "clean",
+        "--yes", "-y", "--force", "-f", "--delete", "--erase", "--erase-fs", "--in-place", "--no-verify",
+    )
+)  # fmt: skip
+
 
 def closest(word: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """The known words nearest to `word`, best first; those far behind the best are left out."""
+    """The known words nearest to `word`, best first; those far behind the best, and destructive ones, are left out."""
     from difflib import SequenceMatcher, get_close_matches
 
-    near = get_close_matches(word, list(known), count, 0.6)
+    near = get_close_matches(word, [each for each in known if each not in DESTRUCTIVE], count, 0.6)
     scores = [SequenceMatcher(None, word, each).ratio() for each in near]
     return [each for each, score in zip(near, scores, strict=True) if score > scores[0] - 0.15]
 

@@ -66,11 +66,11 @@ Commands of your own come from three places, later ones first:
   [macros] in upytool's config.toml
 
   [macros]
-  blink = "exec 'import blink'"                # words are divided at spaces, quotes are not special
+  blink = "run blink.py"                       # words are divided at spaces, quotes are not special
   hello = ["exec", "print('hello world')"]     # so give a list where a word has spaces
-  "led n=1 on" = { command = ["exec", "pin(n, on)"], help = "set an LED" }
+  "add a b=1" = { command = ["exec", "print(a + b)"], help = "add two numbers on the board" }
 
-Words after a macro's name fill its arguments, in order or as n=2; they become `exec "n=2;on=..."` in front.
+Words after a macro's name fill its arguments, in order or as b=2; they become `exec "a=1;b=2"` in front.
 A macro may use other macros and may stand for a built-in name. A config.py is a program: every run of upytool
 with a command in it runs the file, as mpremote does."""
 

@@ -34,7 +34,7 @@ class SocketTransport:
             raise PortMissingError(
                 f"nothing listens at {url}", hint="is the server running, and is the port number right?"
             ) from error
-        except socket.gaierror as error:
+        except (socket.gaierror, ValueError) as error:  # ValueError: a name that IDNA cannot encode, `a..b`
             raise PortMissingError(f"there is no host {host!r}", hint="check the spelling") from error
         except OSError as error:
             raise PortUnusableError(

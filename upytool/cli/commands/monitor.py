@@ -6,8 +6,8 @@ import contextlib
 
 import click
 
-from ...errors import LocalFileError
 from ..app import App, pass_app
+from ..capture import capture_file
 from ..group import define
 from ..params import LocalPath
 
@@ -46,15 +46,7 @@ def command(
 
     device = app.device()
     stamp = Stamper(_time) if timestamps else None
-    with contextlib.ExitStack() as stack:
-        log = None
-        if capture is not None:
-            try:
-                log = stack.enter_context(open(capture, "wb"))
-            except OSError as error:
-                raise LocalFileError(
-                    f"{capture} cannot be written: {error.strerror}", hint="name another file"
-                ) from error
+    with capture_file(capture) as log:
 
         def show(data: bytes) -> None:
             data = escaped(data) if escape_non_printable else data
@@ -62,7 +54,6 @@ def command(
             app.out(data)
             if log is not None:
                 log.write(data)
-                log.flush()
 
         if app.streams.err_tty:
             app.note(f"Watching {device.name}; Ctrl-C stops")

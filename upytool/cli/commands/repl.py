@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from ...errors import LocalFileError, UsageError
+from ...errors import UsageError
 from ..app import App, pass_app
+from ..capture import capture_file
 from ..group import define
 from ..params import LocalPath
 
@@ -58,14 +59,7 @@ def command(
     keys, name = exit_keys(exit_key)
     device = app.device()
     with contextlib.ExitStack() as stack:
-        sink = None
-        if capture is not None:
-            try:
-                sink = stack.enter_context(open(capture, "wb"))
-            except OSError as error:
-                raise LocalFileError(
-                    f"{capture} cannot be written: {error.strerror}", hint="name another file"
-                ) from error
+        sink = stack.enter_context(capture_file(capture))
         options = ConsoleOptions(
             exit_keys=keys,
             exit_name=name,
