@@ -111,7 +111,7 @@ def test_timeout_stops_the_program_with_124(board: BoardCli) -> None:
     start = time.monotonic()
     run = board("exec", "print('on')\nwhile True: pass", "--timeout", "0.5")
     assert (run.code, run.text) == (124, "on\n")
-    assert "longer than 0.5 s" in run.err
+    assert "0.5 s" in run.err
     assert time.monotonic() - start < 5
     assert board.ok("exec", "print('usable')") == "usable\n"
     assert board.error("eval", "__import__('time').sleep(9)", "--timeout", "0.3")["code"] == "time-limit"
