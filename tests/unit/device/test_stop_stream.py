@@ -28,7 +28,7 @@ def test_a_transfer_that_is_broken_off_ends_at_the_raw_prompt_and_soon(reaches: 
     script.run(session.ready())
     script.run(session.repl.start(b"the transfer program"))
     running[0], begun = True, script.now
-    assert script.run(Server(session, Capabilities()).stop()) == "KeyboardInterrupt: "
+    assert script.run(Server(session, Capabilities()).stop()) == "KeyboardInterrupt:"
     assert session.repl.state is ReplState.RAW
     assert script.now - begun < 1.5
     script.run(session.repl.start(b"the next"))
