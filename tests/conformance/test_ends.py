@@ -8,7 +8,8 @@ import pytest
 
 from tests.conformance.conftest import Bench
 from upytool.device.device import Device
-from upytool.errors import BoardResetError, RemoteException, RemoteExit
+from upytool.errors import BoardResetError, RemoteException, RemoteExit, RemoteOSError
+from upytool.protocol.raw_repl import ReplState
 from upytool.transport.base import Transport
 from upytool.transport.registry import open_transport
 
@@ -114,3 +115,11 @@ def test_a_reset_into_a_main_py_leaves_the_users_limit_alone(bench: Bench) -> No
             assert time.monotonic() - start < 60
         finally:
             board.exec("import os\nos.remove('main.py')")
+
+
+def test_a_refused_transfer_leaves_the_board_at_its_prompt(bench: Bench) -> None:
+    with Device(open_transport(bench.port)) as board:
+        with pytest.raises(RemoteOSError):
+            board.fs.write_bytes("/no/such/x", b"data" * 400)
+        assert board.session.repl.state is ReplState.RAW
+        assert board.exec("print(1)") == "1\n"
