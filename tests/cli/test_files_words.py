@@ -195,3 +195,25 @@ def test_romfs_deploy_resets_nothing_after_resume(
     monkeypatch.setattr(romfs, "deploy", deploy)
     assert board(*words, "romfs", "deploy", "src").code == 2
     assert asked == [reset]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("mkdir", ":"), 2, ":NAME"),
+        (("touch", ""), 2, ":NAME"),
+        (("rmdir", ":"), 2, ":NAME"),
+        (("edit", ":"), 2, ":NAME"),
+        (("rm", ":"), 6, "upytool wipe"),
+        (("cd", ":x"), 6, "not a directory"),
+        (("diff", "x.py"), 6, "upytool diff x.py :"),
+        (("cp", "x.py/", ":"), 6, "not a directory"),
+        (("cp", "x.py", ":no/"), 2, "`upytool mkdir -p :no`"),
+        (("cp", ":x", "no/"), 2, "`mkdir -p no`"),
+    ],
+)
+def test_hints(board: BoardCli, here: None, words: tuple[str, ...], code: int, says: str) -> None:
+    run = board(*words)
+    assert (run.code, run.out) == (code, "")
+    assert says in run.err
+    assert board.names() == ["d", "x"]

@@ -64,12 +64,22 @@ class CopyPath(click.ParamType[CopyArgument]):
 
 
 class RemotePath(click.ParamType[str]):
-    """A path on the board; a leading colon is allowed and taken off."""
+    """A path on the board; a leading colon is allowed and taken off.
+
+    Args:
+        named: a bare colon, the working directory, is no such path.
+    """
 
     name = "path"
 
+    def __init__(self, *, named: bool = False) -> None:
+        self.named = named
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return board_path(str(value).removeprefix(":"))
+        path = board_path(str(value).removeprefix(":"))
+        if self.named and not path:
+            raise UsageError(f"{str(value)!r} is not a name", hint="write a name after the colon: `:NAME`")
+        return path
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         colon = ":" if incomplete.startswith(":") else ""

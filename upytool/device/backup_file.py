@@ -273,10 +273,7 @@ class Reader:
             tar = self._open.enter_context(tarfile.open(fileobj=file))  # noqa: SIM115
         except tarfile.ReadError:
             # Python's message lists what each way of packing found wrong.
-            raise LocalFileError(
-                f"{self._path} is not a backup: it is not a .tar, .tar.gz or .zip archive",
-                hint=f"`upytool backup` makes one; a single file is copied by `upytool cp {self._path} :`",
-            ) from None
+            raise self._damaged("it is not a .tar, .tar.gz or .zip archive") from None
         self._read = tar.extractfile
         for info in tar:
             if not (info.isreg() or info.isdir()):

@@ -153,7 +153,9 @@ def targets(trees: Sequence[Tree], to: Destination) -> Targets:
     if to.must_be_dir and to.kind == "file":
         raise UsageError(f"{to.shown}/ is no directory", hint="leave the trailing / away to replace the file")
     if to.must_be_dir and to.kind == "none" and any(tree.kind == "file" for tree in trees):
-        raise UsageError(f"{to.shown}/ does not exist", hint="make it first: `upytool mkdir`")
+        raise UsageError(
+            f"{to.shown}/ does not exist", hint=f"create it first: `{'upytool ' * to.remote}mkdir -p {to.shown}`"
+        )
     if len(trees) > 1 and to.kind != "dir":
         problem = "does not exist" if to.kind == "none" else "is no directory"
         raise UsageError(f"{to.shown} {problem}", hint="several sources need a directory to go to")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ..errors import RemoteOSError, StreamError, UsageError
+from ..errors import LocalFileError, RemoteOSError, StreamError, UsageError
 from ..protocol.ops import Op
 from .backup import choose
 from .backup_file import Reader, SavedFile
@@ -144,8 +144,13 @@ def diff(
             raise UsageError("one of the two has to be on the board", hint="upytool diff src :/app")
         if not there_name or _is_backup(here_name, there_name):
             if not there_name and os.path.isdir(here_name):
-                raise UsageError(f"compare {here_name} with what?", hint=f"upytool diff {here_name} :/app")
-            reader = opened.enter_context(Reader(Path(here_name)))
+                raise UsageError(f"compare {here_name} with what?", hint=f"upytool diff {here_name} :")
+            try:
+                reader = opened.enter_context(Reader(Path(here_name)))
+            except LocalFileError as error:
+                if not there_name and os.path.isfile(here_name):
+                    error.hint = f"`upytool diff {here_name} :` compares a file with the board's"
+                raise
             root = (yield from _root(fs, there_name)) if there_name else reader.backup.root
             there_name = there_name or f":{root}"
             here = _Saved(reader, root, here_name)

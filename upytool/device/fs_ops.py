@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import ENOENT, RemoteError, RemoteException, RemoteOSError, UpytoolError, UsageError
+from ..errors import ENOENT, ENOTDIR, RemoteError, RemoteException, RemoteOSError, UpytoolError, UsageError
 from ..protocol.ops import Op
 from .answers import sensible
 from .fs_types import Entry, Mount, Removed, Stat
@@ -118,7 +118,13 @@ class FsOps:
             yield from self._do(what, path)
 
     def chdir(self, path: str) -> Op[str]:
-        return (yield from self._do("chdir", path))
+        try:
+            return (yield from self._do("chdir", path))
+        except RemoteOSError as error:
+            # VfsLfs and VfsFat say ENOENT of a file as well.
+            if error.errno == ENOENT and (yield from self.exists(path)):
+                raise RemoteOSError(ENOTDIR, path) from error
+            raise
 
     def mkdir(self, path: str, parents: bool = False, exist_ok: bool = False) -> Op[None]:
         try:

@@ -160,7 +160,7 @@ def read_local(path: Path | str) -> bytes:
             raise local_error(error, path) from error
 
 
-def local_size(path: Path) -> int:
+def local_size(path: Path | str) -> int:
     """A regular file's size. Errors: LocalFileError."""
     try:
         state = os.stat(path)

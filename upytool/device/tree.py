@@ -71,7 +71,7 @@ def local_tree(
     """
     root = Path(check_named(path))
     if not os.path.isdir(path):
-        return Tree(str(root), "file", root.name, files={"": local_size(root)})
+        return Tree(str(root), "file", root.name, files={"": local_size(path)})
     contents = path.endswith(("/", os.sep)) or root.name in ("", "..")
     if not recursive:
         raise UsageError(f"{path} is a directory", hint="copy directories with -r")

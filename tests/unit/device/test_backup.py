@@ -345,7 +345,7 @@ def one_board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Device
 
 def refuses(device: Device, file: Path) -> None:
     up = wire(device).up
-    with pytest.raises(LocalFileError, match=r"not a backup|no file below") as caught:
+    with pytest.raises(LocalFileError) as caught:
         device.fs.restore(file, delete=True)
     assert caught.value.hint.startswith("nothing was changed")
     assert wire(device).up == up, "the board was not even asked"

@@ -26,7 +26,7 @@ ENOENT = 2
         ("upytool edit :new.py", "a file that does not exist yet"),
     ],
 )
-@click.argument("files", type=RemotePath(), nargs=-1, required=True)
+@click.argument("files", type=RemotePath(named=True), nargs=-1, required=True)
 @pass_app
 def command(app: App, files: tuple[str, ...]) -> None:
     """Edit files of the board in your editor.

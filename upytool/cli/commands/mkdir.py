@@ -13,7 +13,7 @@ from ..params import RemotePath
     "mkdir",
     examples=[("upytool mkdir :lib", "one directory"), ("upytool mkdir -p :data/2026/01", "with its parents")],
 )
-@click.argument("paths", type=RemotePath(), nargs=-1, required=True)
+@click.argument("paths", type=RemotePath(named=True), nargs=-1, required=True)
 @click.option("--parents", "-p", is_flag=True, help="Make parents too; one that exists is no error.")
 @pass_app
 def command(app: App, paths: tuple[str, ...], parents: bool) -> None:

@@ -43,7 +43,9 @@ def command(app: App, paths: tuple[str, ...], recursive: bool, force: bool) -> N
         except RemoteOSError as error:
             if force and error.errno == ENOENT:
                 continue
-            if error.errno == EISDIR and not error.hint:
+            if error.errno == EISDIR and not path.strip("./"):
+                error.hint = "name a file; `upytool wipe` removes all files"
+            elif error.errno == EISDIR and not error.hint:
                 error.hint = f"`upytool rm -r :{path}` removes it with all that is in it"
             raise
 

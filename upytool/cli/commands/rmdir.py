@@ -13,7 +13,7 @@ _NOT_EMPTY = 39  # py/mperrno.h; the number differs on macOS and Windows.
 
 
 @define("rmdir", examples=[("upytool rmdir :old", "only when it is empty; else `upytool rm -r :old`")])
-@click.argument("paths", type=RemotePath(), nargs=-1, required=True)
+@click.argument("paths", type=RemotePath(named=True), nargs=-1, required=True)
 @pass_app
 def command(app: App, paths: tuple[str, ...]) -> None:
     """Remove empty directories from the board."""

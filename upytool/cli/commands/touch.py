@@ -10,7 +10,7 @@ from ..params import RemotePath
 
 
 @define("touch", examples=[("upytool touch :log.txt", "make an empty file; one that exists keeps its contents")])
-@click.argument("paths", type=RemotePath(), nargs=-1, required=True)
+@click.argument("paths", type=RemotePath(named=True), nargs=-1, required=True)
 @pass_app
 def command(app: App, paths: tuple[str, ...]) -> None:
     """Make empty files on the board. A file that exists is left as it is."""
