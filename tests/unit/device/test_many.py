@@ -53,7 +53,7 @@ def test_what_many_refuse(device: Device) -> None:
     assert device.fs.read_bytes("/old") == b"old", "seen before the first byte"
     with pytest.raises(RemoteOSError) as caught:
         device.fs.put_many([("/old", b"new"), ("/none/x", b"new")])
-    assert (caught.value.errno, caught.value.filename) == (2, "/none"), "the missing directory"
+    assert (caught.value.errno, caught.value.filename) == (2, "/none"), "what is missing"
     assert device.fs.read_bytes("/old") == b"new", "those before it are new"
     for path, number in (("/gone", 2), ("/d", 21)):
         with pytest.raises(RemoteOSError) as caught:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.rigs.fixtures import Boards
 from tests.rigs.qemu import ROM_AT, Qemu
-from upytool.device import romfs
+from upytool.device import romfs, stream
 from upytool.device.device import Device
 from upytool.device.romfs import MARK, Deployed, NoRomfsError
 from upytool.device.session import Session
@@ -40,8 +40,8 @@ FILES = {
 class Bench:
     """A rig and a connection to it."""
 
-    def __init__(self, rig: Qemu) -> None:
-        self.rig = rig
+    def __init__(self, rig: Qemu, patch: pytest.MonkeyPatch) -> None:
+        self.rig, self.patch = rig, patch
         self.device = Device(open_transport(rig.port))
 
     def flash(self, number: int = 0) -> bytes:
@@ -55,8 +55,14 @@ class Bench:
         work = romfs.deploy(self.device.fs.ops, image, number, reset=reset, reporter=reporter or Recorder())
         return self.device.drive(work)
 
+    def take_vfs_from_the_board(self) -> None:
+        """Part of the models: our programs take the firmware's own `vfs` (device.ondevice); these take sys.modules'."""
+        self.patch.setattr(stream, "MODULES", tuple(name for name in stream.MODULES if name != "vfs"))
+        stream._program.cache_clear()
+
     def put_in_front_of_vfs(self, body: str) -> None:
         """A model of faults between us and the real rom_ioctl: `body` is its text, `real` the real one."""
+        self.take_vfs_from_the_board()
         self.device.exec(
             "import sys\n"
             "try: _v\n"
@@ -74,13 +80,14 @@ class Bench:
 
 
 @pytest.fixture
-def bench(boards: Boards, request: pytest.FixtureRequest) -> Iterator[Bench]:
+def bench(boards: Boards, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     name = getattr(request, "param", "qemu-rom")
     rig = boards.fresh(name)
     assert isinstance(rig, Qemu)
-    made = Bench(rig)
+    made = Bench(rig, monkeypatch)
     yield made
     made.device.close()
+    stream._program.cache_clear()
 
 
 def image_of(files: dict[str, bytes]) -> bytes:
@@ -170,8 +177,7 @@ def test_only_what_differs_is_erased_and_the_mark_is_gone_meanwhile(bench: Bench
     at = image.index(FILES["data/random.bin"][10_000:10_100])
     changed[at] ^= 0xFF
     bench.put_in_front_of_vfs(
-        "if a[0] in (3, 4): self.log.append((a[0], a[2], len(a[3]) if a[0] == 4 else a[3]))\n"
-        "return real(*a)"
+        "if a[0] in (3, 4): self.log.append((a[0], a[2], len(a[3]) if a[0] == 4 else a[3]))\nreturn real(*a)"
     )
     bench.deploy(bytes(changed), reset=False)
     log = bench.device.eval("__import__('sys').modules['vfs'].log")
@@ -358,6 +364,7 @@ def test_memory_that_needs_no_erasing_loses_its_mark_first(bench: Bench, monkeyp
         return (yield from real(session))._replace(port="alif")
 
     monkeypatch.setattr(romfs, "_state", on_an_alif)
+    bench.take_vfs_from_the_board()
     bench.device.exec(MRAM.format(mark="\\xd2\\xcd\\x31", writes=2))
     with pytest.raises(RemoteOSError):
         bench.deploy(image, reset=False)
