@@ -26,12 +26,15 @@ _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 _FLAGS |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0) | getattr(os, "O_BINARY", 0)
 
 
-def write_whole(path: str | os.PathLike[str], data: bytes, *, private: bool = False, durable: bool = False) -> None:
-    """Write a file; missing directories above it are made. A link is kept, and what it points to is written.
+def write_whole(
+    path: str | os.PathLike[str], data: bytes, *, parents: bool = False, private: bool = False, durable: bool = False
+) -> None:
+    """Write a file. A link is kept, and what it points to is written.
 
     Args:
         path: the file. Its permissions are kept; a new one gets those of any new file.
         data: its content.
+        parents: make the directories above it that are missing.
         private: a new file is for this user alone.
         durable: it must survive a power cut as well (fsync): what the user asked for, never a cache.
 
@@ -44,7 +47,8 @@ def write_whole(path: str | os.PathLike[str], data: bytes, *, private: bool = Fa
         with open(target, "wb") as device:
             device.write(data)
         return
-    os.makedirs(os.path.dirname(target), exist_ok=True)
+    if parents:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
     handle, temporary = open_beside(target)
     try:
         with handle:
