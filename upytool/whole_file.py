@@ -27,15 +27,15 @@ _FLAGS |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0) | getattr(
 
 
 def write_whole(
-    path: str | os.PathLike[str], data: bytes, *, private: bool = False, durable: bool = False, parents: bool = True
+    path: str | os.PathLike[str], data: bytes, *, parents: bool = False, private: bool = False, durable: bool = False
 ) -> None:
     """Write a file. A link is kept, and what it points to is written.
 
     Args:
         path: the file. Its permissions are kept; a new one gets those of any new file.
         data: its content.
+        parents: make the directories above it that are missing.
         private: a new file is for this user alone.
-        parents: make missing directories above it; False where a mistyped path should be an error.
         durable: it must survive a power cut as well (fsync): what the user asked for, never a cache.
 
     Raises:

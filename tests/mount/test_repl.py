@@ -371,8 +371,8 @@ def test_nothing_recursive_reaches_into_a_mounted_directory(board: str, tmp_path
     for words in (
         ["rm", "-r", f":{at}"],
         ["rm", "-r", f":{at}/"],
-        ["rm", "-r", ":/"],
-        ["rm", "-r", ":"],
+        ["rm", "-r", ":/", "--yes"],
+        ["rm", "-r", ":", "--yes"],
         ["wipe", "--yes"],
     ):
         run = piped(board, b"", "mount", str(tmp_path), "--at", at, *words)

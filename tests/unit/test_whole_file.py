@@ -32,7 +32,7 @@ def left(name: str = ".upytool-0123456789abcdef.part", *, folder: Path, age: flo
 def test_content_and_missing_directories(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b"
     for data in (b"one", b"two", b""):
-        write_whole(path, data, durable=True)
+        write_whole(path, data, parents=True, durable=True)
         assert path.read_bytes() == data
     assert [each.name for each in path.parent.iterdir()] == ["b"]
 
@@ -147,6 +147,9 @@ def test_a_sweep_is_bounded_and_done_once(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_missing_directory_is_an_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="nowhere"):
         open_beside(tmp_path / "nowhere" / "x")
+    with pytest.raises(OSError, match="nowhere"):
+        write_whole(tmp_path / "nowhere" / "x", b"")
+    assert not list(tmp_path.iterdir())
 
 
 # Where a process id is not part of a file's name: a container's name; signals; what holds a port.

@@ -64,7 +64,7 @@ def _keep(place: Path, fs: BuiltFs) -> None:
             "blocks": [[offset, len(fs.blocks[offset])] for offset in offsets]}  # fmt: skip
     data = json.dumps(head).encode() + b"\n" + b"".join(fs.blocks[offset] for offset in offsets)
     with suppress(OSError):
-        write_whole(place, sha256(data).digest() + data)
+        write_whole(place, sha256(data).digest() + data, parents=True)
         old = sorted(place.parent.glob("*.fs"), key=lambda each: each.stat().st_mtime)
         for each in old[:-KEEP]:
             each.unlink(missing_ok=True)

@@ -25,7 +25,7 @@ def write_output(path: Path, data: bytes) -> bool:
     except OSError:
         pass
     try:
-        write_whole(path, data, durable=True)
+        write_whole(path, data, durable=True, parents=True)
     except OSError as error:
         reason = error.strerror or error
         raise BuildError(f"{path} cannot be written: {reason}", hint="choose another --output") from error

@@ -183,7 +183,7 @@ def write_changed(path: Path, data: bytes) -> bool:
             return False
     except OSError:
         pass
-    write_whole(path, data)
+    write_whole(path, data, parents=True)
     return True
 
 

@@ -128,7 +128,7 @@ def _literal(value: str | int | float | bool) -> str:
 
 def _write(path: str, text: str) -> None:
     try:
-        write_whole(path, text.encode(), durable=True)
+        write_whole(path, text.encode(), durable=True, parents=True)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError(f"cannot write {path}: {reason[:1].lower()}{reason[1:]}") from None

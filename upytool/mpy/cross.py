@@ -238,7 +238,7 @@ def _read(path: Path) -> bytes | None:
 def _keep(path: Path, data: bytes) -> None:
     """A cache is a convenience: that it can't be written is no failure."""
     with suppress(OSError):
-        write_whole(path, hashlib.sha256(data).digest() + data)
+        write_whole(path, hashlib.sha256(data).digest() + data, parents=True)
 
 
 def modules_of(paths: Iterable[str]) -> list[str]:

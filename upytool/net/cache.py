@@ -83,8 +83,8 @@ class DownloadCache:
         text = {"url": url, "sha256": made.sha256, "size": made.size, "etag": etag}
         try:
             if self.blob(made.sha256) is None:
-                write_whole(self._blob_path(made.sha256), data)
-            write_whole(self._url_path(url), json.dumps(text).encode())
+                write_whole(self._blob_path(made.sha256), data, parents=True)
+            write_whole(self._url_path(url), json.dumps(text).encode(), parents=True)
         except OSError as error:
             raise PackageError(
                 f"the download cache {self.folder} cannot be written: {error.strerror or error}",

@@ -178,7 +178,7 @@ def _copy(found: Download, output: str) -> Download:
         target = target / found.release.name
     try:
         if not (target.exists() and target.samefile(found.path)):
-            write_whole(target, found.path.read_bytes())
+            write_whole(target, found.path.read_bytes(), parents=True)
     except OSError as error:
         raise LocalFileError(f"{target} cannot be written: {error.strerror or error}") from error
     return Download(found.release, target, found.sha256, found.size, found.cached, found.image, found.warnings)

@@ -93,7 +93,7 @@ class FirmwareStore:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         made = Stored(url, name, digest, len(data), now, path)
         try:
-            write_whole(path, data)
+            write_whole(path, data, parents=True)
             with self._locked():
                 record = self._read()
                 record[url] = {"name": name, "sha256": digest, "size": len(data), "time": now}
@@ -149,7 +149,7 @@ class FirmwareStore:
 
     def _write(self, record: dict[str, Any]) -> None:
         text = json.dumps({"version": 1, "files": dict(sorted(record.items()))}, indent=1)
-        write_whole(self.record, text.encode())
+        write_whole(self.record, text.encode(), parents=True)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

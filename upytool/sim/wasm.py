@@ -321,7 +321,7 @@ def _compile(engine: Any) -> bytes:
         pass  # none yet, or one for another machine: compile
     compiled = bytes(wasmtime.Module(engine, spill_pointers(artifact)).serialize())
     try:
-        write_whole(cached, compiled)
+        write_whole(cached, compiled, parents=True)
     except OSError:
         pass  # a read-only home: the next process compiles again
     return compiled

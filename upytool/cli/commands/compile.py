@@ -181,6 +181,6 @@ def _write(path: Path, data: bytes) -> None:
     from ...whole_file import write_whole
 
     try:
-        write_whole(path, data, durable=True)
+        write_whole(path, data, durable=True, parents=True)
     except OSError as error:
         raise local_error(error, path) from error

@@ -101,6 +101,6 @@ def _write(path: str, data: dict[str, Any]) -> None:
         from ...whole_file import write_whole
 
         # A path of /proc/mounts need not be UTF-8.
-        write_whole(path, text.encode("utf-8", "backslashreplace"), parents=False)
+        write_whole(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise LocalFileError(f"{path} cannot be written: {error.strerror}") from None
