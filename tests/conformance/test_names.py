@@ -114,3 +114,45 @@ def test_the_path_is_whole_after_a_program_of_ours_failed(device: Device, home: 
     with pytest.raises(OSError):
         device.fs.ls(f"{home}/none")
     assert device.eval("__import__('sys').path") == before
+
+
+def test_names_leave_nothing_in_the_boards_memory(device: Device, home: str) -> None:
+    """Each short text of a source would stay until the next reset, and cut the heap into pieces."""
+    try:
+        counted = "import micropython\nmicropython.qstr_info()"
+        device.exec(counted)
+    except RemoteException as error:
+        pytest.skip(f"this firmware does not count its texts: {error.kind}")
+
+    def texts() -> int:
+        return int(device.exec(counted).partition("n_qstr=")[2].partition(",")[0])
+
+    fs = device.fs
+    fs.chdir(home)
+
+    def work(letter: str) -> None:
+        names = [f"{letter}{number}" for number in range(20)]
+        fs.put_many([(name, b"1") for name in names])
+        assert set(fs.get_many(names)) == set(names)
+        for name in names:
+            assert fs.stat(name).size == 1
+        if "hashlib" in device.info.modules:
+            fs.hash(names)
+        fs.mkdir(f"{letter}d")
+        assert len(fs.ls()) == 21
+        fs.rmtree("")
+
+    work("a")
+    before = texts()
+    work("b")
+    fs.chdir("/")
+    assert texts() - before <= 5
+
+
+def test_a_deep_folder_is_removed(device: Device, home: str) -> None:
+    deep = "/".join([home, *"d" * 60])
+    device.fs.mkdir(deep, parents=True)
+    device.fs.write_bytes(f"{deep}/f", b"1")
+    assert len(device.fs.walk(home)) == 61
+    assert len(device.fs.rmtree(f"{home}/d")) == 61
+    assert device.fs.ls(home) == []

@@ -17,7 +17,7 @@ from ..protocol.ops import Op
 from .answers import sensible
 from .fs_types import Entry, Mount, Removed, Stat
 from .local import CallSink, local_size, opener
-from .ondevice import snippet
+from .ondevice import argument, snippet
 from .session import Session
 from .stream import Capabilities, NoStreamError, creating, hint_for
 from .transfer import GetItem, Mover, Progress, PutItem, Sink, Status, StreamMover, Survey, ignore
@@ -196,7 +196,7 @@ class FsOps:
         return total
 
     def _listing(self, path: str, deep: bool) -> Op[list[Entry]]:
-        source = f"{snippet('fs_list')}\nrun({path!r},{int(deep)})"
+        source = f"{snippet('fs_list')}\nrun({argument(path)},{int(deep)})"
         answer = yield from self.session.call_source(source, path, LONG)
         with sensible():
             return [Entry(str(name), "dir" if size < 0 else "file", max(0, size)) for name, size in answer]
@@ -223,7 +223,7 @@ class FsOps:
 
         Errors: RemoteOSError; UsageError for the root, and below a folder of this computer.
         """
-        source = f"{snippet('fs_rmtree')}\nrun({path!r},{int(root)},{tuple(sorted(self.protected))!r})"
+        source = f"{snippet('fs_rmtree')}\nrun({argument(path)},{int(root)},{argument(sorted(self.protected))})"
         try:
             answer = yield from self.session.call_source(source, path, LONG)
         except RemoteOSError as error:

@@ -204,6 +204,6 @@ def raise_snippet_error(error: bytes, path: str = "") -> None:
     if last.startswith("MemoryError"):
         raise RemoteError(
             "the board has not enough free memory for this",
-            hint="a program still holds it: try again with --reset, or reset the board",
+            hint="a program still holds it: run `upytool soft-reset`, then try again",
         )
     raise RemoteException(text)

@@ -10,7 +10,7 @@ from ..errors import RemoteOSError, UsageError
 from ..protocol.ops import Op
 from .fs_ops import LONG, FsOps
 from .fs_types import Mount
-from .ondevice import snippet
+from .ondevice import argument, snippet
 from .stream import hint_for
 
 # The classes that serve a folder of the host: ours (ondevice/mount.py) and mpremote's (transport_serial.py).
@@ -73,7 +73,7 @@ def look(fs: FsOps, root: str, mounts: Sequence[Mount] | None = None, skip: Coll
     if mounts is None:
         mounts = yield from fs.df()
     skipped = foreign(fs, mounts, root) | frozenset(skip)
-    source = f"{snippet('fs_tree')}\nrun({root!r},{tuple(sorted(skipped))!r})"
+    source = f"{snippet('fs_tree')}\nrun({argument(root)},{argument(sorted(skipped))})"
     answer = yield from fs.session.call_source(source, root, LONG)
     folders: list[str] = []
     files: dict[str, tuple[int, int]] = {}

@@ -14,7 +14,7 @@ from ..events import NULL, DeviceOutput, Reporter, notice
 from ..protocol.ops import Op, Send
 from ..protocol.raw_repl import CTRL_C, ENTER_TIMEOUT, RawRepl, ReplState
 from .answers import Collected, parse_answer, sensible
-from .ondevice import shielded, snippet
+from .ondevice import argument, shielded, snippet
 from .program import Program, prepare, raise_program_error, raise_snippet_error, rewrite_traceback
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class Session:
 
         Errors: RemoteOSError, RemoteError, RemoteException, DeviceTimeoutError.
         """
-        text = ",".join(repr(argument) for argument in args)
+        text = ",".join(map(argument, args))
         return (yield from self.call_source(f"{snippet(name)}\nprint('\\x1e'+repr(run({text})))", path, limit))
 
     def call_source(self, source: str, path: str = "", limit: float = SNIPPET_LIMIT) -> Op[Any]:

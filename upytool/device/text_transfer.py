@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from ..errors import OperationInterrupted, RemoteOSError, StreamError, UpytoolError
 from ..protocol.ops import Interrupted, Op
 from .answers import sensible
-from .ondevice import snippet
+from .ondevice import argument, snippet
 from .session import Session
 from .stream import creating, new_hash
 from .transfer import DIGEST, Done, GetItem, Progress, PutItem, Status, Survey, ignore, read_chunks
@@ -57,7 +57,7 @@ class TextMover:
         listing: dict[str, int] = {}
         for folder in scans:
             with contextlib.suppress(RemoteOSError):
-                source = f"{snippet('fs_list')}\nrun({folder.rstrip('/') or '/'!r},1)"
+                source = f"{snippet('fs_list')}\nrun({argument(folder.rstrip('/') or '/')},1)"
                 answer = yield from self._session.call_source(source, folder, LIMIT)
                 with sensible():
                     listing.update(answer)

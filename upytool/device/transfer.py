@@ -17,6 +17,7 @@ from ..protocol.ops import Interrupted, Op
 from ..protocol.transfer import DATA, LISTING, RESULT, Message, StreamDamaged
 from ..protocol.units import plain_unit
 from .answers import parse_answer, sensible
+from .ondevice import argument
 from .session import Session
 from .stream import Capabilities, Server, creating, new_hash
 
@@ -196,9 +197,9 @@ class StreamMover:
         link = server.link
         yield from server.load("check")
         if space is not None:
-            yield from server.say(f"space({space!r})")
+            yield from server.say(f"space({argument(space)})")
         for folder in scans:
-            yield from server.say(f"scan({folder!r})")
+            yield from server.say(f"scan({argument(folder)})")
         batches = list(_batches(asked, min(server.unit - 60, 2000)))
         for batch in batches:
             yield from server.say(batch.command)
@@ -255,7 +256,7 @@ class StreamMover:
         counted: deque[int] = deque()
         try:
             for folder in folders:
-                yield from server.say(f"mkdirs({folder!r})")
+                yield from server.say(f"mkdirs({argument(folder)})")
                 waiting.append(folder)
             skip = len(waiting)
             for item in list(todo):
@@ -295,7 +296,7 @@ class StreamMover:
     def _put_one(self, server: Server, item: PutItem, counted: deque[int], progress: Progress) -> Op[None]:
         link, packer = server.link, server.packer
         in_place = item.in_place or not server.can_rename
-        yield from server.say(f"put({item.path!r},1)" if in_place else f"put({item.path!r})")
+        yield from server.say(f"put({argument(item.path)},1)" if in_place else f"put({argument(item.path)})")
         check = new_hash(server.hash_kind)
         for number, data in enumerate(read_chunks(item)):
             check.update(data)
@@ -335,7 +336,7 @@ class StreamMover:
                     more = False
                     break
                 item, start, count, last = segment
-                yield from server.say(f"get({item.path!r},{start},{count})", flush=True)
+                yield from server.say(f"get({argument(item.path)},{start},{count})", flush=True)
                 asked.append((item, last))
             if asked:
                 item, end = asked.popleft()
@@ -441,9 +442,10 @@ def _batches(asked: Sequence[tuple[str, int]], limit: int) -> Iterator[_Batch]:
 
 
 def _batch(base: str, names: list[str], sizes: list[int]) -> _Batch:
-    text = ",".join(repr(name) for name in names)
+    # No name holds a slash, and a text of all of them is seldom so short that the board would keep it.
+    text = argument("/".join(names))
     number = ",".join(str(size) for size in sizes)
-    return _Batch(f"check({base!r},[{text}],[{number}],{DIGEST})", sizes)
+    return _Batch(f"check({argument(base)},{text}.split('/'),[{number}],{DIGEST})", sizes)
 
 
 def _statuses(data: bytes, sizes: Sequence[int], width: int) -> Iterator[Status]:

@@ -22,31 +22,40 @@ def run(path, root, kept):
 
     bare = path in ("", ".", "./")
 
-    def rm(p, t, kind):
-        # t is the path to tell: as it was given.
+    # Each (path, what to tell, kind), a folder twice: first for what is in it, then, with a kind of 0x4001, for itself.
+    # Not a function that calls itself: a board's stack is good for about 40 calls.
+    todo = [(p, "." if bare else path, os.stat(p)[0])]
+    while todo:
+        p, t, kind = todo.pop()
         if not kind & 0x4000:
             os.remove(p)
             print(repr((t, 0)) + ",")
-            return
-        j = p.rstrip("/") + "/"
-        k = t.rstrip("/") + "/"
-        try:
-            entries = list(os.ilistdir(p))
-        except AttributeError:
-            entries = [(n, os.stat(j + n)[0]) for n in os.listdir(p)]
-        for x in entries:
-            if j + x[0] not in kept:
-                rm(j + x[0], k + x[0], x[1])
-        if p != "/" and not (bare and t == "."):
+        elif kind == 0x4001:
+            if p != "/" and not (bare and t == "."):
+                try:
+                    os.rmdir(p)
+                    print(repr((t, 1)) + ",")
+                except OSError as e:
+                    if e.args[0] not in (1, 16, 22):
+                        raise
+                    print(repr((t, 2)) + ",")
+        else:
+            todo.append((p, t, 0x4001))
+            j = p.rstrip("/") + "/"
+            k = t.rstrip("/") + "/"
             try:
-                os.rmdir(p)
-                print(repr((t, 1)) + ",")
-            except OSError as e:
-                if e.args[0] not in (1, 16, 22):
-                    raise
-                print(repr((t, 2)) + ",")
-
-    rm(p, "." if bare else path, os.stat(p)[0])
+                entries = list(os.ilistdir(p))
+            except AttributeError:
+                entries = [(n, os.stat(j + n)[0]) for n in os.listdir(p)]
+            for x in entries:
+                if j + x[0] in kept:
+                    continue
+                if x[1] & 0x4000:
+                    todo.append((j + x[0], k + x[0], 0x4000))
+                else:
+                    os.remove(j + x[0])
+                    print(repr((k + x[0], 0)) + ",")
+            entries = None
     try:
         os.stat(here)
     except OSError:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...errors import ENOTDIR, RemoteOSError, UsageError
+from ... import limits
+from ...errors import ENOTDIR, RemoteError, RemoteOSError, UsageError
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
@@ -36,11 +37,15 @@ def command(app: App, paths: tuple[str, ...], bytes_: bool, human: bool) -> None
     roots = []
     for path in paths or ("",):
         app.echo(f"tree :{path}")
-        root = grow(device.fs, path)
+        root, found = grow(device.fs, path)
         roots.append(root)
+        if app.settings.json and max((entry.name.count("/") for entry in found), default=0) > limits.JSON_LEVELS:
+            raise RemoteError(
+                f":{path} is nested more than {limits.JSON_LEVELS} levels deep", hint="show it without --json"
+            )
         if not app.settings.json:
             head = f":{root.name}" + (f" on {device.name}" if app.settings.verbosity > 0 else "")
-            app.emit(None, [head, *_branches(root, "", bytes_, human)])
+            app.emit(None, [head, *_branches(root, bytes_, human)])
     if app.settings.json:
         app.emit([root.data() for root in roots])
 
@@ -61,14 +66,15 @@ class Node:
         return result
 
 
-def grow(fs: RemoteFS, path: str) -> Node:
-    """The tree below `path`, read in one round trip. Errors: RemoteOSError where it is no directory."""
+def grow(fs: RemoteFS, path: str) -> tuple[Node, list[Entry]]:
+    """The tree below `path` and its entries, read in one round trip. Errors: RemoteOSError where it is no directory."""
     if path in (".", "./"):
         path = ""  # Not every file system of a board knows its own folder as '.'.
     shown = path or fs.getcwd()
     if path and not fs.stat(path).is_dir:
         raise RemoteOSError(ENOTDIR, path)
-    return build(shown, path, fs.walk(path))
+    found = fs.walk(path)
+    return build(shown, path, found), found
 
 
 def build(shown: str, path: str, entries: Sequence[Entry]) -> Node:
@@ -83,20 +89,25 @@ def build(shown: str, path: str, entries: Sequence[Entry]) -> Node:
     return root
 
 
-def _branches(node: Node, prefix: str, bytes_: bool, human: bool) -> list[str]:
-    lines = []
-    children = sorted(node.children, key=lambda child: child.name)
-    for child in children:
-        last = child is children[-1]
+def _branches(root: Node, bytes_: bool, human: bool) -> Iterator[str]:
+    """The lines below a node. A board may nest directories deeper than Python may call, so nothing recurs here."""
+    todo = _children(root, "")
+    while todo:
+        child, prefix, last = todo.pop()
         shown = ""
         if child.size > 0 or child.kind != "dir":
             if bytes_:
                 shown = f"[{child.size:>9}]  "
             elif human:
                 shown = f"[{short(child.size):>6}]  "
-        lines.append(f"{prefix}{'└── ' if last else '├── '}{shown}{child.name}")
-        lines += _branches(child, prefix + ("    " if last else "│   "), bytes_, human)
-    return lines
+        yield f"{prefix}{'└── ' if last else '├── '}{shown}{child.name}"
+        todo += _children(child, prefix + ("    " if last else "│   "))
+
+
+def _children(node: Node, prefix: str) -> list[tuple[Node, str, bool]]:
+    """(child, prefix, whether it is the last one), the first one at the end."""
+    children = sorted(node.children, key=lambda child: child.name, reverse=True)
+    return [(child, prefix, not number) for number, child in enumerate(children)]
 
 
 def short(size: int) -> str:
