@@ -108,7 +108,7 @@ def describe(place: Path) -> Tree:
     if not tag:  # a checkout without history, or without tags
         tag = f"v{version}" + (f".g{commit[:10]}" if "-" in version else "")
     when = _ask(path, "show", "-s", "--format=%ct", "HEAD")
-    return Tree(path, version, commit, tag + (".dirty" if dirty else ""), dirty, int(when) if when.isdigit() else 0)
+    return Tree(path, version, commit, tag + (".dirty" if dirty else ""), dirty, int(when) if when.isdecimal() else 0)
 
 
 def submodule_state(tree: Tree, names: Iterable[str]) -> tuple[list[str], dict[str, str]]:

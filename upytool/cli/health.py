@@ -59,7 +59,7 @@ def _versions() -> Iterator[Check]:
         yield Check("upytool", "ok", f"upytool {found['upytool']} on Python {found['python']}")
     esptool = found["esptool"]
     if esptool:
-        numbers = tuple(int(part) for part in esptool.split(".")[:2] if part.isdigit())
+        numbers = tuple(int(part) for part in esptool.split(".")[:2] if part.isdecimal())
         if numbers[:1] != ESPTOOL[:1] or numbers < ESPTOOL:
             yield Check(
                 "esptool", "problem", f"esptool {esptool} is here, upytool needs 5.6 or a later 5.x",

@@ -7,13 +7,13 @@ its targets are one file there, or when a target is there already under another 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 from unicodedata import normalize
 
 from ..errors import UsageError
 from ..protocol.ops import Op
+from ..whole_file import discard, open_beside
 from .fs_ops import FsOps
 from .fs_types import Stat
 from .transfer import Mover, Status
@@ -97,18 +97,20 @@ def local_same(folder: str) -> Same:
     while not os.path.isdir(folder or "."):
         folder = os.path.dirname(folder)
     try:
-        number, path = tempfile.mkstemp(prefix=".upytool-\u00e9", dir=folder or ".")
+        file, path = open_beside(os.path.join(folder, "name"))
     except (OSError, ValueError):
         return Same(os.name == "nt", False)
+    file.close()
     try:
-        os.close(number)
-        head, name = os.path.split(path)
-        return Same(
-            os.path.exists(os.path.join(head, name.replace("upytool", "UPYTOOL"))),
-            os.path.exists(os.path.join(head, normalize("NFD", name))),
-        )
+        upper = os.path.exists(path.replace(".upytool", ".UPYTOOL"))
+        accented = path.replace(".part", "-\u00e9.part")
+        os.rename(path, accented)
+        path = accented
+        return Same(upper, os.path.exists(normalize("NFD", path)))
+    except OSError:  # a file system that takes no such name tells nothing apart by it
+        return Same(upper, False)
     finally:
-        os.unlink(path)
+        discard(path)
 
 
 def local_spelling(path: str, listed: dict[str, frozenset[str]]) -> str:

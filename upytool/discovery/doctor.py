@@ -185,7 +185,7 @@ def _usb_node(device: UsbDevice, computer: Computer) -> str:
     """/dev/bus/usb/BUS/DEVICE of a device, "" where sysfs does not tell."""
     base = f"sys/bus/usb/devices/{device.location}"
     bus, number = computer.text(f"{base}/busnum").strip(), computer.text(f"{base}/devnum").strip()
-    if not (bus.isdigit() and number.isdigit()):
+    if not (bus.isdecimal() and number.isdecimal()):
         return ""
     return computer.path(f"dev/bus/usb/{int(bus):03d}/{int(number):03d}")
 

@@ -49,7 +49,7 @@ def running(names: Sequence[str], root: str = "/") -> dict[str, int]:
     wanted = {name[:15].lower(): name for name in names}
     found: dict[str, int] = {}
     try:
-        entries = [entry for entry in os.listdir(os.path.join(root, "proc")) if entry.isdigit()]
+        entries = [entry for entry in os.listdir(os.path.join(root, "proc")) if entry.isdecimal()]
     except OSError:
         return {}
     for entry in sorted(entries, key=int):

@@ -47,7 +47,7 @@ def parse_size(text: str) -> int | None:
     if text in ("keep", "detect"):
         return None
     number, unit = text[:-2], text[-2:].upper()
-    if not number.isdigit() or unit not in ("KB", "MB"):
+    if not number.isdecimal() or unit not in ("KB", "MB"):
         raise FlashError(f"{text!r} is no flash size", hint="say keep, detect, or a size such as 4MB")
     return int(number) << (20 if unit == "MB" else 10)
 

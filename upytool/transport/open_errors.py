@@ -145,7 +145,7 @@ def _processes() -> list[str]:
     """The process numbers in /proc, this one last."""
     own = str(os.getpid())
     try:
-        entries = [entry for entry in os.listdir("/proc") if entry.isdigit()]
+        entries = [entry for entry in os.listdir("/proc") if entry.isdecimal()]
     except OSError:
         return []
     return sorted(entries, key=lambda entry: entry == own)
