@@ -12,6 +12,7 @@ from upytool.device import ondevice
 from upytool.device.device import Device
 from upytool.device.rescue import disable, restore
 from upytool.errors import RemoteException, RemoteExit
+from upytool.packages import board as boards
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -38,6 +39,10 @@ def everything(device: Device, home: str) -> None:
     assert {gone.path for gone in fs.rmtree(f"{home}/d")} == {f"{home}/d", f"{home}/d/e", f"{home}/d/c.txt"}
     device.session.board = None
     assert device.info.implementation == "micropython"
+    seen = boards.survey(device, home, write=True)
+    boards.prepare(device, [home + boards.STAGE], [], ["x.py"], home + boards.STAGE)
+    boards.commit(device, [], 0, [], [], home + boards.STAGE)
+    assert seen.target == home
     disable(device, ("upy_none.py",))
     restore(device, ("upy_none.py",))
 
@@ -114,6 +119,22 @@ def test_the_path_is_whole_after_a_program_of_ours_failed(device: Device, home: 
     with pytest.raises(OSError):
         device.fs.ls(f"{home}/none")
     assert device.eval("__import__('sys').path") == before
+
+
+def test_what_the_probe_and_mip_say_of_the_path_is_the_users(device: Device, home: str) -> None:
+    device.exec(f"import sys\nsys.path.append({home!r})")
+    path = tuple(device.eval("__import__('sys').path"))
+    device.session.board = None
+    assert device.info.sys_path == path
+    assert boards.records(device, None)[0] == list(path)
+    assert home in path
+
+
+def test_the_probe_finds_modules_that_are_frozen(device: Device, home: str) -> None:
+    device.session.board = None
+    for name in ("asyncio", "upytool_transfer"):
+        there = device.exec(f"try:\n import {name}\n print(1)\nexcept ImportError:\n print(0)").strip() == "1"
+        assert (name in device.info.modules) is there
 
 
 def test_names_leave_nothing_in_the_boards_memory(device: Device, home: str) -> None:

@@ -112,6 +112,19 @@ class Device:
         """Run `run(*args)` of upytool/ondevice/SNIPPET.py; literals in, a literal out."""
         return self.drive(self.session.call(snippet, *args, path=path, limit=timeout))
 
+    def ask(self, source: str, *, timeout: float = SNIPPET_LIMIT) -> Any:
+        """Run a program of ours, shielded from the user's names and files; returns the literal that it prints.
+
+        A 1e stands before the literal. The soft reset that is due happens first, as before a program of the user's.
+
+        Errors: as `call`.
+        """
+        return self.drive(self._ask(source, timeout))
+
+    def _ask(self, source: str, limit: float) -> Op[Any]:
+        yield from self.session.ready(fresh=True)
+        return (yield from self.session.call_source(source, limit=limit))
+
     def soft_reset(self) -> None:
         """A fresh interpreter: boot.py runs, main.py does not."""
         self.drive(self.session.soft_reset())

@@ -43,6 +43,8 @@ def snippet(name: str) -> str:
     return "\n".join(out)
 
 
+# What sys.path holds for the user, by the name that it has inside a shielded program.
+USERS_PATH = "_q"
 # Below .frozen/ a name is looked up in the firmware's table alone, not in a file system.
 NOWHERE = ".frozen/-"
 
@@ -63,7 +65,8 @@ def shielded(source: str, names: Iterable[str] = (), modules: Iterable[str] = ()
     """Wrap a program of ours so that nothing of the user's stands in for what it uses, and none of its names stays.
 
     Args:
-        source: its text, none of whose strings goes over several lines; inside, `_p` is sys.path.
+        source: its text, none of whose strings goes over several lines; inside, `_p` is sys.path, which
+            leads nowhere, and USERS_PATH what the user has in it.
         names: the builtins it uses; found in the text where neither they nor `modules` are given.
         modules: the modules it imports, and those that its parts of other texts import.
     """

@@ -190,18 +190,17 @@ def enter(
 def _ask_repl(device: Device, reporter: Reporter) -> bool:
     """Let MicroPython start the boot loader; False where it cannot, and the REPL is as it was."""
     code = (
-        "import sys\n"
-        "try:\n import machine\n print(hasattr(machine,'bootloader'))\n"
-        "except ImportError:\n print(False)\n"
-        "try:\n import pyb\n print(hasattr(pyb,'bootloader'))\n"
-        "except ImportError:\n print(False)\n"
+        "found=[False,False]\n"
+        "try:\n import machine\n found[0]=hasattr(machine,'bootloader')\nexcept ImportError:\n pass\n"
+        "try:\n import pyb\n found[1]=hasattr(pyb,'bootloader')\nexcept ImportError:\n pass\n"
+        "print('\\x1e'+repr(found))"
     )
     try:
-        has = device.exec(code, timeout=10).split()
-        if "True" not in has:
+        has = device.ask(code, timeout=10)
+        if not isinstance(has, list) or True not in has:
             notice(reporter, "this firmware has no machine.bootloader()", "detail")
             return False
-        if has[0] == "True":
+        if has[0] is True:
             device.bootloader()
         else:  # before 1.12 stm32 had it in pyb alone
             device.run("import pyb,time\ntime.sleep_ms(100)\npyb.bootloader()", follow=False)

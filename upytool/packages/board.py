@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from upytool import limits
+from upytool.device.ondevice import USERS_PATH, argument
 from upytool.errors import REMOTE_ERRNO, PackageError, RawReplError, RemoteError, RemoteOSError
 
 STAGE = "/.upytool-stage"
 RECORD = "/.upytool.json"
 TIME_LIMIT = 60.0
 _MARK = "\x1e"
+_SYS_PATH = object()  # an argument of a program: the board's sys.path as the user has it
 
 
 class BoardInfo(Protocol):
@@ -58,7 +60,8 @@ class Board(Protocol):
     @property
     def fs(self) -> BoardFiles: ...
 
-    def exec(self, source: bytes | str, *, timeout: float | None = None) -> str: ...
+    def ask(self, source: str, *, timeout: float) -> Any:
+        """Run a program that uses no name of the user's; returns the literal that it prints behind a 1e."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +102,8 @@ def _program(function: str) -> str:
             del node.body[0]
         if isinstance(node, ast.FunctionDef):
             node.returns = None
-            for argument in node.args.args:
-                argument.annotation = None
+            for each in node.args.args:
+                each.annotation = None
         for field, children in ast.iter_fields(node):
             if field in ("body", "orelse", "finalbody") and isinstance(children, list):
                 children[:] = [
@@ -127,20 +130,10 @@ def run(board: Board, function: str, *args: object) -> Any:
     """Run one function of on_board.py: literals in, a literal out.
 
     Raises:
-        RawReplError: the answer is none.
-        UpytoolError: what the board raises.
+        UpytoolError: what the board raises; StreamError where it gives no answer.
     """
-    call = ", ".join(repr(argument) for argument in args)
-    # Inside a function, so that none of its names stays in the user's REPL.
-    inner = f"{_program(function)}\nprint({_MARK!r} + repr({function}({call})))"
-    body = "".join(f" {line}\n" for line in inner.splitlines())
-    program = f"def _mip():\n{body}try:\n _mip()\nfinally:\n del _mip\n"
-    text = board.exec(program, timeout=TIME_LIMIT)
-    answer = text.rpartition(_MARK)[2].strip()
-    try:
-        return ast.literal_eval(answer)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        raise RawReplError(f"the board gave no usable answer to {function!r}: {answer[:60]!r}") from None
+    call = ",".join(USERS_PATH if each is _SYS_PATH else argument(each) for each in args)
+    return board.ask(f"{_program(function)}\nprint({_MARK!r}+repr({function}({call})))", timeout=TIME_LIMIT)
 
 
 def survey(board: Board, target: str | None, *, write: bool) -> Survey:
@@ -156,7 +149,7 @@ def survey(board: Board, target: str | None, *, write: bool) -> Survey:
         RemoteOSError: the chosen one cannot be written.
     """
     chosen = None if target is None else [plain_target(target) or "/"]
-    answer = run(board, "survey", chosen, write, STAGE, RECORD)
+    answer = run(board, "survey", chosen, write, STAGE, RECORD, _SYS_PATH)
     with _shape("survey"):
         path, space, staged, journal, record, failures, folds = answer
         if not path and failures:
@@ -221,7 +214,7 @@ def plain_target(target: str) -> str:
 
 def records(board: Board, folders: Sequence[str] | None) -> tuple[list[str], list[tuple[str, bytes]]]:
     """The board's sys.path, and the record of each of these folders (None: of sys.path) that has one."""
-    answer = run(board, "records", folders, RECORD)
+    answer = run(board, "records", folders, RECORD, _SYS_PATH)
     with _shape("records"):
         sys_path, found = answer
         return [str(each) for each in sys_path], [(str(path), bytes(data)) for path, data in found]

@@ -1,11 +1,10 @@
-"""What runs on the board. MicroPython text: plain, small, and only `os` (and `sys`) needed.
+"""What runs on the board. MicroPython text: plain, small, and only `os` needed.
 
 `board.Board` sends this file's text and a call of one function; each is one program, so one round trip.
 The functions are idempotent: run again after a power cut they finish the work.
 """
 
 import os
-import sys
 
 
 def exists(path: str) -> bool:
@@ -36,15 +35,15 @@ def make(path: str, made: list[str]) -> None:
             made.append(at)
 
 
-def survey(candidates: object, write: bool, stage: str, record: str) -> object:
+def survey(candidates: object, write: bool, stage: str, record: str, sys_path: list[str]) -> object:
     """Choose the first usable target folder: (path, statvfs, has it a stage, journal, record, failures).
 
-    `candidates` None means: those of sys.path that end in /lib. With `write`, a folder counts when it has a record,
+    `candidates` None means: those of `sys_path` that end in /lib. With `write`, a folder counts when it has a record,
     or when a folder can be made in it; it is made itself where it is missing. The last of the tuple tells whether its
     file system ignores the case of names, None where that does not show.
     """
     if candidates is None:
-        candidates = [p for p in sys.path if p.endswith("/lib") and not (p + "/").startswith("/rom/")]
+        candidates = [p for p in sys_path if p.endswith("/lib") and not (p + "/").startswith("/rom/")]
     failures = []
     for path in candidates:  # type: ignore[attr-defined]
         base = "" if path == "/" else path
@@ -102,15 +101,15 @@ def cases(paths: list[str]) -> object:
     return found
 
 
-def records(folders: object, name: str) -> object:
-    """The record of each folder that has one; `folders` None means all of sys.path."""
+def records(folders: object, name: str, sys_path: list[str]) -> object:
+    """The record of each folder that has one; `folders` None means all of `sys_path`."""
     found = []
-    for path in sys.path if folders is None else folders:  # type: ignore[attr-defined]
+    for path in sys_path if folders is None else folders:  # type: ignore[attr-defined]
         if path and path != ".frozen":
             data = read(("" if path == "/" else path) + name)
             if data is not None:
                 found.append((path, data))
-    return (list(sys.path), found)
+    return (list(sys_path), found)
 
 
 def sizes(paths: list[str]) -> object:

@@ -100,10 +100,10 @@ class Board:
         self.has, self.leave, self.broken, self.closed = has, leave, broken, False
         self.ran: list[str] = []
 
-    def exec(self, source: str, *, timeout: float) -> str:
+    def ask(self, source: str, *, timeout: float) -> list[bool]:
         if self.broken:
             raise RawReplError("no prompt")
-        return self.has.replace(" ", "\n")
+        return [word == "True" for word in self.has.split()]
 
     def bootloader(self) -> None:
         self.leave()
