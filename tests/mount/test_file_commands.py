@@ -15,9 +15,11 @@ from tests.rigs.fixtures import Boards
 from upytool.device.device import Device
 from upytool.device.local import CallSink
 from upytool.device.mount import mounts_of
+from upytool.device.ondevice import needs, snippet
 from upytool.device.stream import Capabilities
 from upytool.device.transfer import GetItem, PutItem, StreamMover
-from upytool.errors import RemoteOSError, UsageError
+from upytool.errors import RemoteException, RemoteOSError, StreamError, UsageError
+from upytool.protocol.ops import Op
 from upytool.transport.registry import open_transport
 
 CONTENT = os.urandom(5000) + b"\x03\x04\x18\xb5" * 300
@@ -150,3 +152,31 @@ def test_one_line_of_commands(tmp_path: Path, root: Path, boards: Boards) -> Non
     assert line("exec", "print(5)").strip() == "5"
     assert line("cp", "x", ":in") == ""
     assert (root / "in").read_bytes() == b"x"
+
+
+def test_a_directory_stays_readable_whatever_the_program_takes(board: Device) -> None:
+    """The program behind a mount runs while the user's does, and depends on no name of it."""
+    names = sorted(needs(snippet("mount"))[0])
+    try:
+        board.exec(f"import builtins\no=open\ns=setattr\nfor n in {names!r}:s(builtins,n,3)\n")
+    except RemoteException as error:
+        pytest.skip(f"this firmware's builtins stay: {error.kind}")
+    board.exec("f=o('/remote/a','rb')\nd=f.read()\nf.close()\n")
+    assert board.eval("d") == CONTENT
+
+
+def test_a_mount_that_fails_serves_no_file_command(board: Device, tmp_path: Path) -> None:
+    """What stands under the mount point then is the board's own."""
+    board.fs.mkdir("/other")
+    board.drive(mounts_of(board).remove())
+
+    def broken(*_: object) -> Op[None]:
+        yield from ()
+        raise StreamError("it broke")
+
+    mounts = mounts_of(board)
+    mounts._place = broken  # type: ignore[method-assign,assignment]
+    with pytest.raises(StreamError):
+        board.drive(mounts.add(tmp_path, "/other"))
+    board.fs.write_bytes("/other/x", b"1")
+    assert not (tmp_path / "x").exists()

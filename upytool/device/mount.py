@@ -30,7 +30,7 @@ from ..protocol.ops import Op
 from ..protocol.raw_repl import ReplState
 from .folder import Compile, Folder
 from .info import BoardInfo
-from .ondevice import snippet
+from .ondevice import needs, snippet
 from .session import Session
 
 if TYPE_CHECKING:
@@ -134,14 +134,15 @@ class Mounts:
         self._session.host_mounts[point] = folder
         try:
             yield from self._place([mount], point)
-        except RemoteOSError as error:
-            self._session.host_mounts.pop(point, None)
-            raise RemoteOSError(
-                error.errno or 0, point, hint="the board has another file system there: choose another --at"
-            ) from error
-        except BaseException:
+        except BaseException as error:
+            # Nothing is mounted there any more, so that no file command may be served from the directory.
             server.volumes.pop(number, None)
             self._mounts.pop(number, None)
+            self._session.host_mounts.pop(point, None)
+            if isinstance(error, RemoteOSError):
+                raise RemoteOSError(
+                    error.errno or 0, point, hint="the board has another file system there: choose another --at"
+                ) from error
             raise
         if before:
             before.folder.close_all()
@@ -263,7 +264,10 @@ def _unpacks(info: BoardInfo) -> bool:
 def _packed(call: str) -> str:
     """The same program at half the length on the wire."""
     # A window of 1 KiB: the board keeps one in memory while it unpacks.
-    text = base64.b64encode(zlib.compress(snippet("mount").encode(), 9, 10)).decode()
+    # It outlives the shield around its start, so it takes its builtins from the module itself.
+    program = snippet("mount")
+    program = f"from builtins import {','.join(sorted(needs(program)[0]))}\n{program}"
+    text = base64.b64encode(zlib.compress(program.encode(), 9, 10)).decode()
     return (
         "import deflate,io,binascii\nnames={}\n"
         f"exec(compile(deflate.DeflateIO(io.BytesIO(binascii.a2b_base64('{text}')),deflate.ZLIB).read(),"
