@@ -83,6 +83,7 @@ ANSWER_VALUES = 1_000_000
 ANSWER_INTEGER_BITS = 64
 ANSWER_SECONDS = 600
 LISTING_ENTRIES = 250_000
+LISTING_CHARACTERS = 64 << 20
 JSON_LEVELS = 200
 OUTPUT_BYTES = 64 << 20
 
@@ -128,6 +129,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("ANSWER_INTEGER_BITS", "bits", "an integer in an answer of a board", "upytool.device.answers"),
     Limit("ANSWER_SECONDS", "seconds", "one answer of a board during a transfer, in all", "upytool.protocol.transfer"),
     Limit("LISTING_ENTRIES", "entries", "files and directories in one listing", "upytool.device.transfer"),
+    Limit("LISTING_CHARACTERS", "characters", "the paths of one listing together", "upytool.device.transfer"),
     Limit("JSON_LEVELS", "levels", "directories in `tree --json`", "upytool.cli.commands.tree"),
     Limit("OUTPUT_BYTES", "bytes", "collected output (`eval`, the library's `exec`)", "upytool.device.session"),
 )

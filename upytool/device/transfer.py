@@ -209,16 +209,14 @@ class StreamMover:
             answer = yield from server.answer(space)
             with sensible():
                 block, free = literal(answer)
-        listing: dict[str, int] = {}
+        listed = Listed()
         for folder in scans:
             while True:
                 answer = yield from server.answer(folder, LONG)
                 if answer.kind != LISTING:
                     break
                 with sensible():
-                    at, entries = literal(answer)
-                    listing.update((f"{at}/{name}", int(size)) for name, size in entries)
-                check_listing(len(listing))
+                    listed.add(*literal(answer))
         statuses: list[Status] = []
         width = DIGEST if server.hash_kind == "sha256" else 4
         for batch in batches:
@@ -227,7 +225,7 @@ class StreamMover:
         if len(statuses) != len(asked):
             raise StreamDamaged("the board's answer has the wrong length", hint="try again")
         self._steps += 1
-        return Survey(statuses, listing, server.hash_kind, block, free)
+        return Survey(statuses, listed.paths, server.hash_kind, block, free)
 
     # -- to the board ---------------------------------------------------------------------------
 
@@ -372,13 +370,22 @@ class StreamMover:
             progress(len(answer.payload))
 
 
-def check_listing(entries: int) -> None:
-    """Errors: StreamError when a listing has more entries than any may."""
-    if entries > limits.LISTING_ENTRIES:
-        raise StreamError(
-            f"the board lists more than {limits.LISTING_ENTRIES} files",
-            hint="name a smaller directory, or reset the board and try again",
-        )
+class Listed:
+    """What a board lists: path -> size (-1 a folder), with a limit on entries and on the characters of their paths."""
+
+    def __init__(self) -> None:
+        self.paths: dict[str, int] = {}
+        self._left = limits.LISTING_CHARACTERS
+
+    def add(self, folder: str, entries: Sequence[tuple[str, int]]) -> None:
+        """Names and sizes in a folder. Errors: StreamError, before they are kept, when it is more than any may."""
+        self._left -= sum(len(folder) + 1 + len(name) for name, _ in entries)
+        if self._left < 0 or len(self.paths) + len(entries) > limits.LISTING_ENTRIES:
+            raise StreamError(
+                f"the board lists more than {limits.LISTING_ENTRIES} files, or with too long names",
+                hint="name a smaller directory, or reset the board and try again",
+            )
+        self.paths.update((f"{folder}/{name}", int(size)) for name, size in entries)
 
 
 def literal(message: Message) -> Any:

@@ -41,6 +41,9 @@ def check_archive(data: bytes, name: str) -> None:
                 problem = InnerPath.problem(entry.filename.removesuffix("/"))
                 if problem:
                     raise _refused(name, f"it holds {entry.filename[:60]!r}: {problem}")
+                # What makes such archives uses these two; an LZMA stream names the memory that it wants, up to 4 GB.
+                if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise _refused(name, f"{entry.filename[:60]} is packed in an unusual way")
                 # Small files may pack well; zipfile reads no more of an entry than its size says.
                 if entry.file_size > (1 << 20) and entry.file_size > entry.compress_size * limits.ARCHIVE_RATIO:
                     raise _refused(name, f"{entry.filename[:60]} unpacks to {entry.file_size:,} bytes")

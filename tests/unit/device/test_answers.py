@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from upytool import limits
 from upytool.device.answers import Collected, literal_or_text, parse_answer
 from upytool.device.info import BoardInfo
+from upytool.device.transfer import Listed
 from upytool.errors import StreamError
 
 FLAT = (
@@ -105,3 +106,18 @@ def test_no_probe_breaks_the_one_who_reads_it(answer: dict[str, Any]) -> None:
             BoardInfo.from_probe(answer)
     except StreamError:
         pass
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "folder"), [("LISTING_ENTRIES", 10, "/a"), ("LISTING_CHARACTERS", 100, "/" + "a" * 90)]
+)
+def test_a_listing_ends_before_it_is_kept(
+    monkeypatch: pytest.MonkeyPatch, limit: str, value: int, folder: str
+) -> None:
+    """A long folder's name is sent once for many entries, and would be kept with each of them."""
+    monkeypatch.setattr(limits, limit, value)
+    listed = Listed()
+    listed.add("/a", [("b", 1)])
+    with pytest.raises(StreamError):
+        listed.add(folder, [(str(number), 1) for number in range(10)])
+    assert listed.paths == {"/a/b": 1}

@@ -75,6 +75,17 @@ def test_names_that_lead_out(name: str) -> None:
         check_archive(packed({name: b"x"}), "x.zip")
 
 
+@pytest.mark.parametrize("way", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_unusual_packing_is_refused_unread(way: int) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", way) as archive:
+        archive.writestr("firmware.bin", b"x" * 1000)
+    data = made.getvalue()
+    at = data.index(b"firmware.bin") + len(b"firmware.bin") + 4
+    with pytest.raises(ImageError):
+        check_archive(data[:at] + b"\xff" * 8 + data[at + 8 :], "x.zip")
+
+
 @given(st.integers(0, len(GOOD) - 1), st.binary(min_size=1, max_size=6), st.integers(0, 20))
 @settings(max_examples=200, deadline=None)
 def test_damage_is_one_error(at: int, noise: bytes, cut: int) -> None:
