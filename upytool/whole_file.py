@@ -22,8 +22,9 @@ LOOKED_AT = 10_000
 _swept: set[str] = set()
 
 # Windows: no inheritance by child processes, no newline translation.
+_BINARY = getattr(os, "O_BINARY", 0)
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-_FLAGS |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0) | getattr(os, "O_BINARY", 0)
+_FLAGS |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0) | _BINARY
 
 
 def write_whole(
@@ -43,8 +44,7 @@ def write_whole(
     """
     target = os.path.realpath(path)
     if os.path.exists(target) and not os.path.isfile(target):
-        # /dev/null, a FIFO: these are written to, never replaced (and a directory refuses).
-        with open(target, "wb") as device:
+        with open_special(target) as device:
             device.write(data)
         return
     if parents:
@@ -62,6 +62,17 @@ def write_whole(
         raise
 
 
+def open_special(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open /dev/null, a terminal, a FIFO, which are written to and never replaced; a directory refuses.
+
+    A FIFO that nobody reads is an error (ENXIO) instead of a wait for a reader. Raises OSError.
+    """
+    number = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | _BINARY)
+    if hasattr(os, "set_blocking"):
+        os.set_blocking(number, True)
+    return os.fdopen(number, "wb")
+
+
 def open_beside(path: str | os.PathLike[str]) -> tuple[BinaryIO, str]:
     """Open a new file in the directory of `path`, for this user alone; returns it and its name.
 
@@ -69,8 +80,13 @@ def open_beside(path: str | os.PathLike[str]) -> tuple[BinaryIO, str]:
     """
     folder = os.path.dirname(os.path.abspath(path))
     sweep(folder)
-    temporary = os.path.join(folder, f"{_PREFIX}{os.urandom(_DIGITS // 2).hex()}{_SUFFIX}")
+    temporary = os.path.join(folder, new_name())
     return open(os.open(temporary, _FLAGS, 0o600), "w+b"), temporary
+
+
+def new_name() -> str:
+    """A name for a file that is being written, which nobody can guess and `sweep` knows."""
+    return f"{_PREFIX}{os.urandom(_DIGITS // 2).hex()}{_SUFFIX}"
 
 
 def take_place(temporary: str, path: str | os.PathLike[str], *, private: bool = False) -> None:

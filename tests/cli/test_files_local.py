@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from upytool.cli.commands.run import read_program
+from upytool.errors import LocalFileError
+
 from .conftest import BoardCli, Cli
 
 pytestmark = pytest.mark.timeout(60)
@@ -206,3 +209,9 @@ def test_a_requirements_file_with_a_byte_order_mark(tmp_path: Path) -> None:
     file = tmp_path / "list.txt"
     file.write_text("first\nsecond\n", encoding="utf-8-sig")
     assert [source.name for source in read_requirements(file, Hosts())] == ["first", "second"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs /dev/zero")
+def test_a_program_without_end_is_refused() -> None:
+    with pytest.raises(LocalFileError):
+        read_program("/dev/zero")

@@ -114,6 +114,11 @@ def test_files_with_the_names_of_modules_are_not_run(device: Device, home: str) 
     assert not fs.exists(f"{home}/ran")
 
 
+def test_an_expression_sees_the_users_names(device: Device) -> None:
+    device.exec("_p=5\n_r=6")
+    assert device.eval("_p+_r") == 11
+
+
 def test_the_path_is_whole_after_a_program_of_ours_failed(device: Device, home: str) -> None:
     before = device.eval("__import__('sys').path")
     with pytest.raises(OSError):

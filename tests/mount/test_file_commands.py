@@ -180,3 +180,11 @@ def test_a_mount_that_fails_serves_no_file_command(board: Device, tmp_path: Path
         board.drive(mounts.add(tmp_path, "/other"))
     board.fs.write_bytes("/other/x", b"1")
     assert not (tmp_path / "x").exists()
+
+
+def test_a_file_of_the_users_is_not_taken_for_a_temporary_one(board: Device, root: Path) -> None:
+    (root / "~upytool.tmp").write_bytes(b"mine")
+    board.fs.write_bytes("/remote/a", b"new")
+    assert (root / "a").read_bytes() == b"new"
+    assert (root / "~upytool.tmp").read_bytes() == b"mine"
+    assert sorted(path.name for path in root.iterdir()) == ["a", "sub", "~upytool.tmp"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -152,17 +153,25 @@ def test_a_missing_directory_is_an_error_of_the_system(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-# Where a process id is not part of a file's name: a container's name; signals; what holds a port.
-PROCESSES = ("build/run_build.py", "cli/ui/terminal.py", "transport/open_errors.py")
+# Where a process id is not part of a file's name: a container's name; signals; what holds a port; what serves a board.
+PROCESSES = ("build/run_build.py", "cli/ui/terminal.py", "transport/open_errors.py", "sim/server.py")
 
 
 def test_nothing_else_makes_temporary_files() -> None:
-    """No process id in a name, no temporary file of another kind: the simulators' rooms have rules of their own."""
+    """No process id in a name, no temporary file of another kind."""
     package = Path(upytool.__file__).parent
     for path in sorted(package.rglob("*.py")):
         name = path.relative_to(package).as_posix()
-        if name.startswith(("sim/", "ondevice/", "_firmware/")) or name in PROCESSES:
+        if name.startswith(("ondevice/", "_firmware/")) or name in PROCESSES:
             continue
         text = path.read_text(encoding="utf-8")
         assert "getpid()" not in text, name
         assert "mkstemp" not in text, name
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX")
+def test_a_fifo_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OSError) as caught:
+        write_whole(tmp_path / "fifo", b"x")
+    assert caught.value.errno == errno.ENXIO

@@ -14,6 +14,7 @@ import gzip
 import hashlib
 import json
 import lzma
+import os
 import tarfile
 import time
 import zipfile
@@ -118,13 +119,16 @@ class Writer:
     """A backup that is being written, beside its name until `finish`. Errors: LocalFileError."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._kind = path, kind_of(path.name)
+        self._kind = kind_of(path.name)
+        self._path = Path(os.path.realpath(path)) if os.path.islink(path) else path  # a link stays a link
         self._open = contextlib.ExitStack()
         self._entry: IO[bytes] | None = None
         self._at = 0
         self._temp = ""
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise LocalFileError(f"{path} exists and is not a regular file", hint="name another file")
         with self._told():
-            file, self._temp = open_beside(path)
+            file, self._temp = open_beside(self._path)
             self._file: BinaryIO = self._open.enter_context(file)
             self._out: Any = self._file
             if self._kind == "gz":

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import LocalFileError, UsageError
-from ..whole_file import discard, open_beside, take_place
+from ..whole_file import discard, open_beside, open_special, take_place
 
 # Byte for byte on Windows; and no open waits for the other end of a FIFO, or makes a terminal ours.
 _BINARY_AT_ONCE = getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
@@ -31,12 +31,7 @@ class FileSink:
         if self._file is None:
             try:
                 if os.path.exists(self._path) and not os.path.isfile(self._path):
-                    # /dev/null, a FIFO: these are written to, never replaced. A FIFO that nobody reads is an error
-                    # (ENXIO) instead of a wait for a reader.
-                    number = os.open(self._path, os.O_WRONLY | _BINARY_AT_ONCE)
-                    if hasattr(os, "set_blocking"):
-                        os.set_blocking(number, True)
-                    self._file = os.fdopen(number, "wb")
+                    self._file = open_special(self._path)
                     return self._file
                 self._file, self._temp = open_beside(self._path)
             except (OSError, ValueError) as error:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from ..errors import RemoteOSError, StreamError
 from ..protocol.mount_server import Volume, board_errno
 from ..protocol.ops import Op, Pause
+from ..whole_file import new_name
 from .answers import sensible
 from .ondevice import snippet
 from .session import Session
@@ -23,7 +24,6 @@ from .transfer import CHUNK, DIGEST, Done, GetItem, Mover, Progress, PutItem, St
 
 BLOCK = 4096
 LIMIT = 600.0
-_TEMPORARY = "~upytool.tmp"
 
 
 class MountMover:
@@ -202,9 +202,9 @@ def _make(volume: Volume, path: str) -> None:
 
 def _store(volume: Volume, path: str, item: PutItem, progress: Progress) -> Op[None]:
     """The old file or the new one, unless it is written in place."""
-    temporary = path if item.in_place else path[: path.rfind("/") + 1] + _TEMPORARY
+    temporary = path if item.in_place else path[: path.rfind("/") + 1] + new_name()
     try:
-        with _refusals(item.path), _opened(volume, temporary, "w") as handle:
+        with _refusals(item.path), _opened(volume, temporary, "w" if item.in_place else "x") as handle:
             at = 0
             for data in read_chunks(item):
                 volume.write(handle, at, data)

@@ -147,7 +147,7 @@ class Session:
     def eval(self, expression: str, *, limit: float | None = None) -> Op[str]:
         """The `repr` of an expression of the user's, as text."""
         # The function's globals are the user's, its builtins are not: `print` may be anything by now.
-        source = f"def _upy():from builtins import print as _p,repr as _r;_p(_r({expression}))\n"
+        source = f"def _upy():from builtins import print as _upy_p,repr as _upy_r;_upy_p(_upy_r({expression}))\n"
         out = yield from self.exec(f"{source}try:_upy()\nfinally:del _upy", limit=limit)
         return out.decode("utf-8", "replace").replace("\r\n", "\n").removesuffix("\n")
 

@@ -209,7 +209,7 @@ class Fetcher:
                 take(each, self.fetch(each, immutable=todo[each]))
         if not remote:
             return found
-        with suppress(NetworkError):  # its own fetch says what is wrong with an address
+        with suppress(Exception):  # its own fetch says what is wrong with an address or a proxy
             self._pool_for(_address(next(iter(remote))))  # urllib3 is imported here, not by several threads at once
         with self.bounded(), Task(self.reporter, "downloading", len(remote), "files") as task:
             pool = ThreadPoolExecutor(max_workers=min(6, len(remote)))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import SimulatorError
+from ..whole_file import write_whole
 from .console import Console
 from .pico_chip import PicoChip, PicoFlash, read_uf2
 from .usb_port import NO_DEVICE, TIMEOUT, Claims, Transfer, UsbIdentity
@@ -176,13 +177,13 @@ class PicoBoard:
         """Flash the image unless it is the one that is there: an image flashed later by other means stays."""
         digest = hashlib.sha256(image.read_bytes()).hexdigest()
         note = flash_path.with_suffix(".json") if flash_path is not None else None
-        known = json.loads(note.read_text()) if note is not None and note.is_file() and not fresh else {}
-        if known.get("image") == digest:
+        text = json.dumps({"image": digest}).encode()
+        if note is not None and not fresh and note.is_file() and note.read_bytes() == text:
             return False
         self.chip.flash.program(pages)
         self.chip.flash.save()
         if note is not None:
-            note.write_text(json.dumps({"image": digest}))
+            write_whole(note, text)
         return True
 
     def _await_usb(self, patience: float) -> None:

@@ -7,7 +7,6 @@ NAME/ (the flash).
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -17,6 +16,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from .. import documents
 from ..errors import AmbiguousDeviceError, MissingExtraError, NoDeviceError, SimulatorError, UsageError
 from ..events import NULL, Reporter, notice
 
@@ -149,9 +149,9 @@ def find(name: str) -> SimInfo | None:
     if not _held(folder / f"{name}.lock"):
         return None
     try:
-        values: dict[str, Any] = json.loads(path.read_text())
+        values = documents.read_json(path, error=SimulatorError)
         return SimInfo(**{field.name: values[field.name] for field in fields(SimInfo)})
-    except (OSError, ValueError, KeyError, TypeError):
+    except (SimulatorError, LookupError, TypeError):
         return None  # it is starting or stopping this very moment
 
 

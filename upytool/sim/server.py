@@ -14,7 +14,6 @@ import selectors
 import signal
 import socket
 import sys
-import tempfile
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -230,14 +229,9 @@ def publish(path: Path, info: SimInfo) -> None:
     """Write the state file in one step, readable by its owner alone (it holds the token)."""
     from dataclasses import asdict
 
-    handle, temporary = tempfile.mkstemp(prefix=".state-", dir=path.parent)
-    try:
-        with open(handle, "w") as file:
-            json.dump(asdict(info), file)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    from ..whole_file import write_whole
+
+    write_whole(path, json.dumps(asdict(info)).encode(), private=True)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -24,7 +24,7 @@ from tests.rigs.wire import Fault
 from tests.unit.device.boards import InProcess, board_device, wire
 from tests.unit.device.test_ladder import hide
 from upytool.device.backup import default_name, other_board, topmost
-from upytool.device.backup_file import MANIFEST, Reader
+from upytool.device.backup_file import MANIFEST, Backup, Reader, Writer
 from upytool.device.device import Device
 from upytool.device.info import BoardInfo
 from upytool.device.scene import mount_of, within
@@ -100,6 +100,22 @@ def test_there_and_back(device: Device, tmp_path: Path, ending: str) -> None:
     again = fs.restore(file, delete=True)
     assert not again.plan.changes
     assert again.data()["unchanged"] == len(FILES)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX")
+def test_a_link_stays_a_link_and_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "real.tar").write_bytes(b"old")
+    (tmp_path / "link.tar").symlink_to("real.tar")
+    for name in ("fifo", "/dev/null"):
+        with pytest.raises(LocalFileError):
+            Writer(tmp_path / name)
+    writer = Writer(tmp_path / "link.tar")
+    writer.finish(Backup("/", "", {}, [], [], []))
+    assert (tmp_path / "link.tar").is_symlink()
+    with tarfile.open(tmp_path / "real.tar") as archive:
+        assert archive.getnames() == [MANIFEST]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fifo", "link.tar", "real.tar"]
 
 
 def test_without_delete_other_files_stay(device: Device, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ... import limits
 from ...errors import LocalFileError
 from ..app import App, pass_app
 from ..group import define
@@ -41,11 +42,17 @@ def read_program(file: str) -> bytes:
     """The bytes of a local program; `-` is stdin. Errors: LocalFileError."""
     try:
         if file == "-":
-            return sys.stdin.buffer.read()
-        data = Path(file).read_bytes()
+            data = sys.stdin.buffer.read(limits.DOCUMENT_BYTES + 1)
+        else:
+            with open(file, "rb") as stream:  # a FIFO is welcome: `run <(generator)`
+                data = stream.read(limits.DOCUMENT_BYTES + 1)
     except OSError as error:
         reason = error.strerror or str(error)
         raise LocalFileError(f"{file} cannot be read: {reason.lower()}", hint="check the path") from error
+    if len(data) > limits.DOCUMENT_BYTES:
+        raise LocalFileError(f"{file} is larger than the limit of {limits.DOCUMENT_BYTES:,} bytes")
+    if file == "-":
+        return data
     if file.endswith(".mpy") or data[:2] == b"M\x06":
         raise LocalFileError(
             f"{file} is compiled, and the REPL takes source only",
