@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import documents
 from ..build.base import BuildResult
+from ..config.paths import inside_project
 from ..errors import ConfigError, LocalFileError, PackageError
 from ..whole_file import write_whole
 from .build_table import BuildTable
@@ -43,7 +44,8 @@ class BuildLock:
 
 
 def lock_path(table: BuildTable) -> Path:
-    return table.root / NAME
+    """The lock of a project. Raises: ConfigError where a link of that name leads out of the project."""
+    return Path(inside_project(table.root, NAME, "the lock"))
 
 
 def request_of(table: BuildTable) -> dict[str, Any]:

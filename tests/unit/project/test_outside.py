@@ -14,8 +14,10 @@ import pytest
 
 from upytool.build.base import Recipe
 from upytool.build.output import default_output
+from upytool.cli.commands.mip import _lock_path as mip_lock_path
 from upytool.config.paths import inside_project
 from upytool.errors import BuildError, ConfigError
+from upytool.project.build_lock import lock_path
 from upytool.project.build_table import load_build_table
 from upytool.project.load import load_project
 from upytool.project.output import project_firmware
@@ -82,6 +84,19 @@ def test_sync_and_a_lock_do_not_lead_out(root: Path) -> None:
         (root / "upytool.lock").write_text(json.dumps(lock))
         with pytest.raises(ConfigError):
             project_firmware(file)
+
+
+def test_a_lock_that_is_a_link_out_is_neither_read_nor_written(root: Path) -> None:
+    file = root / "upytool.toml"
+    file.write_text("[build]\nboard = 'X'\n")
+    for name in ("upytool.lock", "mip.lock"):
+        (root / name).symlink_to(root.parent / "theirs" / "x")
+    with pytest.raises(ConfigError):
+        lock_path(load_build_table(file))
+    app: Any = SimpleNamespace(settings=SimpleNamespace(project_file=str(file)))
+    with pytest.raises(ConfigError):
+        mip_lock_path(app, None)
+    assert mip_lock_path(app, "typed.lock") == Path("typed.lock")
 
 
 def test_the_usual_output_does_not_follow_a_link_out(root: Path) -> None:

@@ -386,10 +386,14 @@ def _sources(app: App, packages: tuple[str, ...], lists: tuple[str, ...], hosts:
 def _lock_path(app: App, given: str | None) -> Any:
     from pathlib import Path
 
+    from ...config.paths import inside_project, working_dir
     from ...packages.lockfile import NAME
 
+    if given:
+        return Path(given)
     project = app.settings.project_file
-    return Path(given) if given else (Path(project).parent if project else Path()) / NAME
+    # A project may come with a link of that name, which leads anywhere.
+    return Path(inside_project(Path(project).parent if project else working_dir(), NAME, "the lock"))
 
 
 def _all(places: list[Place]) -> list[tuple[str, Installed]]:
