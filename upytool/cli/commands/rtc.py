@@ -44,6 +44,8 @@ def command(app: App, set_: bool, utc: bool, to: str | None) -> None:
         raise type(error)(
             getattr(error, "traceback", str(error)), hint="this firmware has no machine.RTC"
         ) from error
+    if not isinstance(answer, tuple):
+        raise RemoteError("the board's answer makes no sense", hint="try again")
     moment = _moment(answer)
     skew = None if moment is None else (moment - _now(utc)).total_seconds()
     app.emit({"datetime": list(answer), "skew_seconds": skew, "zone": zone}, repr(answer))
