@@ -58,5 +58,9 @@ def run():
     put("uname", uname)
     put("freq", freq)
     sys.path[:] = [".frozen"]
-    r["modules"] = [m for m in ("os", "binascii", "hashlib", "deflate", "zlib", "select", "json", "vfs", "machine", "network", "micropython", "struct", "io", "asyncio", "upytool_transfer") if mod(m)]
+    r["modules"] = [m for m in ("os", "binascii", "hashlib", "deflate", "zlib", "select", "json", "vfs", "machine", "network", "micropython", "struct", "io", "asyncio") if mod(m)]
+    # Ours may lie on the board as well, but is not looked for in a working directory (of this computer, perhaps).
+    sys.path.append("/lib")
+    if mod("upytool_transfer"):
+        r["modules"].append("upytool_transfer")
     return r
