@@ -182,3 +182,10 @@ def test_a_deep_folder_is_removed(device: Device, home: str) -> None:
     assert len(device.fs.walk(home)) == 61
     assert len(device.fs.rmtree(f"{home}/d")) == 61
     assert device.fs.ls(home) == []
+
+
+def test_the_probe_tells_the_users_own_path(device: Device, home: str) -> None:
+    device.exec(f"import sys\nsys.path.append({home!r})")
+    device.session.board = None
+    assert device.info.sys_path == tuple(device.eval("__import__('sys').path"))
+    assert home in device.info.sys_path

@@ -18,9 +18,8 @@ PARTS = ("put", "get", "check", "romfs")
 # Of the text below; kept here because working it out would cost each copy five files to read. A test compares.
 DIGEST = "b6f4c038"
 # T is the list of device.turbo, see stream.
-PROGRAM = shielded(
-    f"_p[:]=['.frozen']\nfrom {MODULE} import run\nrun('{DIGEST}',globals().get('_turbo')or[0])", ("globals",), MODULES
-).encode()
+_START = f"_p[:]=['.frozen','/lib']\nfrom {MODULE} import run\nrun('{DIGEST}',globals().get('_turbo')or[0])"
+PROGRAM = shielded(_START, ("globals",), MODULES).encode()
 
 _HEAD = "# Made by upytool/device/frozen.py from upytool/ondevice/server*.py: change those.\n"
 _FRONT = """# The door to the transfer program: importing it costs next to nothing and starts nothing.

@@ -245,7 +245,7 @@ class FsOps:
         with sensible():
             return [
                 Mount(str(path), block * count, block * (count - free), block * free, str(kind), block)
-                for path, block, count, free, kind in answer
+                for path, block, count, free, kind in ((p, int(b), int(c), int(f), k) for p, b, c, f, k in answer)
             ]
 
     def hash(self, paths: Sequence[str], algo: str = "sha256") -> Op[dict[str, str | None]]:

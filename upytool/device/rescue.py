@@ -30,6 +30,7 @@ from ..protocol.program_end import PROMPT
 from ..protocol.raw_repl import RawRepl
 from ..transport.base import ModemLines, Transport
 from ..transport.drive import drive
+from .answers import sensible
 from .device import Device
 
 MAIN = ("main.py",)
@@ -245,5 +246,7 @@ def restore(device: Device, names: Sequence[str] = ("main.py", "boot.py", "code.
 
 
 def _move(device: Device, names: Sequence[str], *, back: bool) -> Moved:
-    renamed, kept = device.call("rescue", tuple(names), back)
-    return Moved(tuple((old, new) for old, new in renamed), tuple(kept))
+    answer = device.call("rescue", tuple(names), back)
+    with sensible():
+        renamed, kept = answer
+        return Moved(tuple((str(old), str(new)) for old, new in renamed), tuple(map(str, kept)))

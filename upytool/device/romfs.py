@@ -24,6 +24,7 @@ from ..errors import FlashError, OperationInterrupted, RemoteError, StreamError,
 from ..events import NULL, Reporter, Task, notice
 from ..protocol.ops import Interrupted, Op
 from ..protocol.transfer import StreamDamaged
+from .answers import sensible
 from .fs_ops import FsOps
 from .romfs_link import Link, link_for
 from .session import Session
@@ -288,12 +289,13 @@ def _state(session: Session) -> Op[_State]:
         raise NoRomfsError(
             "the firmware of this board has no ROMFS", hint="it needs MicroPython 1.25 or newer, built with a partition"
         )
-    parts, loaded, mounted, port = answer
-    found = [
-        RomPartition(number, entry[0], entry[1] or entry[0], bool(entry[2]), entry[3])
-        for number, entry in enumerate(parts)
-        if isinstance(entry, tuple) and entry[0]
-    ]
+    with sensible():
+        parts, loaded, mounted, port = answer
+        found = [
+            RomPartition(number, entry[0], entry[1] or entry[0], bool(entry[2]), entry[3])
+            for number, entry in enumerate(parts)
+            if isinstance(entry, tuple) and entry[0]
+        ]
     if not found:
         raise NoRomfsError(
             "this board has no ROMFS partition", hint="its firmware could use one: build it with a partition"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from .. import limits
 from ..errors import StreamError
 from ..protocol.ops import Op
 from ..protocol.transfer import DATA, StreamDamaged
 from ..protocol.units import plain_unit
-from .answers import parse_answer
+from .answers import parse_answer, sensible, too_long
 from .fs_ops import FsOps
 from .session import Session
 from .stream import NoStreamError, Server
@@ -85,6 +86,8 @@ class StreamRom:
         found = bytearray()
         while (answer := (yield from server.answer(patience=LONG))).kind == DATA:
             found += answer.payload
+            if len(found) > limits.ANSWER_BYTES:
+                raise too_long(limits.ANSWER_BYTES)
         width = DIGEST if server.hash_kind == "sha256" else 4
         digests = [bytes(found[at : at + width]) for at in range(0, len(found), width)]
         return server.hash_kind, _as_many(digests, unit, total)
@@ -94,10 +97,10 @@ class StreamRom:
         for start in range(at, at + count, SEGMENT):
             size = min(SEGMENT, at + count - start)
             yield from server.say(f"rom_get({self._number},{start},{size})", flush=True)
-            while (answer := (yield from server.answer(patience=LONG))).kind == DATA:
+            while (answer := (yield from server.answer(patience=LONG))).kind == DATA and size >= len(answer.payload):
                 take(answer.payload)
                 size -= len(answer.payload)
-            if size:
+            if size or answer.kind == DATA:
                 raise StreamDamaged("the board's answer has the wrong length", hint="try again")
 
     def begin(self) -> Op[None]:
@@ -154,12 +157,19 @@ class TextRom:
             kind, some = yield from self._session.call(
                 "romfs_sums", self._number, unit, at, end, limit=LONG + (end - at) / _SLOW
             )
-            found += [bytes.fromhex(text) for text in some]
+            with sensible():
+                found += [bytes.fromhex(text) for text in some]
         return kind, _as_many(found, unit, total)
 
     def get(self, at: int, count: int, take: Callable[[bytes], None]) -> Op[None]:
         for start in range(at, at + count, PIECE):
-            take(bytes.fromhex(str((yield from self._call("get", start, min(start + PIECE, at + count))))))
+            end = min(start + PIECE, at + count)
+            answer = yield from self._call("get", start, end)
+            with sensible():
+                data = bytes.fromhex(str(answer))
+                if len(data) != end - start:
+                    raise ValueError
+            take(data)
 
     def begin(self) -> Op[None]:
         yield from self._call("begin")

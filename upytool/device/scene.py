@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..errors import RemoteOSError, UsageError
 from ..protocol.ops import Op
+from .answers import sensible
 from .fs_ops import LONG, FsOps
 from .fs_types import Mount
 from .ondevice import argument, snippet
@@ -65,6 +66,10 @@ def foreign(fs: FsOps, mounts: Iterable[Mount], root: str) -> frozenset[str]:
     return frozenset(here | {path for path in rom if not within(root, path)})
 
 
+def _parts(entry: tuple[str, int, int]) -> list[str]:
+    return entry[0].split("/")
+
+
 def look(fs: FsOps, root: str, mounts: Sequence[Mount] | None = None, skip: Collection[str] = ()) -> Op[Scene]:
     """What is below `root` (absolute), without foreign mounts and what `skip` names. Two programs.
 
@@ -77,7 +82,9 @@ def look(fs: FsOps, root: str, mounts: Sequence[Mount] | None = None, skip: Coll
     answer = yield from fs.session.call_source(source, root, LONG)
     folders: list[str] = []
     files: dict[str, tuple[int, int]] = {}
-    for path, size, mtime in sorted(answer, key=lambda entry: entry[0].split("/")):
+    with sensible():
+        entries = sorted(((str(path), int(size), int(time)) for path, size, time in answer), key=_parts)
+    for path, size, mtime in entries:
         if size == -2:
             raise RemoteOSError(mtime, path, hint=hint_for(mtime))
         if size >= 0 and path.rpartition("/")[2] != SCRATCH:

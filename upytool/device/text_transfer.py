@@ -60,7 +60,7 @@ class TextMover:
                 source = f"{snippet('fs_list')}\nrun({argument(folder.rstrip('/') or '/')},1)"
                 answer = yield from self._session.call_source(source, folder, LIMIT)
                 with sensible():
-                    listing.update(answer)
+                    listing.update((str(name), int(size)) for name, size in answer)
         return Survey(statuses, listing, self._kind, block, free)
 
     def put(
@@ -120,7 +120,7 @@ class TextMover:
                     text = yield from self._session.call("text_get", item.path, at, PIECE, path=item.path)
                     with sensible():
                         data = bytes.fromhex(text)
-                    if not data:
+                    if not data or len(data) > min(PIECE, item.size - at):
                         raise StreamError(f"{item.path} changed while it was read", hint="try again")
                     item.sink.write(data)
                     at += len(data)

@@ -208,7 +208,7 @@ class StreamMover:
         if space is not None:
             answer = yield from server.answer(space)
             with sensible():
-                block, free = literal(answer)
+                block, free = map(int, literal(answer))
         listed = Listed()
         for folder in scans:
             while True:

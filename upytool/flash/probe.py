@@ -358,9 +358,12 @@ def filesystems(device: Device) -> tuple[FileSystem, ...]:
     except UpytoolError:
         return ()
     found = []
-    for start, size, flags in answer if isinstance(answer, list) else ():
-        if flags & 2 and isinstance(start, int) and isinstance(size, int) and size > 0:
-            found.append(FileSystem(start, size, "", "board"))
+    try:
+        for start, size, flags in answer:
+            if flags & 2 and isinstance(start, int) and isinstance(size, int) and size > 0:
+                found.append(FileSystem(start, size, "", "board"))
+    except (TypeError, ValueError):
+        return ()
     # rp2: ROMFS is not writable and was left out above; the writable one comes first in effect()
     return tuple(found)
 

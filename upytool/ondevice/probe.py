@@ -28,7 +28,7 @@ def run():
     put("mpy_old", lambda: im.mpy)
     put("platform", lambda: sys.platform)
     put("sysver", lambda: sys.version)
-    put("path", lambda: list(_q))
+    put("path", lambda: _q)  # noqa: F821 - sys.path as the user has it (device.ondevice)
     put("maxsize", lambda: sys.maxsize)
     put("byteorder", lambda: sys.byteorder)
     put("buffer", lambda: hasattr(sys.stdin, "buffer") and hasattr(sys.stdout, "buffer"))
@@ -57,8 +57,10 @@ def run():
     put("uid", uid)
     put("uname", uname)
     put("freq", freq)
-    # asyncio and the transfer program may be frozen. `_p` is sys.path, which led nowhere so far, and `_q` the user's: see
-    # upytool/device/ondevice.py.
-    _p[:] = [".frozen"]
-    r["modules"] = [m for m in ("os", "binascii", "hashlib", "deflate", "zlib", "select", "json", "vfs", "machine", "network", "micropython", "struct", "io", "asyncio", "upytool_transfer") if mod(m)]
+    sys.path[:] = [".frozen"]
+    r["modules"] = [m for m in ("os", "binascii", "hashlib", "deflate", "zlib", "select", "json", "vfs", "machine", "network", "micropython", "struct", "io", "asyncio") if mod(m)]
+    # Ours may lie on the board as well, but is not looked for in a working directory (of this computer, perhaps).
+    sys.path.append("/lib")
+    if mod("upytool_transfer"):
+        r["modules"].append("upytool_transfer")
     return r
