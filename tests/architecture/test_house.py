@@ -157,3 +157,17 @@ def test_every_variable_that_is_read_is_documented() -> None:
                 if word.lstrip("_").startswith("UPYTOOL_") and word.isidentifier():
                     known_prefix = word.endswith("_") and any(name.startswith(word) for name in known)
                     assert word in known or known_prefix, f"{path} reads {word}"
+
+
+def test_programs_of_ours_do_not_go_as_the_users() -> None:
+    """`exec` and `eval` run what the user wrote: nothing shields it from his names, its limit is --timeout (124)."""
+    allowed = {"cli/commands/exec.py", "cli/commands/eval.py", "cli/commands/run.py", "pytest.py"}
+    found = []
+    for path in SOURCES:
+        name = path.relative_to(PACKAGE).as_posix()
+        if name in allowed or name.startswith("device/"):
+            continue
+        calls = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+        names = {call.func.attr for call in calls if isinstance(call.func, ast.Attribute)}
+        found += [name] if names & {"exec", "exec_bytes", "eval"} else []
+    assert found == []

@@ -260,6 +260,14 @@ def test_a_board_that_is_reset_comes_back(tmp_path: Path) -> None:
         session.line("2 + 3", rb"\r\n5\r")
         session.send(b"\x1d")
         assert session.wait() == 0
+        session.close()
+        session = Session("-d", instance.port, "repl")
+        session.expect(rb"leaves")
+        sim.stop("repl-lost")
+        session.expect(rb"The board is gone")
+        session.send(b"\x1d")  # left while there is no board: that is no success
+        assert session.wait() == 4
+        sim.start("wasm", name="repl-lost")
         once = Session("-d", instance.port, "repl", "--once")
         try:
             once.expect(rb"leaves")
