@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import random
 import signal
 import socket
 import struct
@@ -101,7 +102,7 @@ def test_a_killed_client_lets_go(pico: SimInfo) -> None:
         struct.pack("<I", 0xFFFFFFFF),
         struct.pack("<I", 2) + b"ab",
         struct.pack("<I", 6) + b"\2" + bytes(5),
-        os.urandom(4096),
+        random.Random(1).randbytes(4096),
         struct.pack("<IBIB8sI", 18, 2, 1, 200, bytes(8), 1 << 31),
     ],
 )
