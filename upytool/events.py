@@ -12,7 +12,8 @@ from typing import Literal, Protocol
 _ids = count(1)
 
 Unit = Literal["bytes", "files", "steps"]
-Level = Literal["debug", "detail", "info", "warning"]
+# `wait`: what is waited for just now. It depends on how fast things are, so it is for eyes and not for logs.
+Level = Literal["debug", "detail", "wait", "info", "warning"]
 
 
 class _Value:

@@ -87,6 +87,18 @@ LISTING_CHARACTERS = 64 << 20
 JSON_LEVELS = 200
 OUTPUT_BYTES = 64 << 20
 
+# -- waits for boards --------------------------------------------------------------------------------
+PROMPT_SECONDS = 11.0
+BOARD_SECONDS = 30.0
+BOARD_LONG_SECONDS = 600.0
+BOARD_PACKAGE_SECONDS = 60.0
+SIM_BOOT_SECONDS = 600.0
+
+# -- mounted directories, and paths on the command line -----------------------------------------------
+MOUNT_DESCRIPTORS = 64
+MOUNT_FILES = 4096
+ARGUMENT_PATH_BYTES = 3072
+
 LIMITS: tuple[Limit, ...] = (
     Limit("DOCUMENT_BYTES", "bytes", "a JSON, TOML or text file that upytool parses", "upytool.documents"),
     Limit("DOCUMENT_DEPTH", "levels", "nesting in a JSON or TOML document", "upytool.documents"),
@@ -132,4 +144,12 @@ LIMITS: tuple[Limit, ...] = (
     Limit("LISTING_CHARACTERS", "characters", "the paths of one listing together", "upytool.device.transfer"),
     Limit("JSON_LEVELS", "levels", "directories in `tree --json`", "upytool.cli.commands.tree"),
     Limit("OUTPUT_BYTES", "bytes", "collected output (`eval`, the library's `exec`)", "upytool.device.session"),
+    Limit("PROMPT_SECONDS", "seconds", "until a board shows its prompt", "upytool.protocol.raw_repl"),
+    Limit("BOARD_SECONDS", "seconds", "a small question to a board", "upytool.device.session"),
+    Limit("BOARD_LONG_SECONDS", "seconds", "what goes through all files of a board", "upytool.device.fs_ops"),
+    Limit("BOARD_PACKAGE_SECONDS", "seconds", "a step of `mip` on the board", "upytool.packages.board"),
+    Limit("SIM_BOOT_SECONDS", "seconds", "until a simulated board shows its port", "upytool.sim.registry"),
+    Limit("MOUNT_DESCRIPTORS", "files", "open here for a board with a mounted directory", "upytool.device.folder"),
+    Limit("MOUNT_FILES", "files", "that a board has open in a mounted directory", "upytool.device.folder"),
+    Limit("ARGUMENT_PATH_BYTES", "bytes", "a path on the command line", "upytool.cli.params"),
 )

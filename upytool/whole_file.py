@@ -15,9 +15,10 @@ from typing import BinaryIO
 
 # Names of ours: `.upytool-`, 16 hexadecimal digits, `.part`.
 _PREFIX, _SUFFIX, _DIGITS = ".upytool-", ".part", 16
-# What a killed run left is removed when it is this old (seconds): no transfer of ours writes for a day without
-# touching its file. A directory is looked at once in a process, and no further than this many entries.
-LEFT_AFTER = 24 * 3600
+# What a killed run left is removed by the next one: a file that nobody has locked, as its maker does while it is open,
+# and that is older than a maker needs from closing it to renaming it (seconds). Windows removes no open file anyway.
+# A directory is looked at once in a process, and no further than this many entries.
+LEFT_AFTER = 60.0
 LOOKED_AT = 10_000
 _swept: set[str] = set()
 
@@ -81,7 +82,9 @@ def open_beside(path: str | os.PathLike[str]) -> tuple[BinaryIO, str]:
     folder = os.path.dirname(os.path.abspath(path))
     sweep(folder)
     temporary = os.path.join(folder, new_name())
-    return open(os.open(temporary, _FLAGS, 0o600), "w+b"), temporary
+    file = open(os.open(temporary, _FLAGS, 0o600), "w+b")  # noqa: SIM115 (the caller closes it)
+    _lock(file.fileno())
+    return file, temporary
 
 
 def new_name() -> str:
@@ -126,8 +129,31 @@ def sweep(folder: str) -> None:
                 continue
             status = entry.stat(follow_symlinks=False)
             own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-            if own and stat.S_ISREG(status.st_mode) and status.st_mtime < before:
+            if own and stat.S_ISREG(status.st_mode) and status.st_mtime < before and not _held(entry.path):
                 discard(entry.path)
+
+
+def _lock(handle: int) -> bool:
+    """Hold an open file as long as it is open, against `sweep`; False where somebody else does."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # a file system without locks: its age has to do
+    return True
+
+
+def _held(path: str) -> bool:
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    try:
+        return not _lock(handle)
+    finally:
+        os.close(handle)
 
 
 def _is_ours(name: str) -> bool:

@@ -127,13 +127,26 @@ def test_only_our_names_go(tmp_path: Path, name: str) -> None:
 
 
 def test_only_old_regular_files_go(tmp_path: Path) -> None:
-    young = left(folder=tmp_path, age=3600)
+    young = left(folder=tmp_path, age=10)
     folder = tmp_path / ".upytool-aaaaaaaaaaaaaaaa.part"
     folder.mkdir()
     os.utime(folder, (0, 0))
     sweep(str(tmp_path))
     assert young.exists()
     assert folder.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows removes no open file")
+def test_a_file_that_somebody_writes_stays_however_old(tmp_path: Path) -> None:
+    file, name = open_beside(tmp_path / "x")
+    os.utime(name, (0, 0))
+    whole_file._swept.clear()
+    sweep(str(tmp_path))
+    assert Path(name).exists()
+    file.close()
+    whole_file._swept.clear()
+    sweep(str(tmp_path))
+    assert not Path(name).exists()
 
 
 def test_a_sweep_is_bounded_and_done_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

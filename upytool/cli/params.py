@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
+from .. import limits
 from ..errors import UsageError
 
-NAME_MAX = 255  # bytes of a file's name, on all systems but few
-PATH_MAX = 3072  # bytes of a path: Linux takes 4,095 with the directory that it is relative to
 # `/lib` and `:/lib` as Git Bash, MSYS2 and Cygwin hand them to a program of Windows.
 _REWRITTEN = re.compile(r"[:;]?[A-Za-z]:[\\/]")
 
@@ -99,7 +98,8 @@ class LocalPath(click.ParamType[str]):
         text = str(value)
         # What asks whether such a file exists gets an error of the system's instead of a no.
         raw = text.encode("utf-8", "replace")
-        if b"\0" in raw or len(raw) > PATH_MAX or max(map(len, re.split(rb"[/\\]", raw))) > NAME_MAX:
+        longest = max(map(len, re.split(rb"[/\\]", raw)))
+        if b"\0" in raw or len(raw) > limits.ARGUMENT_PATH_BYTES or longest > limits.NAME_BYTES:
             self.fail(f"{text[:40]}... is not a valid file name on this system", param, ctx)
         return text
 

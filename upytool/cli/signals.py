@@ -45,6 +45,15 @@ def _unwind(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
+def _send_again(number: int) -> None:
+    """From a thread and a moment later: sent from the hook itself, it would end the hook, which Python prints too."""
+    import threading
+
+    timer = threading.Timer(0.01, signal.raise_signal, (number,))
+    timer.daemon = True
+    timer.start()
+
+
 class _Unraisable:
     """A signal may come within a callback whose exceptions Python prints and forgets: it is sent once more."""
 
@@ -54,9 +63,9 @@ class _Unraisable:
     def __call__(self, unraisable: Any) -> None:
         error = unraisable.exc_value
         if isinstance(error, KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
+            _send_again(signal.SIGINT)
         elif isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > 128:
             signal.signal(error.code - 128, _unwind)
-            signal.raise_signal(error.code - 128)
+            _send_again(error.code - 128)
         else:
             self._before(unraisable)

@@ -17,10 +17,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from .. import limits
 from .beneath import Beneath, Place, refuse
 
-MAX_OPEN = 64  # descriptors of this process; a file that was not used for longer is opened again when needed
-MAX_HANDLES = 4096  # files that a board may have open; beyond that the one unused for longest is closed
+# Descriptors of this process; a file that was not used for longer is opened again when needed.
+MAX_OPEN = limits.MOUNT_DESCRIPTORS
+MAX_HANDLES = limits.MOUNT_FILES  # files that a board may have open; beyond that the one unused for longest is closed
 
 _MODES = {
     "r": os.O_RDONLY,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .. import limits
 from ..errors import ENOENT, ENOTDIR, RemoteError, RemoteException, RemoteOSError, UpytoolError, UsageError
 from ..protocol.ops import Op
 from .answers import sensible
@@ -24,7 +25,7 @@ from .transfer import GetItem, Mover, Progress, PutItem, Sink, Status, StreamMov
 
 T = TypeVar("T")
 
-LONG = 600.0
+LONG = limits.BOARD_LONG_SECONDS
 
 
 class FsOps:

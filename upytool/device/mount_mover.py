@@ -12,6 +12,7 @@ import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from .. import limits
 from ..errors import RemoteOSError, StreamError
 from ..protocol.mount_server import Volume, board_errno
 from ..protocol.ops import Op, Pause
@@ -23,7 +24,7 @@ from .stream import hint_for, new_hash
 from .transfer import CHUNK, DIGEST, Done, GetItem, Mover, Progress, PutItem, Status, Survey, ignore, read_chunks
 
 BLOCK = 4096
-LIMIT = 600.0
+LIMIT = limits.BOARD_LONG_SECONDS
 
 
 class MountMover:
@@ -99,7 +100,7 @@ class MountMover:
             here = self._here(path or folder)
             if here is None:
                 continue
-            with contextlib.suppress(OSError):  # as the program on the board, which lists what it can
+            with _refusals(path or folder):
                 for name, is_dir, size in here[0].entries(here[1]):
                     listing[f"{path}/{name}"] = -1 if is_dir else size
                     if is_dir:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 OutputSink = Callable[[bytes], None]
 RESULT_MARK = b"\x1e"
-SNIPPET_LIMIT = 30.0
+SNIPPET_LIMIT = limits.BOARD_SECONDS
 
 
 class Session:
@@ -45,7 +45,7 @@ class Session:
 
     def __init__(self, reporter: Reporter = NULL, *, reset_pending: bool = False) -> None:
         self.repl = RawRepl()
-        self.repl.tell = lambda text: notice(reporter, text)
+        self.repl.tell = lambda text: notice(reporter, text, "wait")
         self.reporter = reporter
         self.reset_pending = reset_pending
         self.print: OutputSink = lambda data: reporter.emit(DeviceOutput(data))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Sequence
 
+from .. import limits
 from ..errors import OperationInterrupted, RemoteOSError, StreamError, UpytoolError
 from ..protocol.ops import Interrupted, Op
 from .answers import sensible
@@ -18,7 +19,7 @@ from .stream import creating, new_hash
 from .transfer import DIGEST, Done, GetItem, Progress, PutItem, Status, Survey, ignore, read_chunks
 
 PIECE = 384
-LIMIT = 600.0
+LIMIT = limits.BOARD_LONG_SECONDS
 _KINDS = {0: "none", 1: "file", 2: "dir"}
 
 

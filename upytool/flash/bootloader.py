@@ -276,7 +276,7 @@ def wait_for_bootloader(
             break
         if passed - told >= 10.0:
             told = passed
-            notice(reporter, f"waiting for the boot loader ({timeout - passed:.0f} s more, Ctrl-C stops)")
+            notice(reporter, f"waiting for the boot loader ({timeout - passed:.0f} s more, Ctrl-C stops)", "wait")
         sleep(min(POLL, max(0.0, timeout - passed)))
     who = "a board" if target is None else target.name
     raise FlashError(f"no boot loader of {who} came within {timeout:g} s", hint=by_hand(target))

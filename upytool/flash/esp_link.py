@@ -270,7 +270,7 @@ class EspLink:
         limit = limit or limits.ESP_CALL_SECONDS + limits.ESP_SECONDS_PER_MIB * size / (1 << 20)
 
         def waiting(passed: float) -> None:
-            notice(self.reporter, f"{doing}: waiting for {self.address} ({passed:.0f} s of {limit:.0f} s)")
+            notice(self.reporter, f"{doing}: waiting for {self.address} ({passed:.0f} s of {limit:.0f} s)", "wait")
 
         def advanced(address: int) -> None:
             self._patience.renew()

@@ -40,7 +40,7 @@ class Patience:
         """Give what is done in here so many seconds, counted anew at each `renew`.
 
         Args:
-            tell: called from within a wait after 1, 2, 4, 8 ... seconds, with how long it has lasted.
+            tell: called from within a wait each second, with how long it has lasted.
         """
         self._start, self._seconds, self._tell, self._told = self._clock(), seconds, tell, 1.0
         self._end = self._start + seconds
@@ -59,8 +59,7 @@ class Patience:
         if now > self._end:
             raise OutOfTime(f"no end within {self._seconds:g} s")
         if self._end < math.inf and now - self._start >= self._told and self._tell is not None:
-            while now - self._start >= self._told:
-                self._told *= 2
+            self._told = math.floor(now - self._start) + 1.0
             self._tell(now - self._start)
 
     def guard(self, port: Any) -> None:

@@ -4,7 +4,6 @@ def run(path, deep):
 
     todo = [path]
     print("\x1e[")
-    first = 1
     while todo:
         p = todo.pop()
         j = p if not p or p[-1] == "/" else p + "/"
@@ -12,11 +11,6 @@ def run(path, deep):
             entries = os.ilistdir(p)
         except AttributeError:
             entries = ((n, os.stat(j + n)[0]) for n in os.listdir(p))
-        except OSError:
-            if first:
-                raise
-            continue
-        first = 0
         for x in entries:
             n = x[0]
             d = x[1] & 0x4000

@@ -85,8 +85,10 @@ def space(path):
 
 
 def scan(path):
-    # All below a folder, at most 50 entries a message; a folder's size is -1.
+    # All below a folder, at most 50 entries a message; a folder's size is -1. A folder that can't be listed is an
+    # error: what is left out might be deleted elsewhere. Only `path` itself may be none.
     todo = [path.rstrip("/")]
+    below = 0
     while todo:
         p = todo.pop()
         out = []
@@ -95,7 +97,10 @@ def scan(path):
         except AttributeError:
             entries = ((n,) + os.stat(p + "/" + n)[:1] for n in os.listdir(p or "/"))
         except OSError:
+            if below:
+                raise
             continue
+        below = 1
         for x in entries:
             n = x[0]
             if x[1] & 0x4000:

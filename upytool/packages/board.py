@@ -18,7 +18,7 @@ from upytool.errors import REMOTE_ERRNO, PackageError, RawReplError, RemoteError
 
 STAGE = "/.upytool-stage"
 RECORD = "/.upytool.json"
-TIME_LIMIT = 60.0
+TIME_LIMIT = limits.BOARD_PACKAGE_SECONDS
 _MARK = "\x1e"
 _SYS_PATH = object()  # an argument of a program: the board's sys.path as the user has it
 

@@ -48,6 +48,7 @@ class ProgramEnd:
         error: the error text once the end is certain, b"" for a program that went well; None before.
         rest: what came behind the end.
         reset: the board is at a prompt and the program's end was not seen.
+        ours: as given.
         stopped: a Ctrl-C was sent; a prompt is no surprise then.
     """
 
@@ -56,7 +57,7 @@ class ProgramEnd:
         self.rest = b""
         self.reset = False
         self._mark = mark
-        self._ours = ours
+        self.ours = ours
         self.stopped = False
         self._marked = self._asked = False
         self._in_vain = 0
@@ -129,7 +130,7 @@ class ProgramEnd:
 
     def quiet(self, sink: OutputSink) -> None:
         """Nothing came for a while: a 04 that no second one follows was output after all."""
-        if not self._marked and not self._ours and self._held.find(4, 1) < 0:
+        if not self._marked and not self.ours and self._held.find(4, 1) < 0:
             self.flush(sink)
 
     def flush(self, sink: OutputSink) -> None:
@@ -152,7 +153,7 @@ class ProgramEnd:
             return 0
         if held[second + 1] != END[1]:
             return second
-        if self._ours:
+        if self.ours:
             self._end(1, second)
             return 0
         if len(held) == second + 2:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
 
+from .. import limits
 from ..errors import (
     BoardResetError,
     DeviceTimeoutError,
@@ -37,7 +38,8 @@ ASK_PASTE = b"\x05A\x01"
 
 OutputSink = Callable[[bytes], None]
 
-ENTER_TIMEOUT = 11.0
+ENTER_TIMEOUT = limits.PROMPT_SECONDS
+SHORT = 3.0  # seconds that a program of ours may take before a word on it is worth the reading
 SILENCE = 0.8  # seconds without a prompt after which the user is told what is waited for
 TICK = 0.001  # what a clock's rounding may take from a wait
 HOLD = 0.3  # seconds without output after which what looked like the beginning of something was not
@@ -163,7 +165,10 @@ class RawRepl:
         self._must_be_raw()
         self.state = ReplState.BROKEN
         yield Send(CTRL_D)
-        seen = yield from self.inbox.read_until(BANNER, timeout * 2 / 3)
+        seen = yield from self.inbox.read_until(BANNER, SILENCE)
+        if seen is None:
+            self.tell(f"waiting for the board's boot.py (up to {timeout:g} s, Ctrl-C stops)")
+            seen = yield from self.inbox.read_until(BANNER, timeout * 2 / 3 - SILENCE)
         if seen is None and self.can_interrupt:
             yield Send(CTRL_C)
             seen = yield from self.inbox.read_until(BANNER, timeout / 3)
@@ -382,6 +387,8 @@ class RawRepl:
         deadline = None if limit is None else now + limit
         data = self.inbox.take(len(self.inbox.data))  # What came with the confirmation of the hand-over.
         quiet = False
+        # The user's program is nobody's wait but the user's; ours are told of.
+        telling = now + SILENCE if end.ours and limit is not None and limit > SHORT else None
         while True:
             yield from self._hear(end, data, quiet, on_output)
             doubt = end.doubt()
@@ -403,6 +410,11 @@ class RawRepl:
                 wait = min(wait, max(0.0, heard + doubt - now))
             if deadline is not None:
                 wait = min(wait, max(0.0, deadline - now))
+            if telling is not None and now >= telling:
+                telling = None
+                self.tell(f"waiting for the board (up to {limit:g} s, Ctrl-C stops)")
+            if telling is not None:
+                wait = min(wait, telling - now)
             data, now = yield Recv(wait)
             quiet = not data
         self.inbox.data[:0] = end.rest

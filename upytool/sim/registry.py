@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from .. import documents
+from .. import documents, limits
 from ..errors import AmbiguousDeviceError, MissingExtraError, NoDeviceError, SimulatorError, UsageError
 from ..events import NULL, Reporter, notice
 
@@ -24,7 +24,7 @@ Kind = Literal["wasm", "pico"]
 State = Literal["repl", "bootloader", "starting"]
 KINDS: tuple[Kind, ...] = ("wasm", "pico")
 SELECTOR = "sim"
-BOOT_PATIENCE = 600.0  # a pico boots an image, for which some take minutes on the emulator
+BOOT_PATIENCE = limits.SIM_BOOT_SECONDS  # a pico boots an image, for which some take minutes on the emulator
 START_TIMEOUT: dict[Kind, float] = {"wasm": 60.0, "pico": BOOT_PATIENCE + 30.0}  # the first wasm compiles the VM
 TELL_AFTER, TELL_EVERY = 1.0, 5.0
 STOP_TIMEOUT = 10.0
@@ -314,7 +314,7 @@ def _launch(name: str, kind: Kind, arguments: list[str], folder: Path, timeout: 
         now = time.monotonic()
         if now >= tell:
             tell += TELL_EVERY
-            notice(reporter, f"starting {name}: waiting for {awaited} ({now - begun:.0f} s, Ctrl-C stops)")
+            notice(reporter, f"starting {name}: waiting for {awaited} ({now - begun:.0f} s, Ctrl-C stops)", "wait")
         time.sleep(0.02)
     else:
         process.kill()

@@ -333,6 +333,7 @@ def space(path):
   path = path[: path.rfind("/")] or ("/" if path[:1] == "/" else "")
 def scan(path):
  todo = [path.rstrip("/")]
+ below = 0
  while todo:
   p = todo.pop()
   out = []
@@ -341,7 +342,10 @@ def scan(path):
   except AttributeError:
    entries = ((n,) + os.stat(p + "/" + n)[:1] for n in os.listdir(p or "/"))
   except OSError:
+   if below:
+    raise
    continue
+  below = 1
   for x in entries:
    n = x[0]
    if x[1] & 0x4000:

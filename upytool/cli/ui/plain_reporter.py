@@ -9,7 +9,7 @@ from ...events import DeviceOutput, Event, Notice, TaskAdvanced, TaskFinished, T
 from .streams import Streams
 from .text import plural, seconds, size
 
-_LEVELS = {"warning": -1, "info": 0, "detail": 1, "debug": 2}
+_LEVELS = {"warning": -1, "info": 0, "wait": 0, "detail": 1, "debug": 2}
 
 
 class PlainReporter:
@@ -62,6 +62,8 @@ class PlainReporter:
         if event.level == "warning":
             self.warnings.append(event.message)
         if _LEVELS[event.level] > self.verbosity:
+            return
+        if event.level == "wait" and not self.streams.err_tty and self.verbosity < 1:
             return
         self.clear()
         style = self.streams.err_style
