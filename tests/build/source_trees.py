@@ -6,18 +6,15 @@ They are kept by the rigs' cache; so are the build folders of the tests, so that
 from __future__ import annotations
 
 import inspect
-import shutil
 import tempfile
 from pathlib import Path
 
 from tests.rigs.base import FIRMWARE, apt_install, cache_root, cached_build, recipe_key
-from tests.rigs.debian_source import PINS, micropython_tree, source_tree
-from tests.rigs.pico import PACKAGES as PICO_PACKAGES
-from tests.rigs.pico import SUBMODULES
+from tests.rigs.debian_source import building_copy, micropython_tree
+from tests.rigs.pico import pico_tree
 from tests.rigs.qemu import PACKAGES as QEMU_PACKAGES
 
 RIG = FIRMWARE / "qemu" / "rig"
-LEFT_OUT = ("docs", "tests", "examples", "logo")
 
 
 def qemu_tree() -> Path:
@@ -26,35 +23,9 @@ def qemu_tree() -> Path:
     version, source = micropython_tree()
 
     def make(folder: Path) -> None:
-        _copy(source, folder / "micropython")
+        building_copy(source, folder / "micropython")
 
-    return cached_build("tree-qemu", recipe_key(version, inspect.getsource(_copy)), make) / "micropython"
-
-
-def pico_tree() -> Path:
-    """A tree in which RPI_PICO builds: the submodules are links to their own packages."""
-    apt_install(*PICO_PACKAGES)
-    source = source_tree("micropython-1.25.0")
-    modules = {name: source_tree(name) for name in SUBMODULES}
-
-    def make(folder: Path) -> None:
-        tree = folder / "micropython"
-        _copy(source, tree)
-        for name, place in modules.items():
-            if (tree / "lib" / name).is_dir():
-                (tree / "lib" / name).rmdir()
-            (tree / "lib" / name).symlink_to(place)
-
-    pins = [str(PINS[name]) for name in ("micropython-1.25.0", *SUBMODULES)]
-    key = recipe_key(*pins, inspect.getsource(_copy), inspect.getsource(pico_tree))
-    return cached_build("tree-pico", key, make) / "micropython"
-
-
-def _copy(source: Path, tree: Path) -> None:
-    shutil.copytree(source, tree, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    library = tree / "lib" / "micropython-lib"
-    library.mkdir(exist_ok=True)
-    (library / "README.md").touch()
+    return cached_build("tree-qemu", recipe_key(version, inspect.getsource(building_copy)), make) / "micropython"
 
 
 def prepare() -> None:

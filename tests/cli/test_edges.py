@@ -101,8 +101,6 @@ def test_any_line_ends_with_a_code_of_the_table(line: list[str], capsys: pytest.
     said = capsys.readouterr().err
     verbosity = sum(word.count("v") for word in line if word in ("-v", "-vv", "--verbose"))
     if verbosity < 2:  # from there on a traceback shows where an error is from
-        sum(word.count("v") for word in line if word in ("-v", "-vv", "--verbose")) < 2
-    ):  # which shows where an error is from
         assert_told(code, said)
 
 

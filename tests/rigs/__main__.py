@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.rigs import RegistryRefused, RigBroken, RigUnavailable
 from tests.rigs.base import apt_install
@@ -70,45 +71,50 @@ def _prepare_source_builds() -> None:
     prepare()
 
 
+# In this order: what takes long first, and "ours" when the compiled objects of the Pico are there.
 STEPS: dict[str, Callable[[], None]] = {
     "programs": _prepare_programs,
-    "qemu": _prepare_qemu,
-    "unix": _prepare_unix,
     "pico": _prepare_pico,
+    "qemu": _prepare_qemu,
+    "pico-romfs": _prepare_pico_romfs,
+    "source-builds": _prepare_source_builds,
+    "ours": _prepare_ours,
+    "unix": _prepare_unix,
     "usb-tools": _prepare_usb_tools,
     "mboot": _prepare_mboot,
-    "pico-romfs": _prepare_pico_romfs,
-    "ours": _prepare_ours,
-    "source-builds": _prepare_source_builds,
 }
 
 
 def prepare(names: Sequence[str]) -> int:
     """Install and build what the named rigs (all without names) need; one summary line.
 
-    Everything that a test would otherwise build or install belongs here. Returns 1 if a rig broke, or in CI if this
-    machine cannot have one.
+    Everything that a test would otherwise build or install belongs here. Two rigs are made at a time: while one is
+    unpacked or configured, which takes one core, the other compiles. Returns 1 if a rig broke, or in CI if this machine
+    cannot have one.
     """
-    results: list[str] = []
-    broken = False
-    for name in names or list(STEPS):
-        began = time.monotonic()
-        print(f"rig {name} ...", file=sys.stderr, flush=True)
-        try:
-            STEPS[name]()
-        except RigUnavailable as refused:
-            print(f"!!! rig {name} is UNAVAILABLE: {refused}", file=sys.stderr, flush=True)
-            results.append(f"{name} UNAVAILABLE ({refused})")
-            broken |= bool(os.environ.get("CI")) and not isinstance(refused, RegistryRefused)
-        except RigBroken as failed:
-            print(f"!!! rig {name} is BROKEN: {failed}", file=sys.stderr, flush=True)
-            results.append(f"{name} BROKEN")
-            broken = True
-        else:
-            results.append(f"{name} ready ({time.monotonic() - began:.0f} s)")
-            print(results[-1], file=sys.stderr, flush=True)
-    print("rigs: " + ", ".join(results), flush=True)
-    return 1 if broken else 0
+    chosen = list(names or STEPS)
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(_prepare, chosen))
+    print("rigs: " + ", ".join(outcome for outcome, _ in outcomes), flush=True)
+    return 1 if any(broken for _, broken in outcomes) else 0
+
+
+def _prepare(name: str) -> tuple[str, bool]:
+    """One rig: what the summary says of it, and whether that is a failure."""
+    began = time.monotonic()
+    print(f"rig {name} ...", file=sys.stderr, flush=True)
+    try:
+        STEPS[name]()
+    except RigUnavailable as refused:
+        print(f"!!! rig {name} is UNAVAILABLE: {refused}", file=sys.stderr, flush=True)
+        broken = bool(os.environ.get("CI")) and not isinstance(refused, RegistryRefused)
+        return f"{name} UNAVAILABLE ({refused})", broken
+    except RigBroken as failed:
+        print(f"!!! rig {name} is BROKEN: {failed}", file=sys.stderr, flush=True)
+        return f"{name} BROKEN", True
+    ready = f"{name} ready ({time.monotonic() - began:.0f} s)"
+    print(ready, file=sys.stderr, flush=True)
+    return ready, False
 
 
 def start(name: str) -> int:

@@ -8,7 +8,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -78,7 +78,9 @@ def cached_build(name: str, key: str, build: Callable[[Path], None]) -> Path:
         return final
     with locked(name):
         if not final.is_dir():
-            scratch = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=cache_root()))
+            scratch = cache_root() / f".{name}"  # the same each time, so that ccache knows the names of files in it
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir()
             try:
                 build(scratch)
                 scratch.chmod(0o755)  # the unix rig's board runs as another user
@@ -120,6 +122,28 @@ def run_step(
     return output
 
 
+def build_environment() -> dict[str, str]:
+    """What firmware is compiled in: one date, this Python, and through ccache where Debian gives it.
+
+    Objects are kept below the cache and found again from any build folder there: rigs share most sources.
+    """
+    kept = cache_root()
+    path = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    try:
+        apt_install("ccache")
+        path.insert(0, "/usr/lib/ccache")
+    except RigUnavailable:
+        pass  # it only takes longer
+    return {
+        "SOURCE_DATE_EPOCH": "1756684800",
+        "PATH": os.pathsep.join(path),
+        "CCACHE_DIR": str(kept / "ccache"),
+        "CCACHE_BASEDIR": str(kept),
+        "CCACHE_NOHASHDIR": "1",
+        "CCACHE_MAXSIZE": "500M",
+    }
+
+
 def jobs() -> str:
     """The -j option for a build: every core this process may use."""
     return f"-j{len(os.sched_getaffinity(0))}"
@@ -132,9 +156,7 @@ def apt_install(*packages: str) -> None:
         return
     line = "apt-get install " + " ".join(missing)
     if not shutil.which("apt-get"):
-        raise RigUnavailable(
-            f"the rigs need Debian's packages ({' '.join(missing)}), and apt-get is not here"
-        )
+        raise RigUnavailable(f"the rigs need Debian's packages ({' '.join(missing)}), and apt-get is not here")
     if os.geteuid():
         raise RigUnavailable(f"missing packages, and only root can install them: {line}")
     apt = [
@@ -149,6 +171,9 @@ def apt_install(*packages: str) -> None:
     ]
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     with locked("apt"):
+        missing = [package for package in missing if not _installed(package)]  # another rig may have been first
+        if not missing:
+            return
         try:
             run_step([*apt, "update"], timeout=180, env=quiet)
         except RigBroken:
@@ -157,9 +182,7 @@ def apt_install(*packages: str) -> None:
             run_step([*apt, "install", "-y", "--no-install-recommends", *missing], timeout=600, env=quiet)
         except RigBroken as failed:
             refused = [
-                text
-                for text in str(failed).splitlines()
-                if "Failed to fetch" in text or "Unable to locate" in text
+                text for text in str(failed).splitlines() if "Failed to fetch" in text or "Unable to locate" in text
             ]
             if refused:
                 raise RegistryRefused(f"{line}: {refused[0]}") from failed

@@ -85,6 +85,14 @@ def source_tree(name: str) -> Path:
     return final
 
 
+def building_copy(source: Path, tree: Path) -> None:
+    """Copy a MicroPython tree for builds: without what none reads, with an empty micropython-lib."""
+    shutil.copytree(source, tree, symlinks=True, ignore=shutil.ignore_patterns("docs", "tests", "examples", "logo"))
+    library = tree / "lib" / "micropython-lib"
+    library.mkdir(exist_ok=True)
+    (library / "README.md").touch()
+
+
 def micropython_tree() -> tuple[str, Path]:
     """(version, tree) of the newest MicroPython source that the archive still has.
 

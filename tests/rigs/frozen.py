@@ -8,11 +8,10 @@ from __future__ import annotations
 import inspect
 import shutil
 from pathlib import Path
-from unittest import mock
 
 from tests.rigs import pico
-from tests.rigs.base import FIRMWARE, HERE, apt_install, cached_build, jobs, recipe_key, run_step
-from tests.rigs.debian_source import PINS, micropython_tree
+from tests.rigs.base import FIRMWARE, HERE, apt_install, build_environment, cached_build, jobs, recipe_key, run_step
+from tests.rigs.debian_source import micropython_tree
 from tests.rigs.qemu import PACKAGES, Qemu
 
 OURS = HERE.parents[1] / "firmware"
@@ -52,7 +51,7 @@ def qemu_image() -> Path:
                 f'CFLAGS_EXTRA=-DMP_CONFIGFILE="<rig_config.h>" -DRIG_FEATURES=2 -I{module}',
             ],
             timeout=300,
-            env={"SOURCE_DATE_EPOCH": "1756684800"},
+            env=build_environment(),
         )
         (directory / "build" / "firmware.elf").rename(directory / "firmware.elf")
         shutil.rmtree(directory / "build")
@@ -64,18 +63,16 @@ def qemu_image() -> Path:
 
 
 def pico_image() -> Path:
-    """RPI_PICO's firmware.uf2 with our modules, from the cache or built now (about a minute)."""
-    pins = [str(PINS[name]) for name in ("micropython-1.25.0", *pico.SUBMODULES)]
+    """RPI_PICO's firmware.uf2 with our modules, from the cache or built now (quick after the Pico rig's own)."""
+    text = pico.MANIFEST.read_text() + f'include("{OURS / "manifests" / "all.py"}")\n'
 
     def make(directory: Path) -> None:
-        manifest = directory / "ours" / "pico" / "manifest.py"
-        manifest.parent.mkdir(parents=True)
-        text = (FIRMWARE / "pico" / "manifest.py").read_text()
-        manifest.write_text(f'{text}include("{OURS / "manifests" / "all.py"}")\n')
-        with mock.patch.object(pico, "FIRMWARE", directory / "ours"):
-            pico._make(directory)
+        manifest = directory / "manifest.py"
+        manifest.write_text(text)
+        pico.build_rpi_pico(directory, manifest)
 
-    key = recipe_key(*pins, inspect.getsource(pico._make), inspect.getsource(pico_image), files=our_files())
+    recipe = (inspect.getsource(pico.build_rpi_pico), inspect.getsource(pico_image))
+    key = recipe_key(*pico.pins(), *recipe, files=[pico.MANIFEST, *our_files()])
     return cached_build("ours-pico", key, make) / "firmware.uf2"
 
 

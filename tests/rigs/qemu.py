@@ -24,7 +24,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from tests.rigs.base import FIRMWARE, RigBroken, apt_install, cached_build, jobs, recipe_key, run_step
+from tests.rigs.base import (
+    FIRMWARE,
+    RigBroken,
+    apt_install,
+    build_environment,
+    cached_build,
+    jobs,
+    recipe_key,
+    run_step,
+)
 from tests.rigs.debian_source import micropython_tree
 
 Variant = Literal["full", "stock", "bare"]
@@ -75,7 +84,7 @@ def build(variant: Variant = "full") -> Path:
                 f"CFLAGS_EXTRA={flags}",
             ],
             timeout=300,
-            env={"SOURCE_DATE_EPOCH": "1756684800"},
+            env=build_environment(),
         )
         (directory / "build" / "firmware.elf").rename(directory / "firmware.elf")
         shutil.rmtree(directory / "build")
@@ -238,7 +247,5 @@ class Qemu:
             _, text = process.communicate()
             quick = quick + 1 if time.monotonic() - began < 0.2 and process.returncode not in (0, -9) else 0
             if quick > 3 or process.returncode not in (0, -9):
-                self._failure = (
-                    f"qemu ended with {process.returncode}: {text.decode('utf-8', 'replace')[-500:]}"
-                )
+                self._failure = f"qemu ended with {process.returncode}: {text.decode('utf-8', 'replace')[-500:]}"
                 return

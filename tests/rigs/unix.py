@@ -32,7 +32,17 @@ import tty
 from pathlib import Path
 from types import TracebackType
 
-from tests.rigs.base import FIRMWARE, HERE, RigBroken, apt_install, cached_build, jobs, recipe_key, run_step
+from tests.rigs.base import (
+    FIRMWARE,
+    HERE,
+    RigBroken,
+    apt_install,
+    build_environment,
+    cached_build,
+    jobs,
+    recipe_key,
+    run_step,
+)
 from tests.rigs.debian_source import micropython_tree
 
 PACKAGES = ("make", "python3", "gcc", "libc6-dev")
@@ -56,7 +66,7 @@ def build() -> Path:
                 *("FROZEN_MANIFEST=", f"USER_C_MODULES={module.parent}", "LDFLAGS_EXTRA=-static", *without),
             ],
             timeout=300,
-            env={"SOURCE_DATE_EPOCH": "1756684800"},
+            env=build_environment(),
         )
         (directory / "build" / "micropython").rename(directory / "micropython")
         shutil.rmtree(directory / "build")
@@ -196,9 +206,7 @@ class _Bridge:
             os.setuid(NOBODY)
             self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of user clears it
         code = f"import rig; rig.repl({raw})"
-        os.execve(
-            self.binary, ["micropython", "-X", "heapsize=2M", "-c", code], {"MICROPYPATH": ":.frozen:/lib"}
-        )
+        os.execve(self.binary, ["micropython", "-X", "heapsize=2M", "-c", code], {"MICROPYPATH": ":.frozen:/lib"})
 
     def stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):
