@@ -31,7 +31,6 @@ class Boards:
     """The running boards of this session, started when first asked for."""
 
     def __init__(self) -> None:
-        self._stack = contextlib.ExitStack()
         self._running: dict[str, Board] = {}
         self._refused: dict[str, RigUnavailable] = {}  # not asked for again: a refusal can take minutes
 
@@ -44,15 +43,23 @@ class Boards:
             board.blank()
             return board
         try:
-            board = self._running[name] = self._stack.enter_context(start(name))
+            board = self._running[name] = start(name).__enter__()
         except RigUnavailable as refused:
             self._refused[name] = refused
             raise
         return board
 
+    def switch_off(self, name: str) -> None:
+        """Stop one board; `fresh` starts it again."""
+        board = self._running.pop(name, None)
+        if board is not None:
+            board.close()
+
     def close(self) -> None:
         """Switch all boards off."""
-        self._stack.close()
+        with contextlib.ExitStack() as stack:
+            for board in self._running.values():
+                stack.callback(board.close)
 
 
 @pytest.fixture(scope="session")
@@ -100,9 +107,10 @@ def unix(boards: Boards) -> Board:
 
 
 @pytest.fixture
-def pico(boards: Boards) -> Board:
-    """The emulated Pico."""
-    return boards.fresh("pico")
+def pico(boards: Boards) -> Iterator[Board]:
+    """The emulated Pico. It is off between tests: also at its prompt the emulator takes a whole core."""
+    yield boards.fresh("pico")
+    boards.switch_off("pico")
 
 
 @pytest.fixture

@@ -174,8 +174,8 @@ def test_unix_board_cannot_see_the_host(boards: Boards, tmp_path: Path) -> None:
         assert rig.root.stat().st_uid == NOBODY
 
 
-def test_emulated_pico_answers(boards: Boards) -> None:
-    with Talk(boards.fresh("pico").port) as board:
+def test_emulated_pico_answers(pico_port: str) -> None:
+    with Talk(pico_port) as board:
         board.raw()
         assert board.execute("import sys; print(sys.platform)", 30) == ("rp2\n", "")
         assert board.paste("import os\nprint(os.statvfs('/')[0])", 30) == ("4096\n", "")
