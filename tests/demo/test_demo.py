@@ -30,7 +30,7 @@ def home(tmp_path: Path) -> Path:
 
 def environment(home: Path, repository: Path) -> dict[str, str]:
     """A user's environment with that home, in which settings of his must not reach the demo."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("UPYTOOL_", "XDG_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("UPYTOOL_", "XDG_", "MAKE"))}
     own = {"HOME": str(home), "TMPDIR": str(home.parent / "tmp"), "PYTHONPATH": str(repository)}
     return {**kept, **own, "UPYTOOL_DEVICE": "socket://127.0.0.1:9", "UPYTOOL_OFFLINE": "1"}
 

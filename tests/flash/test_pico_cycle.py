@@ -100,6 +100,11 @@ def test_empty_chip_to_repl_and_again(bench: Bench) -> None:
     assert third["confirmed"]
     assert bench.run("-d", "sim:one", "cat", "kept.txt").stdout == "still here"
 
+    # A new file system, by the port's own frozen module.
+    bench.run("-d", "sim:one", "wipe", "--format", "--yes")
+    assert bench.result("-d", "sim:one", "df")[0]["kind"] == "VfsLfs2"
+    bench.run("-d", "sim:one", "cat", "kept.txt", code=6)
+
 
 def test_refused_before_the_first_erase(bench: Bench) -> None:
     """The board is in its boot ROM with nothing on it, and stays so."""

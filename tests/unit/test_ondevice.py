@@ -43,6 +43,20 @@ def test_it_holds_no_byte_that_the_raw_repl_takes_for_a_command(name: str) -> No
     assert not set(ondevice.snippet(name).encode()) & set(range(1, 5))
 
 
+BUILT_IN = set(
+    "binascii builtins deflate esp32 gc hashlib io machine micropython mimxrt nrf os pyb samd select sys time uctypes vfs"
+    .split()
+)  # fmt: skip
+
+
+def test_modules_that_a_port_freezes_are_found_by_the_shielded_program() -> None:
+    """What is not in C lies in the firmware's frozen table, which a shielded program sees only if it is told to."""
+    modules = set().union(*(ondevice.needs(ondevice.snippet(name))[1] for name in NAMES))
+    assert modules - BUILT_IN - {"upytool_transfer"} == ondevice.FROZEN
+    assert "['.frozen']" in ondevice.shielded("import rp2")
+    assert "['.frozen']" not in ondevice.shielded("import os")
+
+
 def test_the_transfer_program_names_what_it_and_its_parts_use() -> None:
     needs = [ondevice.needs(ondevice.snippet(name)) for name in NAMES if name.partition("_")[0] == "server"]
     listed = {

@@ -45,8 +45,10 @@ def snippet(name: str) -> str:
 
 # What sys.path holds for the user, by the name that it has inside a shielded program.
 USERS_PATH = "_q"
-# Below .frozen/ a name is looked up in the firmware's table alone, not in a file system.
+# Below .frozen/ a name is looked up in the firmware's table alone, not in a file system; what is frozen there may be the
+# user's as well, so only the programs that need one of the port's own modules may look at it.
 NOWHERE = ".frozen/-"
+FROZEN = frozenset({"flashbdev", "rp2"})  # ports/esp8266/modules, ports/rp2/modules
 
 _HEAD = """def _upy():
  try:import usys as _s
@@ -73,7 +75,9 @@ def shielded(source: str, names: Iterable[str] = (), modules: Iterable[str] = ()
     if not names and not modules:
         names, modules = needs(source)
     body = "".join(f"  {line}\n" for line in source.split("\n"))
-    head = _HEAD % (" ".join(sorted({"builtins", *modules})), NOWHERE, ",".join(sorted(names)) or "len")
+    modules = {"builtins", *modules}
+    path = ".frozen" if modules & FROZEN else NOWHERE
+    head = _HEAD % (" ".join(sorted(modules)), path, ",".join(sorted(names)) or "len")
     return head + body + _TAIL
 
 

@@ -18,10 +18,6 @@ def _device():
         return p[0], "Lfs2", "/", 0
     except (ImportError, IndexError):
         pass
-    import sys
-
-    # Frozen: nothing that lies on the board stands in for it.
-    sys.path[:] = [".frozen"]
     try:
         import flashbdev
 

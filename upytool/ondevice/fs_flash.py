@@ -34,9 +34,6 @@ def _esp32():
 
 
 def _esp8266():
-    import sys
-
-    sys.path[:] = [".frozen"]
     from flashbdev import bdev
 
     s = getattr(bdev, "start_sec", None)

@@ -22,15 +22,25 @@ def run(path, root, kept):
 
     bare = path in ("", ".", "./")
 
-    # Each (path, what to tell, kind), a folder twice: first for what is in it, then, with a kind of 0x4001, for itself.
-    # Not a function that calls itself: a board's stack is good for about 40 calls.
-    todo = [(p, "." if bare else path, os.stat(p)[0])]
-    while todo:
-        p, t, kind = todo.pop()
-        if not kind & 0x4000:
+    # The folders on the way down, each with what is still in it: in the order of the listing, as mpremote removes. Not
+    # a function that calls itself: a board's stack is good for about 40 calls.
+    way = []
+    t = "." if bare else path
+    isdir = os.stat(p)[0] & 0x4000
+    while True:
+        if isdir:
+            try:
+                entries = list(os.ilistdir(p))
+            except AttributeError:
+                j = p.rstrip("/") + "/"
+                entries = [(n, os.stat(j + n)[0]) for n in os.listdir(p)]
+            entries.reverse()
+            way.append((p, t, entries))
+        elif p not in kept:
             os.remove(p)
             print(repr((t, 0)) + ",")
-        elif kind == 0x4001:
+        while way and not way[-1][2]:
+            p, t, entries = way.pop()
             if p != "/" and not (bare and t == "."):
                 try:
                     os.rmdir(p)
@@ -39,23 +49,13 @@ def run(path, root, kept):
                     if e.args[0] not in (1, 16, 22):
                         raise
                     print(repr((t, 2)) + ",")
-        else:
-            todo.append((p, t, 0x4001))
-            j = p.rstrip("/") + "/"
-            k = t.rstrip("/") + "/"
-            try:
-                entries = list(os.ilistdir(p))
-            except AttributeError:
-                entries = [(n, os.stat(j + n)[0]) for n in os.listdir(p)]
-            for x in entries:
-                if j + x[0] in kept:
-                    continue
-                if x[1] & 0x4000:
-                    todo.append((j + x[0], k + x[0], 0x4000))
-                else:
-                    os.remove(j + x[0])
-                    print(repr((k + x[0], 0)) + ",")
-            entries = None
+        if not way:
+            break
+        p, t, entries = way[-1]
+        x = entries.pop()
+        p = p.rstrip("/") + "/" + x[0]
+        t = t.rstrip("/") + "/" + x[0]
+        isdir = x[1] & 0x4000 and p not in kept
     try:
         os.stat(here)
     except OSError:

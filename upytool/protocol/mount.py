@@ -141,7 +141,10 @@ class FrameFinder:
         if end < first + size:
             self._looked = end - first
             return None
-        payload = self._checked(unescape(bytes(held[first:end])))
+        body = bytes(held[first:end])
+        plain = unescape(body)
+        # An escape that the board would not have made (a lone one at the end) is a changed byte.
+        payload = self._checked(plain) if escape(plain) == body else None
         return (at + 1, None) if payload is None else (end, payload)
 
     def _checked(self, body: bytes) -> bytes | None:

@@ -78,6 +78,14 @@ def test_a_changed_byte_is_no_frame_and_no_loss(payload: bytes, data) -> None:
     assert output + finder.flush() == bytes(frame)
 
 
+def test_an_escape_with_nothing_behind_it_is_no_frame() -> None:
+    frame = bytearray(encode(b"r\xb5Z\x01\xfaZ", SEED))
+    frame[2] ^= 1
+    output, payloads = (finder := FrameFinder(SEED)).feed(bytes(frame))
+    assert not payloads
+    assert output + finder.flush() == bytes(frame)
+
+
 @given(PAYLOADS, PAYLOADS, st.data())
 def test_a_frame_behind_one_that_was_cut_short_is_found(first: bytes, second: bytes, data) -> None:
     whole = encode(first, SEED)
