@@ -45,8 +45,8 @@ def snippet(name: str) -> str:
 
 # What sys.path holds for the user, by the name that it has inside a shielded program.
 USERS_PATH = "_q"
-# Below .frozen/ a name is looked up in the firmware's table alone, not in a file system; what is frozen there may be the
-# user's as well, so only the programs that need one of the port's own modules may look at it.
+# Below .frozen/ a name is looked up in the firmware's table alone, not in a file system. What is frozen may be the
+# user's as well, so only a program that needs one of the port's own modules looks at it.
 NOWHERE = ".frozen/-"
 FROZEN = frozenset({"flashbdev", "rp2"})  # ports/esp8266/modules, ports/rp2/modules
 
