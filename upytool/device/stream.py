@@ -32,7 +32,7 @@ from ..protocol.raw_repl import CTRL_C, ReplState
 from ..protocol.transfer import ERROR, HELLO, STOP, Message, StreamDamaged, StreamLink, checksum_of
 from ..protocol.units import Packer, plain_unit
 from .answers import parse_answer
-from .ondevice import shielded, snippet
+from .ondevice import literal, shielded, snippet
 from .session import Session
 
 LITERAL_WBITS = 12
@@ -309,11 +309,6 @@ def _ignore(_: bytes) -> None:
     return
 
 
-_ESCAPES = {byte: f"\\x{byte:02x}".encode() for byte in (0, 1, 2, 3, 4, 13)} | {
-    10: b"\\n",
-    39: b"\\'",
-    92: b"\\\\",
-}
 _START = "exec(%s,{'T':globals().get('_turbo')or[0]})"
 # What the program and its parts import, and the builtins of its start; a test compares.
 MODULES = ("binascii", "deflate", "gc", "hashlib", "io", "micropython", "os", "select", "sys", "vfs")
@@ -334,6 +329,5 @@ def _program(packed: bool) -> bytes:
         start = "import deflate,io\n" + _START % "deflate.DeflateIO(io.BytesIO(b'%s'),2).read()"
     else:
         start = "s=b'%s'\n" + _START % f"s if sum(s)=={sum(data)} else '1/0'"
-    literal = b"".join(_ESCAPES.get(byte) or bytes((byte,)) for byte in data)
     before, _, after = shielded(start, _USED, MODULES).encode().partition(b"%s")
-    return before + literal + after
+    return before + literal(data) + after
