@@ -31,6 +31,7 @@ class Session:
 
     Attributes:
         repl: the raw-REPL machine.
+        pace: how fast the board is, and how long it is waited for.
         reporter: receives output and notices.
         reset_pending: a soft reset is due before the next program of the user's (mpremote's auto soft reset);
             file operations leave it pending.
@@ -46,6 +47,7 @@ class Session:
     def __init__(self, reporter: Reporter = NULL, *, reset_pending: bool = False) -> None:
         self.repl = RawRepl()
         self.repl.tell = lambda text: notice(reporter, text, "wait")
+        self.pace = self.repl.pace
         self.reporter = reporter
         self.reset_pending = reset_pending
         self.print: OutputSink = lambda data: reporter.emit(DeviceOutput(data))

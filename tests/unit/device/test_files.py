@@ -439,7 +439,7 @@ def test_a_disk_that_raises_what_it_should_not_is_named() -> None:
     with board_device(ODD_DISK) as device:
         starts = []
         original = Server.open
-        Server.open = lambda self: (starts.append(1), original(self))[1]  # type: ignore[method-assign]
+        Server.open = lambda self, *tries: (starts.append(1), original(self, *tries))[1]  # type: ignore[method-assign]
         try:
             with pytest.raises(RemoteError, match="odd disk"):
                 device.fs.write_bytes("/odd/x", b"data")
