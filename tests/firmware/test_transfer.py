@@ -17,7 +17,8 @@ from tests.rigs.qemu import Qemu
 from upytool.device import frozen
 from upytool.device.connect import connect
 from upytool.device.device import Device
-from upytool.device.stream import Capabilities, Server, _program
+from upytool.device.retry import Capabilities
+from upytool.device.stream import Server, _program
 from upytool.discovery import selector
 from upytool.discovery.remembered import FILE_NAME, Remembered
 from upytool.mpy.abi import Abi

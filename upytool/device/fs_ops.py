@@ -19,8 +19,9 @@ from .answers import sensible
 from .fs_types import Entry, Mount, Removed, Stat
 from .local import CallSink, local_size, opener
 from .ondevice import argument, snippet
+from .retry import Capabilities
 from .session import Session
-from .stream import Capabilities, NoStreamError, creating, hint_for
+from .stream import creating, hint_for
 from .transfer import GetItem, Mover, Progress, PutItem, Sink, Status, StreamMover, Survey, ignore
 
 T = TypeVar("T")
@@ -46,13 +47,7 @@ class FsOps:
 
     def mover(self) -> Mover:
         """A way to move files; to be closed."""
-        mover: Mover
-        if self.can.stream:
-            mover = StreamMover(self.session, self.can)
-        else:
-            from .text_transfer import TextMover
-
-            mover = TextMover(self.session)
+        mover: Mover = StreamMover(self.session, self.can)
         if self.session.host_mounts:
             from .mount_mover import MountMover
 
@@ -60,20 +55,17 @@ class FsOps:
         return mover
 
     def moving(self, work: Callable[[Mover], Op[T]]) -> Op[T]:
-        """Do `work` with a mover; where the board cannot run the transfer program, once more with the slow one."""
-        while True:
-            mover = self.mover()
-            try:
-                result = yield from work(mover)
-            except NoStreamError:
-                continue
-            except UpytoolError:
-                # What failed on our side leaves the program on the board running, and its prompt away.
-                with contextlib.suppress(UpytoolError):
-                    yield from mover.close()
-                raise
-            yield from mover.close()
-            return result
+        """Do `work` with a mover."""
+        mover = self.mover()
+        try:
+            result = yield from work(mover)
+        except UpytoolError:
+            # What failed on our side leaves the program on the board running, and its prompt away.
+            with contextlib.suppress(UpytoolError):
+                yield from mover.close()
+            raise
+        yield from mover.close()
+        return result
 
     # -- one program each -----------------------------------------------------------------------
 

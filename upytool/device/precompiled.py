@@ -22,44 +22,72 @@ from functools import cache
 
 from .ondevice import FOLDER, NOWHERE, literal, needs, shielded, snippet
 
-PARTS = ("put", "get", "check")
-NAMES = ("server", "mount")
+NAMES = ("server", "server_put", "server_get", "server_check", "server_romfs", "mount")
 WINDOW_BITS = 10  # 1 KiB on the board while it unpacks; 4 KiB would save 3 % of the bytes
 # The module and the mount point, while it is imported. FAT has no name with `*`, and nobody else names one so.
-MODULE, POINT = "_upy_m", "/*upy"
+MODULE, POINT = "_u", "/*"
+SERVER = "_v"  # the server, for its parts while they are imported (ondevice/server_part.py, which gets `l`)
 # What the start below uses beyond the program itself.
-MODULES = frozenset({"binascii", "deflate", "io", "os", "vfs", MODULE})
+MODULES = frozenset({"binascii", "deflate", "io", "os", "vfs", MODULE, SERVER})
 
-_START = f"""from binascii import crc32
-import io
+_START = f"""import io
+from binascii import crc32
 try:import vfs
 except:import os as vfs
+def l(f,s):
+ class V:
+  mount=umount=lambda*a:0
+  stat=lambda s,p:[32768//(p=='/{MODULE}.mpy')]*10
+  open=lambda*a:f
+ vfs.mount(V(),'{POINT}');_p[0]='{POINT}';_m['{SERVER}']=s
+ try:import {MODULE};return {MODULE}
+ finally:_p[0]='{NOWHERE}';_m.pop('{MODULE}',0);_m.pop('{SERVER}');vfs.umount('{POINT}')
 %sd=b'%%s'
 1//(crc32(d)==%d)
-class V:
- mount=umount=lambda*a:0
- stat=lambda s,p:[32768//(p=='/{MODULE}.mpy')]*10
- open=lambda s,*a:%s
-vfs.mount(V(),'{POINT}')
-_p[:]=['{POINT}']
-try:import {MODULE} as m
-finally:_p[:]=['{NOWHERE}'];_m.pop('{MODULE}',0);vfs.umount('{POINT}')
+m=l(%s,0)
 %s"""
 
 
 def source(name: str) -> str:
-    """The text that NAME.mpy is compiled from: a module with a function `run`, whose builtins are its own."""
+    """The text that NAME.mpy is compiled from.
+
+    A part of the server takes what it uses from the server, and puts its functions there. Every other is a module with
+    a function `run`; it outlives the shield around its start (device.ondevice), so its builtins are names of its own.
+    """
+    text = snippet(name)
+    if name.startswith("server_"):
+        own = [line[4 : line.index("(")] for line in text.split("\n") if line.startswith("def ")]
+        return "\n".join(
+            (
+                f"import {SERVER}",
+                f"from {SERVER} import {','.join(sorted(_taken(text) - set(own)))}",
+                text,
+                *(f"{SERVER}.{function}={function}" for function in own),
+                "",
+            )
+        )
     if name != "server":
-        # It outlives the shield around its start (device.ondevice), so it takes its builtins from the module itself.
-        text = snippet(name)
         return f"from builtins import {','.join(sorted(needs(text)[0]))}\n{text}\n"
-    body, mark, end = snippet("server").rpartition("\ntry:\n serve()")
+    body, mark, end = text.rpartition("\ntry:\n serve()")
     if not mark:
         raise AssertionError("ondevice/server.py no longer ends with its start")
-    start = "def run(t):\n global T\n T=t\n try:\n  serve()" + end.replace("\n", "\n ")
+    start = "def run(m,l,t):\n global M,L,T\n M=m\n L=l\n T=t\n try:\n  serve()" + end.replace("\n", "\n ")
     # Its imports are looked up in the firmware alone, not in the file system that it came from.
     front = f"import sys\nsys.path[:]=['{NOWHERE}']"
-    return "\n".join((front, body, *(snippet(f"server_{part}") for part in PARTS), start)) + "\n"
+    return "\n".join((front, body, snippet("server_part"), start)) + "\n"
+
+
+def _taken(text: str) -> set[str]:
+    """The names that the functions of a text read and do not have."""
+    import symtable
+
+    names: set[str] = set()
+    todo = symtable.symtable(text, "part", "exec").get_children()
+    while todo:
+        scope = todo.pop()
+        todo += scope.get_children()
+        names |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()}
+    return names
 
 
 def digest(name: str) -> str:
@@ -89,16 +117,16 @@ def program(name: str, call: str, *, packed: bool, modules: frozenset[str] = fro
     ImportError or AttributeError for what the firmware lacks, ZeroDivisionError for bytes that were altered on the way.
 
     Args:
-        call: statements; the module is `m`.
+        call: statements; the module is `m`, and `l(file, server)` imports another.
         packed: whether the bytes are deflated, for a board that has the module for it.
         modules: what `name` and `call` import.
         sign: a statement to begin with (Session.sign).
     """
-    data, stream = bytecode(name), "io.BytesIO(d)"
+    data, file = bytecode(name), "io.BytesIO(d)"
     if packed:
         deflate = zlib.compressobj(9, zlib.DEFLATED, WINDOW_BITS, 9)
-        data, stream = deflate.compress(data) + deflate.flush(), f"deflate.DeflateIO({stream})"
-    start = _START % ("import deflate\n" if packed else "", zlib.crc32(data), stream, call)
+        data, file = deflate.compress(data) + deflate.flush(), f"deflate.DeflateIO({file})"
+    start = _START % ("import deflate\n" if packed else "", zlib.crc32(data), file, call)
     text = shielded(f"{sign}\n{start}" if sign else start, needs(call)[0], MODULES | modules).encode()
     before, _, after = text.partition(b"%s")
     return before + literal(data) + after

@@ -12,8 +12,9 @@ from ..protocol.transfer import DATA, StreamDamaged
 from ..protocol.units import plain_unit
 from .answers import parse_answer, sensible, too_long
 from .fs_ops import FsOps
+from .retry import NoStreamError
 from .session import Session
-from .stream import NoStreamError, Server
+from .stream import Server
 from .transfer import DIGEST, LONG
 
 SEGMENT = 16384
@@ -117,8 +118,7 @@ class StreamRom:
     def put(self, at: int, data: bytes, page: int) -> Op[None]:
         server = yield from self._opened()
         if server.unit % page:
-            self._can.stream = False
-            raise NoStreamError(f"the board takes {server.unit} bytes at a time, its flash {page}")
+            raise NoStreamError("text", f"the board takes {server.unit} bytes at a time, its flash {page}")
         yield from server.say(f"rom_put({self._number},{at})")
         server.packer.begin(data)
         for unit in (*server.packer.add(data), *server.packer.finish()):

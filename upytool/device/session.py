@@ -31,6 +31,7 @@ class Session:
 
     Attributes:
         repl: the raw-REPL machine.
+        pace: how fast the board is, and how long it is waited for.
         reporter: receives output and notices.
         reset_pending: a soft reset is due before the next program of the user's (mpremote's auto soft reset);
             file operations leave it pending.
@@ -40,12 +41,14 @@ class Session:
         board: what was asked of the board, None until then.
         sign: a statement that each program of ours begins with; device.turbo's sign of life.
         frozen: whether the board has the transfer program as modules (device.frozen); None while nobody knows.
+        bytecode: False once the board refused a program of ours as bytecode (device.precompiled).
         ask_frozen: whether finding out is worth a try, because the answer is kept for the next connection.
     """
 
     def __init__(self, reporter: Reporter = NULL, *, reset_pending: bool = False) -> None:
         self.repl = RawRepl()
         self.repl.tell = lambda text: notice(reporter, text, "wait")
+        self.pace = self.repl.pace
         self.reporter = reporter
         self.reset_pending = reset_pending
         self.print: OutputSink = lambda data: reporter.emit(DeviceOutput(data))
@@ -56,6 +59,7 @@ class Session:
         self.sign = ""
         self.frozen: bool | None = None
         self.ask_frozen = False
+        self.bytecode = True
         self.on_soft_reset: list[Callable[[], Op[None]]] = []
 
     # -- the state of the far end -----------------------------------------------------------------
@@ -194,4 +198,5 @@ class Session:
                 self.board = BoardInfo.from_probe(answer)
             # What the board says now is newer than what was remembered of it.
             self.frozen = self.board.has_transfer
+            self.bytecode = self.board.takes_bytecode
         return self.board

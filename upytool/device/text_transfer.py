@@ -113,10 +113,13 @@ class TextMover:
                 raise OperationInterrupted() from None
             raise
 
-    def get(self, items: Iterable[GetItem], progress: Progress = ignore, done: Done = ignore) -> Op[None]:
+    def get(
+        self, items: Iterable[GetItem], progress: Progress = ignore, done: Done = ignore, start: int = 0
+    ) -> Op[None]:
+        """As `Mover.get`; the first item's sink has `start` bytes already."""
         for item in items:
             try:
-                at = 0
+                at, start = start, 0
                 while at < item.size:
                     text = yield from self._session.call("text_get", item.path, at, PIECE, path=item.path)
                     with sensible():

@@ -30,6 +30,7 @@ from ..errors import (
 )
 from .buffer import Inbox
 from .ops import Interrupted, Op, Pause, Recv, Send
+from .pace import Pace
 from .program_end import PROMPT, ProgramEnd
 
 CTRL_A, CTRL_B, CTRL_C, CTRL_D = b"\x01", b"\x02", b"\x03", b"\x04"
@@ -77,6 +78,7 @@ class RawRepl:
         can_interrupt: False where Ctrl-C does not reach a running program (BLE on some ports).
         may_be_rom: False where no boot ROM can be at the far end (WebREPL).
         refused: the board gave the last program up while it read it, so that nothing of it ran.
+        pace: how fast the board is; each hand-over teaches it.
         tell: receives a sentence for the user about what is waited for.
         chunk, gap: bytes, and seconds between them, for plain raw mode, which has no flow control.
     """
@@ -89,9 +91,12 @@ class RawRepl:
         self.can_interrupt = True
         self.may_be_rom = True
         self.refused = False
+        self.pace = Pace()
         self.tell: Callable[[str], None] = lambda text: None
         self.chunk, self.gap = 128, 0.012
         self.interceptor: Interceptor | None = None
+        self._handed: float | None = None  # when the board had all of a program that has not said a word yet
+        self._size = 0
 
     # -- getting in and out ---------------------------------------------------------------------
 
@@ -194,13 +199,17 @@ class RawRepl:
 
     # -- running a program ----------------------------------------------------------------------
 
-    def start(self, source: bytes, timeout: float = 10.0) -> Op[None]:
+    def start(self, source: bytes, timeout: float | None = None) -> Op[None]:
         """Hand `source` over and have it run; read its output with `follow`.
 
-        `timeout` bounds each wait for the board to take more. Errors: UsageError when the source holds bytes
-        that the board would take for commands; StreamError or DeviceTimeoutError when the hand-over fails.
+        Args:
+            timeout: seconds of each wait for the board to take more; None: what fits its pace.
+
+        Errors: UsageError when the source holds bytes that the board would take for commands; StreamError or
+        DeviceTimeoutError when the hand-over fails.
         """
         self._must_be_raw()
+        timeout = self.pace.budget(len(source), 1) if timeout is None else timeout
         bad = next((byte for byte in (3, 4) if byte in source), None)
         if bad is not None:
             raise UsageError(
@@ -216,7 +225,18 @@ class RawRepl:
         except Interrupted:
             yield from self._abandon()
             raise
+        self._size, self._handed = len(source), (yield Pause(0))
         self.state = ReplState.RUNNING
+
+    def answered(self, now: float, size: int = 0) -> None:
+        """The program of ours that was started has said its first word: it was compiled, and has done its work.
+
+        Args:
+            size: bytes of source that were compiled for it; 0: as many as were handed over.
+        """
+        if self._handed is not None:
+            self.pace.learn(now - self._handed, compiled=size or self._size)
+            self._handed = None
 
     def _ask_paste_in_step(self, timeout: float) -> Op[bool]:
         """Ask for raw paste; what a thread of the board, a nasty error text or a late answer left is passed over."""
@@ -249,7 +269,7 @@ class RawRepl:
         raise StreamError(f"unexpected answer to raw paste: {answer!r}", hint="try again")
 
     def _send_pasted(self, source: bytes, timeout: float) -> Op[None]:
-        inbox, window, view = self.inbox, self.window, memoryview(source)
+        inbox, window, view, begun = self.inbox, self.window, memoryview(source), (yield Pause(0))
         credit, sent, size = window, 0, len(source)
         while sent < size:
             # Grants come one byte a window; take all that are there before waiting for one.
@@ -273,14 +293,14 @@ class RawRepl:
             part = min(credit, size - sent)
             if sent + part == size and part < credit:
                 yield Send(bytes(view[sent:]) + CTRL_D)
-                sent = size
-                yield from self._paste_taken(timeout)
-                return
+                break
             yield Send(bytes(view[sent : sent + part]))
             sent += part
             credit -= part
-        yield Send(CTRL_D)
+        else:
+            yield Send(CTRL_D)
         yield from self._paste_taken(timeout)
+        self.pace.learn((yield Pause(0)) - begun, read=size)
 
     def _paste_taken(self, timeout: float) -> Op[None]:
         got = yield from self.inbox.read_until(CTRL_D, timeout)
@@ -390,6 +410,8 @@ class RawRepl:
         # The user's program is nobody's wait but the user's; ours are told of.
         telling = now + SILENCE if end.ours and limit is not None and limit > SHORT else None
         while True:
+            if data and end.ours:
+                self.answered(now)
             yield from self._hear(end, data, quiet, on_output)
             doubt = end.doubt()
             if data:

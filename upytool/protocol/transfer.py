@@ -26,6 +26,7 @@ from .. import limits
 from ..errors import DeviceTimeoutError, StreamError
 from .buffer import Inbox
 from .ops import Op, Recv, Send
+from .pace import Pace
 from .raw_repl import Interceptor
 
 FRAME_DATA = 250
@@ -95,10 +96,14 @@ class StreamLink:
         inbox: what has arrived and was not consumed.
         window: bytes that may be unconfirmed.
         interceptor: answers what the board asks of mounted folders, while the program starts or in the middle of it.
+        pace: the board's; it hears of each sign of life.
     """
 
-    def __init__(self, inbox: Inbox, window: int, interceptor: Interceptor | None = None) -> None:
+    def __init__(
+        self, inbox: Inbox, window: int, interceptor: Interceptor | None = None, pace: Pace | None = None
+    ) -> None:
         self.inbox = inbox
+        self._pace = pace or Pace()
         self._interceptor = interceptor
         self._fresh = True
         self.window = window
@@ -177,6 +182,7 @@ class StreamLink:
         end = self.now + timeout
         while data is not None:
             if (yield from self._arrived(data)):
+                self._pace.heard = self.now
                 return True
             if self.now >= end:
                 break
