@@ -173,8 +173,13 @@ class Session:
 
         Its names are gone afterwards: what the board's `__main__` holds belongs to the user.
         """
+        program = shielded(f"{self.sign}\n{source}" if self.sign else source).encode()
+        return (yield from self.call_program(program, path, limit))
+
+    def call_program(self, program: bytes, path: str = "", limit: float = SNIPPET_LIMIT) -> Op[Any]:
+        """`call_source` for a program that is complete and shielded."""
         yield from self.ready()
-        yield from self.repl.start(shielded(f"{self.sign}\n{source}" if self.sign else source).encode())
+        yield from self.repl.start(program)
         said = Collected(limits.ANSWER_BYTES)
         error = yield from self._heard(self.repl.finish(said, limit))
         raise_snippet_error(error, path)

@@ -108,7 +108,7 @@ class Server:
             if unable(way, words):
                 if way == "frozen":
                     self._session.frozen = False
-                elif way == "bytecode" and "'deflate'" in words:
+                elif way == "bytecode" and self._can.packed and "'deflate'" in words:
                     way = "packed"
                 elif way == "bytecode" and not words.startswith("MemoryError"):
                     self._session.bytecode = False
