@@ -20,7 +20,7 @@ from .fs_types import Entry, Mount, Removed, Stat
 from .local import CallSink, local_size, opener
 from .ondevice import argument, snippet
 from .retry import Capabilities
-from .session import Session
+from .session import SNIPPET_LIMIT, Session
 from .stream import creating, hint_for
 from .transfer import GetItem, Mover, Progress, PutItem, Sink, Status, StreamMover, Survey, ignore
 
@@ -69,9 +69,11 @@ class FsOps:
 
     # -- one program each -----------------------------------------------------------------------
 
-    def _call(self, name: str, *args: object, path: str = "", limit: float = 30.0) -> Op[Any]:
+    def _call(
+        self, name: str, *args: object, path: str = "", limit: float = SNIPPET_LIMIT, again: bool = False
+    ) -> Op[Any]:
         try:
-            return (yield from self.session.call(name, *args, path=path, limit=limit))
+            return (yield from self.session.call(name, *args, path=path, limit=limit, again=again))
         except RemoteOSError as error:
             raise RemoteOSError(error.errno or 5, path, hint=error.hint or hint_for(error.errno or 5)) from error
 
@@ -81,7 +83,7 @@ class FsOps:
 
     def _stats(self, paths: Sequence[str]) -> Op[tuple[str, list[Stat | int]]]:
         """The working directory, and the same."""
-        answer = yield from self._call("fs_stat", *paths)
+        answer = yield from self._call("fs_stat", *paths, again=True)
         with sensible():
             cwd, *items = answer
             if len(items) != len(paths):
@@ -190,7 +192,7 @@ class FsOps:
 
     def _listing(self, path: str, deep: bool) -> Op[list[Entry]]:
         source = f"{snippet('fs_list')}\nrun({argument(path)},{int(deep)})"
-        answer = yield from self.session.call_source(source, path, LONG)
+        answer = yield from self.session.call_source(source, path, LONG, again=True)
         with sensible():
             return [Entry(str(name), "dir" if size < 0 else "file", max(0, size)) for name, size in answer]
 
@@ -234,7 +236,7 @@ class FsOps:
             return [Removed(str(name), bool(how), how == 2) for name, how in answer]
 
     def df(self) -> Op[list[Mount]]:
-        answer = yield from self._call("fs_df")
+        answer = yield from self._call("fs_df", again=True)
         with sensible():
             return [
                 Mount(str(path), block * count, block * (count - free), block * free, str(kind), block)
@@ -247,7 +249,7 @@ class FsOps:
         for at in range(0, len(paths), 40):
             part = list(paths[at : at + 40])
             try:
-                answer = yield from self._call("fs_hash", algo, *part, limit=LONG)
+                answer = yield from self._call("fs_hash", algo, *part, limit=LONG, again=True)
             except RemoteException as error:
                 if error.kind in ("AttributeError", "ImportError"):
                     raise RemoteError(

@@ -2,7 +2,8 @@
 
 Written laws:
 
-1. Here alone a transfer is repeated (`Retry.steadily`); whoever talks to the board tries once and tells what happened.
+1. Here alone is something repeated: a transfer by `Retry.steadily`, a question by `asked_again`. Whoever talks to the
+   board tries once and tells what happened. Programs of the user's, and ours that change something, run once.
 2. A way that a board cannot go is ruled out for the life of the connection (`Capabilities`), with the board's words.
 3. Again only while it leads somewhere: `TRIES` failures in a row without a gain are the end, and so are
    `Pace.silence` seconds without a sign of life, however many tries that makes.
@@ -11,13 +12,23 @@ Written laws:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from ..errors import DeviceTimeoutError, OperationInterrupted, RemoteError, StreamError
-from ..events import notice
+from ..errors import (
+    BootloaderError,
+    DeviceTimeoutError,
+    DisturbedError,
+    OperationInterrupted,
+    RawReplError,
+    RemoteError,
+    StreamError,
+)
+from ..events import Reporter, notice
 from ..protocol.ops import Interrupted, Op, Pause
 from ..protocol.transfer import StreamDamaged
-from .session import Session
+
+if TYPE_CHECKING:
+    from .session import Session
 
 T = TypeVar("T")
 
@@ -108,7 +119,7 @@ class Retry:
     def __init__(self, session: Session, can: Capabilities, part: str, kept: str = "") -> None:
         self._session, self._can, self._part, self._kept = session, can, part, kept
         self._mute = 0
-        self._begun: float | None = None
+        self._begun = 0.0
         self._words = ""
         self.failures = 0
 
@@ -128,12 +139,21 @@ class Retry:
             except NoStreamError as error:
                 yield from stop()
                 self._next(error.way, error.words)
+                pace.heard = yield Pause(0)
             except StreamDamaged as damage:
                 words = yield from stop()
                 now = yield Pause(0)
                 if gained() > before:
                     before, self.failures = gained(), 0
                 self._judge(damage, words, now)
+            except RawReplError as error:
+                # A board that was at its prompt a moment ago: why it is not now is not told by what `enter` knows.
+                if not self.failures or isinstance(error, BootloaderError):
+                    raise
+                raise DeviceTimeoutError(
+                    f"the board stopped answering: tried {self.failures + 1} times in {self._took((yield Pause(0)))}",
+                    hint="reset the board or plug it in again, then retry",
+                ) from error
             except Interrupted:
                 yield from stop()
                 raise OperationInterrupted() from None
@@ -172,10 +192,24 @@ class Retry:
         if self.failures > TRIES or (self.failures > 1 and self._session.pace.left(now) < 1):
             raise self._reason(damage, words, now) from damage
 
+    def _took(self, now: float) -> str:
+        return f"{now - self._begun:.0f} s"
+
     def _reason(self, damage: StreamDamaged, words: str, now: float) -> Exception:
-        took = f"{now - (self._begun or now):.0f} s"
+        took = self._took(now)
         if isinstance(damage, StartFailed) and damage.silent:
             return DeviceTimeoutError(
                 f"the transfer did not start on the board: tried {self.failures} times in {took}", hint=_SLOW
             )
         return StreamError(f"the transfer failed {self.failures} times in {took}: {words or damage}", hint=_LINE)
+
+
+def asked_again(ask: Callable[[], Op[T]], reporter: Reporter, error: DisturbedError) -> Op[T]:
+    """Ask a question that changes nothing again after `error`, up to `TRIES` times, and return the answer."""
+    for _ in range(TRIES):
+        notice(reporter, f"asking again ({error})", "debug")
+        try:
+            return (yield from ask())
+        except DisturbedError as again:
+            error = again
+    raise error

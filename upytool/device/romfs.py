@@ -266,7 +266,7 @@ def _steadily(
 
 
 def _state(session: Session) -> Op[_State]:
-    answer = yield from session.call("romfs")
+    answer = yield from session.call("romfs", again=True)
     if not isinstance(answer, tuple):
         raise NoRomfsError(
             "the firmware of this board has no ROMFS", hint="it needs MicroPython 1.25 or newer, built with a partition"

@@ -39,9 +39,9 @@ from .retry import Capabilities, NoStreamError, StartFailed, Way, unable
 from .session import Session
 
 LITERAL_WBITS = 12
-PATIENCE = 20.0
 REACTION = 0.8  # seconds in which a program reacts to a Ctrl-C that reaches it
 STOP_PATIENCE = 2.0
+LEAST = 1.0  # seconds that a try gets, however little is left
 PLAIN_WINDOW = 64  # without raw paste nothing says how long the board's input ring is: half of the smallest known
 
 
@@ -100,9 +100,8 @@ class Server:
         program, size, parts = _sent(way, self._can.packed)
         pace = self._session.pace
         try:
-            yield from self._session.ready()
-            budget = min(pace.budget(size, failures), max(1.0, pace.left((yield Pause(0)))))
-            yield from announced(self._start(program, size, budget), self._repl.tell, _STARTING % pace.silence)
+            yield from self._session.ready(within=max(LEAST, pace.left((yield Pause(0)))))
+            yield from announced(self._start(program, size, failures), self._repl.tell, _STARTING % pace.silence)
         except (DeviceTimeoutError, StreamError) as reason:
             words = yield from self._last_words()
             if unable(way, words):
@@ -129,11 +128,17 @@ class Server:
             return "packed"
         return "text"
 
-    def _start(self, program: bytes, size: int, budget: float) -> Op[None]:
-        yield from self._repl.start(program, budget)
+    def _start(self, program: bytes, size: int, failures: int) -> Op[None]:
+        pace = self._session.pace
+        now = yield Pause(0)
+        yield from self._repl.start(program, min(pace.budget(len(program), failures), max(LEAST, pace.left(now))))
         window = self._can.window or 2 * self._repl.window or PLAIN_WINDOW
         self.link = StreamLink(self._repl.inbox, window, self._repl.interceptor, self._session.pace)
-        self._greet((yield from self.link.message(budget)))
+        # The hand-over has just shown how fast the board is.
+        now = yield Pause(0)
+        patience = min(pace.budget(size, failures), max(LEAST, pace.left(now)))
+        self._greet((yield from self.link.message(patience)))
+        self.link.tell = self._repl.tell
         self._repl.answered(self.link.now, size)
 
     def _greet(self, hello: Message) -> None:
@@ -195,9 +200,13 @@ class Server:
         if flush:
             yield from self.link.write(b"", flush=True)
 
-    def answer(self, path: str = "", patience: float = PATIENCE) -> Op[Message]:
-        """The next message. Errors: RemoteOSError for `path`; StreamDamaged."""
-        message = yield from self.link.message(patience)
+    def answer(self, path: str = "", more: float = 0.0) -> Op[Message]:
+        """The next message. Errors: RemoteOSError for `path`; StreamDamaged.
+
+        Args:
+            more: seconds that its work may take in silence, beyond those that any may.
+        """
+        message = yield from self.link.message(self._session.pace.silence + more)
         if message.kind == ERROR:
             raise remote_error(message.payload, path)
         return message

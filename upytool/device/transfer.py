@@ -31,7 +31,6 @@ CHUNK = 16384
 SEGMENT = 65536
 AHEAD = 3
 DIGEST = 10  # bytes of a SHA-256 that travel to compare files: 80 bits, no accident makes two of them equal
-LONG = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +203,7 @@ class StreamMover:
         listed = Listed()
         for folder in scans:
             while True:
-                answer = yield from server.answer(folder, LONG)
+                answer = yield from server.answer(folder)
                 if answer.kind != LISTING:
                     break
                 with sensible():
@@ -212,7 +211,7 @@ class StreamMover:
         statuses: list[Status] = []
         width = DIGEST if server.hash_kind == "sha256" else 4
         for batch in batches:
-            answer = yield from server.answer(patience=LONG)
+            answer = yield from server.answer()
             statuses.extend(_statuses(answer.payload, batch.sizes, width))
         if len(statuses) != len(asked):
             raise StreamDamaged("the board's answer has the wrong length", hint="try again")
@@ -276,7 +275,7 @@ class StreamMover:
     ) -> Op[int]:
         """Take one answer; returns how many folders are still to be answered."""
         with creating():
-            yield from server.answer(waiting[0], LONG)
+            yield from server.answer(waiting[0])
         path = waiting.popleft()
         if folders:
             return folders - 1
@@ -353,7 +352,7 @@ class StreamMover:
     ) -> Op[None]:
         """What was asked for of one file; a board that sends more than that is not believed at all."""
         while True:
-            answer = yield from server.answer(item.path, LONG)
+            answer = yield from server.answer(item.path)
             if answer.kind == RESULT:
                 return
             if answer.kind != DATA:

@@ -44,14 +44,19 @@ class Pace:
         seen = max(1.0, seconds / (TURN + read * READING + compiled * COMPILING))
         self.slowness = max(seen, (self.slowness + seen) / 2)
 
+    def turn(self, size: int) -> float:
+        """Seconds that the board may take to compile `size` bytes of a source, and to answer."""
+        return MARGIN * self.slowness * (TURN + size * COMPILING)
+
     def budget(self, size: int, failures: int = 0) -> float:
         """Seconds that the board may take for the first word of a program whose source has `size` bytes.
 
         Each of the `failures` before doubles it: a board that was only slow is waited for in the end. Two thirds of
-        `silence` at most, so that one more try fits, for the bytes may have been lost.
+        `silence` at most, so that one more try fits, for the bytes may have been lost; all of it where the board's
+        pace alone takes about as long.
         """
-        expected = MARGIN * self.slowness * (TURN + size * COMPILING)
-        return min(max(QUICK, expected) * 2.0**failures, self.silence * 2 / 3)
+        most = max(self.silence * 2 / 3, min(self.silence, self.turn(size) * 1.5 / MARGIN))
+        return min(max(QUICK, self.turn(size)) * 2.0**failures, most)
 
     def left(self, now: float) -> float:
         """Seconds until the board has been silent for too long; 0 when it has."""

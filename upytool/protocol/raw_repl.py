@@ -21,6 +21,7 @@ from .. import limits
 from ..errors import (
     BoardResetError,
     DeviceTimeoutError,
+    DisturbedError,
     OperationInterrupted,
     ProtocolError,
     RawReplError,
@@ -36,10 +37,12 @@ from .program_end import PROMPT, ProgramEnd
 CTRL_A, CTRL_B, CTRL_C, CTRL_D = b"\x01", b"\x02", b"\x03", b"\x04"
 BANNER = b"raw REPL; CTRL-B to exit\r\n"
 ASK_PASTE = b"\x05A\x01"
+GRANT = b"\x01"  # the board can take another window of raw paste
 
 OutputSink = Callable[[bytes], None]
 
 ENTER_TIMEOUT = limits.PROMPT_SECONDS
+READING = 10.0  # seconds that any board may take to read what fits its window
 SHORT = 3.0  # seconds that a program of ours may take before a word on it is worth the reading
 SILENCE = 0.8  # seconds without a prompt after which the user is told what is waited for
 TICK = 0.001  # what a clock's rounding may take from a wait
@@ -209,7 +212,7 @@ class RawRepl:
         DeviceTimeoutError when the hand-over fails.
         """
         self._must_be_raw()
-        timeout = self.pace.budget(len(source), 1) if timeout is None else timeout
+        timeout = max(READING, self.pace.turn(len(source))) if timeout is None else timeout
         bad = next((byte for byte in (3, 4) if byte in source), None)
         if bad is not None:
             raise UsageError(
@@ -251,11 +254,16 @@ class RawRepl:
     def _ask_paste(self, timeout: float) -> Op[bool]:
         yield Send(ASK_PASTE)
         answer = yield from self.inbox.read_exact(2, timeout)
+        if answer not in (b"R\x01", b"R\x00", b"ra"):
+            # A timer or a thread of the board printed first. What it prints later is output of the program.
+            self.inbox.data[:0] = answer
+            if (yield from self.inbox.hunt(b"R\x01", min(timeout, ANSWER))) is not None:
+                answer = b"R\x01"
         if answer == b"R\x01":
             self.paste = True
             self.window = int.from_bytes((yield from self.inbox.read_exact(2, timeout)), "little")
             if not 0 < self.window <= 1 << 16:
-                raise StreamError(f"raw paste announced a window of {self.window} bytes", hint="try again")
+                raise DisturbedError(f"raw paste announced a window of {self.window} bytes")
             return True
         self.paste = False
         if answer == b"R\x00":
@@ -263,14 +271,16 @@ class RawRepl:
         if answer == b"ra":
             # Firmware before 1.14 takes 05 as nothing, A as source and 01 as a fresh start.
             if (yield from self.inbox.read_until(b"w REPL; CTRL-B to exit\r\n>", timeout)) is None:
-                raise StreamError("the raw prompt was cut short", hint="try again")
+                raise DisturbedError("the raw prompt was cut short")
             return False
         self.paste = None
-        raise StreamError(f"unexpected answer to raw paste: {answer!r}", hint="try again")
+        raise DisturbedError(f"unexpected answer to raw paste: {answer!r}")
 
     def _send_pasted(self, source: bytes, timeout: float) -> Op[None]:
         inbox, window, view, begun = self.inbox, self.window, memoryview(source), (yield Pause(0))
         credit, sent, size = window, 0, len(source)
+        # What a timer or a thread of the board prints meanwhile: output like what it prints later.
+        other, deadline = bytearray(), begun + timeout
         while sent < size:
             # Grants come one byte a window; take all that are there before waiting for one.
             if not inbox.data and not (yield from inbox.fill(0 if credit else timeout)) and not credit:
@@ -282,13 +292,15 @@ class RawRepl:
                 said = inbox.take(len(inbox.data))
                 if CTRL_D[0] in said:
                     # The compiler gave up (syntax, memory): it waits for our end, then tells why.
-                    inbox.data[:0] = said[said.index(CTRL_D[0]) + 1 :]
+                    inbox.data[:0] = other + said[said.index(CTRL_D[0]) + 1 :]
                     yield Send(CTRL_D)
                     self.refused = True
                     return
-                if said.strip(b"\x01"):
-                    raise StreamError(f"unexpected answer in raw paste: {said[:40]!r}", hint="try again")
-                credit += window * len(said)
+                other += said.replace(GRANT, b"")
+                if grants := said.count(GRANT):
+                    credit, deadline = credit + window * grants, inbox.now + timeout
+                elif inbox.now >= deadline or len(other) > inbox.limit:
+                    raise DisturbedError(f"the board prints instead of reading its program: {said[-40:]!r}")
                 continue
             part = min(credit, size - sent)
             if sent + part == size and part < credit:
@@ -299,17 +311,18 @@ class RawRepl:
             credit -= part
         else:
             yield Send(CTRL_D)
-        yield from self._paste_taken(timeout)
+        other += yield from self._paste_taken(timeout)
+        inbox.data[:0] = other
         self.pace.learn((yield Pause(0)) - begun, read=size)
 
-    def _paste_taken(self, timeout: float) -> Op[None]:
+    def _paste_taken(self, timeout: float) -> Op[bytes]:
+        """Wait until the board has the whole program; returns what else it printed meanwhile."""
         got = yield from self.inbox.read_until(CTRL_D, timeout)
         if got is None:
             raise DeviceTimeoutError(
                 "the board did not confirm the end of its program", hint="reset the board, then try again"
             )
-        if got.strip(b"\x01") != CTRL_D:
-            raise StreamError(f"unexpected end of raw paste: {got[-40:]!r}", hint="try again")
+        return got[:-1].replace(GRANT, b"")
 
     def _send_plain(self, source: bytes, timeout: float) -> Op[None]:
         for at in range(0, len(source), self.chunk):
@@ -318,7 +331,7 @@ class RawRepl:
         yield Send(CTRL_D)
         answer = yield from self.inbox.read_exact(2, timeout)
         if answer != b"OK":
-            raise StreamError(f"the board did not take the program: {answer!r}", hint="try again")
+            raise DisturbedError(f"the board did not take the program: {answer!r}")
 
     def _abandon(self) -> Op[None]:
         """End a hand-over that Ctrl-C cut short: the board is left at a prompt when it can be."""
