@@ -42,6 +42,10 @@ LITERAL_WBITS = 12
 REACTION = 0.8  # seconds in which a program reacts to a Ctrl-C that reaches it
 STOP_PATIENCE = 2.0
 LEAST = 1.0  # seconds that a try gets, however little is left
+# What stdin's buffer holds on ports where that is more than raw paste's two windows, by sys.platform (stdin_ringbuf in
+# ports/*/mphalport.c, MicroPython 1.26). Others: esp32 and a UART of stm32 260, esp8266 256; samd's 128 are behind USB,
+# which holds back.
+BUFFERS = dict.fromkeys(("rp2", "mimxrt", "nrf52", "renesas-ra", "alif"), 512)
 PLAIN_WINDOW = 64  # without raw paste nothing says how long the board's input ring is: half of the smallest known
 
 
@@ -143,7 +147,7 @@ class Server:
 
     def _greet(self, hello: Message) -> None:
         try:
-            unit, wbits, kind, checksum, free, rename = parse_answer(hello.payload.decode())
+            unit, wbits, kind, checksum, free, rename, platform = parse_answer(hello.payload.decode())
             if hello.kind != HELLO or not (isinstance(unit, int) and 256 <= unit < 1 << 16):
                 raise ValueError
             if kind not in ("sha256", "crc32", "sum") or wbits not in (0, *range(9, 16)):
@@ -152,6 +156,8 @@ class Server:
             raise StreamDamaged("the transfer program said nothing sensible", hint="try again") from error
         self.unit, self.hash_kind, self.can_rename, self.mem_free = unit, kind, bool(rename), free
         self.link.checksum = checksum
+        if not self._can.window and self._repl.paste:
+            self.link.window_of(max(self.link.window, BUFFERS.get(platform, 0)))
         self.packer = Packer(unit, wbits)
 
     def _last_words(self) -> Op[str]:

@@ -113,19 +113,25 @@ class StreamLink:
         self.tell: Callable[[str], None] = lambda text: None
         self._tell_after = TELLING
         self._fresh = True
-        self.window = window
         self.now = 0.0
         self.checksum = "crc32"
         self.messages: deque[Message] = deque()
         self.resent = 0
         self._queued = 0  # bytes of payloads in `messages`
         self._since: float | None = None  # when the wait for the answer that is due began
-        self._frame_data = max(16, min(FRAME_DATA, window // 2 - 4))
+        self._frame_data = 0
+        self.window_of(window)
         self._out = bytearray()
         self._flying: deque[bytes] = deque()
         self._flying_bytes = 0
         self._sent = self._heard = 0
         self._repeat = False
+
+    def window_of(self, size: int) -> None:
+        """From now on `size` bytes may be unconfirmed, in two frames: while one is worked on, the other arrives."""
+        # A ring buffer of that size holds one byte less (py/ringbuf.h), and what does not fit in a UART's is lost.
+        self.window = size
+        self._frame_data = max(16, min(FRAME_DATA, (size - 1) // 2 - 4))
 
     # -- to the board ---------------------------------------------------------------------------
 
