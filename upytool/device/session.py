@@ -234,5 +234,5 @@ class Session:
                 self.board = BoardInfo.from_probe(answer)
             # What the board says now is newer than what was remembered of it.
             self.frozen = self.board.has_transfer
-            self.bytecode = self.board.takes_bytecode
+            self.bytecode = self.bytecode and self.board.takes_bytecode
         return self.board

@@ -146,7 +146,7 @@ class StreamLink:
         at, data = 0, self._out
         while at < len(data) and (flush or len(data) - at >= self._frame_data):
             part = bytes(data[at : at + self._frame_data])
-            if self._flying and self._flying_bytes + len(part) + 4 > self.window:
+            if self._flying and self._flying_bytes + len(part) + 4 >= self.window:
                 break
             frame = encode_frame(part, self._sent, self.checksum)
             self._sent += 1
