@@ -27,6 +27,7 @@ class Bench:
         self.board = SlowBoard(self.clock, **board)  # type: ignore[arg-type]
         self.wire = SlowWire(self.board, self.clock, faults)
         self.session = Session(self.told)
+        self.session.bytecode = False  # The model is not MicroPython: it runs text.
 
     def store(self) -> None:
         """One small copy."""
