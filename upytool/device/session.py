@@ -208,7 +208,7 @@ class Session:
                 return parse_answer(literal.decode("utf-8", "replace"))
         except ValueError as problem:
             if not is_error(error):
-                raise DisturbedError(f"the board's answer makes no sense: {literal[:60]!r}") from problem
+                raise DisturbedError(f"unexpected response from the board: {literal[:60]!r}") from problem
         if is_error(error):
             raise_snippet_error(error, path)
         raise DisturbedError("the board gave no answer")
