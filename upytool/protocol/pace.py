@@ -18,6 +18,7 @@ T = TypeVar("T")
 READING, COMPILING = 9e-6, 45e-6  # seconds a byte
 TURN = 0.02  # seconds from a byte sent to the answer, whatever is between: USB frames, a bridge's latency timer
 QUICK = 5.0  # seconds that any board may take to start a program
+READ = 10.0  # seconds that any board may take to read what fits its window: it has not shown anything yet
 MARGIN = 4  # how much slower than a moment ago a board may become before it counts as silent
 TELLING = 1.0  # seconds of waiting after which the user is told for what
 
@@ -57,6 +58,13 @@ class Pace:
         """
         most = max(self.silence * 2 / 3, min(self.silence, self.turn(size) * 1.5 / MARGIN))
         return min(max(QUICK, self.turn(size)) * 2.0**failures, most)
+
+    def hand_over(self, failures: int = 0) -> float:
+        """Seconds that the board may take to read on while a program goes over; see `budget`.
+
+        For a program of the user's `silence` may be shorter, since `--timeout` is what that may take once it runs.
+        """
+        return min(max(READ, self.turn(0)) * 2.0**failures, max(READ, self.silence * 2 / 3))
 
     def left(self, now: float) -> float:
         """Seconds until the board has been silent for too long; 0 when it has."""
