@@ -59,10 +59,12 @@ def upload_and_die(port: str, data: bytes, seconds: float) -> int:
 @pytest.mark.slow
 def test_the_file_is_the_old_or_the_new_one(port: str, tmp_path: Path) -> None:
     chance = random.Random(2)
-    with Device(SerialTransport(port)) as device:
-        start_time = time.monotonic()
-        device.fs.write_bytes("/main.py", content(0))
-        whole = time.monotonic() - start_time
+    # The second time: what the first one loads and prepares is there in each child.
+    for _ in range(2):
+        with Device(SerialTransport(port)) as device:
+            start_time = time.monotonic()
+            device.fs.write_bytes("/main.py", content(0))
+            whole = time.monotonic() - start_time
     current, new, killed, slowest = 0, 0, 0, 0.0
     for number in range(1, ROUNDS + 1):
         if killed == KILLS:

@@ -143,7 +143,7 @@ ALLOCATED = "(__import__('gc').collect(),__import__('gc').mem_alloc())[1]"
 def test_a_board_with_20_kb_of_free_memory_runs_it(qemu: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     """As bytecode it needs less than 16 kB, all of it; compiling the text needs more than there is."""
     with connect(qemu.port) as board:
-        board.exec(HOG % 20_000)
+        board.exec(HOG % 20_480)
         before = board.eval(ALLOCATED)
         can = board.fs.ops.can
         assert used_by_program(board, False) - before < 16_000

@@ -29,7 +29,8 @@ SERVER = "_v"  # the server, for its parts while they are imported (ondevice/ser
 # What the start below uses beyond the program itself.
 MODULES = frozenset({"binascii", "deflate", "io", "os", "vfs", MODULE, SERVER})
 
-# `l` imports from a file, as a part of the module `s`. What an interrupted one left mounted goes first.
+# `l` imports from a file, as a part of the module `s`. What an interrupted one left mounted goes first. The file goes
+# last: the memory that unpacking takes is needed again.
 _LOADER = f"""try:import vfs
 except:import os as vfs
 def l(f,s):
@@ -45,15 +46,15 @@ def l(f,s):
   import {MODULE};return {MODULE}
  finally:vfs.umount('{POINT}');p[0]='{NOWHERE}';m.pop('{MODULE}',0);m.pop('{SERVER}')
 r=l(f,0)
+del f
 """
 # A byte that is lost on the way must not make another program of it, so all but the start is in what is checked.
 _START = f"""import io
 from binascii import crc32
 %sd=b'%%s'
 1//(crc32(d)==%d)
-f=%s
-d={{'f':f,'p':_p,'m':_m}}
-exec(f.read({len(_LOADER)}),d)
+d={{'f':%s,'p':_p,'m':_m}}
+exec(d['f'].read({len(_LOADER)}),d)
 m=d['r']
 %s"""
 
