@@ -190,6 +190,15 @@ class StreamError(ProtocolError):
     code = "protocol.stream"
 
 
+class DisturbedError(StreamError):
+    """Other output of the board came into an answer, or a line lost or altered it."""
+
+    code = "protocol.disturbed"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="a timer or thread on the board may print: `upytool soft-reset` stops it")
+
+
 class DeviceTimeoutError(ProtocolError):
     code = "protocol.timeout"
 

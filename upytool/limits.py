@@ -92,6 +92,7 @@ OUTPUT_BYTES = 64 << 20
 
 # -- waits for boards --------------------------------------------------------------------------------
 PROMPT_SECONDS = 11.0
+SILENCE_SECONDS = 30.0
 BOARD_SECONDS = 30.0
 BOARD_LONG_SECONDS = 600.0
 BOARD_PACKAGE_SECONDS = 60.0
@@ -149,6 +150,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("JSON_LEVELS", "levels", "directories in `tree --json`", "upytool.cli.commands.tree"),
     Limit("OUTPUT_BYTES", "bytes", "collected output (`eval`, the library's `exec`)", "upytool.device.session"),
     Limit("PROMPT_SECONDS", "seconds", "until a board shows its prompt", "upytool.protocol.raw_repl"),
+    Limit("SILENCE_SECONDS", "seconds", "a silent board in a transfer (`--timeout`)", "upytool.protocol.pace"),
     Limit("BOARD_SECONDS", "seconds", "a small question to a board", "upytool.device.session"),
     Limit("BOARD_LONG_SECONDS", "seconds", "what goes through all files of a board", "upytool.device.fs_ops"),
     Limit("BOARD_PACKAGE_SECONDS", "seconds", "a step of `mip` on the board", "upytool.packages.board"),

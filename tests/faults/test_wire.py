@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-import upytool.device.stream
+import upytool.protocol.pace
 import upytool.protocol.transfer
 from tests.faults.board import Plug, connected
 from tests.rigs.wire import Direction, Fault, Kind
@@ -37,7 +37,7 @@ def plug() -> Iterator[Plug]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The waits for a board that says nothing, short enough to try many bytes."""
     monkeypatch.setattr(upytool.protocol.transfer, "ACK_TIMEOUT", 0.3)
-    monkeypatch.setattr(upytool.device.stream, "START_TIMEOUT", 1.0)
+    monkeypatch.setattr(upytool.protocol.pace, "QUICK", 1.0)
 
 
 @pytest.fixture(scope="module")

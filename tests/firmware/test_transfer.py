@@ -17,7 +17,8 @@ from tests.rigs.qemu import Qemu
 from upytool.device import frozen
 from upytool.device.connect import connect
 from upytool.device.device import Device
-from upytool.device.stream import Capabilities, Server, _program
+from upytool.device.retry import Capabilities
+from upytool.device.stream import Server, _sent
 from upytool.discovery import selector
 from upytool.discovery.remembered import FILE_NAME, Remembered
 from upytool.mpy.abi import Abi
@@ -56,7 +57,9 @@ class Wire:
     @property
     def uploaded(self) -> bool:
         # All programs of ours begin alike.
-        return any(_program(packed)[1000:1200] in self.sent for packed in (True, False))
+        programs = [_sent("bytecode", packed)[0] for packed in (True, False)]
+        programs += [_sent(way, False)[0] for way in ("packed", "text")]
+        return any(program[1000:1200] in self.sent for program in programs)
 
 
 def names(device: Device) -> tuple[list[str], list[str]]:

@@ -16,7 +16,7 @@ from upytool.device.device import Device
 from upytool.device.local import CallSink
 from upytool.device.mount import mounts_of
 from upytool.device.ondevice import needs, snippet
-from upytool.device.stream import Capabilities
+from upytool.device.retry import Capabilities
 from upytool.device.transfer import GetItem, PutItem, StreamMover
 from upytool.errors import RemoteException, RemoteOSError, StreamError, UsageError
 from upytool.protocol.ops import Op

@@ -156,6 +156,8 @@ class App:
             if picked is None:
                 raise
             device = attempt(picked)
+        if settings.timeout:
+            device.session.pace.silence = max(1.0, settings.timeout)
         # Done once for a connection: `resume` or a finished program's state must not be reset away later.
         self._fresh = False
         return device

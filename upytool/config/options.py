@@ -170,7 +170,7 @@ OPTIONS: tuple[Option, ...] = (
         "timeout",
         "float",
         None,
-        "stop a program on the board after this long (exit code 124)",
+        "stop a program on the board (exit code 124), or give up a silent transfer, after this long",
         flags=("--timeout",),
         env="UPYTOOL_TIMEOUT",
         metavar="SECONDS",

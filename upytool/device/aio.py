@@ -81,9 +81,11 @@ class AsyncDevice:
         text = await self.drive(self.session.eval(expression, limit=timeout))
         return literal_or_text(text)
 
-    async def call(self, snippet: str, *args: object, path: str = "", timeout: float = SNIPPET_LIMIT) -> Any:
+    async def call(
+        self, snippet: str, *args: object, path: str = "", timeout: float = SNIPPET_LIMIT, again: bool = False
+    ) -> Any:
         """Run one of our own snippets (see Device.call)."""
-        return await self.drive(self.session.call(snippet, *args, path=path, limit=timeout))
+        return await self.drive(self.session.call(snippet, *args, path=path, limit=timeout, again=again))
 
     async def soft_reset(self) -> None:
         """A fresh interpreter: boot.py runs, main.py does not."""

@@ -15,11 +15,12 @@ from typing import Any
 from .. import limits
 from ..errors import StreamError
 
-# One token of a literal as MicroPython's repr() writes it (py/objstr.c, objfloat.c, objdict.c ...).
+# One token of a literal as MicroPython's repr() writes it (py/objstr.c, objfloat.c, objdict.c ...). It writes no
+# control character into a text as it is: a line break there is a line that something else has printed.
 _TOKEN = re.compile(
     r"""[ \t\r\n]*(?:
     ([\[\](){},:])
-    |(b?)('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
+    |(b?)('(?:[^'\\\x00-\x1f]|\\[^\x00-\x1f])*'|"(?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])*")
     |([+-]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d+)?)
     |([+-]?\d+)
     |(None|True|False)

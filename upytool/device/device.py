@@ -108,22 +108,31 @@ class Device:
         text = self.drive(self.session.eval(expression, limit=timeout))
         return literal_or_text(text)
 
-    def call(self, snippet: str, *args: object, path: str = "", timeout: float = SNIPPET_LIMIT) -> Any:
-        """Run `run(*args)` of upytool/ondevice/SNIPPET.py; literals in, a literal out."""
-        return self.drive(self.session.call(snippet, *args, path=path, limit=timeout))
+    def call(
+        self, snippet: str, *args: object, path: str = "", timeout: float = SNIPPET_LIMIT, again: bool = False
+    ) -> Any:
+        """Run `run(*args)` of upytool/ondevice/SNIPPET.py; literals in, a literal out.
 
-    def ask(self, source: str, *, timeout: float = SNIPPET_LIMIT) -> Any:
+        Args:
+            again: it changes nothing on the board, so that it may run once more where other output broke its answer.
+        """
+        return self.drive(self.session.call(snippet, *args, path=path, limit=timeout, again=again))
+
+    def ask(self, source: str, *, timeout: float = SNIPPET_LIMIT, again: bool = False) -> Any:
         """Run a program of ours, shielded from the user's names and files; returns the literal that it prints.
 
         A 1e stands before the literal. The soft reset that is due happens first, as before a program of the user's.
 
+        Args:
+            again: as of `call`.
+
         Errors: as `call`.
         """
-        return self.drive(self._ask(source, timeout))
+        return self.drive(self._ask(source, timeout, again))
 
-    def _ask(self, source: str, limit: float) -> Op[Any]:
+    def _ask(self, source: str, limit: float, again: bool) -> Op[Any]:
         yield from self.session.ready(fresh=True)
-        return (yield from self.session.call_source(source, limit=limit))
+        return (yield from self.session.call_source(source, limit=limit, again=again))
 
     def soft_reset(self) -> None:
         """A fresh interpreter: boot.py runs, main.py does not."""

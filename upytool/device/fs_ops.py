@@ -19,8 +19,9 @@ from .answers import sensible
 from .fs_types import Entry, Mount, Removed, Stat
 from .local import CallSink, local_size, opener
 from .ondevice import argument, snippet
-from .session import Session
-from .stream import Capabilities, NoStreamError, creating, hint_for
+from .retry import Capabilities
+from .session import SNIPPET_LIMIT, Session
+from .stream import creating, hint_for
 from .transfer import GetItem, Mover, Progress, PutItem, Sink, Status, StreamMover, Survey, ignore
 
 T = TypeVar("T")
@@ -46,13 +47,7 @@ class FsOps:
 
     def mover(self) -> Mover:
         """A way to move files; to be closed."""
-        mover: Mover
-        if self.can.stream:
-            mover = StreamMover(self.session, self.can)
-        else:
-            from .text_transfer import TextMover
-
-            mover = TextMover(self.session)
+        mover: Mover = StreamMover(self.session, self.can)
         if self.session.host_mounts:
             from .mount_mover import MountMover
 
@@ -60,26 +55,25 @@ class FsOps:
         return mover
 
     def moving(self, work: Callable[[Mover], Op[T]]) -> Op[T]:
-        """Do `work` with a mover; where the board cannot run the transfer program, once more with the slow one."""
-        while True:
-            mover = self.mover()
-            try:
-                result = yield from work(mover)
-            except NoStreamError:
-                continue
-            except UpytoolError:
-                # What failed on our side leaves the program on the board running, and its prompt away.
-                with contextlib.suppress(UpytoolError):
-                    yield from mover.close()
-                raise
-            yield from mover.close()
-            return result
+        """Do `work` with a mover."""
+        mover = self.mover()
+        try:
+            result = yield from work(mover)
+        except UpytoolError:
+            # What failed on our side leaves the program on the board running, and its prompt away.
+            with contextlib.suppress(UpytoolError):
+                yield from mover.close()
+            raise
+        yield from mover.close()
+        return result
 
     # -- one program each -----------------------------------------------------------------------
 
-    def _call(self, name: str, *args: object, path: str = "", limit: float = 30.0) -> Op[Any]:
+    def _call(
+        self, name: str, *args: object, path: str = "", limit: float = SNIPPET_LIMIT, again: bool = False
+    ) -> Op[Any]:
         try:
-            return (yield from self.session.call(name, *args, path=path, limit=limit))
+            return (yield from self.session.call(name, *args, path=path, limit=limit, again=again))
         except RemoteOSError as error:
             raise RemoteOSError(error.errno or 5, path, hint=error.hint or hint_for(error.errno or 5)) from error
 
@@ -89,7 +83,7 @@ class FsOps:
 
     def _stats(self, paths: Sequence[str]) -> Op[tuple[str, list[Stat | int]]]:
         """The working directory, and the same."""
-        answer = yield from self._call("fs_stat", *paths)
+        answer = yield from self._call("fs_stat", *paths, again=True)
         with sensible():
             cwd, *items = answer
             if len(items) != len(paths):
@@ -198,7 +192,7 @@ class FsOps:
 
     def _listing(self, path: str, deep: bool) -> Op[list[Entry]]:
         source = f"{snippet('fs_list')}\nrun({argument(path)},{int(deep)})"
-        answer = yield from self.session.call_source(source, path, LONG)
+        answer = yield from self.session.call_source(source, path, LONG, again=True)
         with sensible():
             return [Entry(str(name), "dir" if size < 0 else "file", max(0, size)) for name, size in answer]
 
@@ -242,7 +236,7 @@ class FsOps:
             return [Removed(str(name), bool(how), how == 2) for name, how in answer]
 
     def df(self) -> Op[list[Mount]]:
-        answer = yield from self._call("fs_df")
+        answer = yield from self._call("fs_df", again=True)
         with sensible():
             return [
                 Mount(str(path), block * count, block * (count - free), block * free, str(kind), block)
@@ -255,7 +249,7 @@ class FsOps:
         for at in range(0, len(paths), 40):
             part = list(paths[at : at + 40])
             try:
-                answer = yield from self._call("fs_hash", algo, *part, limit=LONG)
+                answer = yield from self._call("fs_hash", algo, *part, limit=LONG, again=True)
             except RemoteException as error:
                 if error.kind in ("AttributeError", "ImportError"):
                     raise RemoteError(

@@ -103,6 +103,11 @@ class BoardInfo:
         return ARCHITECTURES.get(self.mpy >> 10 & 0xF, "")
 
     @property
+    def takes_bytecode(self) -> bool:
+        """Whether it may load our programs as bytecode (device.precompiled): .mpy version 6, MicroPython since 1.19."""
+        return self.mpy_version == 6
+
+    @property
     def has_transfer(self) -> bool:
         """Whether the transfer program is among its modules (device.frozen)."""
         return "upytool_transfer" in self.modules

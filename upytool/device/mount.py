@@ -28,6 +28,7 @@ from ..events import notice
 from ..protocol.mount_server import MountServer
 from ..protocol.ops import Op
 from ..protocol.raw_repl import ReplState
+from . import precompiled
 from .folder import Compile, Folder
 from .info import BoardInfo
 from .ondevice import needs, snippet
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 POINT = "/remote"
 _MIN_ANSWER, _MAX_ANSWER = 96, 4096
+_USUAL_WINDOW, _PLAIN_WINDOW = 128, 64  # of raw paste before it was asked; what to count with where there is none
+# What the program imports; a test compares.
+_MODULES = frozenset({"binascii", "io", "os", "select", "sys", "time", "uctypes", "vfs"})
 _VOLUMES = 200
 _UNIX_YEAR, _EPOCHS = 1970, {1970: 0, 2000: 946684800}
 
@@ -119,12 +123,10 @@ class Mounts:
             ) from error
         # The soft reset that is due would take the mount away again.
         yield from self._session.ready(fresh=True)
-        server = yield from self._prepare()
+        server = self._prepare()
         around = next((m.point for m in self.all if point.startswith(m.point + "/")), None)
         if around:
-            raise UsageError(
-                f"{point} is inside of {around}, which is mounted", hint="mount points cannot be nested"
-            )
+            raise UsageError(f"{point} is inside of {around}, which is mounted", hint="mount points cannot be nested")
         before = next((mount for mount in self.all if mount.point == point), None)
         if before is None and len(self._mounts) >= _VOLUMES:
             raise UsageError(f"a board can have {_VOLUMES} mounts at most", hint="take some away: `umount`")
@@ -193,37 +195,56 @@ class Mounts:
 
     # -- the board's side ---------------------------------------------------------------------------
 
-    def _prepare(self) -> Op[MountServer]:
-        info = yield from self._session.info()
-        if not info.has_buffer:
-            raise _unfit("it has no sys.stdin.buffer")
-        if "select" not in info.modules:
-            raise _unfit("it has no select module")
+    def _prepare(self) -> MountServer:
         if self._server is None:
-            window = self._session.repl.window or 64
-            limit = max(_MIN_ANSWER, min(_MAX_ANSWER, 2 * window - 8))
-            self._server = MountServer(random.getrandbits(23), limit, self._problem)
+            self._server = MountServer(random.getrandbits(23), self._limit(), self._problem)
             self._session.repl.interceptor = self._server
             self._session.on_soft_reset.append(self.again)
         return self._server
+
+    def _limit(self) -> int:
+        """The most bytes of an answer: what the board's input buffer holds, as far as raw paste has told."""
+        repl = self._session.repl
+        window = repl.window or (_PLAIN_WINDOW if repl.paste is False else _USUAL_WINDOW)
+        return max(_MIN_ANSWER, min(_MAX_ANSWER, 2 * window - 8))
 
     def _place(self, mounts: list[Mount], there: str) -> Op[None]:
         server = self._server
         assert server is not None
         volumes = [(mount.number, mount.point) for mount in mounts]
-        call = f"print('\\x1e'+repr(run({server.seed},{server.limit},{there!r},{volumes!r})))"
-        info = yield from self._session.info()
-        answer = None
-        if _unpacks(info):
-            try:
-                answer = yield from self._session.call_source(_packed(call))
-            except (RemoteException, RemoteError):
-                answer = None  # not enough memory to unpack it, for instance: send it as it is
-        if answer is None:
-            answer = yield from self._session.call_source(f"{snippet('mount')}\n{call}")
+        while True:
+            server.limit = self._limit()
+            answer = yield from self._send(f"run({server.seed},{server.limit},{there!r},{volumes!r})")
+            assumed, server.limit = server.limit, self._limit()
+            if assumed <= server.limit:  # then the board's requests fit as well
+                break
         if isinstance(answer, str):
             raise _unfit(f"it has no {answer}")
         server.epoch = _EPOCHS.get(answer if isinstance(answer, int) else _UNIX_YEAR, 0)
+
+    def _send(self, call: str) -> Op[object]:
+        """Run the program: as bytecode where the board loads it, packed where it unpacks, else as text."""
+        session = self._session
+        for packed in (True, False):
+            if not session.bytecode or session.repl.paste is False:
+                break
+            answer = f"print('\\x1e'+repr(m.{call}))"
+            program = precompiled.program("mount", answer, packed=packed, modules=_MODULES, sign=session.sign)
+            try:
+                return (yield from session.call_program(program))
+            except RemoteError as error:
+                notice(session.reporter, f"mount: not as bytecode ({error})", "debug")
+                if "deflate" not in str(error):
+                    session.bytecode = not isinstance(error, RemoteException)
+                    break
+        call = f"print('\\x1e'+repr({call}))"
+        info = yield from session.info()
+        if _unpacks(info):
+            try:
+                return (yield from session.call_source(_packed(call)))
+            except RemoteError:
+                pass  # not enough memory to unpack it, for instance: send it as it is
+        return (yield from session.call_source(f"{snippet('mount')}\n{call}"))
 
     def _problem(self, error: BaseException) -> None:
         notice(self._session.reporter, f"a mounted directory could not answer the board: {error}", "warning")

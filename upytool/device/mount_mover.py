@@ -41,7 +41,7 @@ class MountMover:
         """Learn the working directory, where one of `paths` depends on it."""
         if not self._cwd and not all(path.startswith("/") for path in paths):
             yield from self._board.close()
-            answer = yield from self._session.call("fs_stat")
+            answer = yield from self._session.call("fs_stat", again=True)
             with sensible():
                 self._cwd = str(answer[0])
 
@@ -111,7 +111,7 @@ class MountMover:
         """What is below a folder of the board, without the mounted ones in it."""
         yield from self._board.close()
         source = f"{snippet('fs_tree')}\nrun({folder!r},{skip!r})"
-        answer = yield from self._session.call_source(source, folder, LIMIT)
+        answer = yield from self._session.call_source(source, folder, LIMIT, again=True)
         listing: dict[str, int] = {}
         with sensible():
             for path, size, number in answer:

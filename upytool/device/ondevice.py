@@ -68,7 +68,7 @@ def shielded(source: str, names: Iterable[str] = (), modules: Iterable[str] = ()
 
     Args:
         source: its text, none of whose strings goes over several lines; inside, `_p` is sys.path, which
-            leads nowhere, and USERS_PATH what the user has in it.
+            leads nowhere, USERS_PATH what the user has in it, and `_m` sys.modules.
         names: the builtins it uses; found in the text where neither they nor `modules` are given.
         modules: the modules it imports, and those that its parts of other texts import.
     """
@@ -93,6 +93,18 @@ def argument(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return f"({''.join(f'{argument(item)},' for item in value)})"
     return repr(value)
+
+
+_ESCAPES = {byte: f"\\x{byte:02x}".encode() for byte in (0, 1, 2, 3, 4, 13)} | {
+    10: b"\\n",
+    39: b"\\'",
+    92: b"\\\\",
+}
+
+
+def literal(data: bytes) -> bytes:
+    """What stands between the quotes of `b''` for `data`, with no byte that the raw REPL takes for a command."""
+    return b"".join(_ESCAPES.get(byte) or bytes((byte,)) for byte in data)
 
 
 def needs(source: str) -> tuple[set[str], set[str]]:

@@ -196,6 +196,15 @@ def _hint(last: str) -> str:
     return ""
 
 
+def is_error(text: bytes) -> bool:
+    """Whether the text at a program's end is an error's.
+
+    A timer or a thread of the board may print there too. The name of the exception stands at the beginning of a line
+    and no translation changes it, nor the colon behind it (py/objexcept.c, mp_obj_exception_print).
+    """
+    return re.search(rb"^\w[\w.]*:(\s|$)", text, re.MULTILINE) is not None
+
+
 def raise_snippet_error(error: bytes, path: str = "") -> None:
     """Nothing when `error` is empty; else RemoteOSError, or RemoteError for what went wrong in our own program."""
     if not error:

@@ -20,15 +20,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..errors import FlashError, OperationInterrupted, RemoteError, StreamError, UsageError
+from ..errors import FlashError, RemoteError, UsageError
 from ..events import NULL, Reporter, Task, notice
-from ..protocol.ops import Interrupted, Op
-from ..protocol.transfer import StreamDamaged
+from ..protocol.ops import Op
 from .answers import sensible
 from .fs_ops import FsOps
+from .retry import Retry
 from .romfs_link import Link, link_for
 from .session import Session
-from .stream import NoStreamError, new_hash
+from .stream import new_hash
 from .transfer import DIGEST
 
 PAGE = 256  # what flash chips program at once; whole pages suit every port
@@ -255,36 +255,18 @@ def _steadily(
     fs: FsOps, part: RomPartition, work: Callable[[Link], Op[None]], gained: Callable[[], int]
 ) -> Op[None]:
     """Do `work` over a link, again where the stream broke; `gained` tells whether it came on meanwhile."""
-    left, before = TRIES, gained()
-    while True:
-        link = link_for(fs, part.number)
-        try:
-            yield from work(link)
-        except NoStreamError:
-            yield from link.stop()
-            continue
-        except StreamDamaged as damage:
-            words = yield from link.stop()
-            left = TRIES if gained() > before else left - 1
-            before = max(before, gained())
-            if not left:
-                raise StreamError(
-                    f"the transfer broke {TRIES} times ({words or damage})",
-                    hint="check the cable and the power supply; `--baud` or another port may help",
-                ) from damage
-            continue
-        except Interrupted:
-            yield from link.stop()
-            raise OperationInterrupted() from None
-        except BaseException:
-            yield from link.stop()
-            raise
-        yield from link.close()
-        return
+    links: list[Link] = []
+
+    def attempt() -> Op[None]:
+        links.append(link_for(fs, part.number))
+        yield from work(links[-1])
+
+    yield from Retry(fs.session, fs.can, "ROM partition").steadily(attempt, lambda: links[-1].stop(), gained)
+    yield from links[-1].close()
 
 
 def _state(session: Session) -> Op[_State]:
-    answer = yield from session.call("romfs")
+    answer = yield from session.call("romfs", again=True)
     if not isinstance(answer, tuple):
         raise NoRomfsError(
             "the firmware of this board has no ROMFS", hint="it needs MicroPython 1.25 or newer, built with a partition"

@@ -12,11 +12,13 @@ from ..protocol.transfer import DATA, StreamDamaged
 from ..protocol.units import plain_unit
 from .answers import parse_answer, sensible, too_long
 from .fs_ops import FsOps
+from .retry import NoStreamError
 from .session import Session
-from .stream import NoStreamError, Server
-from .transfer import DIGEST, LONG
+from .stream import Server
+from .transfer import DIGEST
 
 SEGMENT = 16384
+LONG = limits.BOARD_SECONDS
 PIECE = 1024  # of text: what goes over in one program
 _SLOW = 8192  # bytes a second: slower flash than that erases, and slower boards than that digest, none
 
@@ -75,16 +77,16 @@ class StreamRom:
             yield from server.load("romfs")
         return self._server
 
-    def _say(self, command: str, patience: float = LONG) -> Op[bytes]:
+    def _say(self, command: str, more: float = 0.0) -> Op[bytes]:
         server = yield from self._opened()
         yield from server.say(command, flush=True)
-        return (yield from server.answer(patience=patience)).payload
+        return (yield from server.answer(more=more)).payload
 
     def sums(self, unit: int, total: int) -> Op[tuple[str, list[bytes]]]:
         server = yield from self._opened()
         yield from server.say(f"rom_sums({self._number},{unit},{total})", flush=True)
         found = bytearray()
-        while (answer := (yield from server.answer(patience=LONG))).kind == DATA:
+        while (answer := (yield from server.answer())).kind == DATA:
             found += answer.payload
             if len(found) > limits.ANSWER_BYTES:
                 raise too_long(limits.ANSWER_BYTES)
@@ -97,7 +99,7 @@ class StreamRom:
         for start in range(at, at + count, SEGMENT):
             size = min(SEGMENT, at + count - start)
             yield from server.say(f"rom_get({self._number},{start},{size})", flush=True)
-            while (answer := (yield from server.answer(patience=LONG))).kind == DATA and size >= len(answer.payload):
+            while (answer := (yield from server.answer())).kind == DATA and size >= len(answer.payload):
                 take(answer.payload)
                 size -= len(answer.payload)
             if size or answer.kind == DATA:
@@ -108,7 +110,7 @@ class StreamRom:
 
     def erase(self, at: int, end: int, step: int, blank: bool) -> Op[int]:
         command = f"rom_erase({self._number},{at},{end},{step},{int(blank)})"
-        answer = yield from self._say(command, LONG + (0 if step else end / _SLOW))
+        answer = yield from self._say(command, 0 if step else end / _SLOW)
         try:
             return int(parse_answer(answer.decode()))
         except (ValueError, TypeError) as error:
@@ -117,14 +119,13 @@ class StreamRom:
     def put(self, at: int, data: bytes, page: int) -> Op[None]:
         server = yield from self._opened()
         if server.unit % page:
-            self._can.stream = False
-            raise NoStreamError(f"the board takes {server.unit} bytes at a time, its flash {page}")
+            raise NoStreamError("text", f"the board takes {server.unit} bytes at a time, its flash {page}")
         yield from server.say(f"rom_put({self._number},{at})")
         server.packer.begin(data)
         for unit in (*server.packer.add(data), *server.packer.finish()):
             yield from server.link.write(unit)
         yield from server.link.write(plain_unit(b""), flush=True)
-        yield from server.answer(patience=LONG)
+        yield from server.answer()
 
     def finish(self) -> Op[None]:
         yield from self._say(f"rom_end({self._number})")
@@ -145,9 +146,9 @@ class TextRom:
     def __init__(self, session: Session, number: int) -> None:
         self._session, self._number = session, number
 
-    def _call(self, what: str, *args: object, limit: float = LONG) -> Op[object]:
+    def _call(self, what: str, *args: object, limit: float = LONG, again: bool = False) -> Op[object]:
         args = (what, self._number, *args) if args else (what, self._number, 0, 0)
-        return (yield from self._session.call("romfs_text", *args, limit=limit))
+        return (yield from self._session.call("romfs_text", *args, limit=limit, again=again))
 
     def sums(self, unit: int, total: int) -> Op[tuple[str, list[bytes]]]:
         kind, found = "sha256", list[bytes]()
@@ -155,7 +156,7 @@ class TextRom:
         for at in range(0, total, step):
             end = min(at + step, total)
             kind, some = yield from self._session.call(
-                "romfs_sums", self._number, unit, at, end, limit=LONG + (end - at) / _SLOW
+                "romfs_sums", self._number, unit, at, end, limit=LONG + (end - at) / _SLOW, again=True
             )
             with sensible():
                 found += [bytes.fromhex(text) for text in some]
@@ -164,7 +165,7 @@ class TextRom:
     def get(self, at: int, count: int, take: Callable[[bytes], None]) -> Op[None]:
         for start in range(at, at + count, PIECE):
             end = min(start + PIECE, at + count)
-            answer = yield from self._call("get", start, end)
+            answer = yield from self._call("get", start, end, again=True)
             with sensible():
                 data = bytes.fromhex(str(answer))
                 if len(data) != end - start:

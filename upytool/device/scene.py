@@ -79,7 +79,7 @@ def look(fs: FsOps, root: str, mounts: Sequence[Mount] | None = None, skip: Coll
         mounts = yield from fs.df()
     skipped = foreign(fs, mounts, root) | frozenset(skip)
     source = f"{snippet('fs_tree')}\nrun({argument(root)},{argument(sorted(skipped))})"
-    answer = yield from fs.session.call_source(source, root, LONG)
+    answer = yield from fs.session.call_source(source, root, LONG, again=True)
     folders: list[str] = []
     files: dict[str, tuple[int, int]] = {}
     with sensible():

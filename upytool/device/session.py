@@ -9,13 +9,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import limits
-from ..errors import BoardResetError, OperationInterrupted, RemoteError, StreamError
+from ..errors import BoardResetError, DisturbedError, OperationInterrupted, RemoteError, StreamError
 from ..events import NULL, DeviceOutput, Reporter, notice
 from ..protocol.ops import Op, Send
+from ..protocol.pace import announced
 from ..protocol.raw_repl import CTRL_C, ENTER_TIMEOUT, RawRepl, ReplState
 from .answers import Collected, parse_answer, sensible
 from .ondevice import argument, shielded, snippet
-from .program import Program, prepare, raise_program_error, raise_snippet_error, rewrite_traceback
+from .program import Program, is_error, prepare, raise_program_error, raise_snippet_error, rewrite_traceback
 
 if TYPE_CHECKING:
     from ..protocol.mount_server import Volume
@@ -31,6 +32,7 @@ class Session:
 
     Attributes:
         repl: the raw-REPL machine.
+        pace: how fast the board is, and how long it is waited for.
         reporter: receives output and notices.
         reset_pending: a soft reset is due before the next program of the user's (mpremote's auto soft reset);
             file operations leave it pending.
@@ -40,12 +42,14 @@ class Session:
         board: what was asked of the board, None until then.
         sign: a statement that each program of ours begins with; device.turbo's sign of life.
         frozen: whether the board has the transfer program as modules (device.frozen); None while nobody knows.
+        bytecode: False once the board refused a program of ours as bytecode (device.precompiled).
         ask_frozen: whether finding out is worth a try, because the answer is kept for the next connection.
     """
 
     def __init__(self, reporter: Reporter = NULL, *, reset_pending: bool = False) -> None:
         self.repl = RawRepl()
         self.repl.tell = lambda text: notice(reporter, text, "wait")
+        self.pace = self.repl.pace
         self.reporter = reporter
         self.reset_pending = reset_pending
         self.print: OutputSink = lambda data: reporter.emit(DeviceOutput(data))
@@ -56,14 +60,15 @@ class Session:
         self.sign = ""
         self.frozen: bool | None = None
         self.ask_frozen = False
+        self.bytecode = True
         self.on_soft_reset: list[Callable[[], Op[None]]] = []
 
     # -- the state of the far end -----------------------------------------------------------------
 
-    def ready(self, *, fresh: bool = False) -> Op[None]:
-        """The raw prompt; with `fresh` also the soft reset that is due."""
+    def ready(self, *, fresh: bool = False, within: float | None = None) -> Op[None]:
+        """The raw prompt; with `fresh` also the soft reset that is due. `within` seconds where those are fewer."""
         if self.repl.state is not ReplState.RAW:
-            yield from self.repl.enter(self.enter_timeout)
+            yield from self.repl.enter(min(self.enter_timeout, self.enter_timeout if within is None else within))
         if fresh and self.reset_pending:
             yield from self.soft_reset()
 
@@ -78,6 +83,10 @@ class Session:
     def leave(self) -> Op[None]:
         """The friendly prompt."""
         yield from self.repl.leave()
+
+    def _start(self, source: bytes) -> Op[None]:
+        text = "sending the program to the board (Ctrl-C stops)"
+        yield from announced(self.repl.start(source), self.repl.tell, text)
 
     # -- programs of the user's -------------------------------------------------------------------
 
@@ -101,7 +110,7 @@ class Session:
         yield from self.ready(fresh=True)
         # A program that nobody follows prints no mark, which whoever looks later would see.
         program = prepare(source, filename, marked=follow)
-        yield from self.repl.start(program.source)
+        yield from self._start(program.source)
         if not follow:
             self.repl.state = ReplState.UNKNOWN
             return
@@ -112,7 +121,7 @@ class Session:
         yield from self.ready(fresh=True)
         program = prepare(source)
         said = Collected(limits.OUTPUT_BYTES)
-        yield from self.repl.start(program.source)
+        yield from self._start(program.source)
         error = yield from self._follow(program, said, limit)
         raise_program_error(error, program, self.places, bytes(said.data))
         return bytes(said.data)
@@ -124,7 +133,11 @@ class Session:
     def _follow(self, program: Program, sink: OutputSink, limit: float | None) -> Op[bytes]:
         """`RawRepl.follow`; the traceback of an interrupted program names the user's file and lines too."""
         try:
-            return (yield from self._heard(self.repl.follow(sink, limit, program.mark)))
+            error = yield from self._heard(self.repl.follow(sink, limit, program.mark))
+            if is_error(error):
+                return error
+            sink(error)
+            return b""
         except OperationInterrupted as stopped:
             stopped.traceback = rewrite_traceback(stopped.traceback, program, self.places)
             raise
@@ -153,45 +166,73 @@ class Session:
 
     # -- programs of ours -------------------------------------------------------------------------
 
-    def call(self, name: str, *args: object, path: str = "", limit: float = SNIPPET_LIMIT) -> Op[Any]:
+    def call(
+        self, name: str, *args: object, path: str = "", limit: float = SNIPPET_LIMIT, again: bool = False
+    ) -> Op[Any]:
         """Run `run(*args)` of ondevice/NAME.py on the board; arguments and result are Python literals.
 
         Args:
             path: the board path to name in a RemoteOSError.
+            again: it changes nothing on the board, so that it may run once more where other output broke its answer.
 
-        Errors: RemoteOSError, RemoteError, RemoteException, DeviceTimeoutError.
+        Errors: RemoteOSError, RemoteError, RemoteException, DeviceTimeoutError, DisturbedError.
         """
         text = ",".join(map(argument, args))
-        return (yield from self.call_source(f"{snippet(name)}\nprint('\\x1e'+repr(run({text})))", path, limit))
+        source = f"{snippet(name)}\nprint('\\x1e'+repr(run({text})))"
+        return (yield from self.call_source(source, path, limit, again=again))
 
-    def call_source(self, source: str, path: str = "", limit: float = SNIPPET_LIMIT) -> Op[Any]:
+    def call_source(
+        self, source: str, path: str = "", limit: float = SNIPPET_LIMIT, *, again: bool = False
+    ) -> Op[Any]:
         """Run our own `source`, which prints a 1e and a literal; returns the literal.
 
-        Its names are gone afterwards: what the board's `__main__` holds belongs to the user.
+        Its names are gone afterwards: what the board's `__main__` holds belongs to the user. Arguments and errors are
+        as of `call`.
         """
+        program = shielded(f"{self.sign}\n{source}" if self.sign else source).encode()
+        return (yield from self.call_program(program, path, limit, again=again))
+
+    def call_program(
+        self, program: bytes, path: str = "", limit: float = SNIPPET_LIMIT, *, again: bool = False
+    ) -> Op[Any]:
+        """`call_source` for a program that is complete and shielded."""
+        try:
+            return (yield from self._ask(program, path, limit))
+        except DisturbedError as error:
+            if not again:
+                raise
+            from .retry import asked_again
+
+            return (yield from asked_again(lambda: self._ask(program, path, limit), self.reporter, error))
+
+    def _ask(self, program: bytes, path: str, limit: float) -> Op[Any]:
         yield from self.ready()
-        yield from self.repl.start(shielded(f"{self.sign}\n{source}" if self.sign else source).encode())
+        yield from self._start(program)
         said = Collected(limits.ANSWER_BYTES)
         error = yield from self._heard(self.repl.finish(said, limit))
-        raise_snippet_error(error, path)
         _, mark, literal = bytes(said.data).rpartition(RESULT_MARK)
-        if not mark:
-            raise StreamError("the board gave no answer", hint="try again")
         try:
-            return parse_answer(literal.decode("utf-8", "replace"))
-        except ValueError as error_:
-            raise StreamError(f"unexpected response from the board: {literal[:60]!r}", hint="try again") from error_
+            if mark:
+                # The answer is the last thing that a program of ours does: with a whole one, it went well.
+                return parse_answer(literal.decode("utf-8", "replace"))
+        except ValueError as problem:
+            if not is_error(error):
+                raise DisturbedError(f"unexpected response from the board: {literal[:60]!r}") from problem
+        if is_error(error):
+            raise_snippet_error(error, path)
+        raise DisturbedError("the board gave no answer")
 
     def info(self) -> Op[BoardInfo]:
         """What the board is; asked once."""
         if self.board is None:
             from .info import BoardInfo
 
-            answer = yield from self.call("probe")
+            answer = yield from self.call("probe", again=True)
             if not isinstance(answer, dict):
                 raise RemoteError("the board does not say what it is", hint="is it MicroPython?")
             with sensible():
                 self.board = BoardInfo.from_probe(answer)
             # What the board says now is newer than what was remembered of it.
             self.frozen = self.board.has_transfer
+            self.bytecode = self.bytecode and self.board.takes_bytecode
         return self.board

@@ -2,9 +2,10 @@
 
 Written laws:
 
-1. One program does a whole copy. Firmware of ours has it frozen (device.frozen); else it goes over as one packed
-   literal where the board has `deflate`, else as text.
+1. One program does a whole copy. Firmware of ours has it frozen (device.frozen); else it goes over as one literal:
+   as bytecode (device.precompiled) where the board loads it, else as text; packed where the board has `deflate`.
 2. A board that cannot run it (no stdin.buffer, no select, no memory) says so once; `device.text_transfer` serves it.
+   `open` tries once, by one way; what follows is decided in `device.retry` alone.
 3. Whatever ends the stream, the program has ended too, or the REPL's state is BROKEN and `enter` ends it.
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Protocol
 
@@ -27,20 +28,24 @@ from ..errors import (
     UsageError,
 )
 from ..events import notice
-from ..protocol.ops import Interrupted, Op, Send
+from ..protocol.ops import Interrupted, Op, Pause, Send
+from ..protocol.pace import announced
 from ..protocol.raw_repl import CTRL_C, ReplState
 from ..protocol.transfer import ERROR, HELLO, STOP, Message, StreamDamaged, StreamLink, checksum_of
 from ..protocol.units import Packer, plain_unit
 from .answers import parse_answer
-from .ondevice import shielded, snippet
+from .ondevice import literal, shielded, snippet
+from .retry import Capabilities, NoStreamError, StartFailed, Way, unable
 from .session import Session
 
 LITERAL_WBITS = 12
-PATIENCE = 20.0
-START_TIMEOUT = 5.0
 REACTION = 0.8  # seconds in which a program reacts to a Ctrl-C that reaches it
 STOP_PATIENCE = 2.0
-TRIES = 4
+LEAST = 1.0  # seconds that a try gets, however little is left
+# What stdin's buffer holds on ports where that is more than raw paste's two windows, by sys.platform (stdin_ringbuf in
+# ports/*/mphalport.c, MicroPython 1.26). Others: esp32 and a UART of stm32 260, esp8266 256; samd's 128 are behind USB,
+# which holds back.
+BUFFERS = dict.fromkeys(("rp2", "mimxrt", "nrf52", "renesas-ra", "alif"), 512)
 PLAIN_WINDOW = 64  # without raw paste nothing says how long the board's input ring is: half of the smallest known
 
 
@@ -68,27 +73,6 @@ def new_hash(kind: str) -> Hash:
     return hashlib.sha256() if kind == "sha256" else SumHash(kind)
 
 
-class NoStreamError(StreamError):
-    """This board cannot run the transfer program."""
-
-    code = "protocol.no-stream"
-
-
-class Capabilities:
-    """What was learnt of one board's ways to transfer; kept for the life of a connection.
-
-    Attributes:
-        stream: False once the transfer program was refused.
-        packed: whether programs may go over packed (the board has `deflate`).
-        window: bytes in flight, where the transport knows better than raw paste's announcement; 0: it does not.
-    """
-
-    def __init__(self) -> None:
-        self.stream = True
-        self.packed = True
-        self.window = 0
-
-
 class Server:
     """The program, running. All methods that talk are operations.
 
@@ -103,68 +87,67 @@ class Server:
         self._session, self._can = session, can
         self._repl = session.repl
         self._parts: set[str] = set()
-        self._frozen_tries = 0
+        self._bytecode = False
         self.unit, self.hash_kind, self.can_rename, self.mem_free = 1024, "sum", True, 0
         self.packer = Packer(1024, 0)
         self.link = StreamLink(self._repl.inbox, 64)
 
-    def open(self) -> Op[None]:
-        """Start it. Errors: NoStreamError; StreamDamaged after some tries over a bad line."""
-        damage: Exception | None = None
-        for _ in range(TRIES):
-            try:
-                while not (yield from self._try_open()):
-                    pass
-                return
-            except (DeviceTimeoutError, StreamDamaged, StreamError) as error:
-                if isinstance(error, NoStreamError):
-                    raise
-                damage = error
-                yield from self.stop()
-        raise StreamDamaged(f"the transfer program does not start: {damage}", hint="try again") from damage
+    def open(self, failures: int = 0) -> Op[None]:
+        """Try once to start it, by the best way that was not ruled out; device.retry decides what follows.
 
-    def _try_open(self) -> Op[bool]:
-        """True when it runs; False when the next way of sending it is to be tried."""
-        yield from self._session.ready()
-        packed = self._can.packed and self._repl.paste is not False
-        frozen = self._session.frozen
-        if frozen is None:
-            frozen = self._session.ask_frozen
-        # Something of that name which says nothing must not end every copy: one try, one more for a bad line.
-        frozen = frozen and self._frozen_tries < 2
-        if frozen:
-            from .frozen import PARTS, PROGRAM
+        Args:
+            failures: how many tries have failed before: each gets more time.
 
-            self._frozen_tries += 1
-        yield from self._repl.start(PROGRAM if frozen else _program(packed), START_TIMEOUT)
-        window = self._can.window or 2 * self._repl.window or PLAIN_WINDOW
-        self.link = StreamLink(self._repl.inbox, window, self._repl.interceptor)
+        Errors: NoStreamError: not by this way; StartFailed.
+        """
+        way = self._way()
+        program, size, parts = _sent(way, self._can.packed)
+        pace = self._session.pace
         try:
-            self._greet((yield from self.link.message(START_TIMEOUT)))
-            if frozen:
-                self._session.frozen = True
-                self._parts.update(PARTS)
-            return True
-        except StreamDamaged as damage:
-            error = yield from self._last_words()
-            lacks = error.startswith(("ImportError", "AttributeError", "MemoryError", "NameError"))
-            if frozen and error and not error.startswith("KeyboardInterrupt"):
-                # Not there, of another version, unable, no .mpy for this firmware: what goes over will tell.
-                self._session.frozen = False
-                return False
-            if lacks and packed:
-                self._can.packed = False
-                return False
-            if lacks:
-                self._can.stream = False
-                raise NoStreamError(
-                    f"the board cannot run the transfer program ({error})", hint="a slower way is used for it"
-                ) from damage
-            raise StreamDamaged(error or str(damage), hint="try again") from damage
+            yield from self._session.ready(within=max(LEAST, pace.left((yield Pause(0)))))
+            yield from announced(self._start(program, size, failures), self._repl.tell, _STARTING % pace.silence)
+        except (DeviceTimeoutError, StreamError) as reason:
+            words = yield from self._last_words()
+            if unable(way, words):
+                if way == "frozen":
+                    self._session.frozen = False
+                elif way == "bytecode" and self._can.packed and "'deflate'" in words:
+                    way = "packed"
+                elif way == "bytecode" and not words.startswith("MemoryError"):
+                    self._session.bytecode = False
+                raise NoStreamError(way, words) from reason
+            raise StartFailed(way, words, reason) from reason
+        self._parts.update(parts)
+        self._bytecode = way == "bytecode"
+        if way == "frozen":
+            self._session.frozen = True
+
+    def _way(self) -> Way:
+        frozen = self._session.frozen
+        if (self._session.ask_frozen if frozen is None else frozen) and self._can.allows("frozen"):
+            return "frozen"
+        if self._session.bytecode and self._can.allows("bytecode") and self._repl.paste is not False:
+            return "bytecode"
+        if self._can.packed and self._repl.paste is not False:
+            return "packed"
+        return "text"
+
+    def _start(self, program: bytes, size: int, failures: int) -> Op[None]:
+        pace = self._session.pace
+        now = yield Pause(0)
+        yield from self._repl.start(program, min(pace.budget(len(program), failures), max(LEAST, pace.left(now))))
+        window = self._can.window or 2 * self._repl.window or PLAIN_WINDOW
+        self.link = StreamLink(self._repl.inbox, window, self._repl.interceptor, self._session.pace)
+        # The hand-over has just shown how fast the board is.
+        now = yield Pause(0)
+        patience = min(pace.budget(size, failures), max(LEAST, pace.left(now)))
+        self._greet((yield from self.link.message(patience)))
+        self.link.tell = self._repl.tell
+        self._repl.answered(self.link.now, size)
 
     def _greet(self, hello: Message) -> None:
         try:
-            unit, wbits, kind, checksum, free, rename = parse_answer(hello.payload.decode())
+            unit, wbits, kind, checksum, free, rename, platform = parse_answer(hello.payload.decode())
             if hello.kind != HELLO or not (isinstance(unit, int) and 256 <= unit < 1 << 16):
                 raise ValueError
             if kind not in ("sha256", "crc32", "sum") or wbits not in (0, *range(9, 16)):
@@ -173,10 +156,14 @@ class Server:
             raise StreamDamaged("the transfer program said nothing sensible", hint="try again") from error
         self.unit, self.hash_kind, self.can_rename, self.mem_free = unit, kind, bool(rename), free
         self.link.checksum = checksum
+        if not self._can.window and self._repl.paste:
+            self.link.window_of(max(self.link.window, BUFFERS.get(platform, 0)))
         self.packer = Packer(unit, wbits)
 
     def _last_words(self) -> Op[str]:
         """The last line of the error that ended the program, '' when it did not end by itself."""
+        if self._repl.state is not ReplState.RUNNING:
+            return ""
         if self._repl.inbox.data[:1] != b"\x04":
             return (yield from self.stop())
         try:
@@ -193,8 +180,20 @@ class Server:
         for part in parts:
             if part not in self._parts:
                 self._parts.add(part)
+                if self._bytecode:
+                    yield from self._import(f"server_{part}")
+                    continue
                 for piece in pieces(snippet(f"server_{part}"), self.unit):
                     yield from self.say(piece)
+
+    def _import(self, name: str) -> Op[None]:
+        from .precompiled import bytecode
+
+        data = bytecode(name)
+        yield from self.say(f"part({len(data)},{checksum_of(data, 0, self.link.checksum)})")
+        self.packer.begin(data)
+        for unit in (*self.packer.add(data), *self.packer.finish()):
+            yield from self.link.write(unit)
 
     def say(self, command: str, *, flush: bool = False) -> Op[None]:
         """Have `command` executed, at most `unit` bytes; what it answers is to be taken with `answer`."""
@@ -207,9 +206,13 @@ class Server:
         if flush:
             yield from self.link.write(b"", flush=True)
 
-    def answer(self, path: str = "", patience: float = PATIENCE) -> Op[Message]:
-        """The next message. Errors: RemoteOSError for `path`; StreamDamaged."""
-        message = yield from self.link.message(patience)
+    def answer(self, path: str = "", more: float = 0.0) -> Op[Message]:
+        """The next message. Errors: RemoteOSError for `path`; StreamDamaged.
+
+        Args:
+            more: seconds that its work may take in silence, beyond those that any may.
+        """
+        message = yield from self.link.message(self._session.pace.silence + more)
         if message.kind == ERROR:
             raise remote_error(message.payload, path)
         return message
@@ -309,23 +312,33 @@ def _ignore(_: bytes) -> None:
     return
 
 
-_ESCAPES = {byte: f"\\x{byte:02x}".encode() for byte in (0, 1, 2, 3, 4, 13)} | {
-    10: b"\\n",
-    39: b"\\'",
-    92: b"\\\\",
-}
-_START = "exec(%s,{'T':globals().get('_turbo')or[0]})"
+_STARTING = "starting the transfer on the board (up to %g s, Ctrl-C stops)"
+_TURBO = "globals().get('_turbo')or[0]"  # the list in which device.turbo counts the time without a sign of life
+_START = f"exec(%s,{{'T':{_TURBO}}})"
 # What the program and its parts import, and the builtins of its start; a test compares.
 MODULES = ("binascii", "deflate", "gc", "hashlib", "io", "micropython", "os", "select", "sys", "vfs")
 _USED = ("exec", "globals", "sum")
+
+
+def _sent(way: Way, packed: bool) -> tuple[bytes, int, Iterable[str]]:
+    """What is sent to start the program, how many bytes the board compiles for it, and the parts that it has."""
+    if way == "frozen":
+        from .frozen import PARTS, PROGRAM
+
+        return PROGRAM, len(PROGRAM), PARTS
+    if way == "bytecode":
+        from . import precompiled
+
+        program = precompiled.program("server", f"m.run(m,l,{_TURBO})", packed=packed, modules=frozenset(MODULES))
+        return program, len(program) // 3, ()
+    return _program(way == "packed"), len(snippet("server")), ()
 
 
 @cache
 def _program(packed: bool) -> bytes:
     """The server as one statement that leaves no name in the board's `__main__`, and does not run when damaged.
 
-    Packed it is a zlib stream, whose Adler-32 the board's DeflateIO checks; as text its bytes are summed up. Its T is
-    the list in which device.turbo counts the time without a sign of life.
+    Packed it is a zlib stream, whose Adler-32 the board's DeflateIO checks; as text its bytes are summed up.
     """
     data = snippet("server").encode()
     if packed:
@@ -334,6 +347,5 @@ def _program(packed: bool) -> bytes:
         start = "import deflate,io\n" + _START % "deflate.DeflateIO(io.BytesIO(b'%s'),2).read()"
     else:
         start = "s=b'%s'\n" + _START % f"s if sum(s)=={sum(data)} else '1/0'"
-    literal = b"".join(_ESCAPES.get(byte) or bytes((byte,)) for byte in data)
     before, _, after = shielded(start, _USED, MODULES).encode().partition(b"%s")
-    return before + literal + after
+    return before + literal(data) + after

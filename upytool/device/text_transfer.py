@@ -42,7 +42,7 @@ class TextMover:
         for at in range(0, len(asked) or 1, 20):
             part = asked[at : at + 20]
             paths, sizes = [path for path, _ in part], [size for _, size in part]
-            answer = yield from self._session.call("text_check", paths, sizes, limit=LIMIT)
+            answer = yield from self._session.call("text_check", paths, sizes, limit=LIMIT, again=True)
             with sensible():
                 self._kind, found = answer
                 width = DIGEST if self._kind == "sha256" else 4
@@ -50,7 +50,7 @@ class TextMover:
                     Status(_KINDS[kind], size, bytes.fromhex(digest)[:width], str(spelt))
                     for kind, size, digest, spelt in found
                 )
-        answer = yield from self._session.call("text_space", space or "")
+        answer = yield from self._session.call("text_space", space or "", again=True)
         with sensible():
             block, free, self._can_rename = answer
         if len(statuses) != len(asked):
@@ -59,7 +59,7 @@ class TextMover:
         for folder in scans:
             with contextlib.suppress(RemoteOSError):
                 source = f"{snippet('fs_list')}\nrun({argument(folder.rstrip('/') or '/')},1)"
-                answer = yield from self._session.call_source(source, folder, LIMIT)
+                answer = yield from self._session.call_source(source, folder, LIMIT, again=True)
                 with sensible():
                     listing.update((str(name), int(size)) for name, size in answer)
         return Survey(statuses, listing, self._kind, block, free)
@@ -82,7 +82,7 @@ class TextMover:
             done(item.path)
 
     def _look(self, path: str, size: int) -> Op[Status]:
-        answer = yield from self._session.call("text_check", [path], [size], limit=LIMIT)
+        answer = yield from self._session.call("text_check", [path], [size], limit=LIMIT, again=True)
         with sensible():
             kind, length, digest, _ = answer[1][0]
             return Status(_KINDS[kind], length, bytes.fromhex(digest))
@@ -113,12 +113,15 @@ class TextMover:
                 raise OperationInterrupted() from None
             raise
 
-    def get(self, items: Iterable[GetItem], progress: Progress = ignore, done: Done = ignore) -> Op[None]:
+    def get(
+        self, items: Iterable[GetItem], progress: Progress = ignore, done: Done = ignore, start: int = 0
+    ) -> Op[None]:
+        """As `Mover.get`; the first item's sink has `start` bytes already."""
         for item in items:
             try:
-                at = 0
+                at, start = start, 0
                 while at < item.size:
-                    text = yield from self._session.call("text_get", item.path, at, PIECE, path=item.path)
+                    text = yield from self._session.call("text_get", item.path, at, PIECE, path=item.path, again=True)
                     with sensible():
                         data = bytes.fromhex(text)
                     if not data or len(data) > min(PIECE, item.size - at):

@@ -1,7 +1,7 @@
 """Files to and from a board in one stream: survey, put, get (the host's plan of work over `device.stream`).
 
-A stream that breaks is started again and goes on with what was not confirmed: an upload with the whole file (the old
-one stands until the new one is complete), a download at the byte it had reached.
+A stream that breaks is started again (device.retry) and goes on with what was not confirmed: an upload with the whole
+file (the old one stands until the new one is complete), a download at the byte it had reached.
 """
 
 from __future__ import annotations
@@ -9,28 +9,28 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 
 from .. import limits
-from ..errors import LocalFileError, OperationInterrupted, RemoteError, StreamError
-from ..protocol.ops import Interrupted, Op
+from ..errors import LocalFileError, StreamError
+from ..protocol.ops import Op
 from ..protocol.transfer import DATA, LISTING, RESULT, Message, StreamDamaged
 from ..protocol.units import plain_unit
 from .answers import parse_answer, sensible
 from .ondevice import argument
+from .retry import Capabilities, Retry
 from .session import Session
-from .stream import Capabilities, Server, creating, new_hash
+from .stream import Server, creating, new_hash
+
+if TYPE_CHECKING:
+    from .text_transfer import TextMover
 
 T = TypeVar("T")
 
 CHUNK = 16384
 SEGMENT = 65536
 AHEAD = 3
-RETRIES = 3
 DIGEST = 10  # bytes of a SHA-256 that travel to compare files: 80 bits, no accident makes two of them equal
-LONG = 30.0
-# How the transfer program ends when bytes were lost or altered (ondevice/server.py), or with memory or time short.
-OF_THE_LINE = ("KeyboardInterrupt", "ValueError: packed", "SyntaxError", "IndentationError", "OSError", "MemoryError")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +118,16 @@ class Mover(Protocol):
 
 
 class StreamMover:
-    """All of it through one program on the board, which is started when first needed and ended by `close`."""
+    """All of it through one program on the board, which is started when first needed and ended by `close`.
+
+    Where the board cannot run it, the rest of the work is done by small programs (device.text_transfer).
+    """
 
     def __init__(self, session: Session, can: Capabilities) -> None:
         self._session, self._can = session, can
         self._server: Server | None = None
+        self._small: TextMover | None = None
         self._steps = 0
-
-    def _opened(self) -> Op[Server]:
-        if self._server is None:
-            server = Server(self._session, self._can)
-            yield from server.open()
-            self._server = server
-        return self._server
 
     def close(self) -> Op[None]:
         """End the program on the board."""
@@ -144,38 +141,27 @@ class StreamMover:
             return ""
         return (yield from server.stop())
 
-    def _steady(self, work: Callable[[Server], Op[T]]) -> Op[T]:
-        """Do `work`, again where the stream broke and something was gained since the last time."""
-        left, steps, before, words = RETRIES, self._steps, "", ""
-        while True:
-            before = words
-            try:
-                return (yield from work((yield from self._opened())))
-            except StreamDamaged as damage:
-                words = yield from self._break_off()
-                if "MemoryError" in words:
-                    self._can.packed = False
-                elif words and words == before and not words.startswith(OF_THE_LINE):
-                    # The same words twice are no noise. The line is good, the board's file system is not: one in
-                    # Python that raises what it should not, for instance.
-                    raise RemoteError(
-                        f"the board's file system failed: {words}",
-                        hint="the file that was written keeps its old content",
-                    ) from damage
-                if self._steps > steps:
-                    left, steps = RETRIES, self._steps
-                left -= 1
-                if left < 0:
-                    raise StreamError(
-                        f"the transfer broke {RETRIES + 1} times ({words or damage})",
-                        hint="check the cable and the power supply; `--baud` or another port may help",
-                    ) from damage
-            except Interrupted:
-                yield from self._break_off()
-                raise OperationInterrupted() from None
-            except BaseException:
-                yield from self._break_off()
-                raise
+    def _steadily(self, work: Callable[[Server], Op[T]], small: Callable[[TextMover], Op[T]]) -> Op[T]:
+        """Do `work`, or `small` where the board cannot run the transfer program, as often as `Retry` says."""
+        retry = Retry(self._session, self._can, "file system", "the file that was written keeps its old content")
+
+        def attempt() -> Op[T]:
+            if not self._can.stream:
+                return (yield from small(self._text()))
+            if self._server is None:
+                server = Server(self._session, self._can)
+                yield from server.open(retry.failures)
+                self._server = server
+            return (yield from work(self._server))
+
+        return (yield from retry.steadily(attempt, self._break_off, lambda: self._steps))
+
+    def _text(self) -> TextMover:
+        if self._small is None:
+            from .text_transfer import TextMover
+
+            self._small = TextMover(self._session)
+        return self._small
 
     # -- survey ---------------------------------------------------------------------------------
 
@@ -189,7 +175,12 @@ class StreamMover:
             scans: folders to list with all below.
             space: a path on the file system whose free space is wanted.
         """
-        return (yield from self._steady(lambda server: self._survey(server, asked, scans, space)))
+        return (
+            yield from self._steadily(
+                lambda server: self._survey(server, asked, scans, space),
+                lambda small: small.survey(asked, scans, space),
+            )
+        )
 
     def _survey(
         self, server: Server, asked: Sequence[tuple[str, int]], scans: Sequence[str], space: str | None
@@ -212,7 +203,7 @@ class StreamMover:
         listed = Listed()
         for folder in scans:
             while True:
-                answer = yield from server.answer(folder, LONG)
+                answer = yield from server.answer(folder)
                 if answer.kind != LISTING:
                     break
                 with sensible():
@@ -220,7 +211,7 @@ class StreamMover:
         statuses: list[Status] = []
         width = DIGEST if server.hash_kind == "sha256" else 4
         for batch in batches:
-            answer = yield from server.answer(patience=LONG)
+            answer = yield from server.answer()
             statuses.extend(_statuses(answer.payload, batch.sizes, width))
         if len(statuses) != len(asked):
             raise StreamDamaged("the board's answer has the wrong length", hint="try again")
@@ -242,7 +233,10 @@ class StreamMover:
         before it are new.
         """
         todo = deque(items)
-        yield from self._steady(lambda server: self._put(server, folders, todo, progress, done))
+        yield from self._steadily(
+            lambda server: self._put(server, folders, todo, progress, done),
+            lambda small: small.put(folders, _each(todo), progress, done),
+        )
 
     def _put(
         self, server: Server, folders: Sequence[str], todo: deque[PutItem], progress: Progress, done: Done
@@ -281,7 +275,7 @@ class StreamMover:
     ) -> Op[int]:
         """Take one answer; returns how many folders are still to be answered."""
         with creating():
-            yield from server.answer(waiting[0], LONG)
+            yield from server.answer(waiting[0])
         path = waiting.popleft()
         if folders:
             return folders - 1
@@ -315,7 +309,10 @@ class StreamMover:
         todo = deque(items)
         at = [0]
         try:
-            yield from self._steady(lambda server: self._get(server, todo, at, progress, done))
+            yield from self._steadily(
+                lambda server: self._get(server, todo, at, progress, done),
+                lambda small: small.get(_each(todo), progress, done, at[0]),
+            )
         except BaseException:
             if todo:
                 todo[0].sink.drop()
@@ -355,7 +352,7 @@ class StreamMover:
     ) -> Op[None]:
         """What was asked for of one file; a board that sends more than that is not believed at all."""
         while True:
-            answer = yield from server.answer(item.path, LONG)
+            answer = yield from server.answer(item.path)
             if answer.kind == RESULT:
                 return
             if answer.kind != DATA:
@@ -368,6 +365,13 @@ class StreamMover:
             at[0] += len(answer.payload)
             self._steps += 1
             progress(len(answer.payload))
+
+
+def _each(todo: deque[T]) -> Iterator[T]:
+    """The items, each of which leaves `todo` when the next one is asked for."""
+    while todo:
+        yield todo[0]
+        todo.popleft()
 
 
 class Listed:

@@ -352,7 +352,7 @@ def _is_there(address: str, around: Surroundings) -> bool:
 def filesystems(device: Device) -> tuple[FileSystem, ...]:
     """Where the firmware that runs keeps its files; () where it does not tell."""
     try:
-        answer = device.call("fs_flash")
+        answer = device.call("fs_flash", again=True)
     except (ConnectionLostError, OperationInterrupted):
         raise
     except UpytoolError:

@@ -20,6 +20,8 @@ STAGE = "/.upytool-stage"
 RECORD = "/.upytool.json"
 TIME_LIMIT = limits.BOARD_PACKAGE_SECONDS
 _MARK = "\x1e"
+# Functions of on_board.py that change nothing.
+READING = frozenset({"read", "records", "cases", "sizes"})
 _SYS_PATH = object()  # an argument of a program: the board's sys.path as the user has it
 
 
@@ -60,8 +62,12 @@ class Board(Protocol):
     @property
     def fs(self) -> BoardFiles: ...
 
-    def ask(self, source: str, *, timeout: float) -> Any:
-        """Run a program that uses no name of the user's; returns the literal that it prints behind a 1e."""
+    def ask(self, source: str, *, timeout: float, again: bool) -> Any:
+        """Run a program that uses no name of the user's; returns the literal that it prints behind a 1e.
+
+        Args:
+            again: it changes nothing, so that it may run once more where its answer was broken.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +139,8 @@ def run(board: Board, function: str, *args: object) -> Any:
         UpytoolError: what the board raises; StreamError where it gives no answer.
     """
     call = ",".join(USERS_PATH if each is _SYS_PATH else argument(each) for each in args)
-    return board.ask(f"{_program(function)}\nprint({_MARK!r}+repr({function}({call})))", timeout=TIME_LIMIT)
+    source = f"{_program(function)}\nprint({_MARK!r}+repr({function}({call})))"
+    return board.ask(source, timeout=TIME_LIMIT, again=function in READING)
 
 
 def survey(board: Board, target: str | None, *, write: bool) -> Survey:

@@ -156,11 +156,10 @@ class ProgramEnd:
             return len(held) if len(held) > _LONGEST else 0
         if second + 1 == len(held):
             return 0
+        if self.ours and held[second + 1] != 4:
+            return self._prompted(second)
         if held[second + 1] != END[1]:
             return second
-        if self.ours:
-            self._end(1, second)
-            return 0
         if len(held) == second + 2:
             return 0
         if self._mark:
@@ -171,13 +170,21 @@ class ProgramEnd:
 
     def _after_mark(self) -> int:
         held = self._held
-        if held[1:3] == END:
-            self._end(1, 1)
+        if held[1:2] == END[:1]:
+            return self._prompted(1)
         return len(held) if len(held) > _LONGEST else 0
 
-    def _end(self, begin: int, end: int) -> None:
+    def _prompted(self, second: int) -> int:
+        """The 04 behind an error text is certain: its > may come behind what a timer of the board prints."""
+        held = self._held
+        at = held.find(END[1], second + 1)
+        if at >= 0 or len(held) - second > _LATE:
+            self._end(1, second, max(at, second) + 1)
+        return 0
+
+    def _end(self, begin: int, end: int, rest: int | None = None) -> None:
         self.error = bytes(self._held[begin:end])
-        self.rest = bytes(self._held[end + len(END) :])
+        self.rest = bytes(self._held[end + len(END) if rest is None else rest :])
         self._held.clear()
 
     # -- helpers ----------------------------------------------------------------------------------

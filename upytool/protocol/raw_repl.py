@@ -21,6 +21,7 @@ from .. import limits
 from ..errors import (
     BoardResetError,
     DeviceTimeoutError,
+    DisturbedError,
     OperationInterrupted,
     ProtocolError,
     RawReplError,
@@ -30,15 +31,18 @@ from ..errors import (
 )
 from .buffer import Inbox
 from .ops import Interrupted, Op, Pause, Recv, Send
+from .pace import Pace
 from .program_end import PROMPT, ProgramEnd
 
 CTRL_A, CTRL_B, CTRL_C, CTRL_D = b"\x01", b"\x02", b"\x03", b"\x04"
 BANNER = b"raw REPL; CTRL-B to exit\r\n"
 ASK_PASTE = b"\x05A\x01"
+GRANT = b"\x01"  # the board can take another window of raw paste
 
 OutputSink = Callable[[bytes], None]
 
 ENTER_TIMEOUT = limits.PROMPT_SECONDS
+READING = 10.0  # seconds that any board may take to read what fits its window
 SHORT = 3.0  # seconds that a program of ours may take before a word on it is worth the reading
 SILENCE = 0.8  # seconds without a prompt after which the user is told what is waited for
 TICK = 0.001  # what a clock's rounding may take from a wait
@@ -77,6 +81,7 @@ class RawRepl:
         can_interrupt: False where Ctrl-C does not reach a running program (BLE on some ports).
         may_be_rom: False where no boot ROM can be at the far end (WebREPL).
         refused: the board gave the last program up while it read it, so that nothing of it ran.
+        pace: how fast the board is; each hand-over teaches it.
         tell: receives a sentence for the user about what is waited for.
         chunk, gap: bytes, and seconds between them, for plain raw mode, which has no flow control.
     """
@@ -89,9 +94,12 @@ class RawRepl:
         self.can_interrupt = True
         self.may_be_rom = True
         self.refused = False
+        self.pace = Pace()
         self.tell: Callable[[str], None] = lambda text: None
         self.chunk, self.gap = 128, 0.012
         self.interceptor: Interceptor | None = None
+        self._handed: float | None = None  # when the board had all of a program that has not said a word yet
+        self._size = 0
 
     # -- getting in and out ---------------------------------------------------------------------
 
@@ -194,13 +202,17 @@ class RawRepl:
 
     # -- running a program ----------------------------------------------------------------------
 
-    def start(self, source: bytes, timeout: float = 10.0) -> Op[None]:
+    def start(self, source: bytes, timeout: float | None = None) -> Op[None]:
         """Hand `source` over and have it run; read its output with `follow`.
 
-        `timeout` bounds each wait for the board to take more. Errors: UsageError when the source holds bytes
-        that the board would take for commands; StreamError or DeviceTimeoutError when the hand-over fails.
+        Args:
+            timeout: seconds of each wait for the board to take more; None: what fits its pace.
+
+        Errors: UsageError when the source holds bytes that the board would take for commands; StreamError or
+        DeviceTimeoutError when the hand-over fails.
         """
         self._must_be_raw()
+        timeout = max(READING, self.pace.turn(len(source))) if timeout is None else timeout
         bad = next((byte for byte in (3, 4) if byte in source), None)
         if bad is not None:
             raise UsageError(
@@ -216,7 +228,18 @@ class RawRepl:
         except Interrupted:
             yield from self._abandon()
             raise
+        self._size, self._handed = len(source), (yield Pause(0))
         self.state = ReplState.RUNNING
+
+    def answered(self, now: float, size: int = 0) -> None:
+        """The program of ours that was started has said its first word: it was compiled, and has done its work.
+
+        Args:
+            size: bytes of source that were compiled for it; 0: as many as were handed over.
+        """
+        if self._handed is not None:
+            self.pace.learn(now - self._handed, compiled=size or self._size)
+            self._handed = None
 
     def _ask_paste_in_step(self, timeout: float) -> Op[bool]:
         """Ask for raw paste; what a thread of the board, a nasty error text or a late answer left is passed over."""
@@ -231,11 +254,16 @@ class RawRepl:
     def _ask_paste(self, timeout: float) -> Op[bool]:
         yield Send(ASK_PASTE)
         answer = yield from self.inbox.read_exact(2, timeout)
+        if answer not in (b"R\x01", b"R\x00", b"ra"):
+            # A timer or a thread of the board printed first. What it prints later is output of the program.
+            self.inbox.data[:0] = answer
+            if (yield from self.inbox.hunt(b"R\x01", min(timeout, ANSWER))) is not None:
+                answer = b"R\x01"
         if answer == b"R\x01":
             self.paste = True
             self.window = int.from_bytes((yield from self.inbox.read_exact(2, timeout)), "little")
             if not 0 < self.window <= 1 << 16:
-                raise StreamError(f"raw paste announced a window of {self.window} bytes", hint="try again")
+                raise DisturbedError(f"raw paste announced a window of {self.window} bytes")
             return True
         self.paste = False
         if answer == b"R\x00":
@@ -243,14 +271,16 @@ class RawRepl:
         if answer == b"ra":
             # Firmware before 1.14 takes 05 as nothing, A as source and 01 as a fresh start.
             if (yield from self.inbox.read_until(b"w REPL; CTRL-B to exit\r\n>", timeout)) is None:
-                raise StreamError("the raw prompt was cut short", hint="try again")
+                raise DisturbedError("the raw prompt was cut short")
             return False
         self.paste = None
-        raise StreamError(f"unexpected answer to raw paste: {answer!r}", hint="try again")
+        raise DisturbedError(f"unexpected answer to raw paste: {answer!r}")
 
     def _send_pasted(self, source: bytes, timeout: float) -> Op[None]:
-        inbox, window, view = self.inbox, self.window, memoryview(source)
+        inbox, window, view, begun = self.inbox, self.window, memoryview(source), (yield Pause(0))
         credit, sent, size = window, 0, len(source)
+        # What a timer or a thread of the board prints meanwhile: output like what it prints later.
+        other, deadline = bytearray(), begun + timeout
         while sent < size:
             # Grants come one byte a window; take all that are there before waiting for one.
             if not inbox.data and not (yield from inbox.fill(0 if credit else timeout)) and not credit:
@@ -262,34 +292,37 @@ class RawRepl:
                 said = inbox.take(len(inbox.data))
                 if CTRL_D[0] in said:
                     # The compiler gave up (syntax, memory): it waits for our end, then tells why.
-                    inbox.data[:0] = said[said.index(CTRL_D[0]) + 1 :]
+                    inbox.data[:0] = other + said[said.index(CTRL_D[0]) + 1 :]
                     yield Send(CTRL_D)
                     self.refused = True
                     return
-                if said.strip(b"\x01"):
-                    raise StreamError(f"unexpected answer in raw paste: {said[:40]!r}", hint="try again")
-                credit += window * len(said)
+                other += said.replace(GRANT, b"")
+                if grants := said.count(GRANT):
+                    credit, deadline = credit + window * grants, inbox.now + timeout
+                elif inbox.now >= deadline or len(other) > inbox.limit:
+                    raise DisturbedError(f"the board prints instead of reading its program: {said[-40:]!r}")
                 continue
             part = min(credit, size - sent)
             if sent + part == size and part < credit:
                 yield Send(bytes(view[sent:]) + CTRL_D)
-                sent = size
-                yield from self._paste_taken(timeout)
-                return
+                break
             yield Send(bytes(view[sent : sent + part]))
             sent += part
             credit -= part
-        yield Send(CTRL_D)
-        yield from self._paste_taken(timeout)
+        else:
+            yield Send(CTRL_D)
+        other += yield from self._paste_taken(timeout)
+        inbox.data[:0] = other
+        self.pace.learn((yield Pause(0)) - begun, read=size)
 
-    def _paste_taken(self, timeout: float) -> Op[None]:
+    def _paste_taken(self, timeout: float) -> Op[bytes]:
+        """Wait until the board has the whole program; returns what else it printed meanwhile."""
         got = yield from self.inbox.read_until(CTRL_D, timeout)
         if got is None:
             raise DeviceTimeoutError(
                 "the board did not confirm the end of its program", hint="reset the board, then try again"
             )
-        if got.strip(b"\x01") != CTRL_D:
-            raise StreamError(f"unexpected end of raw paste: {got[-40:]!r}", hint="try again")
+        return got[:-1].replace(GRANT, b"")
 
     def _send_plain(self, source: bytes, timeout: float) -> Op[None]:
         for at in range(0, len(source), self.chunk):
@@ -298,7 +331,7 @@ class RawRepl:
         yield Send(CTRL_D)
         answer = yield from self.inbox.read_exact(2, timeout)
         if answer != b"OK":
-            raise StreamError(f"the board did not take the program: {answer!r}", hint="try again")
+            raise DisturbedError(f"the board did not take the program: {answer!r}")
 
     def _abandon(self) -> Op[None]:
         """End a hand-over that Ctrl-C cut short: the board is left at a prompt when it can be."""
@@ -390,6 +423,8 @@ class RawRepl:
         # The user's program is nobody's wait but the user's; ours are told of.
         telling = now + SILENCE if end.ours and limit is not None and limit > SHORT else None
         while True:
+            if data and end.ours:
+                self.answered(now)
             yield from self._hear(end, data, quiet, on_output)
             doubt = end.doubt()
             if data:

@@ -20,12 +20,14 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .. import limits
 from ..errors import DeviceTimeoutError, StreamError
 from .buffer import Inbox
 from .ops import Op, Recv, Send
+from .pace import TELLING, Pace
 from .raw_repl import Interceptor
 
 FRAME_DATA = 250
@@ -35,6 +37,7 @@ STOP = b"\x03" * 260
 ACK_TIMEOUT = 2.5
 HELD_TIMEOUT = 0.3  # what may begin a request to a mounted folder is held back this long, like in raw_repl.py
 WAKES = 3
+PART = 2200  # bytes of source in the longest part of the board's program
 
 HELLO, RESULT, ERROR, DATA, LISTING = KINDS = (72, 82, 69, 68, 76)
 LONGEST = 16384
@@ -95,25 +98,40 @@ class StreamLink:
         inbox: what has arrived and was not consumed.
         window: bytes that may be unconfirmed.
         interceptor: answers what the board asks of mounted folders, while the program starts or in the middle of it.
+        pace: the board's; it hears of each sign of life.
+
+    Attributes:
+        tell: receives a sentence for the user about what is waited for.
     """
 
-    def __init__(self, inbox: Inbox, window: int, interceptor: Interceptor | None = None) -> None:
+    def __init__(
+        self, inbox: Inbox, window: int, interceptor: Interceptor | None = None, pace: Pace | None = None
+    ) -> None:
         self.inbox = inbox
+        self._pace = pace or Pace()
         self._interceptor = interceptor
+        self.tell: Callable[[str], None] = lambda text: None
+        self._tell_after = TELLING
         self._fresh = True
-        self.window = window
         self.now = 0.0
         self.checksum = "crc32"
         self.messages: deque[Message] = deque()
         self.resent = 0
         self._queued = 0  # bytes of payloads in `messages`
         self._since: float | None = None  # when the wait for the answer that is due began
-        self._frame_data = max(16, min(FRAME_DATA, window // 2 - 4))
+        self._frame_data = 0
+        self.window_of(window)
         self._out = bytearray()
         self._flying: deque[bytes] = deque()
         self._flying_bytes = 0
         self._sent = self._heard = 0
         self._repeat = False
+
+    def window_of(self, size: int) -> None:
+        """From now on `size` bytes may be unconfirmed, in two frames: while one is worked on, the other arrives."""
+        # A ring buffer of that size holds one byte less (py/ringbuf.h), and what does not fit in a UART's is lost.
+        self.window = size
+        self._frame_data = max(16, min(FRAME_DATA, (size - 1) // 2 - 4))
 
     # -- to the board ---------------------------------------------------------------------------
 
@@ -128,7 +146,7 @@ class StreamLink:
         at, data = 0, self._out
         while at < len(data) and (flush or len(data) - at >= self._frame_data):
             part = bytes(data[at : at + self._frame_data])
-            if self._flying and self._flying_bytes + len(part) + 4 > self.window:
+            if self._flying and self._flying_bytes + len(part) + 4 >= self.window:
                 break
             frame = encode_frame(part, self._sent, self.checksum)
             self._sent += 1
@@ -143,10 +161,26 @@ class StreamLink:
         else:
             yield from self._wait_for_ack()
 
+    def _lives(self, patience: float = 1e9) -> Op[bool]:
+        """Wait for a sign of life as long as the board may need for a piece of work; False when none came."""
+        patience = min(patience, self._quiet)
+        if (yield from self.receive(min(patience, self._tell_after))):
+            return True
+        if patience > self._tell_after:
+            left, self._tell_after = patience - self._tell_after, 2 * self._tell_after
+            self.tell(f"waiting for the board (up to {self._pace.silence:g} s, Ctrl-C stops)")
+            return (yield from self.receive(left))
+        return False
+
+    @property
+    def _quiet(self) -> float:
+        """Seconds of silence after which bytes may have been lost: what the longest part takes to compile."""
+        return min(max(ACK_TIMEOUT, self._pace.turn(PART)), self._pace.silence / (2 * WAKES))
+
     def _wait_for_ack(self) -> Op[None]:
         before, wakes, start = self._flying_bytes, 0, None
         while self._flying_bytes >= before and self._flying:
-            alive = yield from self.receive(ACK_TIMEOUT)
+            alive = yield from self._lives()
             start = self.now if start is None else start
             _check_patience(start, self.now)
             if alive:
@@ -177,6 +211,7 @@ class StreamLink:
         end = self.now + timeout
         while data is not None:
             if (yield from self._arrived(data)):
+                self._pace.heard = self.now
                 return True
             if self.now >= end:
                 break
@@ -203,14 +238,14 @@ class StreamLink:
             self._parse()
         waited, wakes = 0.0, 0
         while not self.messages:
-            alive = yield from self.receive(min(ACK_TIMEOUT, patience))
+            alive = yield from self._lives(patience)
             self._since = self.now if self._since is None else self._since
             _check_patience(self._since, self.now)
             if alive:
                 waited, wakes = 0.0, 0
                 continue
             self._check_partial()
-            waited += min(ACK_TIMEOUT, patience)
+            waited += min(self._quiet, patience)
             if waited >= patience or wakes == WAKES:
                 raise StreamDamaged("the board does not answer any more", hint="reset the board, then try again")
             if self._flying:

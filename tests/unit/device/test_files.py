@@ -235,7 +235,7 @@ def test_unchanged_files_are_not_sent_and_it_takes_two_questions(device: Device,
     again = fs.copy(str(tmp_path) + "/", ":/lib", recursive=True)
     assert not again.plan.changes
     # At 115,200 baud this is the half second that the target leaves; the sizes are exact and do not depend on load.
-    assert link.up - up < 4000
+    assert link.up - up < 4500
     assert link.down - down < 3500
     assert len(fs.copy(str(tmp_path) + "/", ":/lib", recursive=True, force=True).plan.of("write")) == 200
     (tmp_path / "m007.py").write_text(f"# {8}\n" * 40)
@@ -439,7 +439,7 @@ def test_a_disk_that_raises_what_it_should_not_is_named() -> None:
     with board_device(ODD_DISK) as device:
         starts = []
         original = Server.open
-        Server.open = lambda self: (starts.append(1), original(self))[1]  # type: ignore[method-assign]
+        Server.open = lambda self, *tries: (starts.append(1), original(self, *tries))[1]  # type: ignore[method-assign]
         try:
             with pytest.raises(RemoteError, match="odd disk"):
                 device.fs.write_bytes("/odd/x", b"data")

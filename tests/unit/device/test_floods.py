@@ -48,7 +48,7 @@ class FloodWire(VirtualWire):
 def messages(*first: tuple[int, bytes], then: tuple[int, bytes] = (0, b""), noise: bytes = b"") -> Iterator[bytes]:
     """What the transfer program says: its greeting, `first`, and then the same for ever."""
     number = 0
-    todo = [(72, repr((1024, 0, "sum", "crc32", 50000, True)).encode()), *first]
+    todo = [(72, repr((1024, 0, "sum", "crc32", 50000, True, "qemu")).encode()), *first]
     while True:
         if not todo and noise:
             yield noise

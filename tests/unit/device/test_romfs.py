@@ -13,7 +13,7 @@ import pytest
 
 from tests.rigs.fixtures import Boards
 from tests.rigs.qemu import ROM_AT, Qemu
-from upytool.device import romfs, stream
+from upytool.device import precompiled, romfs, stream
 from upytool.device.device import Device
 from upytool.device.romfs import MARK, Deployed, NoRomfsError
 from upytool.device.session import Session
@@ -57,8 +57,10 @@ class Bench:
 
     def take_vfs_from_the_board(self) -> None:
         """Part of the models: our programs take the firmware's own `vfs` (device.ondevice); these take sys.modules'."""
-        self.patch.setattr(stream, "MODULES", tuple(name for name in stream.MODULES if name != "vfs"))
+        for module in (stream, precompiled):
+            self.patch.setattr(module, "MODULES", type(module.MODULES)(n for n in module.MODULES if n != "vfs"))
         stream._program.cache_clear()
+        precompiled.program.cache_clear()
 
     def put_in_front_of_vfs(self, body: str) -> None:
         """A model of faults between us and the real rom_ioctl: `body` is its text, `real` the real one."""
@@ -88,6 +90,7 @@ def bench(boards: Boards, request: pytest.FixtureRequest, monkeypatch: pytest.Mo
     yield made
     made.device.close()
     stream._program.cache_clear()
+    precompiled.program.cache_clear()
 
 
 def image_of(files: dict[str, bytes]) -> bytes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from upytool.device.retry import Capabilities
 from upytool.device.session import Session
-from upytool.device.stream import Capabilities, Server
+from upytool.device.stream import Server
 from upytool.protocol.raw_repl import ReplState
 from upytool.protocol.transfer import STOP
 from upytool.testing import ModelBoard, ScriptDriver

@@ -200,7 +200,7 @@ class ModelBoard:
         """The board is back, with the files that it had."""
         self.lost, self.storage.cut_at, self.storage.fail_at = False, None, None
 
-    def ask(self, source: str, *, timeout: float) -> Any:
+    def ask(self, source: str, *, timeout: float, again: bool = False) -> Any:
         """The program is not shielded here: this Python's modules are not to be moved about."""
         self._trip()
         out: list[str] = []

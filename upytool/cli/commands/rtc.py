@@ -39,7 +39,7 @@ def command(app: App, set_: bool, utc: bool, to: str | None) -> None:
         if set_:
             answer = device.call("rtc", _eight(_wanted(to, utc)))
         else:
-            answer = device.call("rtc")
+            answer = device.call("rtc", again=True)
     except RemoteException as error:
         # The traceback is one of our program's, which tells nobody anything.
         if error.kind in ("ImportError", "AttributeError"):
