@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from upytool import limits
 from upytool.errors import PackageError, UsageError
+from upytool.events import Task
 from upytool.mpy.abi import Abi
 
 from . import board as boards
@@ -16,7 +18,7 @@ from .hosts import Hosts
 from .installer import context_for, index_abi, shadows, source_digest, verified
 from .record import Installed, Record, parse_record
 from .resolver import resolve
-from .sources import LocalSource, Source, parse_source
+from .sources import Context, LocalSource, Source, parse_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +164,22 @@ def outdated(
     Versions decide where both sides name one; else the contents do. Local sources count too.
     """
     found, notes = [], []
-    for place in places(board, target):
+    installed = places(board, target)
+
+    def context_of(package: Installed) -> Context:
+        uses_mpy = mpy and (bool(package.abi) or not package.files)
+        return context_for(fetcher, hosts, indexes, index_abi(board, uses_mpy))
+
+    def read(package: Installed) -> None:
+        with suppress(PackageError, UsageError):  # it is read once more below, where what is wrong is told
+            parse_source(package.source, hosts).at(None).load(context_of(package))
+
+    everything = [package for place in installed for package in place.record.packages.values()]
+    with fetcher.bounded(), Task(fetcher.reporter, "reading package.json files", len(everything), "files") as task:
+        fetcher.together(read, everything, task.advance)
+    for place in installed:
         for package in place.record.packages.values():
-            uses_mpy = mpy and (bool(package.abi) or not package.files)
-            context = context_for(fetcher, hosts, indexes, index_abi(board, uses_mpy))
+            context = context_of(package)
             try:
                 source = parse_source(package.source, hosts).at(None)
                 newest = resolve([source], context, deps=False).packages[0]
