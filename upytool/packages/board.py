@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import errno
+import string
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from upytool.errors import REMOTE_ERRNO, PackageError, RawReplError, RemoteError
 STAGE = "/.upytool-stage"
 RECORD = "/.upytool.json"
 TIME_LIMIT = limits.BOARD_PACKAGE_SECONDS
+OTHER_TARGET = "name another directory with --target"
 _MARK = "\x1e"
 _SYS_PATH = object()  # an argument of a program: the board's sys.path as the user has it
 
@@ -47,8 +49,11 @@ class BoardFiles(Protocol):
 class PutsMany(Protocol):
     """A file system that takes many files in one program."""
 
-    def put_many(self, items: list[tuple[str, bytes]]) -> object:
-        """Write files (their folders exist), each one crash-safe."""
+    def put_many(self, items: list[tuple[str, bytes]], folders: Sequence[str] = (), *, look: bool = True) -> object:
+        """Make folders, each in one that exists, then write files, each one crash-safe.
+
+        `look` False: the caller knows that there is room, and no folder in the way of a file.
+        """
 
 
 class Board(Protocol):
@@ -70,8 +75,12 @@ class Survey:
 
     Attributes:
         target: its path without a slash at the end ("" for the root).
+        mpy: the board's `sys.implementation._mpy`, 0 where it loads no .mpy files.
+        small_int_bits: of its integers that take no memory.
         block: bytes of a block of its file system; 0 where the board does not tell.
         free: bytes free there, None where the board does not tell.
+        missing: the target and folders above it that do not exist, in the order of making.
+        names: of what is in it, None where that is a lot.
         staged: an earlier install left something behind.
         journal: what that install had still to do, None where it had not got so far.
         record: the text of the record of what is installed.
@@ -80,13 +89,22 @@ class Survey:
     """
 
     target: str
+    mpy: int
+    small_int_bits: int
     block: int
     free: int | None
+    missing: tuple[str, ...]
+    names: frozenset[str] | None
     staged: bool
     journal: bytes | None
     record: bytes | None
     name_max: int = limits.NAME_BYTES
     folds: bool | None = None
+
+    def may_hold(self, path: str) -> bool:
+        """Whether anything can be at a whole path below the target, as far as `names` tells."""
+        top = path[len(self.target) + 1 :].partition("/")[0].casefold()
+        return self.names is None or top in self.names
 
     def fold(self, path: str) -> str:
         """A path in a spelling that is the same for all names of one file."""
@@ -94,8 +112,12 @@ class Survey:
 
 
 @cache
-def _program(function: str) -> str:
-    """One function of on_board.py and those that it calls, without docstrings, comments and annotations."""
+def _program(function: str) -> tuple[str, str]:
+    """One function of on_board.py and those that it calls, and the name that it has there.
+
+    Docstrings, comments and annotations are left away, and names of ours are short ones: the board reads, compiles and
+    keeps less.
+    """
     tree = ast.parse(Path(__file__).with_name("on_board.py").read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.Module)) and isinstance(node.body[0], ast.Expr):
@@ -119,11 +141,39 @@ def _program(function: str) -> str:
         todo += (used & functions.keys()) - needed
         needed |= used & functions.keys()
     tree.body = [node for node in tree.body if not isinstance(node, ast.FunctionDef) or node.name in needed]
-    return "\n".join(
+    short = _shorten(tree)
+    text = "\n".join(
         " " * ((len(line) - len(line.lstrip())) // 4) + line.strip()
         for line in ast.unparse(tree).splitlines()
         if line.strip()
     )
+    return text, short[function]
+
+
+def _shorten(tree: ast.Module) -> dict[str, str]:
+    """Give the functions, arguments and variables of a program names of one letter; returns them by the old ones."""
+    ours: dict[str, str] = {}
+    free = iter(string.ascii_letters)
+    for node in ast.walk(tree):
+        name = ""
+        if isinstance(node, ast.FunctionDef):
+            name = node.name
+        elif isinstance(node, ast.arg):
+            name = node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            name = node.id
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            name = node.name
+        if name and name not in ours:
+            ours[name] = next(free)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ExceptHandler)) and node.name:
+            node.name = ours[node.name]
+        elif isinstance(node, ast.arg):
+            node.arg = ours[node.arg]
+        elif isinstance(node, ast.Name):
+            node.id = ours.get(node.id, node.id)
+    return ours
 
 
 def run(board: Board, function: str, *args: object) -> Any:
@@ -133,7 +183,8 @@ def run(board: Board, function: str, *args: object) -> Any:
         UpytoolError: what the board raises; StreamError where it gives no answer.
     """
     call = ",".join(USERS_PATH if each is _SYS_PATH else argument(each) for each in args)
-    return board.ask(f"{_program(function)}\nprint({_MARK!r}+repr({function}({call})))", timeout=TIME_LIMIT)
+    text, name = _program(function)
+    return board.ask(f"{text}\nprint({_MARK!r}+repr({name}({call})))", timeout=TIME_LIMIT)
 
 
 def survey(board: Board, target: str | None, *, write: bool) -> Survey:
@@ -142,34 +193,63 @@ def survey(board: Board, target: str | None, *, write: bool) -> Survey:
     Args:
         target: the user's choice; None for the first folder of sys.path that ends in /lib, is not in /rom
             and can be written.
-        write: make it where it is missing, and test that it can be written.
+        write: where there is a choice, test which can be written; nothing is left of that.
 
     Raises:
         PackageError: there is none.
-        RemoteOSError: the chosen one cannot be written.
+        RemoteOSError: the chosen one is a file, or none of several can be written.
     """
-    chosen = None if target is None else [plain_target(target) or "/"]
-    answer = run(board, "survey", chosen, write, STAGE, RECORD, _SYS_PATH)
+    chosen = None if target is None else [plain_target(target)]
+    seen, others = _survey(board, chosen)
+    if not write or len(others) < 2 or seen.record is not None:
+        return seen
+    path = run(board, "usable", others, STAGE, RECORD)
+    if not isinstance(path, str):
+        with _shape("usable"):
+            problem = refused(int(path), others[0], hint=OTHER_TARGET)
+        raise problem
+    return seen if path == seen.target else _survey(board, [path])[0]
+
+
+def _survey(board: Board, candidates: list[str] | None) -> tuple[Survey, list[str]]:
+    """Look at the first of these folders that there is or can be; also returned are it and those after it."""
+    answer = run(board, "survey", candidates, STAGE, RECORD, _SYS_PATH)
     with _shape("survey"):
-        path, space, staged, journal, record, failures, folds = answer
-        if not path and failures:
-            where, number = str(failures[0][0]), int(failures[0][1])
-        free, block, name_max = None, 0, limits.NAME_BYTES
-        if space:
-            block = int(space[1]) or int(space[0])
-            free = block * int(space[3])
-            name_max = min(int(space[9]) or name_max, name_max)
-        seen = Survey(
-            "" if path == "/" else str(path), block, free, bool(staged), _data(journal), _data(record), name_max, folds
+        others, *found = answer
+        others = [str(each) for each in others]
+        if len(found) > 1:
+            seen = _seen(*found)
+            return seen, others[others.index(seen.target) :]
+        number = int(found[0])
+    if not others:
+        raise PackageError(
+            "the board's sys.path has no directory that ends in /lib",
+            hint="name the directory: --target /lib",
         )
-    if not path:
-        if not failures:
-            raise PackageError(
-                "the board's sys.path has no directory that ends in /lib",
-                hint="name the directory: --target /lib",
-            )
-        raise refused(number, where, hint="name another directory with --target")
-    return seen
+    raise refused(number, others[-1], hint=OTHER_TARGET)
+
+
+def _seen(path: Any, mpy: Any, maxsize: Any, space: Any, missing: Any, names: Any, staged: Any, *rest: Any) -> Survey:
+    journal, record, folds = rest
+    free, block, name_max = None, 0, limits.NAME_BYTES
+    if space:
+        block = int(space[1]) or int(space[0])
+        free = block * int(space[3])
+        name_max = min(int(space[9]) or name_max, name_max)
+    return Survey(
+        str(path),
+        int(mpy),
+        63 if int(maxsize) > 1 << 40 else 31,
+        block,
+        free,
+        tuple(str(each) for each in reversed(missing)),
+        None if names is None else frozenset(str(each).casefold() for each in names),
+        bool(staged),
+        _data(journal),
+        _data(record),
+        name_max,
+        folds,
+    )
 
 
 def _data(value: object) -> bytes | None:
@@ -178,12 +258,23 @@ def _data(value: object) -> bytes | None:
     return value
 
 
-def put(board: Board, items: list[tuple[str, bytes]]) -> None:
-    """Write files, all at once where the file system can."""
+def put(board: Board, items: list[tuple[str, bytes]], folders: Sequence[str] = ()) -> None:
+    """Make folders, each in one that exists, then write files: all at once where the file system can.
+
+    Raises:
+        RemoteOSError: the board refused a folder or a file.
+    """
     files = board.fs
     if isinstance(files, PutsMany):
-        files.put_many(items)
+        try:
+            files.put_many(items, folders, look=False)
+        except RemoteOSError as error:
+            if error.filename not in folders:
+                raise
+            raise refused(error.errno or errno.EIO, str(error.filename), hint=OTHER_TARGET) from error
         return
+    if folders:
+        prepare(board, folders, [], [], folders[-1])
     for path, data in items:
         files.write_bytes(path, data)
 
@@ -268,15 +359,25 @@ def commit(
     moves: Sequence[tuple[str, str]],
     new: int,
     removes: Sequence[str],
-    folders: Sequence[str],
+    empty: Sequence[str],
+    needed: Sequence[str],
     stage: str,
+    *,
+    journal: bool = True,
 ) -> None:
     """Put staged files in their places.
+
+    Args:
+        moves: from where to where; the first `new` of them replace nothing.
+        removes: files that go.
+        empty: folders that go where they are empty then.
+        needed: folders of the new files.
+        journal: let the board write down what it does before it does it, unless it is written down.
 
     Raises:
         CommitRefused: the board did not let it.
     """
-    answer = run(board, "commit", list(moves), new, list(removes), list(folders), stage)
+    answer = run(board, "commit", list(moves), new, list(removes), list(empty), list(needed), stage, journal)
     if answer is None:
         return
     with _shape("commit"):

@@ -1,6 +1,6 @@
 """Make an InstallPlan; `apply` carries it out.
 
-    resolve -> look at the board -> hash what is there (one round trip) -> fetch and verify what is missing
+    look at the board -> resolve -> hash what is there (one round trip) -> fetch and verify what is missing
     -> compile for this board -> owners, shadows, space
 
 Not a byte is written to the board before every file is here, verified and compiled.
@@ -9,7 +9,7 @@ Not a byte is written to the board before every file is here, verified and compi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,7 +73,7 @@ def plan_install(
     hosts: Hosts,
     options: InstallOptions,
     *,
-    resolution: Resolution | None = None,
+    fixed: Callable[[str], Resolution] | None = None,
     write: bool = True,
     reporter: Reporter = NULL,
 ) -> InstallPlan:
@@ -82,18 +82,20 @@ def plan_install(
     Args:
         board: where to.
         requirements: what the user asks for.
-        resolution: what to install instead of resolving `requirements` (from a lock).
-        write: False changes nothing on the board (a dry run); True makes the target folder, tests that it can
-            be written, and finishes an earlier install that was cut off.
+        fixed: what to install instead of resolving `requirements` (from a lock), for the board's .mpy version as an
+            index names it.
+        write: False changes nothing on the board (a dry run); True finishes an earlier install that was cut off.
 
     Raises:
         PackageError, NetworkError, OfflineError, RemoteOSError.
     """
-    abi = Abi.of(board.info.mpy) if options.mpy else None
-    if resolution is None:
-        context = context_for(fetcher, hosts, options.indexes, str(abi.version) if abi else SOURCES)
-        resolution = resolve(requirements, context, deps=options.deps)
     seen = surveyed(board, options.target, write=write, reporter=reporter)
+    abi = Abi.of(seen.mpy, seen.small_int_bits) if options.mpy else None
+    named = str(abi.version) if abi else SOURCES
+    if fixed is not None:
+        resolution = fixed(named)
+    else:
+        resolution = resolve(requirements, context_for(fetcher, hosts, options.indexes, named), deps=options.deps)
     return _Planner(board, seen, resolution, fetcher, options, abi).plan()
 
 
@@ -117,7 +119,7 @@ class _Planner:
         abi: Abi | None,
     ) -> None:
         self.board, self.seen, self.fetcher, self.options, self.abi = board, seen, fetcher, options, abi
-        self.loads = Abi.of(board.info.mpy, board.info.small_int_bits)
+        self.loads = Abi.of(seen.mpy, seen.small_int_bits)
         self.resolution = resolution
         self.resolved = {package.name: package for package in resolution.packages}
         self.compiler = Compiler(abi, options.optimize) if abi else None
@@ -152,6 +154,8 @@ class _Planner:
             self.seen.block,
             staged=staged,
             stale_stage=self.seen.staged,
+            missing=self.seen.missing,
+            in_doubt=any(each.action == "new" and self.seen.may_hold(each.path) for each in draft.files()),
         )
 
     def _fit(self, package: ResolvedPackage) -> list[tuple[SourceFile, str, bool]]:
@@ -182,7 +186,7 @@ class _Planner:
             if name in self.record.packages:
                 before = self.record.packages[name].files
                 wanted.update((f"{self.seen.target}/{each}", None) for each in before)
-        self.here = boards.digests(self.board, list(wanted))
+        self.here = boards.digests(self.board, [path for path in wanted if self.seen.may_hold(path)])
 
     def _fetch(self, fitted: dict[str, list[tuple[SourceFile, str, bool]]]) -> dict[SourceFile, bytes]:
         """Get and verify every file that the board does not have already."""

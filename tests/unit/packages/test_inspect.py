@@ -216,7 +216,7 @@ def resolved(fetcher: Fetcher, index: IndexBuilder, *specs: str, abi: str = "6")
 
 
 def install_locked(board: ModelBoard, fetcher: Fetcher, lock: Path, abi: str = "6") -> InstallPlan:
-    plan = plan_install(board, [], fetcher, HOSTS, InstallOptions(), resolution=read_lock(lock, abi))
+    plan = plan_install(board, [], fetcher, HOSTS, InstallOptions(), fixed=lambda _: read_lock(lock, abi))
     apply(board, plan)
     return plan
 

@@ -105,7 +105,7 @@ def install(
     """
     from ...net.address import redact
     from ...packages.apply import apply
-    from ...packages.installer import InstallOptions, index_abi, plan_install
+    from ...packages.installer import InstallOptions, plan_install
     from ...packages.lockfile import read_lock
 
     with package_fetcher(app) as (fetcher, hosts):
@@ -114,14 +114,14 @@ def install(
         sources = [] if locked else _sources(app, packages, requirement, hosts)
         device = app.device()
         options = InstallOptions(target, _indexes(app, index), mpy is not False, optimize, deps, force)
-        fixed = read_lock(_lock_path(app, lock_file), index_abi(device, options.mpy)) if locked else None
+        lock = _lock_path(app, lock_file)
         plan = plan_install(
             device,
             sources,
             fetcher,
             hosts,
             options,
-            resolution=fixed,
+            fixed=(lambda abi: read_lock(lock, abi)) if locked else None,
             write=not dry_run,
             reporter=app.reporter,
         )
