@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import DifferencesFound, UsageError
+from ...events import notice
 from ..app import App, pass_app
 from ..group import define_group
 from ..package_source import package_fetcher
@@ -371,10 +372,10 @@ def _sources(app: App, packages: tuple[str, ...], lists: tuple[str, ...], hosts:
     from ...packages.sources import parse_source
 
     found = [parse_source(each, hosts) for each in packages]
-    if not packages and not lists and app.settings.project_file:
-        lists = (app.settings.project_file,)
     for each in lists:
-        found += read_requirements(Path(each), hosts)
+        found += read_requirements(Path(each), hosts, pipes=True, tell=lambda text: notice(app.reporter, text, "wait"))
+    if not packages and not lists and app.settings.project_file:
+        found += read_requirements(Path(app.settings.project_file), hosts)
     if not found:
         raise UsageError(
             "there is nothing to install",
