@@ -12,9 +12,10 @@ from upytool.events import Task
 from upytool.mpy.abi import Abi
 
 from . import board as boards
+from .content import source_digest, verified
 from .download import Fetcher
 from .hosts import Hosts
-from .installer import context_for, index_abi, shadows, source_digest, verified
+from .installer import context_for, index_abi, shadows
 from .record import Installed, Record, parse_record
 from .resolver import resolve
 from .sources import Context, LocalSource, Source, parse_source
