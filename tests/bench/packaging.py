@@ -118,15 +118,13 @@ def _index(folder: Path) -> Path:
 def far(address: str) -> Iterator[str]:
     """The address of a relay to `address` that is `DELAY` seconds away."""
     host, _, port = address.removeprefix("http://").partition(":")
-    ready: threading.Event = threading.Event()
-    found: list[str] = []
-    loop = asyncio.new_event_loop()
+    ready, found = threading.Event(), []
 
     async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        late: list[asyncio.TimerHandle] = []
+        later = asyncio.get_running_loop().call_later
         while data := await source.read(65536):
-            late.append(loop.call_later(DELAY, sink.write, data))
-        loop.call_later(DELAY, sink.close)
+            later(DELAY, sink.write, data)
+        later(DELAY, sink.close)
 
     async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(2 * DELAY)
@@ -135,20 +133,19 @@ def far(address: str) -> Iterator[str]:
 
     async def run() -> None:
         server = await asyncio.start_server(serve_one, "127.0.0.1", 0)
-        found.append(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        stop = asyncio.Event()
+        found.append((server.sockets[0].getsockname()[1], asyncio.get_running_loop(), stop))
         ready.set()
+        await stop.wait()
 
-    def work() -> None:
-        loop.run_until_complete(run())
-        loop.run_forever()
-
-    thread = threading.Thread(target=work, daemon=True)
+    thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
     thread.start()
     ready.wait(10)
+    number, loop, stop = found[0]
     try:
-        yield found[0]
+        yield f"http://127.0.0.1:{number}"
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(stop.set)
         thread.join(5)
 
 

@@ -23,10 +23,10 @@ from upytool.events import NULL, Reporter, Task, notice
 
 from .address import Address, redact
 from .body import Allowance, read_body
+from .budget import BUDGET
 from .cache import DownloadCache
 from .failures import Retry, network_error, refused
-from .together import together
-from .wire import BUDGET
+from .together import alone, together
 
 if TYPE_CHECKING:
     import urllib3
@@ -219,8 +219,10 @@ class Fetcher:
         return {each: found[each] for each in todo}
 
     def together(self, work: Callable[[T], R], items: Sequence[T], done: Callable[[int], object]) -> list[R]:
-        """Do work that fetches side by side; see `net.together`."""
-        if not self.offline and len(items) > 1:
+        """Do work that fetches side by side; see `net.together`. Offline there is nothing to wait for."""
+        if self.offline:
+            return alone(work, items, done)
+        if len(items) > 1:
             import urllib3  # noqa: F401 - here, not by several threads at once
         return together(work, items, done)
 

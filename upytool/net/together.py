@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from .wire import BUDGET
+from .budget import BUDGET
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,7 +25,7 @@ def together(work: Callable[[T], R], items: Sequence[T], done: Callable[[int], o
     """Call `work` for each item, at most `WORKERS` of them at a time.
 
     Args:
-        work: is called on several threads; `net.wire.BUDGET.stop` of its thread is set when it is given up.
+        work: is called on several threads; `net.budget.BUDGET.stop` of its thread is set when it is given up.
         items: one for each call.
         done: is told, on the thread of the caller, how many more are done.
 
@@ -36,6 +36,15 @@ def together(work: Callable[[T], R], items: Sequence[T], done: Callable[[int], o
         Whatever `work` raises: for the first item of those that failed.
     """
     return _Run(work, items).results(done)
+
+
+def alone(work: Callable[[T], R], items: Sequence[T], done: Callable[[int], object]) -> list[R]:
+    """The same, one by one on the thread of the caller."""
+    found = []
+    for item in items:
+        found.append(work(item))
+        done(1)
+    return found
 
 
 class _Run(Generic[T, R]):
@@ -59,7 +68,7 @@ class _Run(Generic[T, R]):
                     break
                 threads += 1
         if not threads:
-            return self._alone(done)
+            return alone(self._work, self._items, done)
         try:
             self._wait(done)
         finally:
@@ -70,13 +79,6 @@ class _Run(Generic[T, R]):
         if self._errors:
             raise self._errors[min(self._errors)]
         return [self._found[index] for index in range(len(self._items))]
-
-    def _alone(self, done: Callable[[int], object]) -> list[R]:
-        found = []
-        for item in self._items:
-            found.append(self._work(item))
-            done(1)
-        return found
 
     def _wait(self, done: Callable[[int], object]) -> None:
         """Until all is done, or the first error is known."""

@@ -9,8 +9,8 @@ import pytest
 
 from upytool.errors import NetworkError
 from upytool.net import together as rooms
+from upytool.net.budget import BUDGET
 from upytool.net.together import WORKERS, together
-from upytool.net.wire import BUDGET
 
 
 def test_answers_have_the_order_of_the_requests() -> None:

@@ -102,6 +102,7 @@ def serve() -> Iterator[Web]:
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+        request_queue_size = 64
 
         def handle_error(self, *_: object) -> None:
             return  # a client that hangs up is part of the tests
