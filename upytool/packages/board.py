@@ -132,57 +132,80 @@ def survey(board: Board, target: str | None, *, write: bool) -> Survey:
         PackageError: there is none.
         RemoteOSError: the chosen one is a file, or none of several can be written.
     """
-    chosen = None if target is None else [plain_target(target)]
-    seen, others = _survey(board, chosen)
-    if not write or len(others) < 2 or seen.record is not None:
-        return seen
-    path = run(board, "usable", others, STAGE, RECORD)
-    if not isinstance(path, str):
-        with _shape("usable"):
-            problem = refused(int(path), others[0], hint=OTHER_TARGET)
-        raise problem
-    return seen if path == seen.target else _survey(board, [path])[0]
-
-
-def _survey(board: Board, candidates: list[str] | None) -> tuple[Survey, list[str]]:
-    """Look at the first of these folders that there is or can be; also returned are it and those after it."""
-    answer = run(board, "survey", candidates, STAGE, RECORD, _SYS_PATH)
-    with _shape("survey"):
-        others, *found = answer
-        others = [str(each) for each in others]
-        if len(found) > 1:
-            seen = _seen(*found)
-            return seen, others[others.index(seen.target) :]
-        number = int(found[0])
-    if not others:
+    if target is not None:
+        return _whole(_look(board, plain_target(target))[0])
+    guess, sys_path = _look(board, "/lib")
+    candidates = [path for path in sys_path if path.endswith("/lib") and not path.startswith("/rom/")]
+    if not candidates:
         raise PackageError(
             "the board's sys.path has no directory that ends in /lib",
             hint="name the directory: --target /lib",
         )
-    raise refused(number, others[-1], hint=OTHER_TARGET)
+    seen = guess
+    for path in candidates:
+        seen = guess if path == "/lib" else _look(board, path)[0]
+        if isinstance(seen, Survey):
+            break
+    if not write or len(candidates) < 2 or (isinstance(seen, Survey) and seen.record is not None):
+        return _whole(seen)
+    chosen = run(board, "usable", candidates, STAGE, RECORD)
+    if not isinstance(chosen, str):
+        with _shape("usable"):
+            problem = refused(int(chosen), candidates[0], hint=OTHER_TARGET)
+        raise problem
+    if isinstance(seen, Survey) and chosen == seen.target:
+        return seen
+    return _whole(_look(board, chosen)[0])
 
 
-def _seen(path: Any, mpy: Any, maxsize: Any, space: Any, missing: Any, names: Any, staged: Any, *rest: Any) -> Survey:
-    journal, record, folds = rest
-    free, block, name_max = None, 0, limits.NAME_BYTES
-    if space:
-        block = int(space[1]) or int(space[0])
-        free = block * int(space[3])
-        name_max = min(int(space[9]) or name_max, name_max)
-    return Survey(
-        str(path),
-        int(mpy),
-        63 if int(maxsize) > 1 << 40 else 31,
-        block,
-        free,
-        tuple(str(each) for each in reversed(missing)),
-        None if names is None else frozenset(str(each).casefold() for each in names),
-        bool(staged),
-        _data(journal),
-        _data(record),
-        name_max,
-        folds,
-    )
+def _whole(seen: Survey | RemoteOSError) -> Survey:
+    if isinstance(seen, RemoteOSError):
+        raise seen
+    return seen
+
+
+def _look(board: Board, path: str) -> tuple[Survey | RemoteOSError, list[str]]:
+    """Look at one folder, which need not exist, or say why that cannot be; returns the board's sys.path too."""
+    answer = run(board, "survey", path, RECORD, _SYS_PATH)
+    with _shape("survey"):
+        sys_path, mpy, maxsize, names, number, folds, space, record = answer
+        free, block, name_max = None, 0, limits.NAME_BYTES
+        if space:
+            block = int(space[1]) or int(space[0])
+            free = block * int(space[3])
+            name_max = min(int(space[9]) or name_max, name_max)
+        there = None if names is None else {str(each).casefold() for each in names}
+        paths = [str(each) for each in sys_path]
+        number = int(number) if there is None else 0
+    if number not in (0, errno.ENOENT):
+        return refused(number, path, hint=OTHER_TARGET), paths
+    absent: list[str] = []
+    if there is None and path:
+        parts = path.split("/")
+        absent = ["/".join(parts[:end]) for end in range(2, len(parts) + 1)]
+        if len(absent) > 1:
+            found = run(board, "missing", absent)
+            with _shape("missing"):
+                absent = [str(each) for each in found]
+    staged = there is None or len(there) > 99 or STAGE[1:] in there
+    left = run(board, "left", path + STAGE) if staged and not absent else None
+    with _shape("left"):
+        staged, journal = left or (False, None)
+        seen = Survey(
+            path,
+            int(mpy),
+            63 if int(maxsize) > 1 << 40 else 31,
+            block,
+            free,
+            tuple(absent),
+            None if there and len(there) > 99 else frozenset(there or ()),
+            bool(staged),
+            _data(journal),
+            _data(record),
+            name_max,
+            folds,
+        )
+        return seen, paths
 
 
 def _data(value: object) -> bytes | None:

@@ -35,52 +35,38 @@ def make(path: str, made: list[str]) -> None:
             made.append(at)
 
 
-def survey(candidates: object, stage: str, record: str, sys_path: list[str]) -> object:
-    """Look at the first target folder that there is, or can be: see `board.survey` for what is returned.
-
-    `candidates` None means: those of `sys_path` that end in /lib. Where none will do: the error number of the last.
-    """
+def survey(path: str, record: str, sys_path: list[str]) -> object:
+    """Look at a target folder: see `board.survey` for what is returned. Small, for it goes to the board every time."""
     import sys
 
-    if candidates is None:
-        candidates = [p for p in sys_path if p.endswith("/lib") and not (p + "/").startswith("/rom/")]
-    problem = 0
-    for path in candidates:  # type: ignore[attr-defined]
-        above = path
-        missing = []
-        while above and not exists(above):
-            missing.append(above)
-            above = above[: max(0, above.rfind("/"))]
-        try:
-            names = [] if missing else os.listdir(path or "/")
-        except OSError as error:
-            problem = error.args[0]
-            continue
-        space = folds = None
-        try:
-            space = tuple(os.statvfs(path or "/"))
-        except (OSError, AttributeError):
-            pass
+    number = names = folds = space = None
+    try:
+        names = os.listdir(path or "/")
         for name in names:
             other = name.lower() if name.upper() == name else name.upper()
             if other not in names:
-                folds = exists(path + "/" + other)
+                folds = False
+                folds = os.stat(path + "/" + other) and True
                 break
-        kind = sys.implementation
-        return (
-            candidates,
-            path,
-            getattr(kind, "_mpy", 0) or getattr(kind, "mpy", 0),
-            sys.maxsize,
-            space,
-            missing,
-            names if len(names) < 100 else None,
-            exists(path + stage),
-            read(path + stage + "/journal"),
-            read(path + record),
-            folds,
-        )
-    return (candidates, problem)
+    except OSError as error:
+        number = error.args[0]
+    try:
+        space = tuple(os.statvfs(path or "/"))
+    except (OSError, AttributeError):
+        pass
+    kind = sys.implementation
+    mpy = getattr(kind, "_mpy", 0) or getattr(kind, "mpy", 0)
+    return (sys_path, mpy, sys.maxsize, names and names[:100], number, folds, space, read(path + record))
+
+
+def missing(paths: list[str]) -> object:
+    """Those of some paths that do not exist."""
+    return [path for path in paths if not exists(path)]
+
+
+def left(stage: str) -> object:
+    """What an earlier install left: whether there is a stage, and its journal."""
+    return (exists(stage), read(stage + "/journal"))
 
 
 def usable(candidates: list[str], stage: str, record: str) -> object:

@@ -113,6 +113,8 @@ class ModelFiles:
 
     def listdir(self, path: str) -> list[str]:
         path = self._plain(path)
+        if path not in self.folders:
+            raise OSError(errno.ENOTDIR if path in self.files else errno.ENOENT)
         return sorted(
             posixpath.basename(each) for each in (*self.files, *self.folders - {"/"}) if posixpath.dirname(each) == path
         )

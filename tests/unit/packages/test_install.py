@@ -261,6 +261,18 @@ def test_target_is_the_first_lib_that_can_be_written(board: ModelBoard, index: I
     assert "/sd" not in board.storage.folders
 
 
+def test_a_lib_that_is_a_file_is_passed_over(board: ModelBoard, index: IndexBuilder, install: Install) -> None:
+    index.add("a", "1.0", {"a.py": b"x = 1\n"}, mpy=False)
+    board.sys_path = ("/flash/lib", "/sd/lib")
+    board.storage.put("/lib", "a file that is in no path")
+    board.storage.put("/flash/lib", "a file")
+    for dry in (True, False):
+        assert install("a", mpy=False, dry_run=dry).target == "/sd/lib"
+    assert "/sd/lib/a.py" in board.files
+    with pytest.raises(RemoteOSError):
+        install("a", target="/flash/lib")
+
+
 def test_romlike_names_are_no_rom(board: ModelBoard, index: IndexBuilder, install: Install) -> None:
     index.add("a", "1.0", {"a.py": b"x = 1\n"}, mpy=False)
     board.sys_path = ("/romeo/lib",)
