@@ -41,7 +41,11 @@ def everything(device: Device, home: str) -> None:
     assert device.info.implementation == "micropython"
     seen = boards.survey(device, home, write=True)
     boards.prepare(device, [home + boards.STAGE], [], ["x.py"], home + boards.STAGE)
-    boards.commit(device, [], 0, [], [], home + boards.STAGE)
+    boards.commit(device, [], 0, [], [], [f"{home}/d"], home + boards.STAGE)
+    assert fs.is_dir(f"{home}/d")
+    assert not fs.exists(home + boards.STAGE)
+    boards.run(device, "usable", [home], boards.STAGE, boards.RECORD)
+    boards.run(device, "undo", [], [f"{home}/d"], home + boards.STAGE)
     assert seen.target == home
     disable(device, ("upy_none.py",))
     restore(device, ("upy_none.py",))

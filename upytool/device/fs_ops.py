@@ -297,10 +297,13 @@ class FsOps:
         yield from self.moving(work)
         return size
 
-    def store_many(self, items: Sequence[tuple[str, bytes]]) -> Op[None]:
-        """Content into many files by one program; each is the old or the new one.
+    def store_many(
+        self, items: Sequence[tuple[str, bytes]], made: Sequence[str] = (), *, look: bool = True
+    ) -> Op[None]:
+        """Content into many files by one program, after the folders `made`; each is the old or the new one.
 
-        A failure leaves the files before it new. Errors: RemoteOSError with the path that the board refused.
+        With `look` it is seen first that there is room, and no folder in the way. A failure leaves the files before it
+        new. Errors: RemoteOSError with the path that the board refused.
         """
         puts = [PutItem(path, len(data), opener(data)) for path, data in items]
         folders = {parent_of(path) for path, _ in items}
@@ -308,15 +311,16 @@ class FsOps:
         space = folders.pop() or "." if len(folders) == 1 else None
 
         def work(mover: Mover) -> Op[None]:
-            survey = yield from mover.survey([(item.path, -1) for item in puts], space=space)
-            for item, status in zip(puts, survey.statuses, strict=True):
-                if status.kind == "dir":
-                    raise RemoteOSError(21, item.path)
-            writes = zip(puts, survey.statuses, strict=True)
-            check_space(survey, [(item.path, item.size, old, False) for item, old in writes])
-            yield from mover.put([], puts)
+            if look:
+                survey = yield from mover.survey([(item.path, -1) for item in puts], space=space)
+                for item, status in zip(puts, survey.statuses, strict=True):
+                    if status.kind == "dir":
+                        raise RemoteOSError(21, item.path)
+                writes = zip(puts, survey.statuses, strict=True)
+                check_space(survey, [(item.path, item.size, old, False) for item, old in writes])
+            yield from mover.put(made, puts)
 
-        if puts:
+        if puts or made:
             yield from self.moving(work)
 
     def fetch_many(self, paths: Sequence[str]) -> Op[dict[str, bytes]]:
