@@ -268,7 +268,7 @@ def document(parts: dict[str, list[Line]]) -> str:
         TITLE,
         "",
         "Made by `python -m tests.bench --only board --write`, both tools with `resume`: no soft reset is in it.",
-        "On the chip: an emulated RP2040 with MicroPython 1.25 at 125 MHz. Its work is counted by the instruction, from",
+        "On the chip: an emulated RP2040 with MicroPython 1.25, 125 MHz. Its work is counted by the instruction, from",
         "the tool's first byte to the prompt after it; the time that it sleeps is not. A turn is a write of the tool's",
         "after something that it read. Every run gives the same numbers. Heap is what is taken before anything is",
         "collected.",

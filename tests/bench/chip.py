@@ -160,7 +160,9 @@ class Chip:
 
 
 class ChipTransport:
-    """The chip as upytool's transport, with a clock that is the chip's."""
+    """The chip as upytool's transport, with a clock that is the chip's. Sure: it is the chip's own USB port."""
+
+    sure = True
 
     name, interrupts, survives_reset = ADDRESS, True, True
 

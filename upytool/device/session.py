@@ -40,6 +40,8 @@ class Session:
         board: what was asked of the board, None until then.
         sign: a statement that each program of ours begins with; device.turbo's sign of life.
         frozen: whether the board has the transfer program as modules (device.frozen); None while nobody knows.
+        short: whether the board takes short programs of ours (device.oneshot); False once it was found to lack them.
+        sure: the link itself repeats what was damaged, as USB does to a chip's own port: content needs no checksum.
         ask_frozen: whether finding out is worth a try, because the answer is kept for the next connection.
     """
 
@@ -56,6 +58,8 @@ class Session:
         self.sign = ""
         self.frozen: bool | None = None
         self.ask_frozen = False
+        self.short = True
+        self.sure = False
         self.on_soft_reset: list[Callable[[], Op[None]]] = []
 
     # -- the state of the far end -----------------------------------------------------------------
@@ -101,7 +105,7 @@ class Session:
         yield from self.ready(fresh=True)
         # A program that nobody follows prints no mark, which whoever looks later would see.
         program = prepare(source, filename, marked=follow)
-        yield from self.repl.start(program.source)
+        yield from self.repl.start(program.source, short=True)
         if not follow:
             self.repl.state = ReplState.UNKNOWN
             return
@@ -112,7 +116,7 @@ class Session:
         yield from self.ready(fresh=True)
         program = prepare(source)
         said = Collected(limits.OUTPUT_BYTES)
-        yield from self.repl.start(program.source)
+        yield from self.repl.start(program.source, short=True)
         error = yield from self._follow(program, said, limit)
         raise_program_error(error, program, self.places, bytes(said.data))
         return bytes(said.data)
@@ -124,7 +128,7 @@ class Session:
     def _follow(self, program: Program, sink: OutputSink, limit: float | None) -> Op[bytes]:
         """`RawRepl.follow`; the traceback of an interrupted program names the user's file and lines too."""
         try:
-            return (yield from self._heard(self.repl.follow(sink, limit, program.mark)))
+            return (yield from self._heard(self.repl.follow(sink, limit, program.mark, plain=program.plain)))
         except OperationInterrupted as stopped:
             stopped.traceback = rewrite_traceback(stopped.traceback, program, self.places)
             raise
@@ -181,6 +185,44 @@ class Session:
             return parse_answer(literal.decode("utf-8", "replace"))
         except ValueError as error_:
             raise StreamError(f"the board's answer makes no sense: {literal[:60]!r}", hint="try again") from error_
+
+    def one(
+        self,
+        name: str,
+        path: str = "",
+        *,
+        limit: float = SNIPPET_LIMIT,
+        said: bytearray | None = None,
+        **values: object,
+    ) -> Op[Any]:
+        """Run the short program ondevice/one_NAME.py; returns what it answers, None where that is nothing.
+
+        Args:
+            path: the board path to name in a RemoteOSError.
+            said: takes what it prints.
+            values: what stands in its text for these names.
+
+        Errors: as `call`; Unfit where this is no board or no moment for it.
+        """
+        from . import oneshot
+
+        if not self.short or self.sign:
+            raise oneshot.Unfit("no short programs now", hint="a longer way is used")
+        yield from self.ready()
+        text = oneshot.program(name, **values)
+        yield from self.repl.start(text, oneshot.START_TIMEOUT, short=True)
+        output = Collected(limits.ANSWER_BYTES)
+        error = yield from self._heard(self.repl.finish(output, limit))
+        if said is not None:
+            said += output.data
+        if error and oneshot.leaves_a_name(text):
+            yield from self.repl.start(oneshot.TIDY, short=True)
+            yield from self.repl.finish(Collected(limits.ANSWER_BYTES), limit)
+        try:
+            return oneshot.answer_of(error, path)
+        except oneshot.Unfit:
+            self.short = False
+            raise
 
     def info(self) -> Op[BoardInfo]:
         """What the board is; asked once."""
