@@ -43,6 +43,8 @@ class Session:
         sign: a statement that each program of ours begins with; device.turbo's sign of life.
         frozen: whether the board has the transfer program as modules (device.frozen); None while nobody knows.
         bytecode: False once the board refused a program of ours as bytecode (device.precompiled).
+        short: whether the board takes short programs of ours (device.oneshot); False once it was found to lack them.
+        sure: the link itself repeats what was damaged, as USB does to a chip's own port: content needs no checksum.
         ask_frozen: whether finding out is worth a try, because the answer is kept for the next connection.
     """
 
@@ -61,6 +63,8 @@ class Session:
         self.frozen: bool | None = None
         self.ask_frozen = False
         self.bytecode = True
+        self.short = True
+        self.sure = False
         self.on_soft_reset: list[Callable[[], Op[None]]] = []
 
     # -- the state of the far end -----------------------------------------------------------------
@@ -84,9 +88,9 @@ class Session:
         """The friendly prompt."""
         yield from self.repl.leave()
 
-    def _start(self, source: bytes) -> Op[None]:
+    def _start(self, source: bytes, *, short: bool = False) -> Op[None]:
         text = "sending the program to the board (Ctrl-C stops)"
-        yield from announced(self.repl.start(source), self.repl.tell, text)
+        yield from announced(self.repl.start(source, short=short), self.repl.tell, text)
 
     # -- programs of the user's -------------------------------------------------------------------
 
@@ -110,7 +114,7 @@ class Session:
         yield from self.ready(fresh=True)
         # A program that nobody follows prints no mark, which whoever looks later would see.
         program = prepare(source, filename, marked=follow)
-        yield from self._start(program.source)
+        yield from self._start(program.source, short=True)
         if not follow:
             self.repl.state = ReplState.UNKNOWN
             return
@@ -121,7 +125,7 @@ class Session:
         yield from self.ready(fresh=True)
         program = prepare(source)
         said = Collected(limits.OUTPUT_BYTES)
-        yield from self._start(program.source)
+        yield from self._start(program.source, short=True)
         error = yield from self._follow(program, said, limit)
         raise_program_error(error, program, self.places, bytes(said.data))
         return bytes(said.data)
@@ -133,7 +137,7 @@ class Session:
     def _follow(self, program: Program, sink: OutputSink, limit: float | None) -> Op[bytes]:
         """`RawRepl.follow`; the traceback of an interrupted program names the user's file and lines too."""
         try:
-            error = yield from self._heard(self.repl.follow(sink, limit, program.mark))
+            error = yield from self._heard(self.repl.follow(sink, limit, program.mark, plain=program.plain))
             if is_error(error):
                 return error
             sink(error)
@@ -221,6 +225,44 @@ class Session:
         if is_error(error):
             raise_snippet_error(error, path)
         raise DisturbedError("the board gave no answer")
+
+    def one(
+        self,
+        name: str,
+        path: str = "",
+        *,
+        limit: float = SNIPPET_LIMIT,
+        said: bytearray | None = None,
+        **values: object,
+    ) -> Op[Any]:
+        """Run the short program ondevice/one_NAME.py; returns what it answers, None where that is nothing.
+
+        Args:
+            path: the board path to name in a RemoteOSError.
+            said: takes what it prints.
+            values: what stands in its text for these names.
+
+        Errors: as `call`; Unfit where this is no board or no moment for it.
+        """
+        from . import oneshot
+
+        if not self.short or self.sign:
+            raise oneshot.Unfit("no short programs now", hint="a longer way is used")
+        yield from self.ready()
+        text = oneshot.program(name, **values)
+        yield from self._start(text, short=True)
+        output = Collected(limits.ANSWER_BYTES)
+        error = yield from self._heard(self.repl.finish(output, limit))
+        if said is not None:
+            said += output.data
+        if error and oneshot.leaves_a_name(text):
+            yield from self._start(oneshot.TIDY, short=True)
+            yield from self.repl.finish(Collected(limits.ANSWER_BYTES), limit)
+        try:
+            return oneshot.answer_of(error, path)
+        except oneshot.Unfit:
+            self.short = False
+            raise
 
     def info(self) -> Op[BoardInfo]:
         """What the board is; asked once."""
