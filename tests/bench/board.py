@@ -134,16 +134,16 @@ def on_chip(todo: Sequence[Job], tools: Sequence[str] = ("upytool", "mpremote"))
     chip = Chip()
     for job in todo:
         counts: dict[str, Count] = {}
-        heap: dict[str, int] = {}
+        heaps: dict[str, int] = {}
         failed: dict[str, str] = {}
         for tool in tools:
             with _fresh_state():
                 try:
-                    counts[tool] = _count(chip, job, tool)
-                    heap[tool] = _heap(chip, job, tool)
+                    counts[tool] = cost(chip, job, tool)
+                    heaps[tool] = heap_taken(chip, job, tool)
                 except (Failed, AssertionError) as error:
                     failed[tool] = str(error)
-        yield Line(job.title, "us", {t: float(c.micros) for t, c in counts.items()}, counts, heap, failed)
+        yield Line(job.title, "us", {t: float(c.micros) for t, c in counts.items()}, counts, heaps, failed)
 
 
 @contextlib.contextmanager
@@ -168,7 +168,8 @@ def _prepare(chip: Chip, job: Job) -> None:
         job.back[0].unlink(missing_ok=True)
 
 
-def _count(chip: Chip, job: Job, tool: str) -> Count:
+def cost(chip: Chip, job: Job, tool: str) -> Count:
+    """One run of a job, from a board that has nothing. Errors: Failed where the work was not done."""
     _prepare(chip, job)
     count = TOOLS[tool](chip, job.argv(tool))
     if bool(count.code) != bool(job.code) or (tool == "upytool" and count.code != job.code):
@@ -180,7 +181,7 @@ def _count(chip: Chip, job: Job, tool: str) -> Count:
     return count
 
 
-def _heap(chip: Chip, job: Job, tool: str) -> int:
+def heap_taken(chip: Chip, job: Job, tool: str) -> int:
     """Bytes of heap that the command's programs took, nothing being collected meanwhile unless they do it."""
     _prepare(chip, job)
     free = "import gc;%sprint(gc.mem_free())"

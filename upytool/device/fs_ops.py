@@ -91,10 +91,10 @@ class FsOps:
         except RemoteOSError as error:
             raise RemoteOSError(error.errno or 5, path, hint=error.hint or hint_for(error.errno or 5)) from error
 
-    def _one(self, name: str, path: str, **values: Any) -> Op[tuple[bool, Any]]:
+    def _one(self, name: str, path: str) -> Op[tuple[bool, Any]]:
         """Do it by a short program: (whether that was possible, its answer). Errors: RemoteOSError for `path`."""
         try:
-            return True, (yield from self.session.one(name, path, limit=LONG, **values))
+            return True, (yield from self.session.one(name, path, limit=LONG, PATH=path))
         except RemoteOSError as error:
             raise RemoteOSError(error.errno or 5, path, hint=error.hint or hint_for(error.errno or 5)) from error
         except BoardResetError:
@@ -136,7 +136,7 @@ class FsOps:
     def _make(self, what: str, path: str) -> Op[None]:
         with creating():
             if what == "mkdir":
-                done, _ = yield from self._one("mkdir", path, PATH=path)
+                done, _ = yield from self._one("mkdir", path)
                 if done:
                     return
             yield from self._do(what, path)
@@ -161,7 +161,7 @@ class FsOps:
         yield from self._do("rmdir", path)
 
     def remove(self, path: str) -> Op[None]:
-        done, _ = yield from self._one("rm", path, PATH=path)
+        done, _ = yield from self._one("rm", path)
         if not done:
             yield from self._do("remove", path)
 
@@ -223,7 +223,7 @@ class FsOps:
 
     def _entries(self, path: str) -> Op[list[Entry]]:
         """What is in one folder."""
-        done, answer = yield from self._one("ls", path, PATH=path)
+        done, answer = yield from self._one("ls", path)
         if done and answer is not None:
             with sensible():
                 # Some file systems tell no size: the longer program asks for each.

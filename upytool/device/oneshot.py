@@ -25,6 +25,9 @@ from .answers import parse_answer
 from .ondevice import argument, snippet
 from .program import raise_snippet_error
 
+# The names of the firmware's own modules. That nobody takes them is by agreement: one who puts his own under them into
+# sys.modules has gone round the one way there is to the genuine ones, as he who replaces builtins.__import__.
+ALIASES = frozenset(("ubinascii", "uhashlib", "uio", "uos", "usys"))
 _MARK = "\x1e"
 _VALUE = re.compile(rb"\b[A-Z]{3,}\b")
 _RAW = {byte: f"\\x{byte:02x}".encode() for byte in (0, 1, 2, 3, 4, 13)} | {10: b"\\n", 92: b"\\\\"}
