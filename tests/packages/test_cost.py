@@ -71,13 +71,13 @@ def test_one_small_package(device: Device, install: Install, cost: Cost, tmp_pat
     cost.start()
     install(str(tmp_path / "small.py"))
     assert (cost.asked, cost.moved) == (2, 1)
-    assert cost.sent < 6500, cost
+    assert cost.sent < 6200, cost
     assert cost.turns <= 10, cost
     assert device.exec("import small\nprint(small.f())") == "41\n"
     cost.start()
     assert install(str(tmp_path / "small.py")).empty
     assert (cost.asked, cost.moved) == (1, 0)
-    assert cost.sent < 2500, cost
+    assert cost.sent < 2100, cost
     assert cost.turns <= 6, cost
 
 
