@@ -119,6 +119,7 @@ def connect(
         # Ports without a key keep no answer: they are not asked, which would cost each copy a round trip.
         device.session.frozen = remembered.frozen(port)
         device.session.ask_frozen = device.session.frozen is None
+        device.session.bytecode = remembered.bytecode(port)
         device.on_close.append(lambda device: _remember(remembered, port, device))
     return device
 
@@ -146,4 +147,5 @@ def _remember(remembered: Remembered, port: SerialPort, device: Device) -> None:
     if device.session.repl.state in (ReplState.RAW, ReplState.FRIENDLY):
         board = device.session.board
         name = (board.build or board.machine) if board else ""
-        remembered.remember(port, board=name, frozen=device.session.frozen)
+        session = device.session
+        remembered.remember(port, board=name, frozen=session.frozen, bytecode=session.bytecode)

@@ -1,6 +1,6 @@
 """Which USB devices have answered as MicroPython before, kept between runs.
 
-A small JSON file: `{"version": 1, "devices": {KEY: {"board": ..., "seen": ..., "baud": ..., "frozen": ...}}}`, KEY
+A small JSON file: `{"version": 1, "devices": {KEY: {"board": ..., "seen": ..., "baud": ..., "frozen": ..., ...}}}`, KEY
 being `SerialPort.key`. A file that is damaged or from another version counts as empty; it is replaced whole, so
 that a reader sees the old or the new one. The caller says where it is (the state directory).
 """
@@ -33,6 +33,7 @@ class Entry:
         baud: the rate it was reached with, None for the default.
         frozen: whether its firmware has our transfer modules (device.frozen), None if not asked.
         asked: when that was found out last, seconds since 1970.
+        refused: when it refused a program of ours as bytecode (device.precompiled), seconds since 1970; 0: it has not.
     """
 
     board: str = ""
@@ -40,6 +41,7 @@ class Entry:
     baud: int | None = None
     frozen: bool | None = None
     asked: int = 0
+    refused: int = 0
 
 
 class Remembered:
@@ -72,8 +74,19 @@ class Remembered:
             return None
         return entry.frozen
 
+    def bytecode(self, port: SerialPort) -> bool:
+        """Whether programs may go to it as bytecode: not for a week after it refused one."""
+        entry = self.get(port)
+        return entry is None or self._clock() - entry.refused > WEEK
+
     def remember(
-        self, port: SerialPort, *, board: str = "", baud: int | None = None, frozen: bool | None = None
+        self,
+        port: SerialPort,
+        *,
+        board: str = "",
+        baud: int | None = None,
+        frozen: bool | None = None,
+        bytecode: bool = True,
     ) -> None:
         """The device answered as MicroPython. A file that cannot be written is no error."""
         if not port.key:
@@ -84,7 +97,8 @@ class Remembered:
         answer, asked = old.frozen, old.asked
         if frozen is not None and (frozen is not answer or now - asked > WEEK):
             answer, asked = frozen, now
-        entry = Entry(board or old.board, now, baud if baud is not None else old.baud, answer, asked)
+        refused = 0 if bytecode else now if now - old.refused > WEEK else old.refused
+        entry = Entry(board or old.board, now, baud if baud is not None else old.baud, answer, asked, refused)
         # Once an hour is enough to know when it was seen: most runs write nothing.
         if known and replace(entry, seen=old.seen) == old and now - old.seen < 3600:
             return
@@ -95,9 +109,9 @@ class Remembered:
     def renew(self, port: SerialPort) -> None:
         """The device got other firmware: what was known of the old one is asked again."""
         known = self._load().get(port.key) if port.key else None
-        if known is not None and (known.asked or known.board):
+        if known is not None and (known.asked or known.board or known.refused):
             self._entries = self._load()
-            self._entries[port.key] = replace(known, board="", frozen=None, asked=0)
+            self._entries[port.key] = replace(known, board="", frozen=None, asked=0, refused=0)
             self._save()
 
     def forget(self, port: SerialPort) -> bool:
@@ -127,7 +141,8 @@ class Remembered:
                 frozen, asked = value.get("frozen"), value.get("asked", 0)
                 if not isinstance(frozen, bool) or not isinstance(asked, int):
                     frozen, asked = None, 0
-                entries[str(key)] = Entry(board, seen, baud, frozen, asked)
+                refused = value.get("refused", 0)
+                entries[str(key)] = Entry(board, seen, baud, frozen, asked, refused if isinstance(refused, int) else 0)
         return entries
 
     def _save(self) -> None:
@@ -138,9 +153,7 @@ class Remembered:
         from ..whole_file import write_whole
 
         newest = sorted(self.entries.items(), key=lambda item: item[1].seen, reverse=True)[:MOST]
-        text = json.dumps(
-            {"version": VERSION, "devices": {key: asdict(entry) for key, entry in newest}}, indent=1
-        )
+        text = json.dumps({"version": VERSION, "devices": {key: asdict(entry) for key, entry in newest}}, indent=1)
         with contextlib.suppress(OSError):
             os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
             write_whole(self._path, text.encode() + b"\n", private=True)

@@ -54,9 +54,10 @@ ready.register(sys.stdin, 1)
 gc.collect()
 free = gc.mem_free() if hasattr(gc, "mem_free") else 20000
 UNIT = 4096 if free > 60000 else 1024
+# Unpacking takes the window and 1.4 kB more: not where there are less than 12 kB.
 WBITS = 15
-while WBITS > 9 and free < 6 << WBITS:
-    WBITS -= 1
+while WBITS and free < 6 << WBITS:
+    WBITS -= 1 if WBITS > 11 else WBITS
 frame = bytearray(252)
 frame_view = memoryview(frame)
 head = bytearray(4)

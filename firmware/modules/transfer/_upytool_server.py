@@ -46,8 +46,8 @@ gc.collect()
 free = gc.mem_free() if hasattr(gc, "mem_free") else 20000
 UNIT = 4096 if free > 60000 else 1024
 WBITS = 15
-while WBITS > 9 and free < 6 << WBITS:
- WBITS -= 1
+while WBITS and free < 6 << WBITS:
+ WBITS -= 1 if WBITS > 11 else WBITS
 frame = bytearray(252)
 frame_view = memoryview(frame)
 head = bytearray(4)

@@ -159,6 +159,24 @@ def test_whether_our_modules_are_frozen_is_kept(tmp_path: Path) -> None:
     assert Remembered(path, lambda: now[0]).frozen(zoo.ch340()) is True
 
 
+def test_a_board_that_refused_bytecode_is_not_sent_any_for_a_week(tmp_path: Path) -> None:
+    path, now = str(tmp_path / "d.json"), [1e9]
+    known = Remembered(path, lambda: now[0])
+    assert known.bytecode(zoo.ch340())
+    known.remember(zoo.ch340(), bytecode=False)
+    now[0] += 3 * 86400
+    known.remember(zoo.ch340(), bytecode=False)  # it was not asked again
+    assert not Remembered(path, lambda: now[0]).bytecode(zoo.ch340())
+    now[0] += 5 * 86400
+    assert known.bytecode(zoo.ch340())
+    known.remember(zoo.ch340(), bytecode=False)
+    known.renew(zoo.ch340())
+    assert known.bytecode(zoo.ch340())
+    known.remember(zoo.ch340(), bytecode=False)
+    known.remember(zoo.ch340())
+    assert Remembered(path, lambda: now[0]).bytecode(zoo.ch340())
+
+
 @pytest.mark.parametrize("value", ['"frozen": 1', '"frozen": "yes"', '"frozen": true, "asked": "x"', '"board": "y"'])
 def test_files_without_or_with_a_strange_answer(tmp_path: Path, value: str) -> None:
     path = tmp_path / "d.json"
