@@ -32,7 +32,7 @@ from .local import CallSink, local_size, opener
 from .ondevice import argument, snippet
 from .retry import Capabilities
 from .session import SNIPPET_LIMIT, Session
-from .small_mover import SmallMover
+from .small_mover import ALL_BYTES, SmallMover
 from .stream import creating, hint_for
 from .transfer import GetItem, Mover, Progress, PutItem, Sink, Status, StreamMover, Survey, ignore
 
@@ -350,7 +350,7 @@ class FsOps:
         item = PutItem(path, size, opener(source), in_place)
 
         def work(mover: Mover) -> Op[None]:
-            survey = yield from mover.survey([(path, -1)], space=parent_of(path))
+            survey = yield from mover.survey([(path, -1)], space=parent_of(path) if size > ALL_BYTES else None)
             if survey.statuses[0].kind == "dir":
                 raise RemoteOSError(21, path)
             check_space(survey, [(path, size, survey.statuses[0], in_place)])
@@ -370,7 +370,8 @@ class FsOps:
         puts = [PutItem(path, len(data), opener(data)) for path, data in items]
         folders = {parent_of(path) for path, _ in items}
         # One file system is asked for its space: that of all of them, where they lie in one folder.
-        space = folders.pop() or "." if len(folders) == 1 else None
+        large = sum(item.size for item in puts) > ALL_BYTES
+        space = folders.pop() or "." if large and len(folders) == 1 else None
 
         def work(mover: Mover) -> Op[None]:
             if look:

@@ -7,9 +7,11 @@ where the wrapper of `ondevice.shielded` alone takes 5 ms. These keep its promis
 - The modules are `uos`, `uio`, ...: the names by which firmware gives out its own module and looks for no file
   (py/objmodule.c, mp_module_get_builtin; before 1.21 they are the modules' own names). It does not look along
   sys.path for these, which `import os` does, at 1.4 ms. CircuitPython has no such names: `Unfit`, the long way.
-- The text is the body of a class, whose names are gone with it. It answers by an exception (a missing key of a dict
-  needs no name), so that not even the class is made. One that needs no other name is no class, which costs 0.6 ms: it
-  uses `_upy` and takes it away again, as TIDY does after an error.
+- One name of theirs, `_upy`, is in the user's `__main__` while they run. It is a function, or, where one module does,
+  that. (The body of a class would be cheaper, but one that raises leaves its dict as the place of all later names:
+  py/modbuiltins.c, __build_class__.)
+- They answer by an exception, a missing key of a dict, which needs no name either. What ends without an answer takes
+  its name away as its last statement; after an error TIDY does it.
 - Up to 128 bytes go over without raw paste, which saves a round trip (RawRepl.start).
 - Paths and content are put in where the text says PATH, DATA, ...
 """
@@ -31,7 +33,7 @@ ALIASES = frozenset(("ubinascii", "uhashlib", "uio", "uos", "usys"))
 _MARK = "\x1e"
 _VALUE = re.compile(rb"\b[A-Z]{3,}\b")
 _RAW = {byte: f"\\x{byte:02x}".encode() for byte in (0, 1, 2, 3, 4, 13)} | {10: b"\\n", 92: b"\\\\"}
-_FLAT = b"import uos as _upy\n"
+_FLAT = re.compile("import \\w+ as _upy\n")
 TIDY = b"del _upy"
 _ANSWER = re.compile(r"KeyError: (.+)\Z")
 
@@ -45,12 +47,13 @@ class Unfit(StreamError):
 @cache
 def _body(name: str) -> bytes:
     text = snippet(f"one_{name}").replace('"\\x1e', f'"{_MARK}')
-    if text.encode().startswith(_FLAT):
+    flat = _FLAT.match(text)
+    if flat is None:
+        return ("def _upy():\n " + text.replace("\n", "\n ") + "\ntry:_upy()\nfinally:del _upy").encode()
+    if text.endswith(TIDY.decode()):
         return text.encode()
-    # What answers ends with an exception; only what ends well makes the class, which goes again.
-    last = text.rpartition("\n")[2].lstrip()
-    tail = "" if "{}[" in last else "\ndel _upy"
-    return ("class _upy:\n " + text.replace("\n", "\n ") + tail).encode()
+    rest = text[flat.end() :]
+    return (flat[0] + ("try:\n " if rest.startswith("with ") else "try:") + rest + "\nfinally:del _upy").encode()
 
 
 def program(name: str, **values: object) -> bytes:
@@ -73,7 +76,7 @@ def literal(data: bytes) -> bytes:
 
 def leaves_a_name(text: bytes) -> bool:
     """Whether `_upy` stays on the board where this program ended with an error."""
-    return text.startswith(_FLAT)
+    return text.endswith(b"\n" + TIDY)
 
 
 def _last_line(error: bytes) -> str:

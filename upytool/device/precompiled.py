@@ -16,7 +16,6 @@ byte, where `stdin.buffer.read` costs 9 and needs a program of its own and a rou
 from __future__ import annotations
 
 import os
-import sys
 import zlib
 from functools import cache
 
@@ -143,7 +142,6 @@ def compile_all() -> None:
         if not os.path.exists(path(name)) or bytecode(name) != data:
             with open(path(name), "wb") as file:
                 file.write(data)
-            sys.stdout.write(f"{path(name)}: {len(data)} bytes\n")
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import limits
-from ..errors import BoardResetError, DisturbedError, OperationInterrupted, RemoteError, StreamError
+from ..errors import BoardResetError, DeviceTimeoutError, DisturbedError, OperationInterrupted, RemoteError, StreamError
 from ..events import NULL, DeviceOutput, Reporter, notice
-from ..protocol.ops import Op, Send
+from ..protocol.ops import Op, Pause, Send
 from ..protocol.pace import announced
 from ..protocol.raw_repl import CTRL_C, ENTER_TIMEOUT, RawRepl, ReplState
 from .answers import Collected, parse_answer, sensible
@@ -185,9 +185,7 @@ class Session:
         source = f"{snippet(name)}\nprint('\\x1e'+repr(run({text})))"
         return (yield from self.call_source(source, path, limit, again=again))
 
-    def call_source(
-        self, source: str, path: str = "", limit: float = SNIPPET_LIMIT, *, again: bool = False
-    ) -> Op[Any]:
+    def call_source(self, source: str, path: str = "", limit: float = SNIPPET_LIMIT, *, again: bool = False) -> Op[Any]:
         """Run our own `source`, which prints a 1e and a literal; returns the literal.
 
         Its names are gone afterwards: what the board's `__main__` holds belongs to the user. Arguments and errors are
@@ -231,7 +229,7 @@ class Session:
         name: str,
         path: str = "",
         *,
-        limit: float = SNIPPET_LIMIT,
+        limit: float | None = None,
         said: bytearray | None = None,
         **values: object,
     ) -> Op[Any]:
@@ -239,6 +237,7 @@ class Session:
 
         Args:
             path: the board path to name in a RemoteOSError.
+            limit: seconds it may take; None: what fits the board's pace, for what takes it no time.
             said: takes what it prints.
             values: what stands in its text for these names.
 
@@ -250,14 +249,21 @@ class Session:
             raise oneshot.Unfit("no short programs now", hint="a longer way is used")
         yield from self.ready()
         text = oneshot.program(name, **values)
-        yield from self._start(text, short=True)
+        begun = yield Pause(0)
         output = Collected(limits.ANSWER_BYTES)
-        error = yield from self._heard(self.repl.finish(output, limit))
+        try:
+            yield from self._start(text, short=True)
+            patience = self.pace.budget(len(text)) if limit is None else limit
+            error = yield from self._heard(self.repl.finish(output, patience))
+        except DeviceTimeoutError:
+            self.pace.mute_since = begun
+            raise
+        self.pace.mute_since = None
         if said is not None:
             said += output.data
         if error and oneshot.leaves_a_name(text):
             yield from self._start(oneshot.TIDY, short=True)
-            yield from self.repl.finish(Collected(limits.ANSWER_BYTES), limit)
+            yield from self.repl.finish(Collected(limits.ANSWER_BYTES), SNIPPET_LIMIT)
         try:
             return oneshot.answer_of(error, path)
         except oneshot.Unfit:

@@ -99,7 +99,9 @@ class SmallMover:
         self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), space: str | None = None
     ) -> Op[Survey]:
         """As StreamMover's. The free space is not looked up: that costs more than writing a small file."""
-        if not scans and self._fits([max(0, size) for _, size in asked]):
+        # Somebody who does not tell sizes and asks for space has something large.
+        small = space is None or all(size >= 0 for _, size in asked)
+        if small and not scans and self._fits([max(0, size) for _, size in asked]):
             try:
                 statuses = yield from self._try(lambda: self._look(asked))
             except _Broken:

@@ -1,3 +1,3 @@
 # The entries of a directory, as os.ilistdir gives them.
-import uos
-{}["\x1e%r"%[x for x in uos.ilistdir(PATH)]]
+import uos as _upy
+{}["\x1e%r"%[x for x in _upy.ilistdir(PATH)]]

@@ -29,12 +29,15 @@ class Pace:
         slowness: how many times slower than an RP2040 it was the last time, at least 1.
         silence: seconds without a sign of life after which it is given up (the user's `--timeout`).
         heard: when a program of ours on the board last gave a sign of life, or work began.
+        mute_since: when a short program began that got no answer; None: the last one got one. Whoever goes on in
+            another way goes on with the waiting too.
     """
 
     def __init__(self, silence: float | None = None) -> None:
         self.slowness = 1.0
         self.silence = limits.SILENCE_SECONDS if silence is None else silence
         self.heard = 0.0
+        self.mute_since: float | None = None
 
     def learn(self, seconds: float, *, read: int = 0, compiled: int = 0) -> None:
         """The board took `seconds` to read so many bytes of a source, or to compile and run so many.

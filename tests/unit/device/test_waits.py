@@ -22,11 +22,12 @@ SERVER = 3400  # bytes of source that are compiled when a transfer starts
 class Bench:
     """A session with a slow board, on a virtual clock."""
 
-    def __init__(self, faults: frozenset[int] = frozenset(), **board: float) -> None:
+    def __init__(self, faults: frozenset[int] = frozenset(), *, short: bool = False, **board: float) -> None:
         self.clock, self.told = Clock(), Recorder()
         self.board = SlowBoard(self.clock, **board)  # type: ignore[arg-type]
         self.wire = SlowWire(self.board, self.clock, faults)
         self.session = Session(self.told)
+        self.session.short = short
 
     def store(self) -> None:
         """One small copy."""
@@ -70,8 +71,9 @@ def test_a_board_that_becomes_slow_is_waited_for() -> None:
 
 @pytest.mark.parametrize("silence", [30.0, 8.0, 100.0])
 @pytest.mark.parametrize("mute_after", [0, 1, 2])
-def test_a_mute_board_is_given_up_within_the_bound(mute_after: int, silence: float) -> None:
-    bench = Bench(mute_after=mute_after)
+@pytest.mark.parametrize("short", [False, True])
+def test_a_mute_board_is_given_up_within_the_bound(short: bool, mute_after: int, silence: float) -> None:
+    bench = Bench(mute_after=mute_after, short=short)
     bench.session.pace.silence = silence
     error, took = bench.fails()
     # What it takes to stop what may run there comes on top.
