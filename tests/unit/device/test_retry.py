@@ -97,6 +97,9 @@ def test_modules_that_say_nothing_are_left_for_what_goes_over() -> None:
     work = Work(*mute("frozen", MUTE))
     assert work.run() == "done"
     assert not work.can.allows("frozen")
+    work = Work(*mute("bytecode", MUTE))
+    assert work.run() == "done"
+    assert not work.can.allows("bytecode")
     work = Work(*mute("packed", MUTE))
     assert work.run() == "done"
     assert work.can.packed, "silence is no refusal"
@@ -105,7 +108,11 @@ def test_modules_that_say_nothing_are_left_for_what_goes_over() -> None:
 def test_memory_that_runs_out_takes_the_next_way() -> None:
     work = Work(*broken(3), words="MemoryError: memory allocation failed")
     assert work.run() == "done"
+    assert not work.can.allows("bytecode")
     assert not work.can.packed
+    assert work.can.stream
+    work = Work(*broken(3), words="MemoryError: memory allocation failed")
+    assert work.run() == "done"
     assert not work.can.stream
 
 
