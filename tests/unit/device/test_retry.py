@@ -106,7 +106,7 @@ def test_modules_that_say_nothing_are_left_for_what_goes_over() -> None:
 
 
 def test_memory_that_runs_out_takes_the_next_way() -> None:
-    work = Work(*broken(3), words="MemoryError: memory allocation failed")
+    work = Work(*broken(2), words="MemoryError: memory allocation failed")
     assert work.run() == "done"
     assert not work.can.allows("bytecode")
     assert not work.can.packed
