@@ -32,6 +32,9 @@ DOCUMENT_DEPTH = 64
 DOCUMENT_VALUES = 500_000
 DOCUMENT_INTEGER_BITS = 64
 
+# -- what is typed or piped in -----------------------------------------------------------------------
+STDIN_BYTES = 256 << 20
+
 # -- paths that come from outside --------------------------------------------------------------------
 # LittleFS takes 255 bytes a name, FAT 255 characters. Deep trees, made by chdir and mkdir, have long paths.
 NAME_BYTES = 255
@@ -104,6 +107,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("DOCUMENT_DEPTH", "levels", "nesting in a JSON or TOML document", "upytool.documents"),
     Limit("DOCUMENT_VALUES", "entries", "values in a JSON or TOML document", "upytool.documents"),
     Limit("DOCUMENT_INTEGER_BITS", "bits", "an integer in a JSON or TOML document", "upytool.documents"),
+    Limit("STDIN_BYTES", "bytes", "stdin of `cp - :FILE`, which is read whole", "upytool.cli.commands.cp"),
     Limit("NAME_BYTES", "bytes", "one name of a path from a package, a record, a lock, a backup", "upytool.inner_path"),
     Limit("PATH_BYTES", "bytes", "such a path as a whole", "upytool.inner_path"),
     Limit("PACKAGE_PATH_BYTES", "bytes", "the path of a package's file", "upytool.inner_path"),

@@ -94,7 +94,8 @@ def new_name() -> str:
 
 def take_place(temporary: str, path: str | os.PathLike[str], *, private: bool = False) -> None:
     """Put a complete file of `open_beside` in the place of `path`, with the permissions of the old one."""
-    os.chmod(temporary, file_mode(path, private=private))
+    with contextlib.suppress(PermissionError, NotImplementedError):  # a share without permissions: it has one for all
+        os.chmod(temporary, file_mode(path, private=private))
     os.replace(temporary, path)
 
 
@@ -118,14 +119,14 @@ def file_mode(path: str | os.PathLike[str], *, private: bool = False) -> int:
 
 
 def sweep(folder: str) -> None:
-    """Remove what killed runs left in a directory: files of our names and of this user, a day old."""
+    """Remove what killed runs left in a directory: files of our names and of this user, a minute old."""
     if folder in _swept:
         return
     _swept.add(folder)
     before = time.time() - LEFT_AFTER
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for _, entry in zip(range(LOOKED_AT), entries):
-            if not _is_ours(entry.name):
+            if not is_ours(entry.name):
                 continue
             status = entry.stat(follow_symlinks=False)
             own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
@@ -156,7 +157,8 @@ def _held(path: str) -> bool:
         os.close(handle)
 
 
-def _is_ours(name: str) -> bool:
+def is_ours(name: str) -> bool:
+    """Whether a name is one of `new_name`."""
     digits = name[len(_PREFIX) : -len(_SUFFIX)]
     return (
         name.startswith(_PREFIX)

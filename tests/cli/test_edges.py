@@ -225,7 +225,8 @@ def test_a_working_directory_that_was_removed(name: str, tmp_path: Path) -> None
         f"sys.argv[1:] = {[name]!r} + sys.argv[1:]; main()"
     )
     environment = {**os.environ, "UPYTOOL_OFFLINE": "1", "UPYTOOL_NO_INPUT": "1", "UPYTOOL_DEVICE": "nosuch"}
-    for words in ([], ["--help"], ["x", "y"]):
+    # Without patience: what is tried here is not how long a board is looked for.
+    for words in (["--patience", "1"] if name == "rescue" else [], ["--help"], ["x", "y"]):
         gone.mkdir(exist_ok=True)
         done = subprocess.run(
             [sys.executable, "-c", code, *words],

@@ -220,7 +220,8 @@ def test_a_deaf_board_is_rescued_by_the_real_boot_rom(cli: Cli, pico: str) -> No
     _running()
     assert on("image", "rm", ":", "main.py.off-1", "--yes").code == 0
     _running()
-    assert on("cat", ":good.py").text == "print('good')\n"
+    good = on("cat", ":good.py")
+    assert good.text == "print('good')\n", good.err
     assert on("exec", names).text == "['good.py', 'lib']\n"
 
 

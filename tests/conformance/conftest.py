@@ -33,6 +33,7 @@ class Bench:
 # An emulated Pico takes seconds for what the others do in a blink; these tests say the most about it.
 ON_PICO = {
     "test_output_comes_back",
+    "test_a_program_may_soft_reset_the_board",
     "test_an_exception_names_the_line",
     "test_every_byte_of_output_is_kept",
     "test_ctrl_c_stops_a_loop_and_shows_where",

@@ -35,6 +35,26 @@ def test_state_lives_until_a_soft_reset(device: Device) -> None:
         device.exec("print(kept)")
 
 
+def test_a_program_may_soft_reset_the_board(device: Device) -> None:
+    able = device.eval("hasattr(__import__('machine'),'soft_reset')" if has(device, "machine") else "False")
+    if not able:
+        pytest.skip("this firmware has no machine.soft_reset")
+    assert device.exec("kept=41\nprint(1)\nimport machine\nmachine.soft_reset()") == "1\n"
+    assert device.eval("globals().get('kept')") is None
+
+
+def test_an_exit_without_a_status_is_success(device: Device) -> None:
+    assert device.exec("kept=41\nprint(1)\nimport sys\nsys.exit()") == "1\n"
+    assert device.eval("kept") == 41  # no reset
+    # From elsewhere it may be machine.soft_reset(): left to the firmware.
+    assert device.exec("print(1)\nraise getattr(__import__('builtins'),'System'+'Ex'+'it')") == "1\n"
+    assert device.exec("print(2)") == "2\n"
+
+
+def has(device: Device, module: str) -> bool:
+    return module in device.info.modules
+
+
 def test_an_exception_names_the_line(device: Device) -> None:
     with pytest.raises(RemoteException, match="ZeroDivisionError") as caught:
         device.exec("def f():\n  return 1 // 0\nprint('before')\nf()")

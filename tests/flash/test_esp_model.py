@@ -503,7 +503,7 @@ def test_the_port_vanishes(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def loader_on_dying_port(model: EspRomModel) -> Iterator[Loader]:
     """A pseudo terminal whose far end is closed at the 20th command after opening."""
-    with PtyWire(model) as link, loader(link.address) as esp:
+    with PtyWire(model) as link, loader(link.address, FlashOptions(connect_attempts=1)) as esp:
         model.faults.disconnect = len(model.commands) + 2
         yield esp
 

@@ -34,6 +34,7 @@ OURS = sorted((Path(__file__).parent / "scripts").glob("*.sh"))
 
 pytestmark = [
     pytest.mark.rig,
+    pytest.mark.timeout(900),
     pytest.mark.skipif(shutil.which("bash") is None, reason="the scripts are for bash"),
     pytest.mark.skipif(importlib.util.find_spec("mpremote") is None, reason="mpremote, the judge, is not installed"),
 ]
@@ -43,7 +44,7 @@ def outcome(boards: Boards, rig: str, tool: str, name: str) -> Outcome:
     """One script with one tool on a board that was just switched on."""
     board = boards.fresh(rig)
     script = next(each for each in (*OURS, *scripts()) if each.stem == name)
-    return run_script(script, [sys.executable, "-m", tool], board.port, timeout=120, normalise=own_words)
+    return run_script(script, [sys.executable, "-m", tool], board.port, timeout=400, normalise=own_words)
 
 
 @pytest.mark.parametrize("rig", ["unix", "qemu"])

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from upytool.errors import AmbiguousDeviceError, NoDeviceError, SimulatorError, UsageError
-from upytool.sim import list_running, reset, resolve, start, stop
+from upytool.sim import list_running, registry, reset, resolve, start, stop
 from upytool.sim.registry import SimInfo
 
 
@@ -40,6 +41,21 @@ def board(request: Any, state: Path) -> SimInfo:
 def test_clients_come_and_go(board: SimInfo) -> None:
     talk(board.port, b"\rx = 6\r", b"x = 6\r\n>>> ")
     assert b"42\r\n" in talk(board.port, b"\r7*x\r", b"42\r\n>>> ")
+
+
+def test_ctrl_c_while_it_starts_leaves_no_board(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = state / "wasm.lock"
+
+    def sleep(seconds: float) -> None:
+        time.sleep(seconds)
+        if registry._held(lock):  # the server works in the background by now
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+        with pytest.raises(KeyboardInterrupt):
+            start("wasm")
+    assert not registry._held(lock)
 
 
 def test_start_twice_is_the_same_board(board: SimInfo) -> None:

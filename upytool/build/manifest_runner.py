@@ -249,7 +249,7 @@ class _Runner:
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = getattr(error, "lineno", 0) or 0
             said = getattr(error, "msg", "") or str(error) or "too deeply nested"
-            raise ManifestError(f"{path}:{line}: {said}", hint="mend the manifest") from error
+            raise ManifestError(f"{path}:{line}: {said}", hint="fix the manifest") from error
         self.manifests.append(path)
         outer = len(self._metadata)
         if required:
@@ -271,12 +271,12 @@ class _Runner:
         except Exception as error:
             line = line_in(error, str(path))
             words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            hint = "mend the manifest"
+            hint = "fix the manifest"
             if isinstance(error, NameError) and "freeze" in str(error) and self.mode not in ("freeze", "c-modules"):
                 hint = "freeze() and its kin exist for firmware alone; a package uses package() and module()"
             raise ManifestError(f"{path}:{line}: {words}" if line else f"{path}: {words}", hint=hint) from error
         except SystemExit as error:
-            raise ManifestError(f"{path} ends the program (SystemExit)", hint="mend the manifest") from error
+            raise ManifestError(f"{path} ends the program (SystemExit)", hint="fix the manifest") from error
         finally:
             self._running.pop()
             if step is not None:

@@ -140,16 +140,14 @@ def _without_login(text: str) -> str:
 
 
 def _fetch(url: str) -> object:
-    from pathlib import Path
-    from tempfile import TemporaryDirectory
-
     from ..net.cache import DownloadCache
     from ..net.download import Fetcher, Limits
+    from ..scratch import scratch_directory
 
     limits = Limits(connect=NETWORK_LIMIT, read=NETWORK_LIMIT, total=NETWORK_LIMIT, retries=0)
     # A cache of its own: an answer out of the real one would prove nothing.
-    with TemporaryDirectory(prefix="upytool-") as folder:
-        cache = DownloadCache(Path(folder))
+    with scratch_directory() as folder:
+        cache = DownloadCache(folder)
         with Fetcher(cache, limits=limits) as fetcher:
             return fetcher.find(url)
 

@@ -57,7 +57,7 @@ def sensible() -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
-        raise StreamError("the board's answer makes no sense", hint="try again") from error
+        raise StreamError("unexpected response from the board", hint="try again") from error
 
 
 def parse_answer(text: str, bits: int | None = None) -> Any:

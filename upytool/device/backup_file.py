@@ -213,6 +213,7 @@ class Writer:
 # -- reading --------------------------------------------------------------------------------------
 
 # What the archive modules raise for damage: TarError and BadZipFile by name, the rest from below them.
+_PACKING = {"gz": b"\x1f\x8b", "bz2": b"BZh", "xz": b"\xfd7zXZ\0"}
 _DAMAGE = (
     lzma.LZMAError,
     tarfile.TarError,
@@ -273,8 +274,12 @@ class Reader:
                 self._add(member.filename.rstrip("/"), member, member.is_dir())
             return
         file.seek(0)
+        head = file.read(6)
+        file.seek(0)
+        # Told by its first bytes: tarfile tries one way after the other, and LZMA takes minutes for a file of zeros.
+        packing = next((name for name, magic in _PACKING.items() if head.startswith(magic)), "")
         try:
-            tar = self._open.enter_context(tarfile.open(fileobj=file))  # noqa: SIM115
+            tar = self._open.enter_context(tarfile.open(fileobj=file, mode=f"r:{packing}"))  # type: ignore[call-overload]  # noqa: SIM115
         except tarfile.ReadError:
             # Python's message lists what each way of packing found wrong.
             raise self._damaged("it is not a .tar, .tar.gz or .zip archive") from None

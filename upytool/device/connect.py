@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..errors import BootloaderError
+from ..errors import BootloaderError, PortMissingError
 from ..events import NULL, Reporter
 from ..protocol.raw_repl import ReplState
 from ..transport.base import Transport
@@ -55,7 +55,14 @@ def open_target(target: Target, *, baud: int = 115200) -> Transport:
 
     # A rate that the user chose wins over the one that this device was reached with before.
     rate = baud if baud != DEFAULT_BAUD else target.baud or baud
-    return open_transport(target.address, baud=check_baud(rate), lines=target.lines)
+    try:
+        return open_transport(target.address, baud=check_baud(rate), lines=target.lines)
+    except PortMissingError as error:
+        if "://" in target.address:
+            raise
+        from ..discovery.advice import missing
+
+        raise missing(error) from error.__cause__
 
 
 def connect(

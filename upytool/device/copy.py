@@ -190,7 +190,7 @@ def _check_names(tree: Tree, to: Destination) -> None:
     for path in names:
         bad = not {"", ".", ".."}.isdisjoint(path.split("/")) or "\0" in path
         if bad or (os.name == "nt" and not set('\\:*?"<>|').isdisjoint(path)):
-            raise LocalFileError(f"{path!r} is no name for a file on this computer", hint="rename it on the board")
+            raise LocalFileError(f"{path!r} is not a valid file name on this system", hint="rename it on the board")
 
 
 def _add(files: dict[str, Target], target: Target) -> None:

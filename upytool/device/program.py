@@ -122,7 +122,12 @@ def _wrap(text: str, mark: str) -> tuple[str, int]:
     # The program may have taken any name of ours, so there is as good as none: a missing key of a dict is an
     # exception without one, and the genuine SystemExit is the module's attribute (see device.ondevice).
     found_exit = "SystemExit" if "__import__" in text else "__import__('builtins').SystemExit"
-    tail = f"\nexcept {found_exit} as _upy:{{}}[{_EXIT_MARK!r}+'%r'%(_upy.args,)]\n"
+    # machine.soft_reset() raises a SystemExit without arguments as well, which has to reach the interpreter (it sets
+    # pyexec_system_exit, extmod/modmachine.c). So does a bare sys.exit() then, unless it stands in this text, where it
+    # is known for what it is: going on without a reset keeps what is mounted.
+    leave = "exit" in text or "SystemExit" in text
+    through = "" if leave and "soft_reset" not in text else "\n if not _upy.args:raise\n "
+    tail = f"\nexcept {found_exit} as _upy:{through}{{}}[{_EXIT_MARK!r}+'%r'%(_upy.args,)]\n"
     if mark:
         # Not `print`, which may be the program's own; only small firmware has no sys.stdout.
         tail += (

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import cycle
 
 from ..errors import (
+    BootloaderError,
     ConnectionLostError,
     NoDeviceError,
     PortMissingError,
@@ -24,7 +25,7 @@ from ..errors import (
     RawReplError,
 )
 from ..events import NULL, Reporter, notice
-from ..protocol.diagnose import explain_silence
+from ..protocol.diagnose import ESP_SYNC, explain_silence, in_bootloader
 from ..protocol.ops import Op, Pause, Recv, Send
 from ..protocol.program_end import PROMPT
 from ..protocol.raw_repl import RawRepl
@@ -52,16 +53,19 @@ _BURSTS: tuple[tuple[bytes, float], ...] = (
 FIRST_TRY = 3.0
 AFTER_PULSE = 5.0
 POLL = 0.05
+ASK_ROM = 1.0
 PULSE = 0.12
 
 
 def hammer(repl: RawRepl, seconds: float) -> Op[None]:
     """Send Ctrl-C and Ctrl-A without pause until the raw prompt is there.
 
-    The board's state is RAW then. Errors: RawReplError with a diagnosis after `seconds`.
+    The board's state is RAW then. Errors: BootloaderError as soon as the board shows that it waits for firmware, which
+    no Ctrl-C ends; RawReplError with a diagnosis after `seconds`.
     """
     now = yield Pause(0)
     deadline = now + seconds
+    asked = now
     window = bytearray(repl.inbox.take(len(repl.inbox.data)))
     seen = bytes(window)
     for burst, gap in cycle(_BURSTS):
@@ -74,6 +78,12 @@ def hammer(repl: RawRepl, seconds: float) -> Op[None]:
                 return
         del window[: -len(PROMPT)]
         seen = (seen + data)[-4096:]
+        if (waiting := in_bootloader(seen)) is not None:
+            raise waiting
+        if repl.may_be_rom and not seen.strip(b"\0") and now - asked >= ASK_ROM:
+            # An ESP's boot ROM in download mode answers nothing but this.
+            asked = now
+            yield Send(ESP_SYNC)
         if now >= deadline:
             raise explain_silence(seen, seconds)
 
@@ -142,8 +152,9 @@ def hold(
                 try:
                     drive(hammer(device.session.repl, limit), transport, clock, sleep)
                     return Held(device, clock() - start, opened, pulsed)
-                except RawReplError:
-                    if hunt.left <= 0:
+                except RawReplError as error:
+                    rom = isinstance(error, BootloaderError)
+                    if hunt.left <= 0 or (rom and (pulsed or not pulse)):
                         raise
                 if pulse and not pulsed and isinstance(transport, ModemLines):
                     pulsed = True

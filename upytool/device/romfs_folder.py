@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from .. import documents, limits
 from ..errors import LocalFileError, UsageError
 from ..events import NULL, Reporter, Task, notice
 from ..mpy.cross import NEVER
+from ..scratch import scratch_directory
 from .compile import HEAD, compile_module, compiler_for, mpy_problem
 from .ignore import ignore_for
 from .info import ARCHITECTURES, BoardInfo
@@ -186,8 +186,8 @@ def save(files: Mapping[str, bytes], directories: Sequence[str], target: Path, *
             _fill(files, directories, target)
             return
         target.absolute().parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".upytool-", dir=target.absolute().parent) as beside:
-            whole = Path(beside) / "content"
+        with scratch_directory(target.absolute().parent) as beside:
+            whole = beside / "content"
             _fill(files, directories, whole)
             os.replace(whole, target)
     except OSError as error:
@@ -210,4 +210,4 @@ def _usable(name: str) -> None:
     """A name made elsewhere must not mean something else here: `C:` and `\\` on Windows."""
     bad = "." in name.split("/") or ".." in name.split("/") or name.startswith("/") or not name
     if bad or (os.name == "nt" and set(name) & set('\\:*?"<>|')):
-        raise LocalFileError(f"{name!r} is no name for a file on this computer", hint="nothing was written")
+        raise LocalFileError(f"{name!r} is not a valid file name on this system", hint="nothing was written")

@@ -112,7 +112,7 @@ class StreamRom:
         try:
             return int(parse_answer(answer.decode()))
         except (ValueError, TypeError) as error:
-            raise StreamDamaged("the board's answer makes no sense", hint="try again") from error
+            raise StreamDamaged("unexpected response from the board", hint="try again") from error
 
     def put(self, at: int, data: bytes, page: int) -> Op[None]:
         server = yield from self._opened()
@@ -180,7 +180,7 @@ class TextRom:
             limit = LONG + (0 if step else end / _SLOW)
             word = yield from self._call("erase", start, end, step, int(blank and not start), limit=limit)
         if not isinstance(word, int):
-            raise StreamError("the board's answer makes no sense", hint="try again")
+            raise StreamError("unexpected response from the board", hint="try again")
         return word
 
     def put(self, at: int, data: bytes, page: int) -> Op[None]:

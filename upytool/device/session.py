@@ -184,7 +184,7 @@ class Session:
         try:
             return parse_answer(literal.decode("utf-8", "replace"))
         except ValueError as error_:
-            raise StreamError(f"the board's answer makes no sense: {literal[:60]!r}", hint="try again") from error_
+            raise StreamError(f"unexpected response from the board: {literal[:60]!r}", hint="try again") from error_
 
     def one(
         self,

@@ -393,7 +393,7 @@ def literal(message: Message) -> Any:
     try:
         return parse_answer(message.payload.decode("utf-8", "surrogateescape"))
     except ValueError as error:
-        raise StreamDamaged("the board's answer makes no sense", hint="try again") from error
+        raise StreamDamaged("unexpected response from the board", hint="try again") from error
 
 
 def read_chunks(item: PutItem) -> Iterator[bytes]:
@@ -476,4 +476,4 @@ def _statuses(data: bytes, sizes: Sequence[int], width: int) -> Iterator[Status]
             yield Status("file", expected, data[at : at + width], spelt)
             at += width
         else:
-            raise StreamDamaged("the board's answer makes no sense", hint="try again")
+            raise StreamDamaged("unexpected response from the board", hint="try again")

@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
-from ..errors import NoDeviceError
+from ..errors import NoDeviceError, TransportError
 from .ports import SerialPort
 from .usb_devices import UsbDevice, boards_in_bootloader
+
+
+def missing(
+    error: NoDeviceError | TransportError, bootloaders: list[UsbDevice] | None = None
+) -> NoDeviceError | TransportError:
+    """Say in the hint of an error about a missing device that one waits in its bootloader: it may be this one.
+
+    A board that changes into its bootloader takes its port away.
+
+    Args:
+        error: the error; it is returned.
+        bootloaders: boards in a bootloader; None looks for them.
+    """
+    names = _named(bootloaders)
+    if names:
+        waiting = f"a board is in its bootloader, waiting for firmware: {', '.join(names[:3])}"
+        error.hint = "\n".join(filter(None, (waiting, "to flash it, run `upytool flash`", error.hint)))
+    return error
+
+
+def _named(bootloaders: list[UsbDevice] | None) -> list[str]:
+    waiting = boards_in_bootloader() if bootloaders is None else bootloaders
+    return sorted({f"{device.bootloader} ({device.location})" for device in waiting})
 
 
 def no_device(
@@ -17,8 +40,7 @@ def no_device(
         running: selectors of simulated boards that run.
         bootloaders: boards in a boot loader; None looks for them.
     """
-    waiting = boards_in_bootloader() if bootloaders is None else bootloaders
-    names = sorted({f"{device.bootloader} ({device.location})" for device in waiting})
+    names = _named(bootloaders)
     names += sorted(port.path + ": " + port.what for port in ports if port.kind == "bootloader")
     hints = []
     if running:

@@ -28,7 +28,7 @@ from dataclasses import dataclass, field, replace
 from ..errors import AmbiguousDeviceError, NoDeviceError, TransportError, UsageError
 from ..events import NULL, Reporter, notice
 from ..transport.serial import Lines
-from .advice import no_device
+from .advice import missing, no_device
 from .lines import lines_for
 from .listen import OpenPort, listen
 from .ports import PortLister, SerialPort, devices, find_path, list_ports
@@ -177,7 +177,7 @@ def _by_path(finder: Finder, text: str) -> Target:
     known = [port.path.rpartition("/")[2] for port in ports]
     if text in known:  # ttyACM0 for /dev/ttyACM0
         return _target(finder, ports[known.index(text)])
-    raise NoDeviceError(f"no board is called {text!r}", hint=_similar(finder, text, known))
+    raise missing(NoDeviceError(f"no board is called {text!r}", hint=_similar(finder, text, known)))
 
 
 def _similar(finder: Finder, text: str, known: list[str]) -> str:
@@ -206,7 +206,7 @@ def _one(finder: Finder, text: str, fitting: list[SerialPort]) -> Target:
     """Of the ports that fit, the only device."""
     boards = devices(fitting)
     if not boards:
-        raise NoDeviceError(f"nothing that is plugged in is {text}", hint="see `upytool devs`")
+        raise missing(NoDeviceError(f"nothing that is plugged in is {text}", hint="see `upytool devs`"))
     if len(boards) > 1:
         raise ambiguous(boards, f"{len(boards)} devices are {text}")
     return _target(finder, boards[0])

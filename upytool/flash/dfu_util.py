@@ -12,16 +12,15 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..discovery.usb_devices import UsbDevice
 from ..errors import FlashError, PortMissingError, PortPermissionError
 from ..events import NULL, Reporter, Task
 from ..image.base import FirmwareImage
 from ..image.memory import Memory
+from ..scratch import scratch_directory
 from .base import Ability, Chip, FlashOptions, FlashTarget, Leave, Loader, Programmed
 from .dfu import DfuFlasher
 from .dfu_fit import AGAIN, check_image, check_suffix
@@ -172,8 +171,8 @@ class DfuUtilLoader:
         while len(out) < size:
             area = self._at(address + len(out))
             want = min(size - len(out), area.end - address - len(out))
-            with tempfile.TemporaryDirectory(prefix="upytool-") as folder:
-                file = Path(folder) / "flash.bin"  # it must not be there: dfu-util overwrites nothing
+            with scratch_directory() as folder:
+                file = folder / "flash.bin"  # it must not be there: dfu-util overwrites nothing
                 place = f"0x{address + len(out):08x}:{want}"
                 self._run(["-a", str(area.alternate), "-s", place, "-U", str(file)], want, state)
                 got = file.read_bytes() if file.is_file() else b""
@@ -183,8 +182,8 @@ class DfuUtilLoader:
         return out
 
     def _download(self, address: int, data: bytes, state: str) -> None:
-        with tempfile.TemporaryDirectory(prefix="upytool-") as folder:
-            file = Path(folder) / "flash.bin"
+        with scratch_directory() as folder:
+            file = folder / "flash.bin"
             file.write_bytes(data)
             alternate = str(self._at(address).alternate)
             self._run(["-a", alternate, "-s", f"0x{address:08x}", "-D", str(file)], len(data), state)
@@ -272,8 +271,8 @@ class DfuUtilLoader:
 
     def _program_plain(self, data: bytes, reporter: Reporter) -> Programmed:
         state = "the new firmware is not complete and was not put into its place"
-        with Task(reporter, "writing", len(data)) as task, tempfile.TemporaryDirectory(prefix="upytool-") as folder:
-            file = Path(folder) / "firmware.bin"
+        with Task(reporter, "writing", len(data)) as task, scratch_directory() as folder:
+            file = folder / "firmware.bin"
             file.write_bytes(data)
             arguments = ["-a", str(self._alternate), "-D", str(file), "-R"]
             self._run(arguments, len(data) * 10, state, enough="Download done.")

@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from ..image.base import FirmwareImage
 from ..image.memory import Memory
 from ..image.uf2 import write_uf2
 from ..protocol import picoboot as p
+from ..scratch import scratch_directory
 from .base import Ability, Chip, FlashOptions, FlashTarget, Leave, Programmed
 from .picoboot import AGAIN, RP2040_ID, RP2350_ID, UNTOUCHED
 from .rp2_fit import place
@@ -183,7 +183,7 @@ def _to(task: Task, percent: int) -> None:
 @contextmanager
 def _file(data: bytes, suffix: str) -> Iterator[str]:
     """A temporary file that another program can open, on Windows too."""
-    with tempfile.TemporaryDirectory(prefix="upytool-") as folder:
+    with scratch_directory() as folder:
         path = os.path.join(folder, "image" + suffix)
         with open(path, "wb") as stream:
             stream.write(data)
@@ -224,7 +224,7 @@ class PicotoolLoader:
             return b""
         first, stop = address // p.PAGE * p.PAGE, -(-(address + size) // p.PAGE) * p.PAGE
         with (
-            tempfile.TemporaryDirectory(prefix="upytool-") as folder,
+            scratch_directory() as folder,
             Task(reporter, label or "reading", 100, "steps") as task,
         ):
             path = os.path.join(folder, "saved.bin")

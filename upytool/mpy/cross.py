@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..errors import CompileError, MissingCompilerError
+from ..scratch import scratch_directory
 from ..whole_file import write_whole
 from .abi import ARCH_FLAGS, Abi
 from .header import read_head
@@ -134,12 +135,11 @@ class Cross:
 
     def _run(self, module: Module) -> bytes:
         import subprocess  # neither is needed where everything was compiled before
-        import tempfile
 
         shown = module.shown or module.name
         # Through files: pipes are not binary everywhere, and older compilers take no pipe.
-        with tempfile.TemporaryDirectory(prefix="upytool-mpy-") as folder:
-            place, out = Path(folder, "in.py"), Path(folder, "out.mpy")
+        with scratch_directory() as folder:
+            place, out = folder / "in.py", folder / "out.mpy"
             place.write_bytes(module.source)
             try:
                 done = subprocess.run(

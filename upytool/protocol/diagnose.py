@@ -8,8 +8,11 @@ from ..errors import BootloaderError, RawReplError
 
 # What the boot ROM of an ESP answers alone: esptool's SYNC, a SLIP frame (Espressif, "Serial Protocol").
 ESP_SYNC = b"\xc0\x00\x08\x24\x00\x00\x00\x00\x00\x07\x07\x12\x20" + b"U" * 32 + b"\xc0"
-# ESP32: "boot:0x3 (DOWNLOAD_BOOT(UART0/...))" and "waiting for download"; the answer to SYNC.
-_ESP_ROM = re.compile(rb"waiting for download|DOWNLOAD[_(]|\xc0\x01\x08[\x02\x04]\x00", re.I)
+# ESP32: "boot:0x3 (DOWNLOAD_BOOT(UART0/...))" and a line "waiting for download", as no traceback has it; the answer to
+# SYNC.
+_ESP_ROM = re.compile(
+    rb"\bboot:0x[0-9a-f]+ \(DOWNLOAD[_(]|(?:^|\n)waiting for download\r?\n|\xc0\x01\x08[\x02\x04]\x00"
+)
 
 _SIGNS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
     (

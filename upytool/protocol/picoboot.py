@@ -198,7 +198,7 @@ def _words(data: bytes, name: str) -> tuple[int, ...]:
         raise ProtocolError(f"the boot ROM told {name} in {len(data)} bytes, too few")
     count, *words = struct.unpack(f"<{len(data) // 4}I", data)
     if not 1 <= count <= len(words):
-        raise ProtocolError(f"the boot ROM told {name} in a way that makes no sense")
+        raise ProtocolError(f"the boot ROM sent an unexpected {name}")
     return tuple(words[:count])
 
 

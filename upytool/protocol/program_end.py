@@ -114,6 +114,11 @@ class ProgramEnd:
     def at_prompt(self, sink: OutputSink) -> None:
         """The far end was asked and is at a prompt: what looked like an end is it; without one the board was reset."""
         held, at = self._held, self._held.rfind(END)
+        if self._marked and held[:2] == b"\x04\x04" and at < 0:
+            # It went well, and its last act was a soft reset (machine.soft_reset): a banner stands for the prompt.
+            self.error = b""
+            held.clear()
+            return
         if at > 0 and held[0] == 4:
             self._end(1, at)
             if not self.rest.replace(PROMPT, b"").strip():

@@ -7,6 +7,7 @@ NAME/ (the flash).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -297,6 +298,23 @@ def _launch(name: str, kind: Kind, arguments: list[str], folder: Path, timeout: 
             cwd=folder,
             **options,
         )
+    try:
+        info = _awaited(name, kind, process, timeout, reporter)
+    except BaseException:  # Ctrl-C: a board that nobody was told of must not go on in the background
+        _end(process)
+        raise
+    if info is not None:
+        return info
+    _end(process)
+    lines = log.read_text("utf-8", "replace").strip().splitlines()
+    detail = lines[-1] if lines else f"no answer within {timeout:g} s"
+    raise SimulatorError(f"the simulated board {name} did not start: {detail}", hint=f"its log is {log}")
+
+
+def _awaited(
+    name: str, kind: Kind, process: subprocess.Popen[bytes], timeout: float, reporter: Reporter
+) -> SimInfo | None:
+    """Wait for a board that was started; None where its process failed or the time is over."""
     begun = time.monotonic()
     deadline, tell = begun + timeout, begun + TELL_AFTER
     awaited = "its firmware's USB port" if kind == "pico" else "MicroPython"
@@ -308,21 +326,26 @@ def _launch(name: str, kind: Kind, arguments: list[str], folder: Path, timeout: 
             if sys.platform != "win32":
                 process.wait(10)
             return info
-        status = process.poll()
-        if status not in (None, 0):
+        if process.poll() not in (None, 0):
             break
         now = time.monotonic()
         if now >= tell:
             tell += TELL_EVERY
             notice(reporter, f"starting {name}: waiting for {awaited} ({now - begun:.0f} s, Ctrl-C stops)", "wait")
         time.sleep(0.02)
-    else:
+    return None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a board that is starting: the process, and the server that it has forked into its own session."""
+    if sys.platform == "win32":
         process.kill()
-    if sys.platform != "win32":
-        process.wait(10)
-    lines = log.read_text("utf-8", "replace").strip().splitlines()
-    detail = lines[-1] if lines else f"no answer within {timeout:g} s"
-    raise SimulatorError(f"the simulated board {name} did not start: {detail}", hint=f"its log is {log}")
+        return
+    import signal
+
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
 
 
 def _ask(info: SimInfo, command: str, timeout: float) -> None:

@@ -337,3 +337,23 @@ def test_choose(person: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose("Which?", ["a", "b"], person, no_input=False) == 1
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     assert choose("Which?", ["a", "b"], person, no_input=False) is None
+
+
+@pytest.mark.parametrize(
+    ("shown", "tty", "said"),
+    [
+        (b">>> ", True, "\nerror: x\n"),
+        (b"a\r\n", True, "error: x\n"),
+        (b">>> ", False, "error: x\n"),
+        (b"", True, "error: x\n"),
+    ],
+)
+def test_on_a_terminal_a_message_begins_its_own_line(
+    capfd: pytest.CaptureFixture[str], shown: bytes, tty: bool, said: str
+) -> None:
+    streams = Streams()
+    streams.out_tty = streams.err_tty = tty
+    streams.out(shown)
+    streams.err("error: x")
+    streams.err("hint: y")
+    assert capfd.readouterr().err == said + "hint: y\n"

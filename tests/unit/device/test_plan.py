@@ -171,7 +171,7 @@ def test_join() -> None:
 @pytest.mark.parametrize("name", ["../evil", "a/../../evil", "/etc/evil", "a//b", "x\0y", ".."])
 def test_a_board_cannot_name_files_outside_of_the_folder(name: str) -> None:
     tree = Tree("/", "dir", "", contents=True, files={name: 1}, remote=True)
-    with pytest.raises(LocalFileError, match="no name for a file"):
+    with pytest.raises(LocalFileError, match="not a valid file name"):
         targets([tree], Destination("here", "dir", False, False))
 
 

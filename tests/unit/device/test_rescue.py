@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.virtual import Clock, VirtualWire
 from upytool.device.rescue import disable, hammer, hold, reset_pulse, restore
 from upytool.errors import (
+    BootloaderError,
     NoDeviceError,
     PortBusyError,
     PortMissingError,
@@ -17,6 +18,7 @@ from upytool.errors import (
     RawReplError,
 )
 from upytool.events import Notice
+from upytool.protocol.diagnose import ESP_SYNC, in_bootloader
 from upytool.protocol.raw_repl import RawRepl, ReplState
 from upytool.testing import ModelBoard, Recorder
 from upytool.transport.base import Transport
@@ -188,6 +190,54 @@ def test_hold_leaves_the_lines_alone_where_it_may_not() -> None:
     said = [event.message for event in recorder.of(Notice) if event.level == "info"]
     assert len(said) == 1
     assert "reset button" in said[0]
+
+
+class Rom(Mute):
+    """A model of an ESP's boot ROM in download mode: silent but for an answer to SYNC."""
+
+    def feed(self, data: bytes) -> bytes:
+        if not self.dead:
+            return super().feed(data)
+        return b"\xc0\x01\x08\x04\x00\x07\x07\x12\x20\x00\x00\x00\x00\xc0" if ESP_SYNC in data else b""
+
+
+def test_a_boot_rom_that_waits_for_firmware_is_told_in_time() -> None:
+    clock = Clock()
+    with pytest.raises(BootloaderError):
+        _hold(Bench(clock, VirtualWire(Rom(), clock)), clock)
+    assert clock.now < 3
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"rst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD_BOOT(UART0/UART1/SDIO_REI_REO_V2))\r\n",
+        b"rst:0x15 (USB_UART_CHIP_RESET),boot:0x0 (DOWNLOAD(USB/UART0))\r\n",
+        b"\r\nwaiting for download\r\n",
+    ],
+)
+def test_what_a_boot_rom_says(said: bytes) -> None:
+    assert in_bootloader(b"ets Jul 29 2019 12:21:46\r\n" + said) is not None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b'  File "main.py", line 3, in download_file\r\nKeyboardInterrupt: \r\n',
+        b"DOWNLOAD(7)\r\n",
+        b"still waiting for download of x\r\n",
+        b"rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n",
+    ],
+)
+def test_what_a_program_says_of_downloads_is_no_boot_rom(said: bytes) -> None:
+    assert in_bootloader(said) is None
+
+
+def test_a_boot_rom_is_left_by_the_lines_where_they_may_be_used() -> None:
+    clock = Clock()
+    held = _hold(Bench(clock, Resettable(Rom(), clock)), clock, pulse=True)
+    assert held.pulsed
+    held.device.close()
 
 
 def test_hold_gives_up_on_a_port_that_never_comes() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.fakes import usb_zoo as zoo
+from upytool.device.connect import connect
 from upytool.discovery import advice
 from upytool.discovery.listen import OpenPort
 from upytool.discovery.ports import SerialPort
@@ -18,6 +19,7 @@ from upytool.errors import (
     AmbiguousDeviceError,
     NoDeviceError,
     PortBusyError,
+    PortMissingError,
     UsageError,
 )
 from upytool.testing import Recorder
@@ -380,3 +382,14 @@ def test_every_form_in_the_reference_is_one() -> None:
 def test_a_port_is_no_program_and_no_url(selector: str) -> None:
     with pytest.raises(UsageError, match="is no port"):
         resolve(selector, ports=list)
+
+
+@pytest.mark.parametrize("selector", ["/dev/upy-none", "port:/dev/upy-none", "ttyNONE", "id:none", "usb:1-9"])
+def test_a_named_board_that_is_not_there_may_be_the_one_in_its_bootloader(
+    monkeypatch: pytest.MonkeyPatch, selector: str
+) -> None:
+    monkeypatch.setattr(advice, "boards_in_bootloader", lambda: [UsbDevice(0x2E8A, 3, "1-2")])
+    with pytest.raises((NoDeviceError, PortMissingError)) as raised:
+        connect(selector)
+    assert "1-2" in raised.value.hint
+    assert "`upytool flash`" in raised.value.hint

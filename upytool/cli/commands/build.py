@@ -201,11 +201,11 @@ def _build(table: BuildTable, services: Services, options: dict[str, Any], *, sc
             table, services, locked=options["locked"], update=options["update"], output=output, region=region,
             source_options=_source_options(services, options),
         )  # fmt: skip
-    import tempfile
+    from ...scratch import scratch_directory
 
-    with tempfile.TemporaryDirectory(prefix="upytool-build-") as folder:
+    with scratch_directory() as folder:
         return build_project(
-            table, services, locked=options["locked"], update=options["update"], output=Path(folder, "firmware"),
+            table, services, locked=options["locked"], update=options["update"], output=folder / "firmware",
             region=region, write_lockfile=False, source_options=_source_options(services, options),
         )  # fmt: skip
 

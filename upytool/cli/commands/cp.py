@@ -8,7 +8,7 @@ import time
 
 import click
 
-from ...errors import UsageError
+from ...errors import LocalFileError, UsageError
 from ..app import App, pass_app
 from ..copying import report
 from ..group import define
@@ -67,7 +67,7 @@ def command(
     if here and not local and not app.mpremote and not any(str(path) == "-" for path in paths):
         raise UsageError("neither side is on the board", hint=_colon(sources, target))
     if local and not here:
-        raise UsageError("--local copies between paths without a colon", hint="leave --local away")
+        raise UsageError("--local copies between paths without a colon", hint="drop --local")
     for source in sources:
         app.echo(f"cp {source} {target}")
     if any(str(path) == "-" for path in paths):
@@ -101,6 +101,17 @@ def _colon(sources: list[CopyArgument], target: CopyArgument) -> str:
     return f"a path on the board begins with a colon: `upytool cp {meant}`\n--local copies on this computer"
 
 
+def _stdin() -> bytes:
+    from ... import limits
+
+    data = sys.stdin.buffer.read(limits.STDIN_BYTES + 1)
+    if len(data) > limits.STDIN_BYTES:
+        raise LocalFileError(
+            f"stdin has more than {limits.STDIN_BYTES} bytes", hint="write it to a file, and copy the file"
+        )
+    return data
+
+
 def _pipe(app: App, sources: list[CopyArgument], target: CopyArgument, in_place: bool) -> None:
     """`-` on one side: stdin to a file of the board, or a file of the board to stdout."""
     if len(sources) != 1 or not (sources[0].remote or target.remote):
@@ -109,7 +120,7 @@ def _pipe(app: App, sources: list[CopyArgument], target: CopyArgument, in_place:
     if str(sources[0]) == "-":
         if sys.stdin.isatty():
             app.note("Reading from the terminal; end with Ctrl-D")
-        fs.write_bytes(target.path, sys.stdin.buffer.read(), in_place=in_place)
+        fs.write_bytes(target.path, _stdin(), in_place=in_place)
         return
     from ...device.local import CallSink
 

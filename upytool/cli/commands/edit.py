@@ -94,6 +94,7 @@ def _scratch(file: str, contents: bytes) -> Path:
         name = "".join("_" if char in '\\:*?"<>|' else char for char in name)
     folder = ""
     try:
+        # No scratch directory: what somebody wrote is not swept away after a crash.
         folder = tempfile.mkdtemp(prefix="upytool-edit-")
         path = Path(folder) / (name if name not in ("", ".", "..") else "file")
         path.write_bytes(contents)

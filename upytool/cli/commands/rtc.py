@@ -46,7 +46,7 @@ def command(app: App, set_: bool, utc: bool, to: str | None) -> None:
             raise RemoteError("this firmware has no machine.RTC", hint="the board has no clock to set") from error
         raise RemoteError(f"the board refused the time: {error.message}") from error
     if not isinstance(answer, tuple):
-        raise RemoteError("the board's answer makes no sense", hint="try again")
+        raise RemoteError("unexpected response from the board", hint="try again")
     moment = _moment(answer)
     skew = None if moment is None else (moment - _now(utc)).total_seconds()
     app.emit({"datetime": list(answer), "skew_seconds": skew, "zone": zone}, repr(answer))

@@ -28,6 +28,7 @@ class Streams:
     def __init__(self, color: str = "auto") -> None:
         self._color = color
         self._decoder: IncrementalDecoder | None = None
+        self._within_line = False  # of a terminal, by what a program or a file put there
         self.out_tty = _is_tty(sys.stdout)
         self.err_tty = _is_tty(sys.stderr)
         self.in_tty = _is_tty(sys.stdin)
@@ -45,6 +46,7 @@ class Streams:
         stream = sys.stdout
         if stream is None:
             return
+        self._within_line = False
         try:
             stream.write(_fit(guarded(text), stream))
             stream.flush()
@@ -56,6 +58,8 @@ class Streams:
         stream = sys.stdout
         if stream is None:
             return
+        if self.out_tty and data:
+            self._within_line = not data.endswith(b"\n")
         try:
             if os.name == "nt" and self.out_tty:
                 stream.write(self._decode(data))
@@ -78,6 +82,9 @@ class Streams:
         stream = sys.stderr
         if stream is None:
             return
+        if self._within_line and self.err_tty:
+            text = "\n" + text
+        self._within_line = False
         try:
             stream.write(_fit(guarded(text), stream) + end)
             stream.flush()
