@@ -8,6 +8,7 @@ are left out; `chip`, `unix` and `qemu` choose parts.
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import os
 import random
@@ -339,6 +340,8 @@ def _part(name: str, todo: Sequence[Job], runs: int) -> Iterator[Line]:
 
 
 def main() -> int:
+    # As pip does when it installs: mpremote is compiled, an editable checkout may not be.
+    compileall.compile_dir(str(Path(__file__).resolve().parents[2] / "upytool"), quiet=2)
     found = lines(sys.argv[1:], show=lambda line: print(" | ".join(cells(line)), line.failed or "", flush=True))
     for name, table in found.items():
         if table:

@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from ..errors import (
-    BoardResetError,
     DeviceTimeoutError,
     OperationInterrupted,
     RemoteError,
@@ -88,9 +87,8 @@ class SmallMover:
                 if refused is not None or error.errno == EIO:
                     raise _Broken from error
                 refused = error.errno
-            except BoardResetError:
-                raise
             except (RemoteError, StreamError, DeviceTimeoutError) as error:
+                # A lost byte of a program's end looks like a reset; after either the work is done from the start.
                 raise _Broken from error
 
     # -- looking --------------------------------------------------------------------------------
