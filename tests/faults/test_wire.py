@@ -39,6 +39,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The waits for a board that says nothing, short enough to try many bytes."""
     monkeypatch.setattr(upytool.protocol.transfer, "ACK_TIMEOUT", 0.3)
     monkeypatch.setattr(upytool.protocol.pace, "QUICK", 1.0)
+    monkeypatch.setattr(upytool.protocol.pace, "READ", 1.0)
 
 
 @pytest.fixture(params=["stream", "short"], scope="module", autouse=True)

@@ -18,6 +18,7 @@ T = TypeVar("T")
 READING, COMPILING = 9e-6, 45e-6  # seconds a byte
 TURN = 0.02  # seconds from a byte sent to the answer, whatever is between: USB frames, a bridge's latency timer
 QUICK = 5.0  # seconds that any board may take to start a program
+READ = 10.0  # seconds that any board may take to read what fits its window: it has not shown anything yet
 MARGIN = 4  # how much slower than a moment ago a board may become before it counts as silent
 TELLING = 1.0  # seconds of waiting after which the user is told for what
 
@@ -54,12 +55,19 @@ class Pace:
     def budget(self, size: int, failures: int = 0) -> float:
         """Seconds that the board may take for the first word of a program whose source has `size` bytes.
 
-        Each of the `failures` before doubles it: a board that was only slow is waited for in the end. Two thirds of
-        `silence` at most, so that one more try fits, for the bytes may have been lost; all of it where the board's
-        pace alone takes about as long.
+        Each of the `failures` before doubles it: a board that was only slow is waited for in the end. One that has
+        shown that it is slow gets all of `silence`: it has confirmed the whole program, so nothing but its answer can
+        have been lost, and on a busy computer (load 13 on 2 cores) 20 s broke off starts that 30 s complete.
         """
-        most = max(self.silence * 2 / 3, min(self.silence, self.turn(size) * 1.5 / MARGIN))
-        return min(max(QUICK, self.turn(size)) * 2.0**failures, most)
+        return min(max(QUICK, self.turn(size)) * 2.0**failures, self.silence)
+
+    def hand_over(self, failures: int = 0) -> float:
+        """Seconds that the board may take to read on while a program goes over; see `budget`.
+
+        Two thirds of `silence` at most, so that one more try fits: bytes that were lost are waited for in vain.
+        For a program of the user's `silence` may be shorter, since `--timeout` is what that may take once it runs.
+        """
+        return min(max(READ, self.turn(0)) * 2.0**failures, max(READ, self.silence * 2 / 3))
 
     def left(self, now: float) -> float:
         """Seconds until the board has been silent for too long; 0 when it has."""

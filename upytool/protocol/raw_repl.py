@@ -42,7 +42,6 @@ GRANT = b"\x01"  # the board can take another window of raw paste
 OutputSink = Callable[[bytes], None]
 
 ENTER_TIMEOUT = limits.PROMPT_SECONDS
-READING = 10.0  # seconds that any board may take to read what fits its window
 SHORT = 3.0  # seconds that a program of ours may take before a word on it is worth the reading
 SILENCE = 0.8  # seconds without a prompt after which the user is told what is waited for
 TICK = 0.001  # what a clock's rounding may take from a wait
@@ -217,7 +216,7 @@ class RawRepl:
         DeviceTimeoutError when the hand-over fails.
         """
         self._must_be_raw()
-        timeout = max(READING, self.pace.turn(len(source))) if timeout is None else timeout
+        timeout = self.pace.hand_over() if timeout is None else timeout
         bad = next((byte for byte in (3, 4) if byte in source), None)
         if bad is not None:
             raise UsageError(

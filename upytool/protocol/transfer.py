@@ -175,7 +175,7 @@ class StreamLink:
     @property
     def _quiet(self) -> float:
         """Seconds of silence after which bytes may have been lost: what the longest part takes to compile."""
-        return min(max(ACK_TIMEOUT, self._pace.turn(PART)), self._pace.silence / (2 * WAKES))
+        return min(max(ACK_TIMEOUT, self._pace.turn(PART)), self._pace.silence / (WAKES + 1))
 
     def _wait_for_ack(self) -> Op[None]:
         before, wakes, start = self._flying_bytes, 0, None
