@@ -29,21 +29,32 @@ SERVER = "_v"  # the server, for its parts while they are imported (ondevice/ser
 # What the start below uses beyond the program itself.
 MODULES = frozenset({"binascii", "deflate", "io", "os", "vfs", MODULE, SERVER})
 
-_START = f"""import io
-from binascii import crc32
-try:import vfs
+# `l` imports from a file, as a part of the module `s`. What an interrupted one left mounted goes first.
+_LOADER = f"""try:import vfs
 except:import os as vfs
 def l(f,s):
  class V:
   mount=umount=lambda*a:0
   stat=lambda s,p:[32768//(p=='/{MODULE}.mpy')]*10
   open=lambda*a:f
- vfs.mount(V(),'{POINT}');_p[0]='{POINT}';_m['{SERVER}']=s
- try:import {MODULE};return {MODULE}
- finally:_p[0]='{NOWHERE}';_m.pop('{MODULE}',0);_m.pop('{SERVER}');vfs.umount('{POINT}')
+ try:vfs.umount('{POINT}')
+ except:0
+ vfs.mount(V(),'{POINT}')
+ try:
+  p[0]='{POINT}';m['{SERVER}']=s
+  import {MODULE};return {MODULE}
+ finally:vfs.umount('{POINT}');p[0]='{NOWHERE}';m.pop('{MODULE}',0);m.pop('{SERVER}')
+r=l(f,0)
+"""
+# A byte that is lost on the way must not make another program of it, so all but the start is in what is checked.
+_START = f"""import io
+from binascii import crc32
 %sd=b'%%s'
 1//(crc32(d)==%d)
-m=l(%s,0)
+f=%s
+d={{'f':f,'p':_p,'m':_m}}
+exec(f.read({len(_LOADER)}),d)
+m=d['r']
 %s"""
 
 
@@ -116,17 +127,17 @@ def program(name: str, call: str, *, packed: bool, modules: frozenset[str] = fro
     ImportError or AttributeError for what the firmware lacks, ZeroDivisionError for bytes that were altered on the way.
 
     Args:
-        call: statements; the module is `m`, and `l(file, server)` imports another.
+        call: statements; the module is `m`, and `d['l'](file, server)` imports another.
         packed: whether the bytes are deflated, for a board that has the module for it.
         modules: what `name` and `call` import.
         sign: a statement to begin with (Session.sign).
     """
-    data, file = bytecode(name), "io.BytesIO(d)"
+    data, file = _LOADER.encode() + bytecode(name), "io.BytesIO(d)"
     if packed:
         deflate = zlib.compressobj(9, zlib.DEFLATED, WINDOW_BITS, 9)
         data, file = deflate.compress(data) + deflate.flush(), f"deflate.DeflateIO({file})"
     start = _START % ("import deflate\n" if packed else "", zlib.crc32(data), file, call)
-    text = shielded(f"{sign}\n{start}" if sign else start, needs(call)[0], MODULES | modules).encode()
+    text = shielded(f"{sign}\n{start}" if sign else start, needs(call)[0] | {"exec"}, MODULES | modules).encode()
     before, _, after = text.partition(b"%s")
     return before + literal(data) + after
 

@@ -329,7 +329,7 @@ def _sent(way: Way, packed: bool) -> tuple[bytes, int, Iterable[str]]:
     if way == "bytecode":
         from . import precompiled
 
-        program = precompiled.program("server", f"m.run(m,l,{_TURBO})", packed=packed, modules=frozenset(MODULES))
+        program = precompiled.program("server", f"m.run(m,d['l'],{_TURBO})", packed=packed, modules=frozenset(MODULES))
         return program, len(program) // 3, ()
     return _program(way == "packed"), len(snippet("server")), ()
 

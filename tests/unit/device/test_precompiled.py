@@ -124,15 +124,26 @@ def test_altered_bytes_are_not_imported(device: Device) -> None:
     """A line that flips bits: bytecode is not checked by the board while it runs."""
     before = device.eval(LEFT)
     whole = precompiled.program("mount", "print('\\x1e1')", packed=False)
-    at = whole.index(b"d=b'") + 100
-    while not (whole[at : at + 1].isalpha() and whole[at - 1] != 92):
-        at += 1
-    altered = whole[:at] + bytes((whole[at] ^ 1,)) + whole[at + 1 :]
-    with pytest.raises(RemoteException) as raised:
-        device.drive(device.session.call_program(altered))
-    assert raised.value.kind == "ZeroDivisionError"
+    begin = whole.index(b"d=b'") + 4
+    for at in (begin + whole[begin:].index(b"vfs.umount"), whole.index(b".mpy"), begin + 900):
+        while not (whole[at : at + 1].isalpha() and whole[at - 1] != 92):
+            at += 1
+        for altered in (whole[:at] + bytes((whole[at] ^ 1,)) + whole[at + 1 :], whole[:at] + whole[at + 1 :]):
+            with pytest.raises(RemoteException) as raised:
+                device.drive(device.session.call_program(altered))
+            assert raised.value.kind == "ZeroDivisionError"
     assert device.drive(device.session.call_program(whole)) == 1
     assert device.eval(LEFT) == before
+
+
+def test_what_an_interrupted_program_left_mounted_goes_with_the_next(device: Device) -> None:
+    before = device.eval(LEFT)
+    device.exec("class V:\n mount=umount=lambda*a:0\nimport vfs\nvfs.mount(V(),'%s')\ndel V,vfs" % precompiled.POINT)
+    device.fs.write_bytes("/a", DATA)
+    assert device.session.bytecode
+    assert device.fs.ops.can.allows("bytecode")
+    device.fs.remove("/a")
+    assert device.eval(LEFT)[3] == before[3]
 
 
 def test_an_altered_part_ends_the_program(device: Device) -> None:
