@@ -30,8 +30,9 @@ demo: $(DEMO)
 demo-pico: $(STAMP)
 	@$(BIN)/python -m tests.demo pico
 
+# Three at a time on two cores: a third of the time tests wait for a board, a limit or a process.
 test: check rigs
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3
 
 # Formatting, types, the arrows between the layers.
 check: $(STAMP)

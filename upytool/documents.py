@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from . import limits
@@ -46,6 +47,57 @@ def read_bytes(path: str | os.PathLike[str], *, error: ErrorClass = ConfigError,
     if data is None or len(data) > limit:
         raise error(f"{name} is larger than the limit of {limit:,} bytes")
     return data
+
+
+def is_pipe(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is that of a FIFO or pipe, as the shell's `<(command)` is."""
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def read_pipe(
+    path: str | os.PathLike[str],
+    *,
+    error: ErrorClass = ConfigError,
+    limit: int = 0,
+    tell: Callable[[str], object] = lambda _: None,
+) -> bytes:
+    """Read a pipe to its end, as long as whoever writes it takes. For one that the user named himself.
+
+    Args:
+        path: of the pipe; anything else is refused.
+        error: the class to raise.
+        limit: bytes at the most; 0 stands for `limits.DOCUMENT_BYTES`.
+        tell: is told once, after a second, what is waited for.
+
+    Raises:
+        error: it cannot be read, is no pipe, or more comes than `limit`.
+    """
+    import select
+
+    limit = limit or limits.DOCUMENT_BYTES
+    name, data = os.fspath(path), bytearray()
+    try:
+        # Without O_NONBLOCK the wait for a writer could not be told of.
+        handle = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(handle, "rb", buffering=0) as file:
+            if not stat.S_ISFIFO(os.fstat(handle).st_mode):
+                raise error(f"{name} is not a pipe")
+            while len(data) <= limit:
+                if not select.select([handle], (), (), 1.0)[0]:
+                    tell(f"waiting for {name} (Ctrl-C to stop)")
+                    select.select([handle], (), ())
+                part = file.read(65536)
+                if part is not None:
+                    data += part
+                    if not part:
+                        return bytes(data)
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or str(problem)
+        raise error(f"cannot read {name}: {reason[:1].lower()}{reason[1:]}") from None
+    raise error(f"{name} is larger than the limit of {limit:,} bytes")
 
 
 def decode(data: bytes, name: str, *, error: ErrorClass = ConfigError) -> str:

@@ -113,7 +113,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("PATH_BYTES", "bytes", "such a path as a whole", "upytool.inner_path"),
     Limit("PACKAGE_PATH_BYTES", "bytes", "the path of a package's file", "upytool.inner_path"),
     Limit("HTTP_BYTES", "bytes", "one download, as it came and unpacked", "upytool.net.download"),
-    Limit("HTTP_TOTAL_BYTES", "bytes", "all files of one install", "upytool.net.download"),
+    Limit("HTTP_TOTAL_BYTES", "bytes", "all files of an install; all its package.json", "upytool.net.body"),
     Limit("HTTP_TOTAL_SECONDS", "seconds", "all files of an install; all its package.json", "upytool.net.download"),
     Limit("HTTP_HEADER_BYTES", "bytes", "the head of an HTTP answer, `100 Continue` before it", "upytool.net.wire"),
     Limit("HTTP_HEADER_SECONDS", "seconds", "until the head of an HTTP answer is complete", "upytool.net.wire"),

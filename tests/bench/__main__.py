@@ -1,6 +1,6 @@
-"""`python -m tests.bench [--runs N] [--only commands|flash|build] [--write]`: measure, print, keep.
+"""`python -m tests.bench [--runs N] [--only commands|board|packages|flash|build] [--write]`: measure, print, keep.
 
---write keeps the tables in the report; with --only it replaces one part and leaves the other as it is.
+--write keeps the tables in the report; with --only it replaces one part and leaves the others as they are.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from . import building, flashing
+from . import board, building, flashing, packaging
 from .cases import Bench, Row, rows
 
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "reference" / "performance.md"
@@ -21,7 +21,9 @@ REPORT = Path(__file__).resolve().parents[2] / "docs" / "reference" / "performan
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--only", choices=["commands", "flash", "build"], help="one part alone")
+    parser.add_argument(
+        "--only", choices=["commands", "board", "packages", "flash", "build"], help="one part alone"
+    )
     parser.add_argument("--write", action="store_true", help=f"keep the tables in {REPORT.name}")
     args = parser.parse_args()
     # As pip does when it installs: the peers are compiled, an editable checkout may not be.
@@ -34,6 +36,17 @@ def main() -> int:
             table = _commands(Path(folder), args.runs)
             parts["commands"] = document(table)
             met = all(row.ok for row in table)
+        if args.only in (None, "board"):
+            small = board.lines(runs=args.runs, show=lambda line: print(" | ".join(board.cells(line)), flush=True))
+            parts["board"] = board.document(small)
+            met = met and board.met(small)
+        if args.only in (None, "packages"):
+            installed = []
+            for each in packaging.lines(Path(folder), args.runs):
+                print(" | ".join(each.cells), flush=True)
+                installed.append(each)
+            parts["packages"] = packaging.document(installed)
+            met = met and all(each.ok for each in installed)
         if args.only in (None, "flash"):
             found = []
             for line in flashing.lines(args.runs):
@@ -56,8 +69,9 @@ def main() -> int:
 
 def _parts(text: str) -> dict[str, str]:
     """The report's parts as they are."""
-    parts, name = {"commands": "", "flash": "", "build": ""}, "commands"
-    begins = {flashing.TITLE: "flash", building.TITLE: "build"}
+    parts = {"commands": "", "board": "", "packages": "", "flash": "", "build": ""}
+    name = "commands"
+    begins = {board.TITLE: "board", packaging.TITLE: "packages", flashing.TITLE: "flash", building.TITLE: "build"}
     for line in text.splitlines(keepends=True):
         name = begins.get(line.rstrip(), name)
         parts[name] += line

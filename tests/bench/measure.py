@@ -38,8 +38,8 @@ class Failed(Exception):
     pass
 
 
-def once(argv: Sequence[str], env: dict[str, str] | None = None) -> Sample:
-    """Run `argv` once. Raises Failed with the last line it printed when its exit code is not 0."""
+def once(argv: Sequence[str], env: dict[str, str] | None = None, *, fails: bool = False) -> Sample:
+    """Run `argv` once. Raises Failed with the last line it printed when its exit code is not 0 (0 with `fails`)."""
     with tempfile.TemporaryFile() as output:
         start = time.monotonic()
         process = subprocess.Popen(
@@ -57,7 +57,7 @@ def once(argv: Sequence[str], env: dict[str, str] | None = None) -> Sample:
             time.sleep(0.002)
         wall = time.monotonic() - start
         process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+        if bool(process.returncode) != fails:
             output.seek(0)
             lines = output.read().decode("utf-8", "replace").strip().splitlines() or ["?"]
             raise Failed(f"exit {process.returncode}: {lines[-1][:80]}")

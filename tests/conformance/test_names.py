@@ -10,6 +10,7 @@ import pytest
 from tests.unit.test_ondevice import NAMES
 from upytool.device import ondevice
 from upytool.device.device import Device
+from upytool.device.oneshot import ALIASES
 from upytool.device.rescue import disable, restore
 from upytool.errors import RemoteException, RemoteExit
 from upytool.packages import board as boards
@@ -20,8 +21,10 @@ _NEEDS = [ondevice.needs(ondevice.snippet(name)) for name in NAMES]
 BUILTINS = sorted(
     set().union(*(names for names, _ in _NEEDS)) | {"SystemExit", "RuntimeError", "KeyError", "id", "str"}
 )
-# `usys` is how firmware before 1.21 gives out what sys.modules is found with: nothing gets round that name.
-MODULES = sorted((set().union(*(modules for _, modules in _NEEDS)) | {"sys"}) - {"upytool_transfer"})
+# The names by which firmware gives out its own modules stay: nothing gets round those in sys.modules. Files of these
+# names are among what is tried.
+_USED = (set().union(*(modules for _, modules in _NEEDS)) | {"sys"}) - {"upytool_transfer"}
+MODULES = sorted(_USED - ALIASES)
 
 
 def everything(device: Device, home: str) -> None:
@@ -29,6 +32,13 @@ def everything(device: Device, home: str) -> None:
     fs, data = device.fs, b"one\x03two\x04" * 40
     fs.write_bytes(f"{home}/a.txt", data)
     assert fs.read_bytes(f"{home}/a.txt") == data
+    fs.write_bytes(f"{home}/a.txt", data * 40)
+    assert fs.read_bytes(f"{home}/a.txt") == data * 40
+    fs.write_bytes(f"{home}/a.txt", data)
+    fs.mkdir(f"{home}/n")
+    fs.write_bytes(f"{home}/n/a", b"1")
+    fs.remove(f"{home}/n/a")
+    fs.rmdir(f"{home}/n")
     fs.mkdir(f"{home}/d/e", parents=True)
     device.drive(fs.ops.copy_on_board(f"{home}/a.txt", f"{home}/d/e/b.txt"))
     fs.rename(f"{home}/d/e/b.txt", f"{home}/d/c.txt")
@@ -41,7 +51,11 @@ def everything(device: Device, home: str) -> None:
     assert device.info.implementation == "micropython"
     seen = boards.survey(device, home, write=True)
     boards.prepare(device, [home + boards.STAGE], [], ["x.py"], home + boards.STAGE)
-    boards.commit(device, [], 0, [], [], home + boards.STAGE)
+    boards.commit(device, [], 0, [], [], [f"{home}/d"], home + boards.STAGE)
+    assert fs.is_dir(f"{home}/d")
+    assert not fs.exists(home + boards.STAGE)
+    boards.run(device, "usable", [home], boards.STAGE, boards.RECORD)
+    boards.run(device, "undo", [], [f"{home}/d"], home + boards.STAGE)
     assert seen.target == home
     disable(device, ("upy_none.py",))
     restore(device, ("upy_none.py",))
@@ -99,7 +113,7 @@ def test_modules_that_the_program_replaced_change_nothing(device: Device, home: 
 def test_files_with_the_names_of_modules_are_not_run(device: Device, home: str) -> None:
     mine = "open('ran','w').close()\nraise ValueError('mine')\n"
     fs = device.fs
-    for name in MODULES:
+    for name in sorted(_USED):
         fs.write_text(f"{home}/{name}.py", mine)
     there = fs.getcwd()
     device.exec(f"import usys\np=usys.path\np.insert(0,{home!r})\n")

@@ -112,5 +112,3 @@ def test_any_chunking(transcript: list[tuple[int, bytes]], cuts: list[int]) -> N
 
 def test_single_bytes(transcript: list[tuple[int, bytes]]) -> None:
     assert replay(work(Session()), transcript, [1]) == (CONTENT, "42", ["f.py"])
-
-

@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from upytool.device import ondevice, stream
+from upytool.device import ondevice, oneshot, stream
 
+SHORT = "one_"
 NAMES = sorted(path.stem for path in Path(ondevice.FOLDER).glob("*.py"))
 
 
@@ -50,7 +53,7 @@ BUILT_IN |= {"mimxrt", "nrf", "os", "pyb", "samd", "select", "sys", "time", "uct
 def test_modules_that_a_port_freezes_are_found_by_the_shielded_program() -> None:
     """What is not in C lies in the firmware's frozen table, which a shielded program sees only if it is told to."""
     modules = set().union(*(ondevice.needs(ondevice.snippet(name))[1] for name in NAMES))
-    assert modules - BUILT_IN - {"upytool_transfer"} == ondevice.FROZEN
+    assert modules - BUILT_IN - oneshot.ALIASES - {"upytool_transfer"} == ondevice.FROZEN
     assert "['.frozen']" in ondevice.shielded("import rp2")
     assert "['.frozen']" not in ondevice.shielded("import os")
 
@@ -67,7 +70,34 @@ def test_the_transfer_program_names_what_it_and_its_parts_use() -> None:
     assert set().union(*(modules for _, modules in needs)) <= set(stream.MODULES)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("server")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(SHORT)])
+def test_a_short_program_uses_no_builtin_and_the_firmwares_own_modules(name: str) -> None:
+    text = ondevice.snippet(name)
+    builtins, modules = ondevice.needs(text)
+    assert not builtins
+    assert modules <= oneshot.ALIASES
+    names = {node.id: type(node.ctx) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    values = {name for name in names if name.isupper()}
+    sent = oneshot.program(name.removeprefix(SHORT), **dict.fromkeys(values, "x" * 11)).decode()
+    assert not any(value in sent for value in values)
+    # Every name that it binds in `__main__` is the one that goes again, also after an error or by oneshot.TIDY.
+    table = symtable.symtable(sent, name, "exec")
+    assert {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned()} == {"_upy"}
+    last = ast.parse(sent).body[-1]
+    assert isinstance(last, ast.Try) or oneshot.leaves_a_name(sent.encode())
+    assert ast.unparse(last.finalbody[0] if isinstance(last, ast.Try) else last) == "del _upy"
+    # A class whose body raises leaves its names' place behind; a function sees its own names alone.
+    assert not any(isinstance(node, ast.ClassDef) for node in ast.walk(ast.parse(sent)))
+
+
+@given(data=st.binary(max_size=60))
+def test_a_literal_is_its_bytes_and_holds_no_command(data: bytes) -> None:
+    written = oneshot.literal(data)
+    assert not set(written) & {0, 1, 2, 3, 4, 10, 13}
+    assert ast.literal_eval(written.decode("latin-1").encode("unicode_escape").decode().replace("\\\\", "\\")) == data
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(("server", SHORT))])
 def test_a_shielded_program_uses_no_name_of_the_users(name: str) -> None:
     """Each name that it reads is one of its function's own: a builtin that it took from the module, or made itself."""
     table = symtable.symtable(ondevice.shielded(f"{ondevice.snippet(name)}\nprint(repr(1))"), name, "exec")

@@ -102,12 +102,11 @@ class AsyncRemoteFS:
     async def write_text(self, path: str, text: str) -> None:
         await self.write_bytes(path, text.encode("utf-8"))
 
-    async def put_many(self, items: Sequence[tuple[str, bytes]]) -> None:
-        """Write many files, (path, content) each, by one program on the board; their folders exist.
-
-        Each file is the old or the new one. A failure leaves those before it new.
-        """
-        await self._device.drive(self.ops.store_many(items))
+    async def put_many(
+        self, items: Sequence[tuple[str, bytes]], folders: Sequence[str] = (), *, look: bool = True
+    ) -> None:
+        """Write many files, (path, content) each, by one program on the board; as `RemoteFS.put_many`."""
+        await self._device.drive(self.ops.store_many(items, folders, look=look))
 
     async def get_many(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Read many files by one program on the board: path -> content."""

@@ -113,6 +113,8 @@ def connect(
         target = target.with_lines(lines)
     device = Device(open_target(target, baud=baud), reporter=reporter, fresh=fresh)
     port = device.port = target.port
+    # A chip's own USB port loses nothing (USB 2.0, 8.6.4); behind a bridge or a probe comes a UART.
+    device.session.sure = port is not None and port.kind == "micropython"
     if port is not None and port.key:
         # Ports without a key keep no answer: they are not asked, which would cost each copy a round trip.
         device.session.frozen = remembered.frozen(port)

@@ -131,12 +131,16 @@ class RemoteFS:
     def write_text(self, path: str, text: str) -> None:
         self.write_bytes(path, text.encode("utf-8"))
 
-    def put_many(self, items: Sequence[tuple[str, bytes]]) -> None:
-        """Write many files, (path, content) each, by one program on the board; their folders exist.
+    def put_many(self, items: Sequence[tuple[str, bytes]], folders: Sequence[str] = (), *, look: bool = True) -> None:
+        """Write many files, (path, content) each, by one program on the board.
 
         Each file is the old or the new one. A failure leaves those before it new.
+
+        Args:
+            folders: made before, where they do not exist; each lies in one that exists, or in one before it.
+            look: see first that there is room, and no folder in the way of a file; False where you know.
         """
-        self._device.drive(self.ops.store_many(items))
+        self._device.drive(self.ops.store_many(items, folders, look=look))
 
     def get_many(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Read many files by one program on the board: path -> content."""

@@ -13,7 +13,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .. import limits
-from ..errors import ENOENT, ENOTDIR, RemoteError, RemoteException, RemoteOSError, UpytoolError, UsageError
+from ..errors import (
+    ENOENT,
+    ENOTDIR,
+    BoardResetError,
+    DeviceTimeoutError,
+    RemoteError,
+    RemoteException,
+    RemoteOSError,
+    StreamError,
+    UpytoolError,
+    UsageError,
+)
 from ..protocol.ops import Op
 from .answers import sensible
 from .fs_types import Entry, Mount, Removed, Stat
@@ -21,6 +32,7 @@ from .local import CallSink, local_size, opener
 from .ondevice import argument, snippet
 from .retry import Capabilities
 from .session import SNIPPET_LIMIT, Session
+from .small_mover import ALL_BYTES, SmallMover
 from .stream import creating, hint_for
 from .transfer import GetItem, Mover, Progress, PutItem, Sink, Status, StreamMover, Survey, ignore
 
@@ -47,12 +59,14 @@ class FsOps:
 
     def mover(self) -> Mover:
         """A way to move files; to be closed."""
-        mover: Mover = StreamMover(self.session, self.can)
         if self.session.host_mounts:
             from .mount_mover import MountMover
 
-            mover = MountMover(self.session, mover)
-        return mover
+            return MountMover(self.session, self._large_mover())
+        return SmallMover(self.session, self._large_mover)
+
+    def _large_mover(self) -> Mover:
+        return StreamMover(self.session, self.can)
 
     def moving(self, work: Callable[[Mover], Op[T]]) -> Op[T]:
         """Do `work` with a mover."""
@@ -76,6 +90,17 @@ class FsOps:
             return (yield from self.session.call(name, *args, path=path, limit=limit, again=again))
         except RemoteOSError as error:
             raise RemoteOSError(error.errno or 5, path, hint=error.hint or hint_for(error.errno or 5)) from error
+
+    def _one(self, name: str, path: str) -> Op[tuple[bool, Any]]:
+        """Do it by a short program: (whether that was possible, its answer). Errors: RemoteOSError for `path`."""
+        try:
+            return True, (yield from self.session.one(name, path, limit=LONG, PATH=path))
+        except RemoteOSError as error:
+            raise RemoteOSError(error.errno or 5, path, hint=error.hint or hint_for(error.errno or 5)) from error
+        except BoardResetError:
+            raise
+        except (RemoteError, StreamError, DeviceTimeoutError):
+            return False, None
 
     def stats(self, paths: Sequence[str]) -> Op[list[Stat | int]]:
         """For each path its Stat, or the board's error number."""
@@ -110,6 +135,10 @@ class FsOps:
 
     def _make(self, what: str, path: str) -> Op[None]:
         with creating():
+            if what == "mkdir":
+                done, _ = yield from self._one("mkdir", path)
+                if done:
+                    return
             yield from self._do(what, path)
 
     def chdir(self, path: str) -> Op[str]:
@@ -132,7 +161,9 @@ class FsOps:
         yield from self._do("rmdir", path)
 
     def remove(self, path: str) -> Op[None]:
-        yield from self._do("remove", path)
+        done, _ = yield from self._one("rm", path)
+        if not done:
+            yield from self._do("remove", path)
 
     def touch(self, path: str) -> Op[None]:
         yield from self._make("touch", path)
@@ -190,6 +221,19 @@ class FsOps:
                 total += _size(size)
         return total
 
+    def _entries(self, path: str) -> Op[list[Entry]]:
+        """What is in one folder."""
+        done, answer = yield from self._one("ls", path)
+        if done and answer is not None:
+            with sensible():
+                # Some file systems tell no size: the longer program asks for each.
+                if all(item[1] & 0x4000 or len(item) > 3 for item in answer):
+                    return [
+                        Entry(str(item[0]), "dir", 0) if item[1] & 0x4000 else Entry(str(item[0]), "file", int(item[3]))
+                        for item in answer
+                    ]
+        return (yield from self._listing(path, False))
+
     def _listing(self, path: str, deep: bool) -> Op[list[Entry]]:
         source = f"{snippet('fs_list')}\nrun({argument(path)},{int(deep)})"
         answer = yield from self.session.call_source(source, path, LONG, again=True)
@@ -199,7 +243,7 @@ class FsOps:
     def ls(self, path: str = "") -> Op[list[Entry]]:
         """The entries of a folder, sorted by name; a file gives itself."""
         try:
-            entries = yield from self._listing(path, False)
+            entries = yield from self._entries(path)
         except RemoteOSError as error:
             found = (yield from self.stats([path]))[0]
             if not isinstance(found, Stat) or found.is_dir:
@@ -236,7 +280,13 @@ class FsOps:
             return [Removed(str(name), bool(how), how == 2) for name, how in answer]
 
     def df(self) -> Op[list[Mount]]:
-        answer = yield from self._call("fs_df", again=True)
+        done, told = yield from self._one("df", "")
+        if done and told:
+            with sensible():
+                known = sorted((path, kind, *state) for path, kind, state in told if state)
+                answer = [(item[0], item[3] or item[2], item[4], item[5], item[1]) for item in known]
+        else:
+            answer = yield from self._call("fs_df", again=True)
         with sensible():
             return [
                 Mount(str(path), block * count, block * (count - free), block * free, str(kind), block)
@@ -270,6 +320,18 @@ class FsOps:
         """A file's content into `sink`; returns its size."""
 
         def work(mover: Mover) -> Op[int]:
+            if isinstance(mover, SmallMover):
+                try:
+                    data = yield from mover.head(path)
+                except RemoteOSError as error:
+                    if error.errno == ENOENT:
+                        raise
+                    data = None  # a directory, for instance: looking tells which
+                if data is not None:
+                    sink.write(data)
+                    sink.done()
+                    progress(len(data))
+                    return len(data)
             survey = yield from mover.survey([(path, -1)])
             found = survey.statuses[0]
             if found.kind == "none":
@@ -288,7 +350,7 @@ class FsOps:
         item = PutItem(path, size, opener(source), in_place)
 
         def work(mover: Mover) -> Op[None]:
-            survey = yield from mover.survey([(path, -1)], space=parent_of(path))
+            survey = yield from mover.survey([(path, -1)], space=parent_of(path) if size > ALL_BYTES else None)
             if survey.statuses[0].kind == "dir":
                 raise RemoteOSError(21, path)
             check_space(survey, [(path, size, survey.statuses[0], in_place)])
@@ -297,26 +359,31 @@ class FsOps:
         yield from self.moving(work)
         return size
 
-    def store_many(self, items: Sequence[tuple[str, bytes]]) -> Op[None]:
-        """Content into many files by one program; each is the old or the new one.
+    def store_many(
+        self, items: Sequence[tuple[str, bytes]], made: Sequence[str] = (), *, look: bool = True
+    ) -> Op[None]:
+        """Content into many files by one program, after the folders `made`; each is the old or the new one.
 
-        A failure leaves the files before it new. Errors: RemoteOSError with the path that the board refused.
+        With `look` it is seen first that there is room, and no folder in the way. A failure leaves the files before it
+        new. Errors: RemoteOSError with the path that the board refused.
         """
         puts = [PutItem(path, len(data), opener(data)) for path, data in items]
         folders = {parent_of(path) for path, _ in items}
         # One file system is asked for its space: that of all of them, where they lie in one folder.
-        space = folders.pop() or "." if len(folders) == 1 else None
+        large = sum(item.size for item in puts) > ALL_BYTES
+        space = folders.pop() or "." if large and len(folders) == 1 else None
 
         def work(mover: Mover) -> Op[None]:
-            survey = yield from mover.survey([(item.path, -1) for item in puts], space=space)
-            for item, status in zip(puts, survey.statuses, strict=True):
-                if status.kind == "dir":
-                    raise RemoteOSError(21, item.path)
-            writes = zip(puts, survey.statuses, strict=True)
-            check_space(survey, [(item.path, item.size, old, False) for item, old in writes])
-            yield from mover.put([], puts)
+            if look:
+                survey = yield from mover.survey([(item.path, -1) for item in puts], space=space)
+                for item, status in zip(puts, survey.statuses, strict=True):
+                    if status.kind == "dir":
+                        raise RemoteOSError(21, item.path)
+                writes = zip(puts, survey.statuses, strict=True)
+                check_space(survey, [(item.path, item.size, old, False) for item, old in writes])
+            yield from mover.put(made, puts)
 
-        if puts:
+        if puts or made:
             yield from self.moving(work)
 
     def fetch_many(self, paths: Sequence[str]) -> Op[dict[str, bytes]]:

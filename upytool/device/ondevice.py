@@ -88,7 +88,7 @@ def argument(value: object) -> str:
     py/parse.c) until it is reset, in pieces all over its heap: after 10,000 names no 10 kB were left in one piece of
     1.8 MB that were free. Bytes are not kept.
     """
-    if isinstance(value, str) and value.isascii() and len(value) <= 10:
+    if isinstance(value, str) and value.isascii() and 0 < len(value) <= 10:
         return f"{value.encode()!r}.decode()"
     if isinstance(value, (list, tuple)):
         return f"({''.join(f'{argument(item)},' for item in value)})"

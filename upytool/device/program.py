@@ -7,6 +7,8 @@ The raw REPL runs source text as it comes, with three losses that this module ma
   continuation lines stay as they are), and where the source has an early blank or comment line the `try:` takes
   its place, so that line numbers hold.
 - nothing escapes what it prints (protocol.program_end): so the program prints a random mark as the last thing it does.
+- a program that only prints numbers and texts that stand in it (`_PLAIN`) can do none of this, and goes as it is: the
+  wrapper costs a small board four times as much as the program.
 - bytes 03 and 04 in the source are commands to the raw REPL: such a source goes over as an escaped literal.
 """
 
@@ -15,7 +17,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import tokenize
 from typing import NamedTuple
 
 from ..errors import RemoteError, RemoteException, RemoteExit, RemoteOSError
@@ -24,9 +25,12 @@ from .answers import parse_answer
 # How many separators a mark has, two random bits each. More than ten: a shorter literal would be interned on the board
 # for good, where a program could list it too (MicroPython, MICROPY_ALLOC_PARSE_INTERN_STRING_LEN).
 _MARK_LENGTH = 24
+_SHORT = 128
 _EXIT_MARK = "\x1fexit"  # Nothing that splitlines() splits at.
 # Compiled when a program fails, not at every start.
 _FRAME = r'^(  File )"([^"]+)", line (\d+)'
+_VALUE = r"""(?:-?\d+(?:\.\d+)?|'[ -&(-\[\]-~]*'|"[ !#-\[\]-~]*")"""
+_PLAIN = rf"(?:print\((?:{_VALUE}(?:, ?{_VALUE})*)?\)[;\n]?)+\Z"
 _OSERROR = r"^OSError: (?:\[Errno -?(\d+)\]|\(?-?(\d+))"
 
 
@@ -38,12 +42,14 @@ class Program(NamedTuple):
         filename: what the user calls the program.
         shift: how many lines its line numbers are ahead of the file's.
         mark: what it prints last; b"" where it prints none.
+        plain: it needs no mark, because nothing that it prints looks like an end.
     """
 
     source: bytes
     filename: str
     shift: int
     mark: bytes = b""
+    plain: bool = False
 
 
 def prepare(source: bytes | str, filename: str = "<stdin>", *, marked: bool = True) -> Program:
@@ -53,6 +59,8 @@ def prepare(source: bytes | str, filename: str = "<stdin>", *, marked: bool = Tr
     """
     text = source if isinstance(source, str) else source.decode("utf-8", "surrogateescape")
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    if len(text) <= _SHORT and re.match(_PLAIN, text):
+        return Program(text.encode(), filename, 0, plain=True)
     mark = _new_mark() if marked else ""
     wrapped, shift = _wrap(text, mark)
     data = wrapped.encode("utf-8", "surrogateescape")
@@ -69,6 +77,8 @@ def _new_mark() -> str:
 
 def _statement_lines(text: str) -> tuple[set[int], set[int]] | None:
     """(lines that begin a statement, lines at top level that are blank or only a comment), from 1; None if unknown."""
+    import tokenize
+
     starts: set[int] = set()
     free: set[int] = set()
     fresh, depth = True, 0

@@ -133,6 +133,9 @@ class Retry:
         """
         pace, before = self._session.pace, gained()
         self._begun = pace.heard = yield Pause(0)
+        if pace.mute_since is not None:
+            self._begun = pace.heard = pace.mute_since
+            pace.mute_since, self.failures = None, 1
         while True:
             try:
                 return (yield from attempt())

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import limits
-from ..errors import BoardResetError, DisturbedError, OperationInterrupted, RemoteError, StreamError
+from ..errors import BoardResetError, DeviceTimeoutError, DisturbedError, OperationInterrupted, RemoteError, StreamError
 from ..events import NULL, DeviceOutput, Reporter, notice
-from ..protocol.ops import Op, Send
+from ..protocol.ops import Op, Pause, Send
 from ..protocol.pace import announced
 from ..protocol.raw_repl import CTRL_C, ENTER_TIMEOUT, RawRepl, ReplState
 from .answers import Collected, parse_answer, sensible
@@ -43,6 +43,8 @@ class Session:
         sign: a statement that each program of ours begins with; device.turbo's sign of life.
         frozen: whether the board has the transfer program as modules (device.frozen); None while nobody knows.
         bytecode: False once the board refused a program of ours as bytecode (device.precompiled).
+        short: whether the board takes short programs of ours (device.oneshot); False once it was found to lack them.
+        sure: the link itself repeats what was damaged, as USB does to a chip's own port: content needs no checksum.
         ask_frozen: whether finding out is worth a try, because the answer is kept for the next connection.
     """
 
@@ -61,6 +63,8 @@ class Session:
         self.frozen: bool | None = None
         self.ask_frozen = False
         self.bytecode = True
+        self.short = True
+        self.sure = False
         self.on_soft_reset: list[Callable[[], Op[None]]] = []
 
     # -- the state of the far end -----------------------------------------------------------------
@@ -84,9 +88,9 @@ class Session:
         """The friendly prompt."""
         yield from self.repl.leave()
 
-    def _start(self, source: bytes) -> Op[None]:
+    def _start(self, source: bytes, *, short: bool = False) -> Op[None]:
         text = "sending the program to the board (Ctrl-C stops)"
-        yield from announced(self.repl.start(source), self.repl.tell, text)
+        yield from announced(self.repl.start(source, short=short), self.repl.tell, text)
 
     # -- programs of the user's -------------------------------------------------------------------
 
@@ -110,7 +114,7 @@ class Session:
         yield from self.ready(fresh=True)
         # A program that nobody follows prints no mark, which whoever looks later would see.
         program = prepare(source, filename, marked=follow)
-        yield from self._start(program.source)
+        yield from self._start(program.source, short=True)
         if not follow:
             self.repl.state = ReplState.UNKNOWN
             return
@@ -121,7 +125,7 @@ class Session:
         yield from self.ready(fresh=True)
         program = prepare(source)
         said = Collected(limits.OUTPUT_BYTES)
-        yield from self._start(program.source)
+        yield from self._start(program.source, short=True)
         error = yield from self._follow(program, said, limit)
         raise_program_error(error, program, self.places, bytes(said.data))
         return bytes(said.data)
@@ -133,7 +137,7 @@ class Session:
     def _follow(self, program: Program, sink: OutputSink, limit: float | None) -> Op[bytes]:
         """`RawRepl.follow`; the traceback of an interrupted program names the user's file and lines too."""
         try:
-            error = yield from self._heard(self.repl.follow(sink, limit, program.mark))
+            error = yield from self._heard(self.repl.follow(sink, limit, program.mark, plain=program.plain))
             if is_error(error):
                 return error
             sink(error)
@@ -181,9 +185,7 @@ class Session:
         source = f"{snippet(name)}\nprint('\\x1e'+repr(run({text})))"
         return (yield from self.call_source(source, path, limit, again=again))
 
-    def call_source(
-        self, source: str, path: str = "", limit: float = SNIPPET_LIMIT, *, again: bool = False
-    ) -> Op[Any]:
+    def call_source(self, source: str, path: str = "", limit: float = SNIPPET_LIMIT, *, again: bool = False) -> Op[Any]:
         """Run our own `source`, which prints a 1e and a literal; returns the literal.
 
         Its names are gone afterwards: what the board's `__main__` holds belongs to the user. Arguments and errors are
@@ -221,6 +223,52 @@ class Session:
         if is_error(error):
             raise_snippet_error(error, path)
         raise DisturbedError("the board gave no answer")
+
+    def one(
+        self,
+        name: str,
+        path: str = "",
+        *,
+        limit: float | None = None,
+        said: bytearray | None = None,
+        **values: object,
+    ) -> Op[Any]:
+        """Run the short program ondevice/one_NAME.py; returns what it answers, None where that is nothing.
+
+        Args:
+            path: the board path to name in a RemoteOSError.
+            limit: seconds it may take; None: what fits the board's pace, for what takes it no time.
+            said: takes what it prints.
+            values: what stands in its text for these names.
+
+        Errors: as `call`; Unfit where this is no board or no moment for it.
+        """
+        from . import oneshot
+
+        if not self.short or self.sign:
+            raise oneshot.Unfit("no short programs now", hint="a longer way is used")
+        yield from self.ready()
+        text = oneshot.program(name, **values)
+        begun = yield Pause(0)
+        output = Collected(limits.ANSWER_BYTES)
+        try:
+            yield from self._start(text, short=True)
+            patience = self.pace.budget(len(text)) if limit is None else limit
+            error = yield from self._heard(self.repl.finish(output, patience))
+        except DeviceTimeoutError:
+            self.pace.mute_since = begun
+            raise
+        self.pace.mute_since = None
+        if said is not None:
+            said += output.data
+        if error and oneshot.leaves_a_name(text):
+            yield from self._start(oneshot.TIDY, short=True)
+            yield from self.repl.finish(Collected(limits.ANSWER_BYTES), SNIPPET_LIMIT)
+        try:
+            return oneshot.answer_of(error, path)
+        except oneshot.Unfit:
+            self.short = False
+            raise
 
     def info(self) -> Op[BoardInfo]:
         """What the board is; asked once."""

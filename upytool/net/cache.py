@@ -84,7 +84,8 @@ class DownloadCache:
         try:
             if self.blob(made.sha256) is None:
                 write_whole(self._blob_path(made.sha256), data, parents=True)
-            write_whole(self._url_path(url), json.dumps(text).encode(), parents=True)
+            if self.entry(url) != made:
+                write_whole(self._url_path(url), json.dumps(text).encode(), parents=True)
         except OSError as error:
             raise PackageError(
                 f"the download cache {self.folder} cannot be written: {error.strerror or error}",

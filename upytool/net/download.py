@@ -9,13 +9,12 @@ framing, by the end mark of gzip.
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
-from typing import TYPE_CHECKING, Any, Self
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from upytool import documents, limits
@@ -23,11 +22,17 @@ from upytool.errors import NetworkError, OfflineError, PackageError, UsageError
 from upytool.events import NULL, Reporter, Task, notice
 
 from .address import Address, redact
+from .body import Allowance, read_body
+from .budget import BUDGET
 from .cache import DownloadCache
 from .failures import Retry, network_error, refused
+from .together import alone, together
 
 if TYPE_CHECKING:
     import urllib3
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +101,9 @@ class Fetcher:
         self._pools: dict[str, urllib3.PoolManager] = {}
         self._fresh: dict[Address, bytes] = {}
         self._end = float("inf")
-        self._stop = Event()
-        self._sleep = sleep or self._stop.wait
+        self._allowance: Allowance | None = None
+        self._lock = Lock()
+        self._sleep = sleep or (lambda seconds: BUDGET.stop.wait(seconds))
         self.requests = 0
 
     def close(self) -> None:
@@ -114,13 +120,19 @@ class Fetcher:
 
     @contextmanager
     def bounded(self) -> Iterator[None]:
-        """All downloads within have `limits.HTTP_TOTAL_SECONDS` together."""
-        before = self._end
-        self._end = min(before, time.monotonic() + limits.HTTP_TOTAL_SECONDS)
+        """All downloads within have `limits.HTTP_TOTAL_SECONDS` and `HTTP_TOTAL_BYTES` together."""
+        before = self._end, self._allowance
+        self._end = min(self._end, time.monotonic() + limits.HTTP_TOTAL_SECONDS)
+        self._allowance = self._allowance or Allowance()
         try:
             yield
         finally:
-            self._end = before
+            self._end, self._allowance = before
+
+    def _take(self, count: int) -> None:
+        """Count bytes that came. Raises: PackageError where those of all downloads are too many."""
+        if self._allowance is not None:
+            self._allowance.take(count)
 
     def fetch(
         self,
@@ -162,10 +174,8 @@ class Fetcher:
         if not is_url(location):
             return self._local(location)
         address = _address(location)
-        if keep and address in self._fresh:
-            return self._fresh[address]
-        if keep and (immutable or self.offline) and (cached := self.cache.get(address)) is not None:
-            return cached
+        if keep and (known := self._here(address, immutable)) is not None:
+            return known
         if self.offline:
             raise OfflineError(
                 f"{address} is not in the cache, and --offline forbids to fetch it",
@@ -177,52 +187,53 @@ class Fetcher:
         return data
 
     def fetch_all(self, wanted: Iterable[tuple[str, bool]]) -> dict[str, bytes]:
-        """Many at once, a few at a time: pairs of location and `immutable`, to location -> content.
+        """Many side by side: pairs of location and `immutable`, to location -> content.
 
-        Raises: as `fetch`; PackageError where all of it is too much; offline, one OfflineError that names everything
-            that is missing.
+        Raises: as `fetch`, for the first of them that fails; PackageError where all of it is too much; offline, one
+            OfflineError that names everything that is missing.
         """
-        from concurrent.futures import ThreadPoolExecutor, as_completed
-
         todo = dict(wanted)
+        with self.bounded():
+            here = {each: self._here(each, immutable) for each, immutable in todo.items()}
+            if self.offline:
+                missing = [_address(each) for each, data in here.items() if data is None and is_url(each)]
+                if missing:
+                    more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
+                    raise OfflineError(
+                        f"{len(missing)} of {len(todo)} files are not in the cache: {', '.join(missing[:10])}{more}",
+                        hint="run the same command once without --offline, then they are there",
+                    )
+            found = {}
+            for each, data in here.items():
+                if data is not None:
+                    self._take(len(data))
+                elif not is_url(each):
+                    self._take(len(data := self.fetch(each)))
+                if data is not None:
+                    found[each] = data
+            remote = [each for each in todo if each not in found]
+            if remote:
+                with Task(self.reporter, "downloading", len(remote), "files") as task:
+                    fetched = self.together(lambda each: self.fetch(each, immutable=todo[each]), remote, task.advance)
+                    found.update(zip(remote, fetched, strict=True))
+        return {each: found[each] for each in todo}
+
+    def together(self, work: Callable[[T], R], items: Sequence[T], done: Callable[[int], object]) -> list[R]:
+        """Do work that fetches side by side; see `net.together`. Offline there is nothing to wait for."""
         if self.offline:
-            missing = [_address(each) for each in todo if is_url(each) and self.cache.get(_address(each)) is None]
-            if missing:
-                more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
-                raise OfflineError(
-                    f"{len(missing)} of {len(todo)} files are not in the cache: {', '.join(missing[:10])}{more}",
-                    hint="run the same command once without --offline, then they are there",
-                )
-        remote = {each: None for each in todo if is_url(each) and each not in self._fresh and not self.offline}
-        found: dict[str, bytes] = {}
-        total = 0
+            return alone(work, items, done)
+        if len(items) > 1:
+            import urllib3  # noqa: F401 - here, not by several threads at once
+        return together(work, items, done)
 
-        def take(location: str, data: bytes) -> None:
-            nonlocal total
-            total += len(data)
-            if total > limits.HTTP_TOTAL_BYTES:
-                raise PackageError(f"the files are more than {limits.HTTP_TOTAL_BYTES:,} bytes together")
-            found[location] = data
-
-        for each in todo:
-            if each not in remote:
-                take(each, self.fetch(each, immutable=todo[each]))
-        if not remote:
-            return found
-        with suppress(Exception):  # its own fetch says what is wrong with an address or a proxy
-            self._pool_for(_address(next(iter(remote))))  # urllib3 is imported here, not by several threads at once
-        with self.bounded(), Task(self.reporter, "downloading", len(remote), "files") as task:
-            pool = ThreadPoolExecutor(max_workers=min(6, len(remote)))
-            try:
-                jobs = {pool.submit(self.fetch, each, immutable=todo[each]): each for each in remote}
-                for job in as_completed(jobs):
-                    take(jobs[job], job.result())
-                    task.advance(1)
-            finally:
-                self._stop.set()  # after an error or Ctrl-C nobody waits for the others
-                pool.shutdown(wait=True, cancel_futures=True)
-                self._stop.clear()
-        return found
+    def _here(self, location: str, immutable: bool) -> bytes | None:
+        """What is known of an address without asking its server, None for nothing."""
+        if not is_url(location):
+            return None
+        address = _address(location)
+        if address in self._fresh:
+            return self._fresh[address]
+        return self.cache.get(address) if immutable or self.offline else None
 
     def _local(self, location: str) -> bytes | None:
         try:
@@ -248,6 +259,8 @@ class Fetcher:
                     raise retry.error from retry.__cause__
                 notice(self.reporter, f"{retry.error.message}; trying again", "detail")
                 self._sleep(wait)
+                if BUDGET.stop.is_set():  # given up, and nobody hears of it
+                    raise retry.error from retry.__cause__
         if status == 304:
             if etag is None or old is None:
                 raise NetworkError(f"{url} answers that nothing has changed (304), which was not asked")
@@ -265,14 +278,13 @@ class Fetcher:
         import urllib3
         from urllib3.exceptions import HTTPError, MaxRetryError
 
-        from .wire import BUDGET
-
         where = url
-        BUDGET.deadline, BUDGET.bytes, BUDGET.stop = deadline, self._limits.max_bytes, self._stop
+        BUDGET.deadline, BUDGET.bytes = deadline, self._limits.max_bytes
         for _ in range(limits.HTTP_REDIRECTS + 1):
             left = max(0.1, deadline - time.monotonic())
             timeout = urllib3.Timeout(connect=min(self._limits.connect, left), read=min(self._limits.read, left))
-            self.requests += 1
+            with self._lock:
+                self.requests += 1
             try:
                 headers = self._headers(where, etag if where == url else None)
                 response = self._pool_for(where).request(
@@ -323,60 +335,32 @@ class Fetcher:
 
     def _body(self, url: Address, response: Any, deadline: float, label: str) -> bytes:
         status = response.status
+        if status == 304:
+            response.read1(1)  # it has no body: the connection is free for the next request
         if status in (304, 404, 410):
             return b""
         if status != 200:
             denied = f"its password or token was not stored: write the whole address again\n{self.denied}"
             raise refused(url, status, response.headers.get("Retry-After"), denied if url.stripped else self.denied)
-        coding = (response.headers.get("Content-Encoding") or "identity").strip().lower()
-        if coding not in ("identity", "gzip", "x-gzip", "deflate"):
-            raise NetworkError(f"{url} comes in the encoding {coding[:40]!r}, which was not asked for")
-        unpack = None if coding == "identity" else zlib.decompressobj(47 if "gzip" in coding else 15)
-        length = (response.headers.get("Content-Length") or "").strip()
-        total = int(length) if unpack is None and length.isdecimal() else None
-        if total is not None and total > self._limits.max_bytes:
-            raise self._too_large(url)
-        with Task(self.reporter if label else NULL, label, total) as task:
-            data = self._pieces(url, response, deadline, unpack, task)
-        if unpack is not None and not unpack.eof:
-            raise Retry(NetworkError(f"{url} arrived incomplete"))
-        return data
-
-    def _too_large(self, url: Address) -> PackageError:
-        return PackageError(f"{url} is larger than {self._limits.max_bytes} bytes; upytool stops here")
-
-    def _pieces(self, url: Address, response: Any, deadline: float, unpack: Any, task: Task) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        while True:
-            if time.monotonic() > deadline:
-                raise NetworkError(
-                    f"{url} is too slow: not done after {self._limits.total:g} s",
-                    hint="try again later, or get the file another way and use it from its path",
-                )
-            part = response.read1(65536, decode_content=False)
-            if not part:
-                break
-            if unpack is not None:
-                try:
-                    # What follows the end mark is read to the end that the server promised, and dropped.
-                    part = b"" if unpack.eof else unpack.decompress(part, self._limits.max_bytes + 1 - size)
-                except zlib.error as error:
-                    raise Retry(NetworkError(f"{url} arrived damaged: {error}")) from None
-            size += len(part)
-            if size > self._limits.max_bytes:
-                raise self._too_large(url)
-            parts.append(part)
-            task.advance(len(part))
-        return b"".join(parts)
+        return read_body(
+            url,
+            response,
+            limit=self._limits.max_bytes,
+            deadline=deadline,
+            seconds=self._limits.total,
+            take=self._take,
+            reporter=self.reporter,
+            label=label,
+        )
 
     def _pool_for(self, url: Address) -> urllib3.PoolManager:
         from .proxy import manager, proxy_of
 
         proxy = proxy_of(url)
-        if proxy not in self._pools:
-            self._pools[proxy] = manager(proxy)
-        return self._pools[proxy]
+        with self._lock:
+            if proxy not in self._pools:
+                self._pools[proxy] = manager(proxy)
+            return self._pools[proxy]
 
 
 def not_found(location: str) -> PackageError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import re
 from urllib.parse import urlsplit
@@ -10,7 +9,7 @@ from urllib.parse import urlsplit
 from upytool.errors import NetworkError
 
 from .address import redact
-from .wire import TooMuch
+from .budget import TooMuch
 
 _BUSY = (408, 425, 429, 500, 502, 503, 504)
 _TLS = "CERTIFICATE_VERIFY_FAILED"
@@ -37,6 +36,8 @@ def refused(url: str, status: int, retry_after: str | None, denied: str) -> Exce
 
 def network_error(url: str, error: BaseException) -> Exception:
     """urllib3's error in our words; worth another try or not."""
+    import http.client
+
     from urllib3 import exceptions
 
     host = urlsplit(url).hostname or url

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import NetworkError
 from .address import Address
+from .together import WORKERS
 from .wire import counted
 
 if TYPE_CHECKING:
@@ -18,13 +19,13 @@ def manager(proxy: str) -> urllib3.PoolManager:
     import urllib3
 
     if not proxy:
-        return counted(urllib3.PoolManager(maxsize=6))
+        return counted(urllib3.PoolManager(maxsize=WORKERS))
     if proxy.startswith("socks"):
         raise NetworkError(
             f"the proxy {urlsplit(proxy).hostname} is a SOCKS one, which upytool does not speak",
             hint="set HTTPS_PROXY to an http:// proxy, or NO_PROXY for this host",
         )
-    return counted(urllib3.ProxyManager(proxy, maxsize=6, proxy_headers=_headers(proxy)))
+    return counted(urllib3.ProxyManager(proxy, maxsize=WORKERS, proxy_headers=_headers(proxy)))
 
 
 def proxy_of(url: Address) -> str:

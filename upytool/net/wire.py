@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import re
-import threading
 import time
 from contextlib import suppress
 from functools import cache
@@ -17,6 +16,7 @@ from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 from .. import limits
+from .budget import BUDGET, TooMuch
 
 if TYPE_CHECKING:
     import socket
@@ -24,23 +24,7 @@ if TYPE_CHECKING:
     import urllib3
 
 
-class Budget(threading.local):
-    """What the request of this thread may take: until when (time.monotonic), bytes of body as they come, and what
-    ends it before, when another thread gives all of them up."""
-
-    deadline = float("inf")
-    bytes = limits.DOCUMENT_BYTES
-    stop = threading.Event()
-
-
-BUDGET = Budget()
-
-
 SLICE = 0.5  # seconds of a wait, until which it is not seen that everything is given up
-
-
-class TooMuch(OSError):
-    """An answer went on for longer, or with more bytes, than it may; the message is one clause."""
 
 
 class _Counted(io.RawIOBase):

@@ -1,19 +1,18 @@
 """Carry out an InstallPlan: all of it or nothing.
 
-The files wait in `<target>/.upytool-stage` under numbers; when all are there and checked, a journal is
-written that says where each belongs, and one program on the board moves them into place, replaces the
-record, and removes what goes. Before the journal, a failure takes everything back. After it, the work can be
-finished at any time: the next install or uninstall does so when the board lost power or the cable was pulled
-in between.
+The files go to the board in one stream and wait in `<target>/.upytool-stage` under numbers, each compared there. Then
+one program on the board writes a journal that says where each belongs, moves them into place, replaces the record,
+and removes what goes. Before the journal, a failure takes everything back. After it, the work can be finished at any
+time: the next install or uninstall does so when the board lost power or the cable was pulled in between.
 """
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 
 from upytool import documents
+from upytool.device.answers import parse_answer
 from upytool.errors import ConnectionLostError, PackageError, UpytoolError
 from upytool.events import NULL, Reporter, Task, notice
 
@@ -44,7 +43,10 @@ def apply(board: boards.Board, plan: InstallPlan, reporter: Reporter = NULL) -> 
         return
     folders = sorted({posixpath.dirname(file.path) or "/" for file in writes} | {stage})
     names = sorted({name for file in writes if not _PLAIN.fullmatch(name := posixpath.basename(file.path))})
-    ready = boards.prepare(board, folders, [file.path for file in writes], names, stage)
+    asks = bool(names) or plan.in_doubt or not plan.staged
+    ready = boards.Prepared(list(plan.missing), [])
+    if asks:
+        ready = boards.prepare(board, folders, [file.path for file in writes], names, stage)
     created: list[str] = []
     try:
         if ready.blocked:
@@ -62,24 +64,22 @@ def apply(board: boards.Board, plan: InstallPlan, reporter: Reporter = NULL) -> 
             # What replaces nothing comes first: it can be taken back.
             places = sorted(enumerate(writes), key=lambda each: each[1].action != "new") if plan.staged else []
             moves = [(f"{stage}/{number}", file.path) for number, file in places]
-            new = sum(file.action == "new" for _, file in places)
+            new = [file.path for _, file in places if file.action == "new"]
             removes = [removal.path for removal in plan.removals]
-            tidy = sorted(_folders_of(removes, target))
             if plan.record.packages:
                 moves.append((f"{stage}/record", target + boards.RECORD))
                 items.append((f"{stage}/record", plan.record.to_bytes()))
             else:
                 removes.append(target + boards.RECORD)
             if items:
-                boards.put(board, items)
-            journal = {"v": 1, "moves": moves, "new": new, "removes": removes, "folders": tidy}
-            boards.put(board, [(stage + JOURNAL, json.dumps(journal).encode())])
+                boards.put(board, items, () if asks else (*plan.missing, stage))
             task.advance(len(writes))
     except BaseException as error:
         _undo(board, created, ready.made, stage, error)
         raise
+    needed = [] if asks else _folders_of(new, target)
     try:
-        boards.commit(board, moves, new, removes, tidy, stage)
+        boards.commit(board, moves, len(new), removes, _folders_of(removes, target)[::-1], needed, stage)
     except boards.CommitRefused as error:
         if error.undone:
             _undo(board, created, ready.made, stage, error)
@@ -93,13 +93,16 @@ def _remove_only(board: boards.Board, plan: InstallPlan) -> None:
     removes = [removal.path for removal in plan.removals]
     last = [] if plan.record.packages else [plan.target + boards.RECORD]
     stage = plan.target + boards.STAGE
-    boards.commit(board, [], 0, removes + last, sorted(_folders_of(removes, plan.target)), stage)
+    empty = _folders_of(removes, plan.target)[::-1]
+    boards.commit(board, [], 0, removes + last, empty, [], stage, journal=False)
     if plan.record.packages:
         boards.put(board, [(plan.target + boards.RECORD, plan.record.to_bytes())])
 
 
 def recover(board: boards.Board, seen: boards.Survey, reporter: Reporter = NULL) -> None:
     """Finish an install whose files were all on the board when it was cut off.
+
+    Its journal is the literal that ondevice `commit` wrote, or JSON of an earlier upytool.
 
     Where the board refuses that, the install is given up: the record still says what was installed before.
 
@@ -108,13 +111,17 @@ def recover(board: boards.Board, seen: boards.Survey, reporter: Reporter = NULL)
     """
     stage = seen.target + boards.STAGE
     try:
-        raw = documents.parse_json(seen.journal or b"", stage + JOURNAL, error=PackageError)
-        if raw["v"] != 1:
-            raise ValueError("another version")
-        moves = [(_staged(source, stage), _below(path, seen.target)) for source, path in raw["moves"]]
-        new = int(raw.get("new", 0))
-        removes = [_below(path, seen.target) for path in raw["removes"]]
-        folders = [_below(path, seen.target) for path in raw["folders"]]
+        written = seen.journal or b""
+        if written.startswith(b"{"):
+            raw = documents.parse_json(written, stage + JOURNAL, error=PackageError)
+            if raw["v"] != 1:
+                raise ValueError("another version")
+            steps = [raw["moves"], raw.get("new", 0), raw["removes"], raw["folders"], []]
+        else:
+            steps = parse_answer(written.decode())
+        moves = [(_staged(source, stage), _below(path, seen.target)) for source, path in steps[0]]
+        new = int(steps[1])
+        removes, empty, needed = ([_below(path, seen.target) for path in each] for each in steps[2:])
     except (PackageError, ValueError, LookupError, TypeError, AttributeError):
         raise PackageError(
             f"an earlier install left the unreadable journal {stage}{JOURNAL}",
@@ -122,7 +129,7 @@ def recover(board: boards.Board, seen: boards.Survey, reporter: Reporter = NULL)
         ) from None
     notice(reporter, "an earlier install was cut off in its last step; it is finished now")
     try:
-        boards.commit(board, moves, max(0, new), removes, folders, stage)
+        boards.commit(board, moves, max(0, new), removes, empty, needed, stage)
     except boards.CommitRefused as error:
         notice(reporter, f"the earlier install cannot be finished and is given up: {error.message}", "warning")
         boards.run(board, "clear", stage)
@@ -148,7 +155,7 @@ def _undo(board: boards.Board, created: list[str], folders: list[str], stage: st
     """Take back what is on the board already; say so where the board is gone."""
     if not isinstance(error, ConnectionLostError):
         try:
-            boards.run(board, "undo", created, [*folders, stage], stage)
+            boards.run(board, "undo", created, sorted(folders, key=len, reverse=True), stage)
             return
         except UpytoolError:
             pass
@@ -159,12 +166,12 @@ def _undo(board: boards.Board, created: list[str], folders: list[str], stage: st
         error.hint = f"{error.hint}\n{said}".strip()
 
 
-def _folders_of(paths: list[str], target: str) -> set[str]:
-    """The folders of these files below the target, whole paths."""
+def _folders_of(paths: list[str], target: str) -> list[str]:
+    """The folders of these files below the target, whole paths; each comes after the one that it is in."""
     found = set()
     for path in paths:
         folder = posixpath.dirname(path)
         while len(folder) > len(target) and folder != "/":
             found.add(folder)
             folder = posixpath.dirname(folder)
-    return found
+    return sorted(found)

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import ast
 import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from upytool import limits
 from upytool.device.ondevice import USERS_PATH, argument
 from upytool.errors import REMOTE_ERRNO, PackageError, RawReplError, RemoteError, RemoteOSError
 
+from .program import program
+
 STAGE = "/.upytool-stage"
 RECORD = "/.upytool.json"
 TIME_LIMIT = limits.BOARD_PACKAGE_SECONDS
+OTHER_TARGET = "name another directory with --target"
 _MARK = "\x1e"
 # Functions of on_board.py that change nothing.
-READING = frozenset({"read", "records", "cases", "sizes"})
+READING = frozenset({"read", "survey", "missing", "left", "records", "cases", "sizes"})
 _SYS_PATH = object()  # an argument of a program: the board's sys.path as the user has it
 
 
@@ -49,8 +49,11 @@ class BoardFiles(Protocol):
 class PutsMany(Protocol):
     """A file system that takes many files in one program."""
 
-    def put_many(self, items: list[tuple[str, bytes]]) -> object:
-        """Write files (their folders exist), each one crash-safe."""
+    def put_many(self, items: list[tuple[str, bytes]], folders: Sequence[str] = (), *, look: bool = True) -> object:
+        """Make folders, each in one that exists, then write files, each one crash-safe.
+
+        `look` False: the caller knows that there is room, and no folder in the way of a file.
+        """
 
 
 class Board(Protocol):
@@ -76,8 +79,12 @@ class Survey:
 
     Attributes:
         target: its path without a slash at the end ("" for the root).
+        mpy: the board's `sys.implementation._mpy`, 0 where it loads no .mpy files.
+        small_int_bits: of its integers that take no memory.
         block: bytes of a block of its file system; 0 where the board does not tell.
         free: bytes free there, None where the board does not tell.
+        missing: the target and folders above it that do not exist, in the order of making.
+        names: of what is in it, None where that is a lot.
         staged: an earlier install left something behind.
         journal: what that install had still to do, None where it had not got so far.
         record: the text of the record of what is installed.
@@ -86,50 +93,26 @@ class Survey:
     """
 
     target: str
+    mpy: int
+    small_int_bits: int
     block: int
     free: int | None
+    missing: tuple[str, ...]
+    names: frozenset[str] | None
     staged: bool
     journal: bytes | None
     record: bytes | None
     name_max: int = limits.NAME_BYTES
     folds: bool | None = None
 
+    def may_hold(self, path: str) -> bool:
+        """Whether anything can be at a whole path below the target, as far as `names` tells."""
+        top = path[len(self.target) + 1 :].partition("/")[0].casefold()
+        return self.names is None or top in self.names
+
     def fold(self, path: str) -> str:
         """A path in a spelling that is the same for all names of one file."""
         return path.casefold() if self.folds else path
-
-
-@cache
-def _program(function: str) -> str:
-    """One function of on_board.py and those that it calls, without docstrings, comments and annotations."""
-    tree = ast.parse(Path(__file__).with_name("on_board.py").read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.Module)) and isinstance(node.body[0], ast.Expr):
-            del node.body[0]
-        if isinstance(node, ast.FunctionDef):
-            node.returns = None
-            for each in node.args.args:
-                each.annotation = None
-        for field, children in ast.iter_fields(node):
-            if field in ("body", "orelse", "finalbody") and isinstance(children, list):
-                children[:] = [
-                    ast.Assign([child.target], child.value, lineno=child.lineno)
-                    if isinstance(child, ast.AnnAssign) and child.value is not None
-                    else child
-                    for child in children
-                ]
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    needed, todo = {function}, [function]
-    while todo:
-        used = {node.id for node in ast.walk(functions[todo.pop()]) if isinstance(node, ast.Name)}
-        todo += (used & functions.keys()) - needed
-        needed |= used & functions.keys()
-    tree.body = [node for node in tree.body if not isinstance(node, ast.FunctionDef) or node.name in needed]
-    return "\n".join(
-        " " * ((len(line) - len(line.lstrip())) // 4) + line.strip()
-        for line in ast.unparse(tree).splitlines()
-        if line.strip()
-    )
 
 
 def run(board: Board, function: str, *args: object) -> Any:
@@ -139,7 +122,8 @@ def run(board: Board, function: str, *args: object) -> Any:
         UpytoolError: what the board raises; StreamError where it gives no answer.
     """
     call = ",".join(USERS_PATH if each is _SYS_PATH else argument(each) for each in args)
-    source = f"{_program(function)}\nprint({_MARK!r}+repr({function}({call})))"
+    text, name = program(function)
+    source = f"{text}\nprint({_MARK!r}+repr({name}({call})))"
     return board.ask(source, timeout=TIME_LIMIT, again=function in READING)
 
 
@@ -149,34 +133,86 @@ def survey(board: Board, target: str | None, *, write: bool) -> Survey:
     Args:
         target: the user's choice; None for the first folder of sys.path that ends in /lib, is not in /rom
             and can be written.
-        write: make it where it is missing, and test that it can be written.
+        write: where there is a choice, test which can be written; nothing is left of that.
 
     Raises:
         PackageError: there is none.
-        RemoteOSError: the chosen one cannot be written.
+        RemoteOSError: the chosen one is a file, or none of several can be written.
     """
-    chosen = None if target is None else [plain_target(target) or "/"]
-    answer = run(board, "survey", chosen, write, STAGE, RECORD, _SYS_PATH)
+    if target is not None:
+        return _whole(_look(board, plain_target(target))[0])
+    guess, sys_path = _look(board, "/lib")
+    candidates = [path for path in sys_path if path.endswith("/lib") and not path.startswith("/rom/")]
+    if not candidates:
+        raise PackageError(
+            "the board's sys.path has no directory that ends in /lib",
+            hint="name the directory: --target /lib",
+        )
+    seen = guess
+    for path in candidates:
+        seen = guess if path == "/lib" else _look(board, path)[0]
+        if isinstance(seen, Survey):
+            break
+    if not write or len(candidates) < 2 or (isinstance(seen, Survey) and seen.record is not None):
+        return _whole(seen)
+    chosen = run(board, "usable", candidates, STAGE, RECORD)
+    if not isinstance(chosen, str):
+        with _shape("usable"):
+            problem = refused(int(chosen), candidates[0], hint=OTHER_TARGET)
+        raise problem
+    if isinstance(seen, Survey) and chosen == seen.target:
+        return seen
+    return _whole(_look(board, chosen)[0])
+
+
+def _whole(seen: Survey | RemoteOSError) -> Survey:
+    if isinstance(seen, RemoteOSError):
+        raise seen
+    return seen
+
+
+def _look(board: Board, path: str) -> tuple[Survey | RemoteOSError, list[str]]:
+    """Look at one folder, which need not exist, or say why that cannot be; returns the board's sys.path too."""
+    answer = run(board, "survey", path, RECORD, _SYS_PATH)
     with _shape("survey"):
-        path, space, staged, journal, record, failures, folds = answer
-        if not path and failures:
-            where, number = str(failures[0][0]), int(failures[0][1])
+        sys_path, mpy, maxsize, names, number, folds, space, record = answer
         free, block, name_max = None, 0, limits.NAME_BYTES
         if space:
             block = int(space[1]) or int(space[0])
             free = block * int(space[3])
             name_max = min(int(space[9]) or name_max, name_max)
+        there = None if names is None else {str(each).casefold() for each in names}
+        paths = [str(each) for each in sys_path]
+        number = int(number) if there is None else 0
+    if number not in (0, errno.ENOENT):
+        return refused(number, path, hint=OTHER_TARGET), paths
+    absent: list[str] = []
+    if there is None and path:
+        parts = path.split("/")
+        absent = ["/".join(parts[:end]) for end in range(2, len(parts) + 1)]
+        if len(absent) > 1:
+            found = run(board, "missing", absent)
+            with _shape("missing"):
+                absent = [str(each) for each in found]
+    staged = there is None or len(there) > 99 or STAGE[1:] in there
+    left = run(board, "left", path + STAGE) if staged and not absent else None
+    with _shape("left"):
+        staged, journal = left or (False, None)
         seen = Survey(
-            "" if path == "/" else str(path), block, free, bool(staged), _data(journal), _data(record), name_max, folds
+            path,
+            int(mpy),
+            63 if int(maxsize) > 1 << 40 else 31,
+            block,
+            free,
+            tuple(absent),
+            None if there and len(there) > 99 else frozenset(there or ()),
+            bool(staged),
+            _data(journal),
+            _data(record),
+            name_max,
+            folds,
         )
-    if not path:
-        if not failures:
-            raise PackageError(
-                "the board's sys.path has no directory that ends in /lib",
-                hint="name the directory: --target /lib",
-            )
-        raise refused(number, where, hint="name another directory with --target")
-    return seen
+        return seen, paths
 
 
 def _data(value: object) -> bytes | None:
@@ -185,12 +221,23 @@ def _data(value: object) -> bytes | None:
     return value
 
 
-def put(board: Board, items: list[tuple[str, bytes]]) -> None:
-    """Write files, all at once where the file system can."""
+def put(board: Board, items: list[tuple[str, bytes]], folders: Sequence[str] = ()) -> None:
+    """Make folders, each in one that exists, then write files: all at once where the file system can.
+
+    Raises:
+        RemoteOSError: the board refused a folder or a file.
+    """
     files = board.fs
     if isinstance(files, PutsMany):
-        files.put_many(items)
+        try:
+            files.put_many(items, folders, look=False)
+        except RemoteOSError as error:
+            if error.filename not in folders:
+                raise
+            raise refused(error.errno or errno.EIO, str(error.filename), hint=OTHER_TARGET) from error
         return
+    if folders:
+        prepare(board, folders, [], [], folders[-1])
     for path, data in items:
         files.write_bytes(path, data)
 
@@ -275,15 +322,25 @@ def commit(
     moves: Sequence[tuple[str, str]],
     new: int,
     removes: Sequence[str],
-    folders: Sequence[str],
+    empty: Sequence[str],
+    needed: Sequence[str],
     stage: str,
+    *,
+    journal: bool = True,
 ) -> None:
     """Put staged files in their places.
+
+    Args:
+        moves: from where to where; the first `new` of them replace nothing.
+        removes: files that go.
+        empty: folders that go where they are empty then.
+        needed: folders of the new files.
+        journal: let the board write down what it does before it does it, unless it is written down.
 
     Raises:
         CommitRefused: the board did not let it.
     """
-    answer = run(board, "commit", list(moves), new, list(removes), list(folders), stage)
+    answer = run(board, "commit", list(moves), new, list(removes), list(empty), list(needed), stage, journal)
     if answer is None:
         return
     with _shape("commit"):

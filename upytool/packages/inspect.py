@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from upytool import limits
 from upytool.errors import PackageError, UsageError
+from upytool.events import Task
 from upytool.mpy.abi import Abi
 
 from . import board as boards
+from .content import source_digest, verified
 from .download import Fetcher
 from .hosts import Hosts
-from .installer import context_for, index_abi, shadows, source_digest, verified
+from .installer import context_for, index_abi, shadows
 from .record import Installed, Record, parse_record
 from .resolver import resolve
-from .sources import LocalSource, Source, parse_source
+from .sources import Context, LocalSource, Source, parse_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,24 +164,43 @@ def outdated(
     Versions decide where both sides name one; else the contents do. Local sources count too.
     """
     found, notes = [], []
+    everything: list[tuple[Place, Installed, Context]] = []
     for place in places(board, target):
         for package in place.record.packages.values():
             uses_mpy = mpy and (bool(package.abi) or not package.files)
             context = context_for(fetcher, hosts, indexes, index_abi(board, uses_mpy))
-            try:
-                source = parse_source(package.source, hosts).at(None)
-                newest = resolve([source], context, deps=False).packages[0]
-                if package.version and newest.version and newest.version != newest.wanted:
-                    differs = package.version != newest.version
-                else:
-                    data = fetcher.fetch_all((file.location, file.immutable) for file in newest.files)
-                    contents = {file: verified(file, data[file.location]) for file in newest.files}
-                    differs = source_digest(newest.files, contents, {}) != package.digest
-            except (PackageError, UsageError) as error:
-                notes.append(f"{package.name}: {error.message}")
-                continue
-            if differs:
-                found.append(Outdated(package.name, package.source, package.version, newest.version, place.path))
+            everything.append((place, package, context))
+
+    def problem(each: tuple[Place, Installed, Context]) -> str:
+        """Why its package.json cannot be read; one that can is known then, and not asked for again below."""
+        try:
+            source = parse_source(each[1].source, hosts).at(None)
+            if getattr(source, "remote", False):
+                source.load(replace(each[2], notes=[]))
+        except (PackageError, UsageError) as error:
+            return error.message
+        return ""
+
+    with fetcher.bounded(), Task(fetcher.reporter, "reading package.json files", len(everything), "files") as task:
+        problems = fetcher.together(problem, everything, task.advance)
+    for (place, package, context), why in zip(everything, problems, strict=True):
+        if why:
+            notes.append(f"{package.name}: {why}")
+            continue
+        try:
+            source = parse_source(package.source, hosts).at(None)
+            newest = resolve([source], context, deps=False).packages[0]
+            if package.version and newest.version and newest.version != newest.wanted:
+                differs = package.version != newest.version
+            else:
+                data = fetcher.fetch_all((file.location, file.immutable) for file in newest.files)
+                contents = {file: verified(file, data[file.location]) for file in newest.files}
+                differs = source_digest(newest.files, contents, {}) != package.digest
+        except (PackageError, UsageError) as error:
+            notes.append(f"{package.name}: {error.message}")
+            continue
+        if differs:
+            found.append(Outdated(package.name, package.source, package.version, newest.version, place.path))
     return found, notes
 
 

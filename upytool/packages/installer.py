@@ -1,6 +1,6 @@
 """Make an InstallPlan; `apply` carries it out.
 
-    resolve -> look at the board -> hash what is there (one round trip) -> fetch and verify what is missing
+    look at the board -> resolve -> hash what is there (one round trip) -> fetch and verify what is missing
     -> compile for this board -> owners, shadows, space
 
 Not a byte is written to the board before every file is here, verified and compiled.
@@ -9,7 +9,7 @@ Not a byte is written to the board before every file is here, verified and compi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +21,8 @@ from upytool.mpy.abi import Abi, refusal
 from . import board as boards
 from .apply import recover
 from .compile import Compiler, never_compiled
-from .download import Fetcher, is_url
+from .content import Fitted, fetch, source_digest
+from .download import Fetcher
 from .hosts import Hosts
 from .index import DEFAULT_INDEX, SOURCES, PackageIndex
 from .names import check_cases, check_names
@@ -73,7 +74,7 @@ def plan_install(
     hosts: Hosts,
     options: InstallOptions,
     *,
-    resolution: Resolution | None = None,
+    fixed: Callable[[str], Resolution] | None = None,
     write: bool = True,
     reporter: Reporter = NULL,
 ) -> InstallPlan:
@@ -82,18 +83,20 @@ def plan_install(
     Args:
         board: where to.
         requirements: what the user asks for.
-        resolution: what to install instead of resolving `requirements` (from a lock).
-        write: False changes nothing on the board (a dry run); True makes the target folder, tests that it can
-            be written, and finishes an earlier install that was cut off.
+        fixed: what to install instead of resolving `requirements` (from a lock), for the board's .mpy version as an
+            index names it.
+        write: False changes nothing on the board (a dry run); True finishes an earlier install that was cut off.
 
     Raises:
         PackageError, NetworkError, OfflineError, RemoteOSError.
     """
-    abi = Abi.of(board.info.mpy) if options.mpy else None
-    if resolution is None:
-        context = context_for(fetcher, hosts, options.indexes, str(abi.version) if abi else SOURCES)
-        resolution = resolve(requirements, context, deps=options.deps)
     seen = surveyed(board, options.target, write=write, reporter=reporter)
+    abi = Abi.of(seen.mpy, seen.small_int_bits) if options.mpy else None
+    named = str(abi.version) if abi else SOURCES
+    if fixed is not None:
+        resolution = fixed(named)
+    else:
+        resolution = resolve(requirements, context_for(fetcher, hosts, options.indexes, named), deps=options.deps)
     return _Planner(board, seen, resolution, fetcher, options, abi).plan()
 
 
@@ -117,7 +120,7 @@ class _Planner:
         abi: Abi | None,
     ) -> None:
         self.board, self.seen, self.fetcher, self.options, self.abi = board, seen, fetcher, options, abi
-        self.loads = Abi.of(board.info.mpy, board.info.small_int_bits)
+        self.loads = Abi.of(seen.mpy, seen.small_int_bits)
         self.resolution = resolution
         self.resolved = {package.name: package for package in resolution.packages}
         self.compiler = Compiler(abi, options.optimize) if abi else None
@@ -130,7 +133,7 @@ class _Planner:
         fitted = {package.name: self._fit(package) for package in self.resolution.packages}
         check_names({name: [path for _, path, _ in files] for name, files in fitted.items()}, self.seen)
         self._look(fitted)
-        contents = self._fetch(fitted)
+        contents = fetch([each for files in fitted.values() for each in files], self.here, self.fetcher)
         packages = [self._planned(each, fitted[each.name], contents) for each in self.resolution.packages]
         self._check_owners(packages)
         installed = [self._installed(each, contents) for each in packages]
@@ -152,9 +155,11 @@ class _Planner:
             self.seen.block,
             staged=staged,
             stale_stage=self.seen.staged,
+            missing=self.seen.missing,
+            in_doubt=any(each.action == "new" and self.seen.may_hold(each.path) for each in draft.files()),
         )
 
-    def _fit(self, package: ResolvedPackage) -> list[tuple[SourceFile, str, bool]]:
+    def _fit(self, package: ResolvedPackage) -> list[Fitted]:
         """Each file with its path on the board, and whether it is to be compiled."""
         found = []
         for file in package.files:
@@ -170,7 +175,7 @@ class _Planner:
                 self.notes.append(f"sources are installed as they are: {self.compiler.unusable}")
         return found
 
-    def _look(self, fitted: dict[str, list[tuple[SourceFile, str, bool]]]) -> None:
+    def _look(self, fitted: dict[str, list[Fitted]]) -> None:
         """One round trip: what is on the board at every path that matters."""
         wanted: dict[str, None] = {}
         for files in fitted.values():
@@ -182,32 +187,12 @@ class _Planner:
             if name in self.record.packages:
                 before = self.record.packages[name].files
                 wanted.update((f"{self.seen.target}/{each}", None) for each in before)
-        self.here = boards.digests(self.board, list(wanted))
-
-    def _fetch(self, fitted: dict[str, list[tuple[SourceFile, str, bool]]]) -> dict[SourceFile, bytes]:
-        """Get and verify every file that the board does not have already."""
-        todo: dict[str, bool] = {}
-        files: dict[str, list[SourceFile]] = {}
-        contents: dict[SourceFile, bytes] = {}
-        for each in fitted.values():
-            for file, path, to_compile in each:
-                if not to_compile and file.digest and (self.here.get(path) or "").startswith(file.digest):
-                    continue
-                known = self.fetcher.cache.blob(file.digest) if len(file.digest) == 64 else None
-                if known is not None:
-                    contents[file] = known
-                    continue
-                todo[file.location] = file.immutable
-                files.setdefault(file.location, []).append(file)
-        for location, data in self.fetcher.fetch_all(todo.items()).items():
-            for file in files[location]:
-                contents[file] = verified(file, data)
-        return contents
+        self.here = boards.digests(self.board, [path for path in wanted if self.seen.may_hold(path)])
 
     def _planned(
         self,
         package: ResolvedPackage,
-        files: list[tuple[SourceFile, str, bool]],
+        files: list[Fitted],
         contents: dict[SourceFile, bytes],
     ) -> PlannedPackage:
         made = []
@@ -366,43 +351,6 @@ def shadows(path: str) -> list[str]:
         return []
     found = [f"{stem}/__init__.py", f"{stem}/__init__.mpy"]
     return [f"{stem}.py", *found] if ending == "mpy" else found
-
-
-def source_digest(
-    files: Sequence[SourceFile],
-    contents: Mapping[SourceFile, bytes],
-    here: Mapping[str, str | None],
-    target: str = "",
-) -> str:
-    """One digest over a package's files as the source has them (before compiling).
-
-    Args:
-        contents: of the files that were fetched.
-        here: digests of the others, by path on the board: these are unchanged there.
-    """
-    total = hashlib.sha256()
-    for file in sorted(files, key=lambda each: each.path):
-        data = contents.get(file)
-        digest = hashlib.sha256(data).hexdigest() if data is not None else here.get(f"{target}/{file.path}") or ""
-        total.update(f"{file.path}\0{digest}\n".encode())
-    return total.hexdigest()[:DIGITS]
-
-
-def verified(file: SourceFile, data: bytes) -> bytes:
-    """The content, if it is what the source promised.
-
-    Raises:
-        PackageError: it is not; the message has the file, what was expected and what came.
-    """
-    got = hashlib.sha256(data).hexdigest()
-    if file.digest and not got.startswith(file.digest):
-        where = file.location if is_url(file.location) else f"the local file {file.location}"
-        raise PackageError(
-            f"{file.path} from {where} is not what was promised: "
-            f"its SHA-256 should begin with {file.digest} and is {got}",
-            hint="the download was changed or the index is inconsistent; nothing was installed",
-        )
-    return data
 
 
 def _same_place(before: str, now: str) -> bool:

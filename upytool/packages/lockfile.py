@@ -19,9 +19,9 @@ from upytool.errors import ConfigError, LocalFileError, PackageError, UsageError
 from upytool.net.address import Address
 from upytool.whole_file import write_whole
 
+from .content import verified
 from .download import Fetcher, is_url
 from .index import SOURCES
-from .installer import verified
 from .record import stored_path
 from .resolver import Resolution, ResolvedPackage
 from .sources import SourceFile

@@ -1,4 +1,4 @@
-"""What runs on the board. MicroPython text: plain, small, and only `os` needed.
+"""What runs on the board. MicroPython text: plain, small, and only `os` and `sys` needed.
 
 `board.Board` sends this file's text and a call of one function; each is one program, so one round trip.
 The functions are idempotent: run again after a power cut they finish the work.
@@ -35,58 +35,56 @@ def make(path: str, made: list[str]) -> None:
             made.append(at)
 
 
-def survey(candidates: object, write: bool, stage: str, record: str, sys_path: list[str]) -> object:
-    """Choose the first usable target folder: (path, statvfs, has it a stage, journal, record, failures).
+def survey(path: str, record: str, sys_path: list[str]) -> object:
+    """Look at a target folder: see `board.survey` for what is returned. Small, for it goes to the board every time."""
+    import sys
 
-    `candidates` None means: those of `sys_path` that end in /lib. With `write`, a folder counts when it has a record,
-    or when a folder can be made in it; it is made itself where it is missing. The last of the tuple tells whether its
-    file system ignores the case of names, None where that does not show.
-    """
-    if candidates is None:
-        candidates = [p for p in sys_path if p.endswith("/lib") and not (p + "/").startswith("/rom/")]
-    failures = []
-    for path in candidates:  # type: ignore[attr-defined]
-        base = "" if path == "/" else path
-        if write and not exists(base + record):
-            made: list[str] = []
-            try:
-                make(path, made)
-                if not exists(base + stage):
-                    os.mkdir(base + stage)
-                    os.rmdir(base + stage)
-            except OSError as error:
-                if error.args[0] != 28:  # ENOSPC: full, but one can uninstall
-                    failures.append((path, error.args[0]))
-                    tidy(made)
-                    continue
-        space: object = None
-        try:
-            space = tuple(os.statvfs(path or "/"))
-        except (OSError, AttributeError):
-            pass
-        return (
-            path,
-            space,
-            exists(base + stage),
-            read(base + stage + "/journal"),
-            read(base + record),
-            failures,
-            folds(base),
-        )
-    return ("", None, False, None, None, failures, None)
-
-
-def folds(base: str) -> object:
-    """Whether names that differ only in case are one file: asked with a name that is there."""
+    number = names = folds = space = None
     try:
-        names = os.listdir(base or "/")
-    except OSError:
-        return None
-    for name in names:
-        other = name.lower() if name.upper() == name else name.upper()
-        if other not in names:
-            return exists(base + "/" + other)
-    return None
+        names = os.listdir(path or "/")
+        for name in names:
+            other = name.lower() if name.upper() == name else name.upper()
+            if other not in names:
+                folds = False
+                folds = os.stat(path + "/" + other) and True
+                break
+    except OSError as error:
+        number = error.args[0]
+    try:
+        space = tuple(os.statvfs(path or "/"))
+    except (OSError, AttributeError):
+        pass
+    kind = sys.implementation
+    mpy = getattr(kind, "_mpy", 0) or getattr(kind, "mpy", 0)
+    return (sys_path, mpy, sys.maxsize, names and names[:100], number, folds, space, read(path + record))
+
+
+def missing(paths: list[str]) -> object:
+    """Those of some paths that do not exist."""
+    return [path for path in paths if not exists(path)]
+
+
+def left(stage: str) -> object:
+    """What an earlier install left: whether there is a stage, and its journal."""
+    return (exists(stage), read(stage + "/journal"))
+
+
+def usable(candidates: list[str], stage: str, record: str) -> object:
+    """The first of these folders with a record, or in which a folder can be made; else the first's error number."""
+    problem = 0
+    for path in candidates:
+        made: list[str] = []
+        number = 0
+        try:
+            if not exists(path + record):
+                make(path + stage, made)
+        except OSError as error:
+            number = error.args[0]
+        tidy(made[::-1])
+        if number in (0, 28):  # ENOSPC: full, but one can uninstall
+            return path
+        problem = problem or number
+    return problem
 
 
 def cases(paths: list[str]) -> object:
@@ -131,19 +129,40 @@ def prepare(folders: list[str], files: list[str], names: list[str], stage: str) 
             os.remove(stage + "/" + path)
         return (made, [path for path in files if exists(path) and os.stat(path)[0] & 0x4000])
     except OSError as error:
-        tidy(made)
+        tidy(made[::-1])
         return (None, path, error.args[0])
 
 
-def commit(moves: list[tuple[str, str]], new: int, removes: list[str], folders: list[str], stage: str) -> object:
-    """Put staged files in their places, remove others, drop folders that got empty, clear the stage.
+def commit(
+    moves: tuple[tuple[str, str], ...],
+    new: int,
+    removes: tuple[str, ...],
+    empty: tuple[str, ...],
+    needed: tuple[str, ...],
+    stage: str,
+    journal: bool,
+) -> object:
+    """Put staged files in their places, remove others, drop the folders `empty` that got so, and the stage.
 
-    What replaces nothing, of the first `new` moves, comes first: where one of these is refused, all are taken back.
+    First a journal of all that is written, unless there is one. What replaces nothing, of the first `new` moves, comes
+    next, with the folders that it needs: where one of these is refused, all are taken back.
     None, or (path, errno, was it all taken back) of what the board refused.
     """
     path = stage
+    log = stage + "/journal"
     done = []
+    made: list[str] = []
     try:
+        if journal and not exists(log):
+            if not exists(stage):
+                os.mkdir(stage)
+            with open(stage + "/j", "wb") as file:
+                file.write(repr((moves, new, removes, empty, needed)).encode())
+            os.rename(stage + "/j", log)
+        for path in needed:
+            if not exists(path):
+                os.mkdir(path)
+                made.append(path)
         for source, path in moves[:new]:
             if exists(source) and not exists(path):
                 os.rename(source, path)
@@ -151,6 +170,9 @@ def commit(moves: list[tuple[str, str]], new: int, removes: list[str], folders: 
     except OSError as error:
         for source, back in reversed(done):
             os.rename(back, source)
+        tidy(made[::-1])
+        if exists(log):
+            os.remove(log)
         return (path, error.args[0], True)
     try:
         for source, path in moves:
@@ -162,12 +184,10 @@ def commit(moves: list[tuple[str, str]], new: int, removes: list[str], folders: 
                         raise
                     os.remove(path)
                     os.rename(source, path)
-        for path in removes:
+        for path in removes + (log,):  # noqa: RUF005 - older boards do not know it
             if exists(path):
                 os.remove(path)
-        tidy(folders)
-        path = stage
-        clear(stage)
+        tidy(empty + (stage,))  # noqa: RUF005
     except OSError as error:
         return (path, error.args[0], False)
     return None
@@ -176,12 +196,9 @@ def commit(moves: list[tuple[str, str]], new: int, removes: list[str], folders: 
 def clear(stage: str) -> object:
     """Remove the stage; the journal goes last."""
     if exists(stage):
-        for name in os.listdir(stage):
-            if name != "journal":
-                os.remove(stage + "/" + name)
-        if exists(stage + "/journal"):
-            os.remove(stage + "/journal")
-        tidy([stage])
+        for name in sorted(os.listdir(stage), key=lambda name: name == "journal"):
+            os.remove(stage + "/" + name)
+        os.rmdir(stage)
     return True
 
 
@@ -197,9 +214,9 @@ def undo(files: list[str], folders: list[str], stage: str) -> object:
     return True
 
 
-def tidy(folders: list[str]) -> None:
-    """Remove these folders where they are empty, the deepest first."""
-    for path in sorted(folders, key=len, reverse=True):
+def tidy(folders: object) -> None:
+    """Remove these folders where they are empty; the deepest come first."""
+    for path in folders:  # type: ignore[attr-defined]
         try:
             os.rmdir(path)
         except OSError:

@@ -96,6 +96,8 @@ class InstallPlan:
             too small for old and new at the same time, and each file is replaced on its own.
         removing: it is an uninstall.
         stale_stage: an earlier install left files behind that go first.
+        missing: the target and folders above it that do not exist, in the order of making.
+        in_doubt: where a file is to be new, something else may lie.
     """
 
     target: str
@@ -110,6 +112,8 @@ class InstallPlan:
     staged: bool = True
     removing: bool = False
     stale_stage: bool = False
+    missing: tuple[str, ...] = ()
+    in_doubt: bool = False
 
     def files(self) -> Iterator[PlannedFile]:
         """Every file once, whichever packages bring it."""

@@ -13,7 +13,7 @@ file.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,24 @@ from .sources import IndexSource, Source, is_index_name, parse_source
 _COMMENT = re.compile(r"(^|\s)#.*")
 
 
-def read_requirements(path: Path, hosts: Hosts) -> list[Source]:
+def read_requirements(
+    path: Path, hosts: Hosts, *, pipes: bool = False, tell: Callable[[str], object] = lambda _: None
+) -> list[Source]:
     """The sources that a file lists; a `.toml` is a project's, anything else a plain list.
+
+    Args:
+        pipes: `path` may be a pipe, whose local paths are relative to the current folder; where the user named it.
+        tell: see `documents.read_pipe`.
 
     Raises:
         LocalFileError: it cannot be read.
         ConfigError: a line is wrong; the message has its number.
     """
+    if pipes and documents.is_pipe(path):
+        text = documents.decode(
+            documents.read_pipe(path, error=LocalFileError, tell=tell), str(path), error=LocalFileError
+        )
+        return _listed(text, str(path), Path.cwd(), hosts, (), set())
     return _read(path, hosts, (), set())
 
 
@@ -51,8 +62,14 @@ def _read(path: Path, hosts: Hosts, above: tuple[Path, ...], done: set[Path]) ->
         raise ConfigError(f"more than {limits.REQUIREMENT_LISTS} lists take one another in")
     if path.suffix == ".toml":
         return _from_toml(path, hosts)
+    text = documents.read_text(path, error=LocalFileError)
+    return _listed(text, path.name, path.parent, hosts, (*above, path), done)
+
+
+def _listed(text: str, name: str, base: Path, hosts: Hosts, above: tuple[Path, ...], done: set[Path]) -> list[Source]:
+    """The sources of a plain list called `name`, whose local paths are relative to `base`."""
     found: list[Source] = []
-    for number, line in enumerate(documents.read_text(path, error=LocalFileError).split("\n"), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         line = _COMMENT.sub("", line).strip()
         if not line:
             continue
@@ -61,16 +78,16 @@ def _read(path: Path, hosts: Hosts, above: tuple[Path, ...], done: set[Path]) ->
                 option, _, other = line.partition(" ")
                 if option not in ("-r", "--requirement") or not other.strip():
                     raise ConfigError(f"{option} is not understood here", hint="a list knows packages and -r")
-                found += _read(path.parent / other.strip(), hosts, (*above, path), done)
+                found += _read(base / other.strip(), hosts, above, done)
                 continue
-            name, equals, version = line.partition("==")
-            if equals and is_index_name(name.strip()):
-                line = f"{name.strip()}@{version.strip()}"
-            found.append(parse_source(line, hosts, base=path.parent))
+            package, equals, version = line.partition("==")
+            if equals and is_index_name(package.strip()):
+                line = f"{package.strip()}@{version.strip()}"
+            found.append(parse_source(line, hosts, base=base))
         except UpytoolError as error:
             if isinstance(error, (ConfigError, LocalFileError)) and "line " in error.message:
                 raise
-            raise ConfigError(f"{path.name} line {number}: {error.message}", hint=error.hint) from error
+            raise ConfigError(f"{name} line {number}: {error.message}", hint=error.hint) from error
     return found
 
 

@@ -105,52 +105,89 @@ def _walk(
     with_deps: bool,
     task: Task,
 ) -> dict[str, _Node]:
-    """Breadth first from `asked`. `pins`: key -> version and who wants it; grows, then `_Again`."""
+    """Level by level from `asked`. `pins`: key -> version and who wants it; grows, then `_Again`."""
     nodes: dict[str, _Node] = {}
-    files = 0
-    queue: list[tuple[Source, str]] = [(source, "") for source in asked.values()]
-    for source, wanter in queue:
-        key = source.key
-        if key in asked:
-            chosen = asked[key]
-            if wanter and source.version not in (None, chosen.version):
-                if chosen.version is not None:
-                    context.notes.append(
-                        f"{wanter} wants {source.name} {source.version}; {chosen.version} is installed, as you asked"
-                    )
-                else:
-                    chosen = _pin(source, wanter, pins, key in nodes)
-            if key in pins and chosen.version is None:
-                chosen = chosen.at(pins[key][0])
-        else:
-            chosen = source
-            if source.version is not None:
-                chosen = _pin(source, wanter, pins, key in nodes)
-            elif key in pins:
-                chosen = source.at(pins[key][0])
-        if key in nodes:
-            continue
-        if len(nodes) >= limits.PACKAGES:
-            raise PackageError(f"more than {limits.PACKAGES} packages are needed; upytool stops here")
-        seen = loaded.get((key, chosen.version))
-        if seen is None:
-            try:
-                seen = chosen.load(context)
-            except UpytoolError as error:
-                if wanter:
-                    error.hint = f"it is needed by {wanter}\n{error.hint}".strip()
-                raise
-            loaded[key, chosen.version] = seen
-            task.advance(1)
-        nodes[key] = _Node(chosen, seen, key in asked)
-        files += len(seen.files)
-        if files > limits.PACKAGE_FILES:
-            raise PackageError(f"the packages have more than {limits.PACKAGE_FILES:,} files; upytool stops here")
-        if with_deps:
-            queue += [(dep, chosen.name) for dep in seen.deps]
-            if len(queue) > limits.PACKAGE_ENTRIES:
-                raise PackageError(f"the packages name one another more than {limits.PACKAGE_ENTRIES:,} times")
+    files = named = 0
+    level: list[tuple[Source, str]] = [(source, "") for source in asked.values()]
+    while level:
+        chosen: dict[str, tuple[Source, str]] = {}
+        for source, wanter in level:
+            each = _chosen(source, wanter, asked, pins, context, source.key in nodes or source.key in chosen)
+            if source.key not in nodes:
+                chosen.setdefault(source.key, (each, wanter))
+            if len(nodes) + len(chosen) > limits.PACKAGES:
+                raise PackageError(f"more than {limits.PACKAGES} packages are needed; upytool stops here")
+        _load(list(chosen.values()), loaded, context, task)
+        level = []
+        for key, (each, _) in chosen.items():
+            seen = loaded[key, each.version]
+            nodes[key] = _Node(each, seen, key in asked)
+            files += len(seen.files)
+            if files > limits.PACKAGE_FILES:
+                raise PackageError(f"the packages have more than {limits.PACKAGE_FILES:,} files; upytool stops here")
+            if with_deps:
+                level += [(dep, each.name) for dep in seen.deps]
+                named += len(seen.deps)
+                if named > limits.PACKAGE_ENTRIES:
+                    raise PackageError(f"the packages name one another more than {limits.PACKAGE_ENTRIES:,} times")
     return nodes
+
+
+def _chosen(
+    source: Source,
+    wanter: str,
+    asked: dict[str, Source],
+    pins: dict[str, tuple[str, str]],
+    context: Context,
+    read: bool,
+) -> Source:
+    """A package that `wanter` names, at the version that is taken; `read`: it was chosen before."""
+    key = source.key
+    if key not in asked:
+        if source.version is not None:
+            return _pin(source, wanter, pins, read)
+        return source.at(pins[key][0]) if key in pins else source
+    chosen = asked[key]
+    if wanter and source.version not in (None, chosen.version):
+        if chosen.version is None:
+            chosen = _pin(source, wanter, pins, read)
+        else:
+            context.notes.append(
+                f"{wanter} wants {source.name} {source.version}; {chosen.version} is installed, as you asked"
+            )
+    return chosen.at(pins[key][0]) if key in pins and chosen.version is None else chosen
+
+
+def _load(
+    chosen: Sequence[tuple[Source, str]],
+    loaded: dict[tuple[str, str | None], Loaded],
+    context: Context,
+    task: Task,
+) -> None:
+    """Read the descriptions of one level into `loaded`, those that come over the network side by side."""
+    todo = [(source, wanter) for source, wanter in chosen if (source.key, source.version) not in loaded]
+
+    def read(each: tuple[Source, str]) -> tuple[Loaded, list[str]]:
+        source, wanter = each
+        own = replace(context, notes=[])
+        try:
+            return source.load(own), own.notes
+        except UpytoolError as error:
+            if wanter:
+                error.hint = f"it is needed by {wanter}\n{error.hint}".strip()
+            raise
+
+    # A source of a plug-in need not be made for threads.
+    remote = [each for each in todo if getattr(each[0], "remote", False)]
+    came = context.fetcher.together(read, remote, task.advance) if remote else []
+    found = {each[0].key: got for each, got in zip(remote, came, strict=True)}
+    for each in todo:
+        source = each[0]
+        if source.key not in found:
+            found[source.key] = read(each)
+            task.advance(1)
+        loaded[source.key, source.version], notes = found[source.key]
+        context.notes += notes
 
 
 def _pin(source: Source, wanter: str, pins: dict[str, tuple[str, str]], read: bool) -> Source:

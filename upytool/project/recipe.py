@@ -89,7 +89,7 @@ def fetch_resolved(resolution: Resolution, fetcher: Fetcher) -> PackageFiles:
 
 
 def _package_items(resolution: Resolution, fetcher: Fetcher) -> Iterator[Item]:
-    from ..packages.installer import verified
+    from ..packages.content import verified
 
     wanted = {file.location: file.immutable for package in resolution.packages for file in package.files}
     contents = fetcher.fetch_all(wanted.items())

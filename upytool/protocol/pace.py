@@ -30,12 +30,15 @@ class Pace:
         slowness: how many times slower than an RP2040 it was the last time, at least 1.
         silence: seconds without a sign of life after which it is given up (the user's `--timeout`).
         heard: when a program of ours on the board last gave a sign of life, or work began.
+        mute_since: when a short program began that got no answer; None: the last one got one. Whoever goes on in
+            another way goes on with the waiting too.
     """
 
     def __init__(self, silence: float | None = None) -> None:
         self.slowness = 1.0
         self.silence = limits.SILENCE_SECONDS if silence is None else silence
         self.heard = 0.0
+        self.mute_since: float | None = None
 
     def learn(self, seconds: float, *, read: int = 0, compiled: int = 0) -> None:
         """The board took `seconds` to read so many bytes of a source, or to compile and run so many.
@@ -52,16 +55,16 @@ class Pace:
     def budget(self, size: int, failures: int = 0) -> float:
         """Seconds that the board may take for the first word of a program whose source has `size` bytes.
 
-        Each of the `failures` before doubles it: a board that was only slow is waited for in the end. Two thirds of
-        `silence` at most, so that one more try fits, for the bytes may have been lost; all of it where the board's
-        pace alone takes about as long.
+        Each of the `failures` before doubles it: a board that was only slow is waited for in the end. One that has
+        shown that it is slow gets all of `silence`: it has confirmed the whole program, so nothing but its answer can
+        have been lost, and on a busy computer (load 13 on 2 cores) 20 s broke off starts that 30 s complete.
         """
-        most = max(self.silence * 2 / 3, min(self.silence, self.turn(size) * 1.5 / MARGIN))
-        return min(max(QUICK, self.turn(size)) * 2.0**failures, most)
+        return min(max(QUICK, self.turn(size)) * 2.0**failures, self.silence)
 
     def hand_over(self, failures: int = 0) -> float:
         """Seconds that the board may take to read on while a program goes over; see `budget`.
 
+        Two thirds of `silence` at most, so that one more try fits: bytes that were lost are waited for in vain.
         For a program of the user's `silence` may be shorter, since `--timeout` is what that may take once it runs.
         """
         return min(max(READ, self.turn(0)) * 2.0**failures, max(READ, self.silence * 2 / 3))

@@ -49,6 +49,9 @@ HOLD = 0.3  # seconds without output after which what looked like the beginning 
 ANSWER = 1.0  # seconds that a prompt may take to answer a Ctrl-A
 
 
+_COMMANDS = frozenset(b"\x01\x02")  # of the raw prompt, beside 03 and 04; raw paste takes them as text
+
+
 class ReplState(Enum):
     UNKNOWN = "unknown"
     FRIENDLY = "friendly"
@@ -201,11 +204,13 @@ class RawRepl:
 
     # -- running a program ----------------------------------------------------------------------
 
-    def start(self, source: bytes, timeout: float | None = None) -> Op[None]:
+    def start(self, source: bytes, timeout: float | None = None, *, short: bool = False) -> Op[None]:
         """Hand `source` over and have it run; read its output with `follow`.
 
         Args:
             timeout: seconds of each wait for the board to take more; None: what fits its pace.
+            short: no need for raw paste where the board's input ring holds all of it: that saves a round trip. What
+                paste tells of the board (`window`) stays unknown.
 
         Errors: UsageError when the source holds bytes that the board would take for commands; StreamError or
         DeviceTimeoutError when the hand-over fails.
@@ -220,7 +225,13 @@ class RawRepl:
             )
         self.state, self.refused = ReplState.BROKEN, False
         try:
-            if self.paste is not False and (yield from self._ask_paste_in_step(timeout)):
+            if short and len(source) <= self.chunk and not _COMMANDS.intersection(source):
+                late, _ = yield Recv(0)
+                if late or self.inbox.data:
+                    yield from self.enter(timeout)
+                    self.state = ReplState.BROKEN
+                yield from self._send_plain(source, timeout)
+            elif self.paste is not False and (yield from self._ask_paste_in_step(timeout)):
                 yield from self._send_pasted(source, timeout)
             else:
                 yield from self._send_plain(source, timeout)
@@ -324,10 +335,11 @@ class RawRepl:
         return got[:-1].replace(GRANT, b"")
 
     def _send_plain(self, source: bytes, timeout: float) -> Op[None]:
-        for at in range(0, len(source), self.chunk):
-            yield Send(source[at : at + self.chunk])
+        at = 0
+        for at in range(self.chunk, len(source), self.chunk):
+            yield Send(source[at - self.chunk : at])
             yield Pause(self.gap)
-        yield Send(CTRL_D)
+        yield Send(source[at:] + CTRL_D)
         answer = yield from self.inbox.read_exact(2, timeout)
         if answer != b"OK":
             raise DisturbedError(f"the board did not take the program: {answer!r}")
@@ -338,18 +350,21 @@ class RawRepl:
         yield from self.inbox.drain(0.1, 1.0)
         self.state = ReplState.BROKEN
 
-    def follow(self, on_output: OutputSink, limit: float | None = None, mark: bytes = b"") -> Op[bytes]:
+    def follow(
+        self, on_output: OutputSink, limit: float | None = None, mark: bytes = b"", *, plain: bool = False
+    ) -> Op[bytes]:
         """Pass the output of a program of the user's on until it ends.
 
         Args:
             limit: the user's limit in seconds; None for ever.
             mark: what the program prints last (device.program); b"" where it does not.
+            plain: it prints no 04.
 
         Returns: the board's error text, b"" when all went well.
         Errors: TimeLimitError, BoardResetError, OperationInterrupted with the board's traceback.
         """
         try:
-            return (yield from self._watch(ProgramEnd(mark, ours=self.refused), on_output, limit))
+            return (yield from self._watch(ProgramEnd(mark, ours=self.refused or plain), on_output, limit))
         except _Late as late:
             raise TimeLimitError(
                 f"timed out after {limit:g} s",

@@ -14,6 +14,14 @@ from tests.fakes.virtual import Clock, VirtualWire
 from upytool import limits
 from upytool.device.device import Device
 from upytool.errors import UpytoolError
+from upytool.packages import board as boards
+from upytool.packages.apply import apply
+from upytool.packages.cache import PackageCache
+from upytool.packages.download import Fetcher
+from upytool.packages.hosts import Hosts
+from upytool.packages.inspect import places
+from upytool.packages.installer import InstallOptions, plan_install
+from upytool.packages.sources import parse_source
 from upytool.testing import ModelBoard
 from upytool.transport.drive import drive
 
@@ -103,7 +111,18 @@ COMMANDS: dict[str, Callable[[Device, Path], Any]] = {
     "put": lambda device, _: device.fs.write_bytes("/a", b"x" * 5000),
     "cp -r": lambda device, there: device.fs.copy(":/d", str(there), recursive=True),
     "backup": lambda device, there: device.fs.backup(there / "b.tar"),
+    "mip list": lambda device, _: places(device),
+    "mip install": lambda device, there: _install(device, there),
+    "mip put": lambda device, _: boards.put(device, [("/lib/a", b"x" * 5000)], ["/lib"]),
+    "mip commit": lambda device, _: boards.commit(device, [("/a", "/b")], 1, [], [], [], "/lib/.upytool-stage"),
 }
+
+
+def _install(device: Device, there: Path) -> None:
+    (there / "a.py").write_text("x = 1\n")
+    with Fetcher(PackageCache(there / "cache")) as fetcher:
+        sources = [parse_source(str(there / "a.py"), Hosts())]
+        apply(device, plan_install(device, sources, fetcher, Hosts(), InstallOptions()))
 
 
 def flooded(wire: FloodWire) -> Device:

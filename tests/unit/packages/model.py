@@ -113,6 +113,8 @@ class ModelFiles:
 
     def listdir(self, path: str) -> list[str]:
         path = self._plain(path)
+        if path not in self.folders:
+            raise OSError(errno.ENOTDIR if path in self.files else errno.ENOENT)
         return sorted(
             posixpath.basename(each) for each in (*self.files, *self.folders - {"/"}) if posixpath.dirname(each) == path
         )
@@ -123,9 +125,9 @@ class ModelFiles:
 
     def open(self, path: str, mode: str = "r") -> io.BytesIO:
         path = self._plain(path)
-        if mode == "wb":  # our programs only try names so: nothing is written
+        if mode == "wb":
             self.write(path, b"")
-            return io.BytesIO()
+            return _Written(self, path)
         assert mode == "rb"
         if path not in self.files:
             raise OSError(errno.ENOENT)
@@ -155,6 +157,21 @@ class ModelFiles:
             self.folders.add(folder)
             folder = posixpath.dirname(folder)
         self.files[path] = data.encode() if isinstance(data, str) else data
+
+
+class _Written(io.BytesIO):
+    """A file that a program on the board writes; it is there as a whole when it is closed, and not before."""
+
+    def __init__(self, storage: ModelFiles, path: str) -> None:
+        super().__init__()
+        self._storage, self._path = storage, path
+
+    def close(self) -> None:
+        if not self.closed and self.getvalue():
+            data = self.getvalue()
+            super().close()
+            self._storage.write(self._path, data)
+        super().close()
 
 
 @dataclass
@@ -205,8 +222,10 @@ class ModelBoard:
         self._trip()
         out: list[str] = []
 
+        system = SimpleNamespace(implementation=SimpleNamespace(_mpy=self.mpy), maxsize=(1 << 31) - 1)
+
         def load(name: str, *_: object) -> object:
-            return {"os": self.storage}[name]
+            return {"os": self.storage, "sys": system}[name]
 
         space = vars(builtins) | {"__import__": load, "open": self.storage.open, "print": out.append}
         try:
@@ -231,8 +250,16 @@ class ModelBoard:
     def write_bytes(self, path: str, data: bytes) -> None:
         self.put_many([(path, data)])
 
-    def put_many(self, items: list[tuple[str, bytes]]) -> None:
+    def put_many(self, items: list[tuple[str, bytes]], folders: Sequence[str] = (), *, look: bool = True) -> None:
         self._trip()
+        for path in folders:
+            try:
+                if self.storage._plain(path) not in self.storage.folders:
+                    self.storage.mkdir(path)
+            except PowerCut:
+                raise self._cut() from None
+            except OSError as error:
+                raise RemoteOSError(error.args[0], path) from None
         for path, data in items:
             try:
                 self.storage.write(path, data)

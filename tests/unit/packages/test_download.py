@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.unit.packages.conftest import QUICK
 from tests.unit.packages.web import Answer, Web
+from upytool import limits
 from upytool.errors import NetworkError, OfflineError, PackageError
+from upytool.net.together import WORKERS
 from upytool.packages.cache import PackageCache
 from upytool.packages.download import Credential, Fetcher, Limits
 
@@ -246,3 +249,49 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(PackageError, match="cannot be written"):
         PackageCache(tmp_path / "file" / "cache").put("http://x/a", b"x")
+
+
+def test_connections_are_used_again(web: Web, cache: PackageCache) -> None:
+    """Bodies and "not modified" leave a connection open, so a second breath shakes no hands."""
+
+    def route(request: Any) -> Answer:
+        tag = f'"{request.path}"'
+        if request.headers.get("If-None-Match") == tag:
+            return Answer(b"", 304)
+        return Answer(request.path.encode(), headers={"ETag": tag})
+
+    for number in range(40):
+        web.routes[f"/{number}"] = route
+    wanted = [(f"{web.address}/{number}", False) for number in range(40)]
+    for _ in range(2):
+        web.seen.clear()
+        web.peers.clear()
+        with Fetcher(cache, limits=QUICK) as fetcher:
+            for _ in range(3):
+                fetcher._fresh.clear()
+                assert fetcher.fetch_all(wanted) == {url: url.removeprefix(web.address).encode() for url, _ in wanted}
+        assert len(web.seen) == 120
+        assert len(web.peers) <= WORKERS
+
+
+def test_all_of_it_is_limited_while_it_comes(
+    web: Web, fetcher: Fetcher, cache: PackageCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What several files bring at the same time counts together, before any of them is whole."""
+    monkeypatch.setattr(limits, "HTTP_TOTAL_BYTES", 100_000)
+    for number in range(4):
+        web.add(f"/{number}", b"x" * 40_000, claim=40_001)
+    with pytest.raises(PackageError, match="together"):
+        fetcher.fetch_all((f"{web.address}/{number}", False) for number in range(4))
+    assert blobs(cache) == []
+
+
+def test_offline_reads_the_cache_once(web: Web, cache: PackageCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = [(web.add(f"/{number}", b"%d" % number), False) for number in range(5)]
+    with Fetcher(cache, limits=QUICK) as fetcher:
+        fetcher.fetch_all(wanted)
+    read: list[str] = []
+    real = PackageCache.blob
+    monkeypatch.setattr(PackageCache, "blob", lambda self, sha256: read.append(sha256) or real(self, sha256))
+    with Fetcher(cache, offline=True) as fetcher:
+        assert len(fetcher.fetch_all(wanted)) == len(read) == 5

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ import pytest
 from tests.fixtures.make_index import IndexBuilder
 from tests.unit.packages.model import MPY_63, ModelBoard
 from tests.unit.packages.web import Web
+from upytool import limits
 from upytool.errors import ConfigError, LocalFileError, PackageError, RemoteException
 from upytool.packages.apply import apply
 from upytool.packages.download import Fetcher
@@ -216,7 +220,7 @@ def resolved(fetcher: Fetcher, index: IndexBuilder, *specs: str, abi: str = "6")
 
 
 def install_locked(board: ModelBoard, fetcher: Fetcher, lock: Path, abi: str = "6") -> InstallPlan:
-    plan = plan_install(board, [], fetcher, HOSTS, InstallOptions(), resolution=read_lock(lock, abi))
+    plan = plan_install(board, [], fetcher, HOSTS, InstallOptions(), fixed=lambda _: read_lock(lock, abi))
     apply(board, plan)
     return plan
 
@@ -314,3 +318,60 @@ def test_plans_are_values(board: ModelBoard, index: IndexBuilder, install: Insta
     assert json.dumps(plan.data())
     apply(board, plan)
     assert sorted(board.tree()) == ["/lib/a.mpy", "/lib/b.mpy"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
+def test_a_list_may_come_through_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-r <(command)`; local paths and `-r` lines in it are relative to the current folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "more.txt").write_text("two\n")
+    told: list[str] = []
+
+    def read(text: bytes) -> list[str]:
+        end, start = os.pipe()
+
+        def write() -> None:
+            with open(start, "wb") as file, suppress(BrokenPipeError):
+                file.write(text)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            return [each.text() for each in read_requirements(Path(f"/dev/fd/{end}"), HOSTS, pipes=True)]
+        finally:
+            os.close(end)
+            writer.join(10)
+
+    assert read(b"one==1.0\n-r more.txt\n./x.py\n" + b"# filler\n" * 50_000) == ["one@1.0", "two", "./x.py"]
+    with pytest.raises(ConfigError, match="line 2"):
+        read(b"one\n-x\n")
+    monkeypatch.setattr(limits, "DOCUMENT_BYTES", 1000)
+    with pytest.raises(LocalFileError, match="limit"):
+        read(b"#" * 500_000)
+    assert told == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
+def test_a_pipe_that_nobody_named_is_no_list(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "list.txt").write_text("-r fifo\n")
+    for name in ("fifo", "list.txt"):
+        with pytest.raises((LocalFileError, ConfigError), match="not a regular file"):
+            read_requirements(tmp_path / name, HOSTS)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
+def test_a_wait_for_a_pipe_is_told(tmp_path: Path) -> None:
+    """Nothing is written until it is told that this is waited for."""
+    end, start = os.pipe()
+    told: list[str] = []
+
+    def tell(text: str) -> None:
+        told.append(text)
+        os.write(start, b"one\n")
+        os.close(start)
+
+    found = read_requirements(Path(f"/dev/fd/{end}"), HOSTS, pipes=True, tell=tell)
+    os.close(end)
+    assert [each.text() for each in found] == ["one"]
+    assert len(told) == 1

@@ -86,7 +86,7 @@ def test_an_index_file_that_is_there_is_not_even_fetched(
     board.storage.put("/lib/a.py", data)
     install("a", index_url=web.address, mpy=False)
     assert web.paths() == ["/package/py/a/latest.json"]
-    assert board.storage.writes[-1].endswith("journal")
+    assert not [path for path in board.storage.writes if path.rpartition("/")[2].isdigit()]
 
 
 def test_urls_that_are_there_are_not_written_again(board: ModelBoard, web: Web, install: Install) -> None:
@@ -259,6 +259,18 @@ def test_target_is_the_first_lib_that_can_be_written(board: ModelBoard, index: I
     install("a", mpy=False)
     assert [path for path in board.files if path.endswith("a.py")] == ["/flash/lib/a.py"]
     assert "/sd" not in board.storage.folders
+
+
+def test_a_lib_that_is_a_file_is_passed_over(board: ModelBoard, index: IndexBuilder, install: Install) -> None:
+    index.add("a", "1.0", {"a.py": b"x = 1\n"}, mpy=False)
+    board.sys_path = ("/flash/lib", "/sd/lib")
+    board.storage.put("/lib", "a file that is in no path")
+    board.storage.put("/flash/lib", "a file")
+    for dry in (True, False):
+        assert install("a", mpy=False, dry_run=dry).target == "/sd/lib"
+    assert "/sd/lib/a.py" in board.files
+    with pytest.raises(RemoteOSError):
+        install("a", target="/flash/lib")
 
 
 def test_romlike_names_are_no_rom(board: ModelBoard, index: IndexBuilder, install: Install) -> None:
@@ -496,7 +508,7 @@ def test_a_full_board_in_the_middle(board: ModelBoard, index: IndexBuilder, inst
     with pytest.raises(RemoteOSError, match="no space left"):
         install("p")
     assert board.files == {}
-    assert board.storage.folders == {"/", "/lib"}
+    assert board.storage.folders == {"/"}
 
 
 def test_ctrl_c_takes_all_back(board: ModelBoard, index: IndexBuilder, install: Install, monkeypatch: Any) -> None:
@@ -533,3 +545,65 @@ def test_refused_downloads_do_not_touch_an_installed_package(
     with pytest.raises(PackageError):
         install(web.address + "/package.json")
     assert board.tree() == {"/lib/a.txt": b"old"}
+
+
+def test_a_journal_of_an_earlier_upytool_is_finished(board: ModelBoard, index: IndexBuilder, install: Install) -> None:
+    index.add("a", "1.0", {"a.py": b"1"}, mpy=False)
+    index.add("b", "1.0", {"b.py": b"2"}, mpy=False)
+    install("a", mpy=False)
+    stage = "/lib/.upytool-stage"
+    moves = [[f"{stage}/0", "/lib/c.py"]]
+    journal = {"v": 1, "moves": moves, "new": 1, "removes": ["/lib/a.py"], "folders": []}
+    board.storage.put(f"{stage}/journal", json.dumps(journal))
+    board.storage.put(f"{stage}/0", "c")
+    install("b", mpy=False)
+    assert board.tree() == {"/lib/b.py": b"2", "/lib/c.py": b"c"}
+
+
+@pytest.mark.parametrize(
+    "journal",
+    [
+        b"((('/lib/.upytool-stage/../x','/lib/a'),),1,(),(),())",
+        b"((('/lib/.upytool-stage/0','/main.py'),),1,(),(),())",
+        b"((),0,('/boot.py',),(),())",
+        b"((),0,(),('/',),())",
+        b"((),0,(),(),('/lib/../x',))",
+        b"((),0,(),())",
+        b"__import__('os')",
+        b"\xff",
+        b"",
+    ],
+)
+def test_a_journal_leads_nowhere_else(board: ModelBoard, index: IndexBuilder, install: Install, journal: bytes) -> None:
+    index.add("a", "1.0", {"a.py": b"1"}, mpy=False)
+    board.storage.put("/lib/.upytool-stage/journal", journal)
+    board.storage.put("/lib/.upytool-stage/0", "c")
+    before = dict(board.files)
+    with pytest.raises(PackageError, match="unreadable journal"):
+        install("a")
+    assert board.files == before
+
+
+def test_a_package_that_is_not_there_leaves_no_trace(board: ModelBoard, index: IndexBuilder, install: Install) -> None:
+    with pytest.raises(PackageError):
+        install("nothing")
+    assert board.storage.changes == 0
+
+
+def test_a_refused_install_leaves_no_stage(board: ModelBoard, index: IndexBuilder, install: Install) -> None:
+    """The commit finds something in the way: power that goes while it is taken back finds nothing to be finished."""
+    index.add("a", "1.0", {"a/x.txt": b"1", "b.txt": b"2"}, mpy=False)
+    board.storage.put("/lib/a", "a file")
+    before = dict(board.files)
+    for cut in range(1, 40):
+        board.storage.changes, board.storage.cut_at = 0, cut
+        try:
+            install("a")
+        except (ConnectionLostError, PackageError, RemoteOSError):
+            if not board.lost:
+                break
+            board.power_up()
+        assert board.tree() in ({"/lib/a": b"a file"}, {"/lib/a": b"a file", "/lib/b.txt": b"2"})
+    else:
+        pytest.fail("it was never refused")
+    assert board.files == before

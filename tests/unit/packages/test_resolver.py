@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from collections.abc import Callable
+
 import pytest
 
 from tests.fixtures.make_index import IndexBuilder
+from tests.unit.packages.web import Answer, Web
 from upytool.errors import PackageError
 from upytool.packages.download import Fetcher
 from upytool.packages.hosts import Hosts
 from upytool.packages.index import search, suggest
 from upytool.packages.installer import context_for
 from upytool.packages.resolver import Resolution, resolve
-from upytool.packages.sources import parse_source
+from upytool.packages.sources import IndexSource, parse_source
 
 
 class Index:
@@ -153,3 +158,35 @@ def test_search(world: Index) -> None:
     assert [each.name for each in search(entries, ["AIOBLE"])] == ["aioble", "bt-tools"]
     assert [each.name for each in search(entries, ["blue", "asyncio"])] == ["aioble"]
     assert search(entries, ["nothing"]) == []
+
+
+def test_one_level_is_read_in_one_breath(web: Web, fetcher: Fetcher) -> None:
+    """No manifest of a level is answered before all of them are asked for; what they need comes in the next."""
+    barrier = threading.Barrier(8)
+
+    def answer(deps: list[list[str]]) -> Callable[[object], Answer]:
+        def route(_: object) -> Answer:
+            barrier.wait(10)
+            return Answer(json.dumps({"deps": deps}).encode())
+
+        return route
+
+    for number in range(8):
+        deps = [[f"d{number}", ""], ["d0", ""]]
+        web.routes[f"/package/py/p{number}/latest.json"] = answer(deps)  # type: ignore[assignment]
+        web.routes[f"/package/py/d{number}/latest.json"] = answer([])  # type: ignore[assignment]
+    context = context_for(fetcher, Hosts(), [web.address], "py")
+    found = resolve([IndexSource(f"p{number}") for number in range(8)], context)
+    assert [each.name for each in found.packages if each.requested] == [f"p{number}" for number in range(8)]
+    assert len(found.packages) == len(web.seen) == 16
+
+
+def test_the_first_missing_package_is_named(web: Web, fetcher: Fetcher) -> None:
+    web.add("/package/py/p0/latest.json", "{}")
+    web.add("/package/py/p3/latest.json", json.dumps({"deps": [["gone", ""]]}))
+    context = context_for(fetcher, Hosts(), [web.address], "py")
+    with pytest.raises(PackageError, match="no package p1"):
+        resolve([IndexSource(f"p{number}") for number in range(4)], context)
+    with pytest.raises(PackageError, match="no package gone") as caught:
+        resolve([IndexSource("p0"), IndexSource("p3")], context)
+    assert "p3" in caught.value.hint

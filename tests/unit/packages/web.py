@@ -30,11 +30,13 @@ Route = Answer | list[Answer] | Callable[[BaseHTTPRequestHandler], Answer]
 
 @dataclass
 class Web:
-    """`routes` maps paths to answers (a list: one after another, the last stays); `seen` what was asked."""
+    """`routes` maps paths to answers (a list: one after another, the last stays); `seen` what was asked, `peers` by
+    which connections."""
 
     address: str = ""
     routes: dict[str, Route] = field(default_factory=dict)
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    peers: set[tuple[str, int]] = field(default_factory=set)
 
     def add(self, path: str, body: bytes | str, **more: object) -> str:
         """Answer `path` with `body`; returns the whole address."""
@@ -59,6 +61,7 @@ def serve() -> Iterator[Web]:
             return
 
         def do_GET(self) -> None:
+            web.peers.add(self.client_address)
             web.seen.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
             route = web.routes.get(self.path, Answer(b"nothing", 404))
             if isinstance(route, list):
@@ -99,6 +102,7 @@ def serve() -> Iterator[Web]:
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+        request_queue_size = 64
 
         def handle_error(self, *_: object) -> None:
             return  # a client that hangs up is part of the tests

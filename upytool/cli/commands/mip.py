@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ...errors import DifferencesFound, UsageError
+from ...events import notice
 from ..app import App, pass_app
 from ..group import define_group
 from ..package_source import package_fetcher
+from ..package_views import installed_in, show_plan, source_lines
 from ..params import LocalPath, RemotePath
-from ..ui.style import Style
 from ..ui.text import plural, rows
 
 if TYPE_CHECKING:
     from ...packages.hosts import Hosts
-    from ...packages.inspect import Place
-    from ...packages.plan import InstallPlan
-    from ...packages.record import Installed
     from ...packages.sources import Source
 
 Option = Callable[[Any], Any]
@@ -105,7 +103,7 @@ def install(
     """
     from ...net.address import redact
     from ...packages.apply import apply
-    from ...packages.installer import InstallOptions, index_abi, plan_install
+    from ...packages.installer import InstallOptions, plan_install
     from ...packages.lockfile import read_lock
 
     with package_fetcher(app) as (fetcher, hosts):
@@ -114,20 +112,20 @@ def install(
         sources = [] if locked else _sources(app, packages, requirement, hosts)
         device = app.device()
         options = InstallOptions(target, _indexes(app, index), mpy is not False, optimize, deps, force)
-        fixed = read_lock(_lock_path(app, lock_file), index_abi(device, options.mpy)) if locked else None
+        lock = _lock_path(app, lock_file)
         plan = plan_install(
             device,
             sources,
             fetcher,
             hosts,
             options,
-            resolution=fixed,
+            fixed=(lambda abi: read_lock(lock, abi)) if locked else None,
             write=not dry_run,
             reporter=app.reporter,
         )
         if not dry_run:
             apply(device, plan, app.reporter)
-    _show(app, plan, dry_run, [redact(each) for each in (*packages, *requirement)])
+    show_plan(app, plan, dry_run, [redact(each) for each in (*packages, *requirement)])
 
 
 @command.command("uninstall", examples=[("upytool mip uninstall aioble", "remove its files")])
@@ -153,7 +151,7 @@ def uninstall(
     )
     if not dry_run:
         apply(device, plan, app.reporter)
-    _show(app, plan, dry_run)
+    show_plan(app, plan, dry_run)
 
 
 @command.command("upgrade", examples=[("upytool mip upgrade", "bring everything up to date")])
@@ -185,7 +183,7 @@ def upgrade(
         plan = plan_install(device, sources, fetcher, hosts, options, write=not dry_run, reporter=app.reporter)
         if not dry_run:
             apply(device, plan, app.reporter)
-    _show(app, plan, dry_run)
+    show_plan(app, plan, dry_run)
 
 
 @command.command("list", examples=[("upytool mip list", "names, versions, sources")])
@@ -195,7 +193,7 @@ def list_(app: App, target: str | None) -> None:
     """List the installed packages."""
     from ...packages.inspect import places
 
-    found = _all(places(app.device(), target))
+    found = installed_in(places(app.device(), target))
     body = [
         (
             each.name,
@@ -320,7 +318,7 @@ def show(app: App, packages: tuple[str, ...], index: tuple[str, ...], mpy: bool 
         }
         for _, each in made
     ]
-    app.emit(data, lambda style: [line for each in data for line in _show_lines(each, style)])
+    app.emit(data, lambda style: [line for each in data for line in source_lines(each, style)])
 
 
 @command.command("lock", examples=[("upytool mip lock", "write mip.lock for [packages] of upytool.toml")])
@@ -371,10 +369,10 @@ def _sources(app: App, packages: tuple[str, ...], lists: tuple[str, ...], hosts:
     from ...packages.sources import parse_source
 
     found = [parse_source(each, hosts) for each in packages]
-    if not packages and not lists and app.settings.project_file:
-        lists = (app.settings.project_file,)
     for each in lists:
-        found += read_requirements(Path(each), hosts)
+        found += read_requirements(Path(each), hosts, pipes=True, tell=lambda text: notice(app.reporter, text, "wait"))
+    if not packages and not lists and app.settings.project_file:
+        found += read_requirements(Path(app.settings.project_file), hosts)
     if not found:
         raise UsageError(
             "there is nothing to install",
@@ -394,26 +392,3 @@ def _lock_path(app: App, given: str | None) -> Any:
     project = app.settings.project_file
     # A project may come with a link of that name, which leads anywhere.
     return Path(inside_project(Path(project).parent if project else working_dir(), NAME, "the lock"))
-
-
-def _all(places: list[Place]) -> list[tuple[str, Installed]]:
-    return [(place.path, each) for place in places for each in place.record.packages.values()]
-
-
-def _show(app: App, plan: InstallPlan, dry_run: bool, installed: Iterable[str] | None = None) -> None:
-    """What was done; an install's log, for a script, is mpremote's."""
-    for note in plan.notes:
-        app.warn(note)
-    if app.settings.verbosity < 0 and not app.settings.json and not dry_run:
-        return
-    as_log = installed is not None and not dry_run and not app.style.tty
-    app.emit({"dry_run": dry_run, **plan.data()}, plan.log(installed or ()) if as_log else plan.lines(dry_run))
-    if dry_run:
-        app.note("Nothing was done")
-
-
-def _show_lines(data: dict[str, Any], style: Style) -> list[str]:
-    lines = [f"{style.strong(data['name'])} {data['version'] or ''}".rstrip(), f"  from    {data['source']}"]
-    if data["deps"]:
-        lines.append(f"  needs   {', '.join(data['deps'])}")
-    return lines + [f"  file    {file['path']}" for file in data["files"]]

@@ -80,7 +80,10 @@ class Context:
 
 
 class Source(Protocol):
-    """Where one package comes from. Two sources with the same `key` are the same package."""
+    """Where one package comes from. Two sources with the same `key` are the same package.
+
+    One with an attribute `remote` that is true is loaded on a thread, side by side with others.
+    """
 
     @property
     def key(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from upytool.packages.download import not_found
 from upytool.packages.hosts import RepoPath
@@ -17,6 +18,7 @@ class GitSource:
     """A place in a repository; `place.path` ends in .py, .mpy or .json."""
 
     place: RepoPath
+    remote: ClassVar[bool] = True
 
     @classmethod
     def parse(cls, place: RepoPath) -> GitSource:

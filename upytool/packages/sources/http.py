@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from upytool.errors import UsageError
@@ -21,6 +22,7 @@ class HttpSource:
     """An address of the web. It has no versions: an "@" in it belongs to it."""
 
     url: Address
+    remote: ClassVar[bool] = True
 
     @classmethod
     def parse(cls, url: str) -> HttpSource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from upytool.errors import NetworkError, OfflineError, PackageError
 from upytool.net.address import Address
@@ -18,6 +19,7 @@ class IndexSource:
 
     package: str
     version: str | None = None
+    remote: ClassVar[bool] = True
 
     @property
     def key(self) -> str:

@@ -1,0 +1,105 @@
+"""What an install costs the board: programs, turns and bytes, which do not vary, on a real MicroPython.
+
+Upper bounds, a little above what was measured. Who makes an install cheaper lowers them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.make_index import IndexBuilder
+from upytool.device.device import Device
+from upytool.packages import board as boards
+from upytool.packages.plan import InstallPlan
+
+Install = Callable[..., InstallPlan]
+
+
+@dataclass
+class Cost:
+    """Since the last `start`: programs of ours, uses of the mover, bytes to the board, turns (writes after reads)."""
+
+    asked: int = 0
+    moved: int = 0
+    sent: int = 0
+    turns: int = 0
+    _heard: bool = field(default=True, repr=False)
+
+    def start(self) -> None:
+        self.asked = self.moved = self.sent = self.turns = 0
+
+
+@pytest.fixture
+def cost(device: Device, monkeypatch: pytest.MonkeyPatch) -> Cost:
+    made = Cost()
+    write, read, ask, put = device.transport.write, device.transport.read, device.ask, type(device.fs).put_many
+
+    def on_write(data: bytes) -> None:
+        made.sent += len(data)
+        made.turns += made._heard
+        made._heard = False
+        write(data)
+
+    def on_read(timeout: float | None) -> bytes:
+        data = read(timeout)
+        made._heard = made._heard or bool(data)
+        return data
+
+    def on_ask(*args: object, **more: object) -> object:
+        made.asked += 1
+        return ask(*args, **more)  # type: ignore[arg-type]
+
+    def on_put(*args: object, **more: object) -> None:
+        made.moved += 1
+        put(*args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(device.transport, "write", on_write)
+    monkeypatch.setattr(device.transport, "read", on_read)
+    monkeypatch.setattr(device, "ask", on_ask)
+    monkeypatch.setattr(type(device.fs), "put_many", on_put)
+    boards.survey(device, None, write=False)  # the raw prompt, and the soft reset that is due
+    return made
+
+
+def test_one_small_package(device: Device, install: Install, cost: Cost, tmp_path: Path) -> None:
+    """The plain case: look, send, put in place."""
+    (tmp_path / "small.py").write_bytes(b"def f():\n    return 41\n")
+    cost.start()
+    install(str(tmp_path / "small.py"))
+    assert (cost.asked, cost.moved) == (2, 1)
+    assert cost.sent < 6200, cost
+    assert cost.turns <= 10, cost
+    assert device.exec("import small\nprint(small.f())") == "41\n"
+    cost.start()
+    assert install(str(tmp_path / "small.py")).empty
+    assert (cost.asked, cost.moved) == (1, 0)
+    assert cost.sent < 2100, cost
+    assert cost.turns <= 6, cost
+
+
+def test_a_second_package_beside_it(device: Device, install: Install, cost: Cost, tmp_path: Path) -> None:
+    """What is there under other names is not asked about."""
+    (tmp_path / "small.py").write_bytes(b"def f():\n    return 41\n")
+    (tmp_path / "other.py").write_bytes(b"def f():\n    return 42\n")
+    install(str(tmp_path / "small.py"))
+    cost.start()
+    install(str(tmp_path / "other.py"))
+    assert (cost.asked, cost.moved) == (2, 1)
+
+
+def test_twenty_packages_go_in_one_stream(device: Device, install: Install, cost: Cost, tmp_path: Path) -> None:
+    builder = IndexBuilder(tmp_path / "i")
+    names = [f"many{number:02d}" for number in range(20)]
+    for name in names:
+        files = {f"{name}/a.txt": name.encode() * 40, f"{name}/b.txt": name.encode() * 50}
+        builder.add(name, "1", files, mpy=False)
+    cost.start()
+    install(*names, index=str(builder.folder))
+    assert (cost.asked, cost.moved) == (2, 1)
+    assert cost.sent < 13_500, cost
+    assert cost.turns <= 16, cost
+    assert len(device.fs.ls("/lib")) == 21

@@ -1,0 +1,251 @@
+"""A few small files by short programs (device.oneshot), with the promises of the stream.
+
+The transfer program pays from some kilobytes on: to start it costs an RP2040 80 to 250 ms and up to 60 kB of heap,
+where a program that looks at a file, reads or writes it takes 4 to 25 ms. The choice is made here, once: `SmallMover`
+does what is small, and hands everything to the other mover from the first thing on that is not.
+
+- A file goes over inside of one program: names and content are compared with their digest before anything is touched,
+  then it is written to the temporary name, measured and renamed, as by ondevice/server_put.py. A tool that is killed
+  leaves it begun nowhere: the board has the whole program or runs none of it.
+- A file that comes back brings a checksum, unless the link itself is sure (`Session.sure`). There, what the board
+  refuses is asked for twice: a name may have been damaged on the way.
+- Whatever else goes wrong, the other mover does the work from the start.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from ..errors import (
+    DeviceTimeoutError,
+    OperationInterrupted,
+    RemoteError,
+    RemoteOSError,
+    StreamError,
+)
+from ..protocol.ops import Interrupted, Op
+from .answers import sensible
+from .oneshot import Unfit
+from .session import Session
+from .stream import creating, hint_for
+from .transfer import DIGEST, Done, GetItem, Mover, Progress, PutItem, Status, Survey, ignore, read_chunks
+
+T = TypeVar("T")
+
+FILES = 4
+FILE_BYTES = 2048
+ALL_BYTES = 4096
+HEAD = 512  # of a file whose size nobody knows yet
+EIO = 5
+TEMP = "~upytool.tmp"
+
+
+class _Broken(Exception):
+    """What was to be done by short programs was not done, or nobody knows whether."""
+
+
+class SmallMover:
+    """A Mover. Args: other: makes the mover for what is not small."""
+
+    def __init__(self, session: Session, other: Callable[[], Mover]) -> None:
+        self._session, self._make = session, other
+        self._other: Mover | None = None
+        self._there: set[str] = set()  # what the last survey found
+
+    def close(self) -> Op[None]:
+        other, self._other = self._other, None
+        if other is not None:
+            yield from other.close()
+
+    def _large(self) -> Mover:
+        if self._other is None:
+            self._other = self._make()
+        return self._other
+
+    def _fits(self, sizes: Sequence[int]) -> bool:
+        """The choice: whether files of these sizes go by short programs."""
+        return (
+            self._other is None
+            and self._session.short
+            and len(sizes) <= FILES
+            and sum(sizes) <= ALL_BYTES
+            and all(size <= FILE_BYTES for size in sizes)
+        )
+
+    def _try(self, work: Callable[[], Op[T]]) -> Op[T]:
+        """Do `work`, which may be done again. Errors: RemoteOSError; _Broken."""
+        refused = None
+        while True:
+            try:
+                return (yield from work())
+            except RemoteOSError as error:
+                if self._session.sure or (refused is not None and refused == error.errno):
+                    raise
+                if refused is not None or error.errno == EIO:
+                    raise _Broken from error
+                refused = error.errno
+            except (RemoteError, StreamError, DeviceTimeoutError) as error:
+                # A lost byte of a program's end looks like a reset; after either the work is done from the start.
+                raise _Broken from error
+
+    # -- looking --------------------------------------------------------------------------------
+
+    def survey(
+        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), space: str | None = None
+    ) -> Op[Survey]:
+        """As StreamMover's. The free space is not looked up: that costs more than writing a small file."""
+        # Somebody who does not tell sizes and asks for space has something large.
+        small = space is None or all(size >= 0 for _, size in asked)
+        if small and not scans and self._fits([max(0, size) for _, size in asked]):
+            try:
+                statuses = yield from self._try(lambda: self._look(asked))
+            except _Broken:
+                pass
+            else:
+                pairs = zip(asked, statuses, strict=True)
+                self._there.update(path for (path, _), found in pairs if found.kind != "none")
+                return Survey(statuses, hash_kind="sha256")
+        return (yield from self._large().survey(asked, scans, space))
+
+    def _look(self, asked: Sequence[tuple[str, int]]) -> Op[list[Status]]:
+        found: list[Any] = []
+        if len(asked) == 1:
+            try:
+                found = [(yield from self._session.one("stat", asked[0][0], PATH=asked[0][0]))]
+            except RemoteOSError as error:
+                if error.errno not in (2, 20):
+                    raise StreamError("the board cannot look at it", hint="a longer way is used") from error
+                found = [0]
+        elif asked:
+            found = yield from self._session.one("stats", PATHS=tuple(path for path, _ in asked))
+        out = []
+        with sensible():
+            for (path, size), state in zip(asked, found, strict=True):
+                if not state:
+                    out.append(Status("none"))
+                    continue
+                yield from self._check_spelling(path)
+                if state[0] & 0x4000:
+                    out.append(Status("dir"))
+                elif state[6] != size:
+                    out.append(Status("file", int(state[6])))
+                else:
+                    digest = yield from self._session.one("sum", path, PATH=path, SIZE=size + 1, KEEP=DIGEST)
+                    out.append(Status("file", size, bytes(digest)))
+        return out
+
+    def _check_spelling(self, path: str) -> Op[None]:
+        """Errors: Unfit where the file system may take `a` and `A` for one: there the other mover looks closer."""
+        cut = path.rfind("/") + 1
+        name = path[cut:]
+        other = name.upper() if name != name.upper() else name.lower()
+        if other == name:
+            return
+        try:
+            yield from self._session.one("stat", PATH=path[:cut] + other)
+        except RemoteOSError:
+            return
+        raise Unfit("names may be spelt otherwise there", hint="a longer way is used")
+
+    # -- to the board ---------------------------------------------------------------------------
+
+    def put(
+        self, folders: Sequence[str], items: Iterable[PutItem], progress: Progress = ignore, done: Done = ignore
+    ) -> Op[None]:
+        """As StreamMover's."""
+        todo = list(items)
+        if not folders and self._fits([item.size for item in todo]) and not any(item.in_place for item in todo):
+            while todo:
+                item = todo[0]
+                data = b"".join(read_chunks(item))
+                if len(data) > FILE_BYTES:  # it grew
+                    break
+                try:
+                    with creating():
+                        yield from self._put(item.path, data)
+                except _Broken:
+                    break
+                progress(len(data))
+                done(item.path)
+                todo.pop(0)
+        if todo or folders:
+            yield from self._large().put(folders, todo, progress, done)
+
+    def _put(self, path: str, data: bytes) -> Op[None]:
+        temp = path[: path.rfind("/") + 1] + TEMP
+        names = f"{temp}\n{path}".encode("utf-8", "surrogateescape")
+        digest = hashlib.sha256(names + data).digest()[:8]
+
+        def write() -> Op[None]:
+            refused = yield from self._session.one(
+                "over" if path in self._there else "put", path, DATA=data, NAMES=names, SUM=digest, SIZE=len(data)
+            )
+            if refused:
+                raise StreamError("what arrived on the board is not what was sent", hint="try again")
+
+        try:
+            yield from self._try(write)
+        except RemoteOSError as error:
+            yield from self._drop(temp)
+            raise RemoteOSError(error.errno or EIO, path, hint=hint_for(error.errno or EIO)) from error
+        except (Interrupted, OperationInterrupted):
+            yield from self._drop(temp)
+            raise
+
+    def _drop(self, temp: str) -> Op[None]:
+        """Remove the temporary file, which may not be there."""
+        try:
+            yield from self._session.one("drop", PATH=temp)
+        except (RemoteOSError, RemoteError, StreamError, DeviceTimeoutError):
+            return
+
+    # -- from the board -------------------------------------------------------------------------
+
+    def get(self, items: Iterable[GetItem], progress: Progress = ignore, done: Done = ignore) -> Op[None]:
+        """As StreamMover's."""
+        todo = list(items)
+        if self._fits([item.size for item in todo]):
+            while todo:
+                item = todo[0]
+                try:
+                    data = yield from self._get(item.path, item.size + 1)
+                except _Broken:
+                    break
+                if len(data) != item.size:
+                    break
+                item.sink.write(data)
+                progress(len(data))
+                item.sink.done()
+                done(item.path)
+                todo.pop(0)
+        if todo:
+            yield from self._large().get(todo, progress, done)
+
+    def head(self, path: str) -> Op[bytes | None]:
+        """The content of a file of at most HEAD bytes; None where that was not to be had so."""
+        if not self._fits([]):
+            return None
+        try:
+            data = yield from self._get(path, HEAD + 1)
+        except _Broken:
+            return None
+        return data if len(data) <= HEAD else None
+
+    def _get(self, path: str, size: int) -> Op[bytes]:
+        def read() -> Op[bytes]:
+            if self._session.sure and size <= HEAD + 1:
+                said = yield from self._session.one("cat", path, PATH=path, SIZE=size)
+                with sensible():
+                    return bytes(said)
+            text = bytearray()
+            checksum = yield from self._session.one("get", path, said=text, PATH=path, SIZE=size)
+            with sensible():
+                data = binascii.a2b_base64(bytes(text))
+            if binascii.crc32(data) != checksum:
+                raise StreamError("what came is not what the board sent", hint="try again")
+            return data
+
+        return (yield from self._try(read))

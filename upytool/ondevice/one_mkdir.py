@@ -1,0 +1,4 @@
+# Make a directory.
+import uos as _upy
+_upy.mkdir(PATH)
+del _upy
