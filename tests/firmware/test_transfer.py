@@ -18,6 +18,7 @@ from upytool.device import frozen
 from upytool.device.connect import connect
 from upytool.device.device import Device
 from upytool.device.retry import Capabilities
+from upytool.device.small_mover import ALL_BYTES
 from upytool.device.stream import Server, _sent
 from upytool.discovery import selector
 from upytool.discovery.remembered import FILE_NAME, Remembered
@@ -25,7 +26,7 @@ from upytool.mpy.abi import Abi
 from upytool.mpy.cross import Cross, Module
 
 pytestmark = pytest.mark.rig
-DATA = os.urandom(3000)
+DATA = os.urandom(3000)  # more than goes by short programs
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +75,11 @@ def test_a_copy_sends_no_program(ours: Qemu, monkeypatch: pytest.MonkeyPatch) ->
         wire = Wire(board, monkeypatch)
         board.fs.write_bytes("/a.bin", DATA)
         assert board.fs.read_bytes("/a.bin") == DATA
-        board.fs.write_bytes("/a.bin", DATA[:100])
-        assert board.fs.read_bytes("/a.bin") == DATA[:100]
+        board.fs.write_bytes("/a.bin", DATA[::-1])
+        assert board.fs.read_bytes("/a.bin") == DATA[::-1]
         assert not wire.uploaded
         # Eight bytes in a hundred of framing, the short start, a few commands: no room for a program.
-        assert len(wire.sent) < len(DATA) + 1400 + 4 * len(frozen.PROGRAM)
+        assert len(wire.sent) < 2 * len(DATA) + 1800 + 4 * len(frozen.PROGRAM)
         assert wire.sent.count(frozen.PROGRAM) == 4
         after = names(board)
         assert after[1] == before[1]
@@ -260,6 +261,7 @@ def test_something_else_of_its_name_ends_no_copy(qemu: Board, text: str) -> None
 def test_a_small_board_that_cannot_run_it(qemu_stock: Board) -> None:
     with connect(qemu_stock.port) as board:
         board.session.frozen = True
-        board.fs.write_bytes("/a", b"text way")
+        data = b"text way" * ALL_BYTES  # too much for short programs
+        board.fs.write_bytes("/a", data)
         assert board.session.frozen is False
-        assert board.fs.read_bytes("/a") == b"text way"
+        assert board.fs.read_bytes("/a") == data
