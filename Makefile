@@ -30,9 +30,9 @@ demo: $(DEMO)
 demo-pico: $(STAMP)
 	@$(BIN)/python -m tests.demo pico
 
-# Three at a time on two cores: a third of the time tests wait for a board, a limit or a process.
+# Three at a time on two cores, as many tests only wait; in the order of tests/conftest.py, the long files first.
 test: check rigs
-	$(BIN)/python -m pytest -n 3
+	$(BIN)/python -m pytest -n 3 --no-loadscope-reorder
 
 # Formatting, types, the arrows between the layers.
 check: $(STAMP)

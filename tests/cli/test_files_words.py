@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from upytool.device import oneshot
 from upytool.device.ondevice import snippet
 
 from .conftest import BoardCli, Cli
@@ -84,7 +85,7 @@ def test_the_hint_where_there_is_no_file_system() -> None:
 
 
 @pytest.fixture
-def lacking(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def lacking(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """A model of firmware that lacks a name: our programs ask the real one for a name that nobody has."""
 
     def lack(name: str) -> None:
@@ -92,8 +93,11 @@ def lacking(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
             return snippet(program).replace(name, f"no_{name}")
 
         monkeypatch.setattr("upytool.device.session.snippet", text)
+        monkeypatch.setattr("upytool.device.oneshot.snippet", text)
+        oneshot._body.cache_clear()
 
-    return lack
+    yield lack
+    oneshot._body.cache_clear()
 
 
 def test_df_without_statvfs(board: BoardCli, lacking: Callable[[str], None]) -> None:

@@ -117,6 +117,6 @@ def test_bytes_one_by_one(plug: Plug) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_a_mute_wire_ends_in_an_error(plug: Plug, length: dict[Direction, int], direction: Direction) -> None:
-    error = try_fault(plug, Fault("mute", direction, length[direction] // 2))
+    error = try_fault(plug, Fault("mute", direction, length[direction] // 4))
     assert isinstance(error, UpytoolError)
     assert error.hint

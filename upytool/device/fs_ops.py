@@ -281,11 +281,12 @@ class FsOps:
 
     def df(self) -> Op[list[Mount]]:
         done, told = yield from self._one("df", "")
+        answer: Any = []
         if done and told:
             with sensible():
                 known = sorted((path, kind, *state) for path, kind, state in told if state)
                 answer = [(item[0], item[3] or item[2], item[4], item[5], item[1]) for item in known]
-        else:
+        if not answer:  # firmware without os.mount or os.statvfs: the longer program says why
             answer = yield from self._call("fs_df", again=True)
         with sensible():
             return [

@@ -201,7 +201,7 @@ class ModelDevice:
             raise RawReplError("no answer")
         return self._info
 
-    def call(self, name: str) -> object:
+    def call(self, name: str, *, again: bool = False) -> object:
         assert name == "fs_flash"
         return self._answer
 
