@@ -56,7 +56,6 @@ class Job:
         return [FIRST, *(self.peer if tool == "mpremote" and self.peer else self.words)]
 
 
-TINY = "f=open('tiny.txt','wb');f.write(b'1234');f.close()"
 SMALL = "f=open('small.txt','wb');f.write(b'hello, board');f.close()"
 HASH = "import hashlib,binascii;print(binascii.hexlify(hashlib.sha256(open(%r,'rb').read()).digest()).decode()==%r)"
 
@@ -91,11 +90,11 @@ def jobs(folder: Path, index: str) -> list[Job]:
         Job("ls", ["ls"], before=SMALL),
         Job("cat, small", ["cat", ":small.txt"], before=SMALL),
         Job("cat, missing", ["cat", ":nothing.txt"], code=6),
-        Job("cp up, 4 B", ["cp", str(tiny), f":{tiny.name}"], after=there(tiny)),
-        Job("cp up, 2 kB", ["cp", str(two), f":{two.name}"], after=there(two)),
-        Job("cp up, 20 kB", ["cp", str(twenty), f":{twenty.name}"], after=there(twenty)),
-        Job("cp up, 10 files of 1 kB", ["cp", *map(str, ten), ":/"], after=there(ten[9])),
-        Job("cp up, unchanged", ["cp", str(tiny), f":{tiny.name}"], before=TINY),
+        Job("cp up, 4 B", ["cp", str(tiny), ":"], after=there(tiny)),
+        Job("cp up, 2 kB", ["cp", str(two), ":"], after=there(two)),
+        Job("cp up, 20 kB", ["cp", str(twenty), ":"], after=there(twenty)),
+        Job("cp up, 10 files of 1 kB", ["cp", *map(str, ten), ":"], after=there(ten[9])),
+        Job("cp up, unchanged", ["cp", str(tiny), ":"], before="f=open('tiny.txt','wb');f.write(b'1234');f.close()"),
         Job(
             "cp down, 2 kB",
             ["cp", ":two.bin", str(back)],
