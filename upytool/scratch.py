@@ -11,11 +11,10 @@ import os
 import shutil
 import stat
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from .whole_file import LEFT_AFTER, LOOKED_AT, is_ours, new_name
+from .whole_file import abandoned, new_name
 
 _HELD = ".held"
 _swept: set[str] = set()
@@ -48,16 +47,10 @@ def sweep_directories(parent: str) -> None:
     if parent in _swept:
         return
     _swept.add(parent)
-    before = time.time() - LEFT_AFTER
-    with contextlib.suppress(OSError), os.scandir(parent) as entries:
-        for _, entry in zip(range(LOOKED_AT), entries):
-            if not is_ours(entry.name):
-                continue
-            with contextlib.suppress(OSError):
-                status = entry.stat(follow_symlinks=False)
-                own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-                if own and stat.S_ISDIR(status.st_mode) and status.st_mtime < before and _let_go(entry.path):
-                    shutil.rmtree(entry.path, ignore_errors=True)
+    for path, mode in abandoned(parent):
+        with contextlib.suppress(OSError):
+            if stat.S_ISDIR(mode) and _let_go(path):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _let_go(path: str) -> bool:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import stat
 import time
+from collections.abc import Iterator
 from typing import BinaryIO
 
 # Names of ours: `.upytool-`, 16 hexadecimal digits, `.part`.
@@ -123,15 +124,25 @@ def sweep(folder: str) -> None:
     if folder in _swept:
         return
     _swept.add(folder)
+    for path, mode in abandoned(folder):
+        with contextlib.suppress(OSError):
+            if stat.S_ISREG(mode) and not _held(path):
+                discard(path)
+
+
+def abandoned(folder: str) -> Iterator[tuple[str, int]]:
+    """The path and mode of what may be left of killed runs: named by `new_name`, of this user, a minute old."""
     before = time.time() - LEFT_AFTER
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for _, entry in zip(range(LOOKED_AT), entries):
-            if not is_ours(entry.name):
+            if not _is_ours(entry.name):
                 continue
-            status = entry.stat(follow_symlinks=False)
-            own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-            if own and stat.S_ISREG(status.st_mode) and status.st_mtime < before and not _held(entry.path):
-                discard(entry.path)
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:  # removed meanwhile
+                continue
+            if status.st_mtime < before and (not hasattr(os, "getuid") or status.st_uid == os.getuid()):
+                yield entry.path, status.st_mode
 
 
 def _lock(handle: int) -> bool:
@@ -157,8 +168,7 @@ def _held(path: str) -> bool:
         os.close(handle)
 
 
-def is_ours(name: str) -> bool:
-    """Whether a name is one of `new_name`."""
+def _is_ours(name: str) -> bool:
     digits = name[len(_PREFIX) : -len(_SUFFIX)]
     return (
         name.startswith(_PREFIX)
