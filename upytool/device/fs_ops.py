@@ -30,6 +30,7 @@ from .answers import sensible
 from .fs_types import Entry, Mount, Removed, Stat
 from .local import CallSink, local_size, opener
 from .ondevice import argument, snippet
+from .oneshot import Unfit
 from .retry import Capabilities
 from .session import SNIPPET_LIMIT, Session
 from .small_mover import ALL_BYTES, SmallMover
@@ -91,15 +92,26 @@ class FsOps:
         except RemoteOSError as error:
             raise RemoteOSError(error.errno or 5, path, hint=error.hint or hint_for(error.errno or 5)) from error
 
-    def _one(self, name: str, path: str) -> Op[tuple[bool, Any]]:
-        """Do it by a short program: (whether that was possible, its answer). Errors: RemoteOSError for `path`."""
+    def _one(self, name: str, path: str, *, changes: bool = False) -> Op[tuple[bool, Any]]:
+        """Do it by a short program: (whether that was possible, its answer).
+
+        Args:
+            changes: it changes something, so it is not done again in another way unless it certainly did not run: a
+                second `mkdir` or `rm` would report what the first one did as an error.
+
+        Errors: RemoteOSError for `path`; with `changes` whatever left it open whether it ran.
+        """
         try:
             return True, (yield from self.session.one(name, path, limit=LONG, PATH=path))
         except RemoteOSError as error:
             raise RemoteOSError(error.errno or 5, path, hint=error.hint or hint_for(error.errno or 5)) from error
         except BoardResetError:
             raise
+        except Unfit:
+            return False, None
         except (RemoteError, StreamError, DeviceTimeoutError):
+            if changes:
+                raise
             return False, None
 
     def stats(self, paths: Sequence[str]) -> Op[list[Stat | int]]:
@@ -136,7 +148,7 @@ class FsOps:
     def _make(self, what: str, path: str) -> Op[None]:
         with creating():
             if what == "mkdir":
-                done, _ = yield from self._one("mkdir", path)
+                done, _ = yield from self._one("mkdir", path, changes=True)
                 if done:
                     return
             yield from self._do(what, path)
@@ -161,7 +173,7 @@ class FsOps:
         yield from self._do("rmdir", path)
 
     def remove(self, path: str) -> Op[None]:
-        done, _ = yield from self._one("rm", path)
+        done, _ = yield from self._one("rm", path, changes=True)
         if not done:
             yield from self._do("remove", path)
 

@@ -39,7 +39,7 @@ _ANSWER = re.compile(r"KeyError: (.+)\Z")
 
 
 class Unfit(StreamError):
-    """This board, or this moment, takes no short programs: the long way is to be gone."""
+    """The board cannot run short programs, or not now; the caller uses the long way."""
 
     code = "protocol.no-short-program"
 

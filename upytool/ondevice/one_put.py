@@ -1,5 +1,5 @@
-# A small new file: its names and content are compared with their digest, then it is written beside its place. By way
-# of the name that an interrupted rename leaves: one that is there was older.
+# A small new file: its names and content are compared with their digest, then it is written beside its place. What a
+# power cut left of an earlier one (server_put.py) is older than this.
 import uos,uio,uhashlib
 d=DATA
 n=NAMES
@@ -9,6 +9,8 @@ if h.digest()[:8]!=SUM:{}["\x1e5"]
 t,p=n.decode().split("\n")
 with uio.open(t,"wb")as f:f.write(d)
 if uos.stat(t)[6]!=SIZE:{}["\x1e5"]
-n=p+".upynew"
-uos.rename(t,n)
-uos.rename(n,p)
+uos.rename(t,p)
+try:
+    uos.remove(p+".upynew")
+except:
+    pass

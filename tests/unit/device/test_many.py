@@ -12,7 +12,7 @@ from tests.unit.device.boards import board_device, wire
 from upytool.device.aio import AsyncDevice
 from upytool.device.device import Device
 from upytool.device.mount import mounts_of
-from upytool.errors import RemoteException, RemoteOSError
+from upytool.errors import RemoteException, RemoteOSError, StreamError
 from upytool.packages.board import PutsMany
 
 
@@ -64,6 +64,30 @@ def test_what_many_refuse(device: Device) -> None:
     assert caught.value.errno == 28
     assert device.fs.read_bytes("/old") == b"new", "the space is looked at first"
     assert sorted(entry.name for entry in device.fs.ls("/")) == ["d", "old"]
+
+
+def test_what_is_refused_without_a_look_leaves_nothing(device: Device) -> None:
+    device.fs.mkdir("/d")
+    with pytest.raises(RemoteOSError):
+        device.fs.put_many([("/d", b"new")], look=False)
+    assert [entry.name for entry in device.fs.ls("/")] == ["d"]
+
+
+@pytest.mark.parametrize("change", ["mkdir", "remove"])
+def test_a_change_whose_answer_was_lost_is_not_made_twice(
+    device: Device, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    device.fs.write_bytes("/x", b"1")
+    path = {"mkdir": "/new", "remove": "/x"}[change]
+
+    def lost(error: bytes, path: str) -> None:
+        raise StreamError("lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("upytool.device.oneshot.answer_of", lost)
+        with pytest.raises(StreamError):
+            getattr(device.fs, change)(path)
+    assert device.fs.exists(path) is (change == "mkdir")
 
 
 def test_packages_use_it(device: Device) -> None:
