@@ -29,10 +29,10 @@ from ..errors import (
 )
 from ..protocol.ops import Interrupted, Op
 from .answers import sensible
+from .fs_errors import EIO, creating, refused
 from .mover import DIGEST, Done, GetItem, Mover, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
 from .oneshot import Unfit
 from .session import Session
-from .stream import creating, hint_for
 
 T = TypeVar("T")
 
@@ -40,7 +40,6 @@ FILES = 4
 FILE_BYTES = 2048
 ALL_BYTES = 4096
 HEAD = 512  # of a file whose size nobody knows yet
-EIO = 5
 TEMP = "~upytool.tmp"
 
 
@@ -190,7 +189,7 @@ class SmallMover:
             yield from self._try(write)
         except RemoteOSError as error:
             yield from self._drop(temp)
-            raise RemoteOSError(error.errno or EIO, path, hint=hint_for(error.errno or EIO)) from error
+            raise refused(error.errno, path) from error
         except (Interrupted, OperationInterrupted):
             yield from self._drop(temp)
             raise
