@@ -17,6 +17,7 @@ from ..errors import StreamError
 
 # One token of a literal as MicroPython's repr() writes it (py/objstr.c, objfloat.c, objdict.c ...). It writes no
 # control character into a text as it is: a line break there is a line that something else has printed.
+RESULT_MARK = b"\x1e"  # what a line of an answer begins with
 _TOKEN = re.compile(
     r"""[ \t\r\n]*(?:
     ([\[\](){},:])
@@ -59,6 +60,21 @@ def sensible() -> Iterator[None]:
         yield
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         raise StreamError("unexpected response from the board", hint="try again") from error
+
+
+def marked(said: bytes) -> str | None:
+    """What a program of ours printed behind the marks of its lines; None where there is no mark.
+
+    Everything else is a timer's or a thread's, also what stands in front of a mark. A number alone could be the first
+    half of one: nothing may follow it.
+    """
+    lines = said.splitlines()
+    ours = [line.rpartition(RESULT_MARK)[2] for line in lines if RESULT_MARK in line]
+    if not ours:
+        return None
+    if ours[0][:1].isalnum() or ours[0][:1] == b"-":
+        ours = [said.rpartition(RESULT_MARK)[2]]
+    return b"".join(ours).decode("utf-8", "replace")
 
 
 def parse_answer(text: str, bits: int | None = None) -> Any:

@@ -14,7 +14,7 @@ from ..events import NULL, DeviceOutput, Reporter, notice
 from ..protocol.ops import Op, Pause, Send
 from ..protocol.pace import announced
 from ..protocol.raw_repl import CTRL_C, ENTER_TIMEOUT, RawRepl, ReplState
-from .answers import Collected, parse_answer, sensible
+from .answers import Collected, marked, parse_answer, sensible
 from .ondevice import argument, shielded, snippet
 from .program import Program, is_error, prepare, raise_program_error, raise_snippet_error, rewrite_traceback
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .info import BoardInfo
 
 OutputSink = Callable[[bytes], None]
-RESULT_MARK = b"\x1e"
 SNIPPET_LIMIT = limits.BOARD_SECONDS
 
 
@@ -212,14 +211,14 @@ class Session:
         yield from self._start(program)
         said = Collected(limits.ANSWER_BYTES)
         error = yield from self._heard(self.repl.finish(said, limit))
-        _, mark, literal = bytes(said.data).rpartition(RESULT_MARK)
+        answer = marked(bytes(said.data))
         try:
-            if mark:
+            if answer is not None:
                 # The answer is the last thing that a program of ours does: with a whole one, it went well.
-                return parse_answer(literal.decode("utf-8", "replace"))
+                return parse_answer(answer)
         except ValueError as problem:
             if not is_error(error):
-                raise DisturbedError(f"unexpected response from the board: {literal[:60]!r}") from problem
+                raise DisturbedError(f"unexpected response from the board: {(answer or '')[:60]!r}") from problem
         if is_error(error):
             raise_snippet_error(error, path)
         raise DisturbedError("the board gave no answer")

@@ -1,4 +1,5 @@
 # The entries of a folder, or of all below it, printed bit by bit so that a long list needs no memory.
+# What a line of an answer begins with tells it from what else is printed meanwhile (device.answers).
 def run(path, deep):
     import os
 
@@ -19,5 +20,5 @@ def run(path, deep):
             s = -1
             if not d:
                 s = x[3] if len(x) > 3 else os.stat(j + n)[6]
-            print(repr((j + n if deep else n, s)) + ",")
-    print("]")
+            print("\x1e" + repr((j + n if deep else n, s)) + ",")
+    print("\x1e]")

@@ -44,7 +44,7 @@ ready = select.poll()
 ready.register(sys.stdin, 1)
 gc.collect()
 free = gc.mem_free() if hasattr(gc, "mem_free") else 20000
-UNIT = 1536 if free > 60000 else 1024
+UNIT = 1024
 WBITS = 15
 while WBITS and free < 6 << WBITS:
  WBITS -= 1 if WBITS > 11 else WBITS
@@ -137,7 +137,7 @@ def tell(kind, data=b""):
 def refuse(e):
  tell(69, repr(e.args[0] if e.args else 5).encode())
 def serve():
- tell(72, repr((UNIT, WBITS, HASH, SUM, free, hasattr(os, "rename"), sys.platform)).encode())
+ tell(72, repr((UNIT, WBITS, HASH, SUM, hasattr(os, "rename"), sys.platform)).encode())
  while 1:
   u = unit()
   if not u:
