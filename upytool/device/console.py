@@ -17,9 +17,10 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 
 from ..errors import ConnectionLostError, LocalFileError, RemoteException, UpytoolError
 from ..protocol.friendly import Pacer, PromptWatcher, escape_non_printable, keys_for
-from ..protocol.ops import Op, Pause, Recv, Request, Send
+from ..protocol.ops import Op, Recv, Request
 from ..protocol.raw_repl import ReplState
 from ..transport.base import Transport
+from ..transport.drive import perform
 from .device import Device
 from .mount import mounts_of
 
@@ -364,14 +365,9 @@ class Console:
             op.close()
 
     def _perform(self, request: Request, live: bool) -> Any:
-        match request:
-            case Send(data):
-                self.device.transport.write(data)
-            case Pause(seconds) if seconds > 0:
-                time.sleep(seconds)
-            case Recv(timeout):
-                return self._receive(timeout, live), time.monotonic()
-        return time.monotonic()
+        if isinstance(request, Recv) and not request.files:
+            return self._receive(request.timeout, live), time.monotonic()
+        return perform(request, self.device.transport)
 
     def _receive(self, timeout: float | None, live: bool) -> bytes:
         deadline = None if timeout is None else time.monotonic() + timeout

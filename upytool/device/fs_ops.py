@@ -51,7 +51,7 @@ class FsOps:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.can = Capabilities()
+        self.can = Capabilities(session.window)
 
     @property
     def protected(self) -> frozenset[str]:
@@ -67,7 +67,12 @@ class FsOps:
         return SmallMover(self.session, self._large_mover)
 
     def _large_mover(self) -> Mover:
-        return StreamMover(self.session, self.can)
+        stream = StreamMover(self.session, self.can)
+        if not self.session.has_files:
+            return stream
+        from .channel_mover import ChannelMover
+
+        return ChannelMover(self.session, stream)
 
     def moving(self, work: Callable[[Mover], Op[T]]) -> Op[T]:
         """Do `work` with a mover."""

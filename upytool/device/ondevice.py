@@ -43,6 +43,14 @@ def snippet(name: str) -> str:
     return "\n".join(out)
 
 
+def function(name: str, wanted: str) -> str:
+    """The text of one function of ondevice/NAME.py, as `snippet`."""
+    for text in ("\n" + snippet(name)).split("\ndef ")[1:]:
+        if text.startswith(wanted + "("):
+            return "def " + text
+    raise KeyError(wanted)
+
+
 # What sys.path holds for the user, by the name that it has inside a shielded program.
 USERS_PATH = "_q"
 # Below .frozen/ a name is looked up in the firmware's table alone, not in a file system. What is frozen may be the

@@ -73,9 +73,9 @@ class Capabilities:
         window: bytes in flight, where more is known than raw paste's announcement; 0: there is not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, window: int = 0) -> None:
         self._cannot: dict[Way, str] = {}
-        self.window = 0
+        self.window = window
 
     def rule_out(self, way: Way, why: str) -> None:
         """This board cannot go that way."""

@@ -9,17 +9,27 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import limits
-from ..errors import BoardResetError, DeviceTimeoutError, DisturbedError, OperationInterrupted, RemoteError, StreamError
+from ..errors import (
+    BoardResetError,
+    ConnectionLostError,
+    DeviceTimeoutError,
+    DisturbedError,
+    OperationInterrupted,
+    RemoteError,
+    StreamError,
+)
 from ..events import NULL, DeviceOutput, Reporter, notice
-from ..protocol.ops import Op, Pause, Send
+from ..protocol.ops import Op, Pause, Reconnect, Send
 from ..protocol.pace import announced
 from ..protocol.raw_repl import CTRL_C, ENTER_TIMEOUT, RawRepl, ReplState
+from ..transport.base import FileChannel, Reconnecting, Windowed
 from .answers import Collected, parse_answer, sensible
 from .ondevice import argument, shielded, snippet
 from .program import Program, is_error, prepare, raise_program_error, raise_snippet_error, rewrite_traceback
 
 if TYPE_CHECKING:
     from ..protocol.mount_server import Volume
+    from ..transport.base import AsyncTransport, Transport
     from .info import BoardInfo
 
 OutputSink = Callable[[bytes], None]
@@ -45,6 +55,9 @@ class Session:
         bytecode: False once the board refused a program of ours as bytecode (device.precompiled).
         short: whether the board takes short programs of ours (device.oneshot); False once it was found to lack them.
         sure: the link itself repeats what was damaged, as USB does to a chip's own port: content needs no checksum.
+        window: bytes that may be on their way to the board at once; 0 where only raw paste's announcement is known.
+        has_files: whether the board has a file channel of its own (transport.base.FileChannel).
+        can_reconnect: whether the connection can be made again (transport.base.Reconnecting).
         ask_frozen: whether finding out is worth a try, because the answer is kept for the next connection.
     """
 
@@ -65,7 +78,19 @@ class Session:
         self.bytecode = True
         self.short = True
         self.sure = False
+        self.window = 0
+        self.has_files = self.can_reconnect = False
         self.on_soft_reset: list[Callable[[], Op[None]]] = []
+
+    def learn(self, transport: Transport | AsyncTransport) -> None:
+        """Take over what the transport says of itself."""
+        self.repl.can_interrupt = transport.interrupts
+        self.repl.may_be_rom = transport.survives_reset
+        self.sure = getattr(transport, "sure", False)
+        if isinstance(transport, Windowed):
+            self.window = transport.in_flight
+        self.has_files = isinstance(transport, FileChannel)
+        self.can_reconnect = isinstance(transport, Reconnecting)
 
     # -- the state of the far end -----------------------------------------------------------------
 
@@ -79,10 +104,23 @@ class Session:
     def soft_reset(self, *, show_boot: bool = False) -> Op[None]:
         """A fresh interpreter; what was mounted over the wire is mounted again."""
         yield from self.ready()
-        yield from self.repl.soft_reset(self.print if show_boot else None)
+        try:
+            yield from self.repl.soft_reset(self.print if show_boot else None)
+        except ConnectionLostError:
+            if not self.can_reconnect:
+                raise
+            yield from self.reconnect()
         self.reset_pending = False
         for again in list(self.on_soft_reset):
             yield from again()
+
+    def reconnect(self) -> Op[None]:
+        """Make the connection again, and be at the raw prompt. Errors: ConnectionLostError; RawReplError."""
+        notice(self.reporter, "the connection ended; making it again", "detail")
+        self.repl.inbox.clear()
+        self.repl.state = ReplState.UNKNOWN
+        yield Reconnect()
+        yield from self.ready()
 
     def leave(self) -> Op[None]:
         """The friendly prompt."""

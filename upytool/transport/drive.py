@@ -6,11 +6,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from ..errors import OperationInterrupted
-from ..protocol.ops import Interrupted, Op, Pause, Recv, Request, Send
-from .base import AsyncTransport, Transport
+from ..protocol.ops import Interrupted, Op, Pause, Reconnect, Recv, Request, Send
+from .base import AsyncFileChannel, AsyncReconnecting, AsyncTransport, FileChannel, Reconnecting, Transport
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ def drive(
                 try:
                     interrupts.waiting = True
                     interrupts.check()
-                    answer = _perform(request, transport, clock, sleep)
+                    answer = perform(request, transport, clock, sleep)
                     interrupts.waiting = False
                     step = op.send
                 except KeyboardInterrupt:
@@ -91,16 +91,24 @@ def drive(
             op.close()
 
 
-def _perform(
-    request: Request, transport: Transport, clock: Callable[[], float], sleep: Callable[[float], None]
+def perform(
+    request: Request,
+    transport: Transport,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Any:
+    """Do what one request asks for; returns its answer."""
     match request:
         case Recv(timeout):
-            return transport.read(timeout), clock()
+            read = cast(FileChannel, transport).read_frame if request.files else transport.read
+            return read(timeout), clock()
         case Send(data):
-            transport.write(data)
+            write = cast(FileChannel, transport).write_frame if request.files else transport.write
+            write(data)
         case Pause(seconds) if seconds > 0:
             sleep(seconds)
+        case Reconnect():
+            cast(Reconnecting, transport).reconnect()
     return clock()
 
 
@@ -117,13 +125,18 @@ async def drive_async(op: Op[T], transport: AsyncTransport, clock: Callable[[], 
             try:
                 match request:
                     case Recv(timeout):
-                        answer = (await transport.read(timeout), clock())
+                        read = cast(AsyncFileChannel, transport).read_frame if request.files else transport.read
+                        answer = (await read(timeout), clock())
                     case Send(data):
-                        await transport.write(data)
+                        write = cast(AsyncFileChannel, transport).write_frame if request.files else transport.write
+                        await write(data)
                         answer = clock()
                     case Pause(seconds):
                         if seconds > 0:
                             await asyncio.sleep(seconds)
+                        answer = clock()
+                    case Reconnect():
+                        await cast(AsyncReconnecting, transport).reconnect()
                         answer = clock()
                 step = op.send
             except asyncio.CancelledError as error:

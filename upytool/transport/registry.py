@@ -30,17 +30,44 @@ def _exec(address: str, baud: int, lines: Lines | None) -> Transport:
     return ProcessTransport(address, command, pty=kind == "execpty")
 
 
+def _no_password(address: str) -> str:
+    from ..errors import NotAuthorizedError
+
+    raise NotAuthorizedError(
+        f"{address} wants a password, and there is nobody to ask for it", hint="set UPYTOOL_WEBREPL_PASSWORD"
+    )
+
+
+def _untold(text: str) -> None:
+    return
+
+
 # Schemes of our own; every other `something://` is pyserial's.
 _SCHEMES: dict[str, Opener] = {"socket": _socket, "exec": _exec, "execpty": _exec}
 _PYSERIAL = ("rfc2217", "loop", "spy", "alt", "hwgrep", "cp2110")
 
 
-def open_transport(address: str, *, baud: int = 115200, lines: Lines | None = None) -> Transport:
+def open_transport(
+    address: str,
+    *,
+    baud: int = 115200,
+    lines: Lines | None = None,
+    password: Callable[[str], str] = _no_password,
+    tell: Callable[[str], None] = _untold,
+) -> Transport:
     """Open `address`: a port path or a URL.
+
+    Args:
+        password: gives the password for an address, where the far end asks for one.
+        tell: receives a sentence for the user about what is waited for.
 
     Errors: the TransportErrors of the transport; PortMissingError for a scheme that nobody knows.
     """
     scheme = _scheme(address)
+    if scheme in ("ws", "wss"):
+        from .webrepl import WebReplTransport
+
+        return WebReplTransport(address, password, tell)
     if scheme is None or scheme in _PYSERIAL:
         return _serial(address, baud, lines)
     opener = _SCHEMES.get(scheme) or _plugin(scheme)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, cast
 
-from .base import Transport
+from .base import FileChannel, Reconnecting, Transport
 
+T = TypeVar("T")
 SLICE = 0.25
 
 
@@ -24,23 +27,33 @@ class ThreadedTransport:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="upytool-io")
 
     async def read(self, timeout: float | None) -> bytes:
-        import asyncio
+        return await self._read(self.transport.read, timeout)
 
-        loop = asyncio.get_running_loop()
+    async def write(self, data: bytes) -> None:
+        await self._work(self.transport.write, data)
+
+    async def read_frame(self, timeout: float | None) -> bytes:
+        return await self._read(cast(FileChannel, self.transport).read_frame, timeout)
+
+    async def write_frame(self, data: bytes) -> None:
+        await self._work(cast(FileChannel, self.transport).write_frame, data)
+
+    async def reconnect(self) -> None:
+        await self._work(cast(Reconnecting, self.transport).reconnect)
+
+    async def _read(self, read: Callable[[float | None], bytes], timeout: float | None) -> bytes:
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             left = SLICE if deadline is None else min(SLICE, max(0.0, deadline - time.monotonic()))
-            data = await loop.run_in_executor(self._pool, self.transport.read, left)
+            data = await self._work(read, left)
             if data or (deadline is not None and time.monotonic() >= deadline):
                 return data
 
-    async def write(self, data: bytes) -> None:
+    async def _work(self, work: Callable[..., T], *args: Any) -> T:
         import asyncio
 
-        await asyncio.get_running_loop().run_in_executor(self._pool, self.transport.write, data)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
 
     async def close(self) -> None:
-        import asyncio
-
-        await asyncio.get_running_loop().run_in_executor(self._pool, self.transport.close)
+        await self._work(self.transport.close)
         self._pool.shutdown(wait=False)

@@ -1,0 +1,244 @@
+"""WebREPL: a terminal and a file channel in one WebSocket, without I/O.
+
+Facts: extmod/modwebrepl.c, extmod/modwebsocket.c, and micropython-lib's webrepl.py, confirmed on a real server.
+
+- Text frames are the terminal, and not UTF-8: raw paste's window is a byte of 0x80. Binary frames are files.
+- Login: `Password: `; up to 9 characters and a CR; `WebREPL connected` or `Access denied`.
+- A second client is closed in its handshake; a frame of more than 65,535 bytes closes the socket; no ping is answered.
+- A file request has 82 bytes: `WA`, operation, flags, offset, size, length of the name, name. The board answers `WB`
+  and a number, 0 for good, before the content and after it. What is wrong with a name closes the socket.
+- Reading, each 00 byte is answered by a length of 2 bytes and up to 256 of content; length 0 ends. One 00 byte too many
+  would be read as the next request.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ..errors import ConnectionLostError, NotAuthorizedError, PortBusyError, PortUnusableError, StreamError
+from .buffer import Inbox
+from .ops import Op, Pause, Send
+
+PASSWORD_LENGTH = 9
+NAME_BYTES = 63
+FRAME = 4096  # bytes of a binary frame: the board copes with 65,535, and others' data come in between more often
+AHEAD = 64  # chunks that are asked for before they came
+CHUNK = 256
+LOGIN_SECONDS = 8.0
+FILE_SECONDS = 15.0  # for the next bytes of a file: flash that is erased keeps a board busy for seconds
+_REQUEST = struct.Struct("<2sBBQLH64s")
+_PUT, _GET = 1, 2
+_BUSY_STATUS = (502, 503, 504)
+
+
+class WebReplLink:
+    """The frames of one connection, from bytes and to bytes.
+
+    Args:
+        url: `ws://HOST:PORT/NAME` or wss.
+
+    Attributes:
+        terminal: what the board's terminal said and nobody has read yet.
+        files: what came on the file channel and nobody has read yet.
+        open: whether the WebSocket's handshake is done.
+    """
+
+    def __init__(self, url: str) -> None:
+        from websockets.client import ClientProtocol
+        from websockets.uri import parse_uri
+
+        self._url = url
+        self._protocol: Any = ClientProtocol(parse_uri(url), max_size=1 << 16)
+        self._protocol.send_request(self._protocol.connect())
+        self.terminal, self.files = bytearray(), bytearray()
+        self.open = False
+        self._text = True
+
+    def outgoing(self) -> bytes:
+        """What is to be sent now."""
+        return b"".join(self._protocol.data_to_send())
+
+    def say(self, data: bytes) -> bytes:
+        """The frame that types `data` at the terminal."""
+        self._protocol.send_text(data)
+        return self.outgoing()
+
+    def carry(self, data: bytes) -> bytes:
+        """The frames that bring `data` to the file channel."""
+        for start in range(0, len(data), FRAME):
+            self._protocol.send_binary(data[start : start + FRAME])
+        return self.outgoing()
+
+    def close(self) -> bytes:
+        """The frame that says goodbye, b"" where it cannot be said."""
+        if not self.open:
+            return b""
+        self._protocol.send_close()
+        return self.outgoing()
+
+    def feed(self, data: bytes) -> bool:
+        """Take what arrived (b"": the far end closed); False once the connection has ended.
+
+        Errors: PortBusyError, PortUnusableError: the far end accepts no WebSocket, or is none.
+        """
+        from websockets.frames import Opcode
+        from websockets.protocol import State
+
+        if data:
+            self._protocol.receive_data(data)
+        else:
+            self._protocol.receive_eof()
+        for event in self._protocol.events_received():
+            if not self.open:
+                self._opened(event)
+                continue
+            if event.opcode in (Opcode.TEXT, Opcode.BINARY):
+                self._text = event.opcode is Opcode.TEXT
+            elif event.opcode is not Opcode.CONT:
+                continue
+            (self.terminal if self._text else self.files).extend(event.data)
+        if not self.open:
+            self._not_opened(ended=not data)
+            return True
+        return bool(data) and self._protocol.state is State.OPEN
+
+    def _opened(self, response: Any) -> None:
+        status = response.status_code
+        if status in _BUSY_STATUS:
+            raise PortUnusableError(
+                f"{self._url} is a proxy that does not reach the board (HTTP {status})",
+                hint="is the board on, and does the proxy forward to its port 8266?",
+            )
+        if self._protocol.handshake_exc is not None:
+            raise _no_webrepl(self._url, f"it answers HTTP {status}")
+        self.open = True
+
+    def _not_opened(self, *, ended: bool) -> None:
+        error = self._protocol.handshake_exc
+        if ended:
+            raise PortBusyError(
+                f"{self._url} closed the connection at once: another client is connected to its WebREPL",
+                hint="close the other one (a browser page, another upytool); WebREPL serves one at a time",
+            )
+        if error is not None:
+            raise _no_webrepl(self._url, "it does not speak HTTP")
+
+
+def _no_webrepl(url: str, why: str) -> PortUnusableError:
+    return PortUnusableError(
+        f"there is no WebREPL at {url}: {why}",
+        hint="WebREPL's port is 8266; over USB, `upytool webrepl status` tells whether the board serves it",
+    )
+
+
+def check_password(password: str) -> bytes:
+    """A password as it is typed. Errors: NotAuthorizedError for one that no board can have."""
+    data = password.encode("utf-8", "surrogateescape")
+    if not 0 < len(data) <= PASSWORD_LENGTH or any(byte < 32 for byte in data):
+        what = f"has {len(data)} bytes" if len(data) != 1 else "is a control character"
+        raise NotAuthorizedError(
+            f"a WebREPL password has 1 to {PASSWORD_LENGTH} characters, and this one {what}",
+            hint="see `upytool help webrepl password` for a new one",
+        )
+    return data
+
+
+def login(name: str, password: Callable[[], str]) -> Op[None]:
+    """Give the password once the board asks for it; the terminal is at a prompt, or in a program, afterwards.
+
+    Args:
+        name: of the board, for messages.
+        password: asked for it only when the board does.
+
+    Errors: NotAuthorizedError; PortUnusableError where no WebREPL asks; ConnectionLostError.
+    """
+    inbox = Inbox()
+    if (yield from inbox.read_until(b"Password: ", LOGIN_SECONDS)) is None:
+        raise _no_webrepl(name, "it is a WebSocket that asks for no password")
+    yield Send(check_password(password()) + b"\r")
+    deadline = (yield Pause(0)) + LOGIN_SECONDS
+    refused = None
+    while b"WebREPL connected\r\n>>> " not in inbox.data:
+        if b"Access denied" in inbox.data:
+            raise NotAuthorizedError(
+                f"{name} refuses the password", hint="over USB, `upytool webrepl password` sets another one"
+            ) from refused
+        if refused is not None:
+            raise refused
+        try:
+            if not (yield from inbox.fill(max(0.0, deadline - inbox.now))) and inbox.now >= deadline:
+                raise _no_webrepl(name, "it does not answer a password")
+        except ConnectionLostError as error:
+            refused = error
+
+
+class Channel:
+    """Files over the binary frames. All methods that talk are operations.
+
+    An operation that does not come to its end leaves the channel in the middle of a file, where the next request would
+    be taken for content: the connection has to be made again.
+    """
+
+    def __init__(self) -> None:
+        self._inbox = Inbox(files=True)
+
+    def put(self, files: Iterable[tuple[bytes, int, Iterable[bytes]]]) -> Op[None]:
+        """Write files on the board, one behind the other without a pause.
+
+        Args:
+            files: name (at most 63 bytes), size and content of each. A board tells nothing of a full disk: what arrived
+                is to be looked at afterwards.
+
+        Errors: StreamError; ConnectionLostError, also for a name that the board cannot open.
+        """
+        due = 0
+        for name, size, content in files:
+            yield Send(_request(_PUT, name, size), files=True)
+            left = size
+            for data in content:
+                left -= len(data)
+                if left < 0:
+                    break
+                yield Send(data, files=True)
+            if left:
+                raise StreamError("the file changed while it was copied", hint="try again")
+            due += 2
+        while due:
+            yield from self._good()
+            due -= 1
+
+    def get(self, name: bytes, size: int, take: Callable[[bytes], None]) -> Op[None]:
+        """Read a file of which `size` bytes are expected; `take` receives them in order.
+
+        Errors: StreamError where there are more or fewer; ConnectionLostError, also for a name that the board cannot
+        open.
+        """
+        inbox = self._inbox
+        chunks = -(-size // CHUNK) + 1
+        asked = min(chunks, AHEAD)
+        yield Send(_request(_GET, name, 0) + bytes(asked), files=True)
+        yield from self._good()
+        came = 0
+        for number in range(1, chunks + 1):
+            count = int.from_bytes((yield from inbox.read_exact(2, FILE_SECONDS)), "little")
+            if count != min(CHUNK, size - came):
+                raise StreamError("the file changed while it was copied", hint="try again")
+            if count:
+                take((yield from inbox.read_exact(count, FILE_SECONDS)))
+                came += count
+            if asked < chunks and asked - number <= AHEAD // 2:
+                more = min(chunks - asked, AHEAD // 2)
+                yield Send(bytes(more), files=True)
+                asked += more
+        yield from self._good()
+
+    def _good(self) -> Op[None]:
+        answer = yield from self._inbox.read_exact(4, FILE_SECONDS)
+        if answer != b"WB\0\0":
+            raise StreamError("the board refuses a file request", hint="try again")
+
+
+def _request(operation: int, name: bytes, size: int) -> bytes:
+    return _REQUEST.pack(b"WA", operation, 0, 0, size, len(name), name)

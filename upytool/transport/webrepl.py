@@ -1,0 +1,352 @@
+"""WebREPL as a transport: `ws://HOST[:PORT][/NAME]`, and `wss://` through a proxy, for the board itself has no TLS.
+
+Law 1: what the terminal is sent goes in frames of its own, and a Ctrl-C alone: on some ports the bytes behind it in one
+segment wait for the next event.
+Law 2: bytes of a frame that were not sent yet are kept: a Ctrl-C here must not cut a frame in two.
+Law 3: the password is asked for when the board asks, kept in memory alone, and in no message.
+
+TCP facts: the board sends a frame's header and payload apart, so that its Nagle waits 40 ms for our delayed ACK;
+TCP_QUICKACK before each read (Linux) spares it. No ping is answered: TCP's own keep-alive finds a board that is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from ..errors import (
+    ConnectionLostError,
+    MissingExtraError,
+    NotAuthorizedError,
+    PortMissingError,
+    PortUnusableError,
+    TransportError,
+    UpytoolError,
+)
+from ..protocol.webrepl import LOGIN_SECONDS, WebReplLink, login
+from .base import WRITE_TIMEOUT
+from .drive import drive
+
+PORT = 8266
+OPEN_SECONDS = 10.0
+AGAIN_SECONDS = 30.0  # a board that was reset joins its Wi-Fi first
+AGAIN_PAUSE = 0.5
+AFTER_INTERRUPT = 0.1
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+# Seconds without a word, between questions, and questions, after which the far end is given up.
+_KEEPALIVE = (("TCP_KEEPIDLE", 10), ("TCP_KEEPALIVE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+
+T = TypeVar("T")
+Password = Callable[[str], str]
+Tell = Callable[[str], None]
+
+
+class WebReplTransport:
+    """A Transport and FileChannel over WebREPL.
+
+    Args:
+        url: `ws://HOST[:PORT][/NAME]` or wss.
+        password: gives the password for an address; it is asked once, when the board asks.
+        tell: receives a sentence for the user about what is waited for.
+
+    Errors: PortMissingError (no such host, nobody listens), PortUnusableError (no WebREPL, TLS), PortBusyError (another
+    client), NotAuthorizedError.
+    """
+
+    interrupts = True
+    survives_reset = False
+    in_flight = 256  # the shortest ring behind a WebREPL (esp8266); what does not fit is lost without a sign
+
+    def __init__(self, url: str, password: Password, tell: Tell = lambda text: None) -> None:
+        if find_spec("websockets") is None:
+            raise MissingExtraError("WebREPL", "net")
+        self._where = _address(url)
+        self.name = self._where.url
+        self._tell = tell
+        self._secret = ""
+        self._ask = password
+        self._open()
+
+    def _password(self) -> str:
+        if not self._secret:
+            self._secret = self._ask(self.name)
+        return self._secret
+
+    def _open(self) -> None:
+        self._unsent = b""
+        self._interrupted = self._lost = False
+        self._socket = _patiently(self._where.connect, self._tell, f"connecting to {self.name}")
+        self._link = WebReplLink(self.name)
+        try:
+            self._send(self._link.outgoing())
+            deadline = time.monotonic() + LOGIN_SECONDS
+            while not self._link.open:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise PortUnusableError(
+                        f"{self.name} takes the connection and says nothing for {LOGIN_SECONDS:.0f} s",
+                        hint="is it a WebREPL? A board whose program never pauses does not answer either: reset it",
+                    )
+                if left < LOGIN_SECONDS - 1:
+                    self._tell(f"waiting for the WebREPL at {self.name} (up to {LOGIN_SECONDS:.0f} s, Ctrl-C stops)")
+                self._receive(min(left, 1.0))
+            drive(login(self.name, self._password), self)
+        except BaseException as error:
+            self._socket.close()
+            if isinstance(error, NotAuthorizedError):
+                self._secret = ""
+            raise
+
+    def reconnect(self, seconds: float = AGAIN_SECONDS) -> None:
+        """Make the connection again after it was lost or has to be dropped; nothing of the old one is left.
+
+        Errors: ConnectionLostError when that did not succeed within `seconds`; NotAuthorizedError.
+        """
+        self.close()
+        deadline = time.monotonic() + seconds
+        told = time.monotonic() + 1.0
+        while True:
+            try:
+                self._open()
+                return
+            except NotAuthorizedError:
+                raise
+            except TransportError as error:
+                now = time.monotonic()
+                if now >= deadline:
+                    raise ConnectionLostError(
+                        f"the connection to {self.name} was lost, and {seconds:.0f} s of trying did not bring it back",
+                        hint="is the board on, and in its network? Then run the command again",
+                    ) from error
+                if now >= told:
+                    self._tell(f"waiting for {self.name} to come back (up to {seconds:.0f} s, Ctrl-C stops)")
+                time.sleep(AGAIN_PAUSE)
+
+    # -- the terminal ---------------------------------------------------------------------------
+
+    def read(self, timeout: float | None) -> bytes:
+        return self._take(self._link.terminal, timeout)
+
+    def write(self, data: bytes) -> None:
+        for part in _apart(data):
+            if self._interrupted:
+                # The board's reaction, or a moment without one: a prompt that is raw says nothing to a Ctrl-C.
+                self._interrupted = False
+                if not self._link.terminal:
+                    self._receive(AFTER_INTERRUPT)
+            self._send(self._link.say(part))
+            self._interrupted = part == b"\x03"
+
+    # -- the files ------------------------------------------------------------------------------
+
+    def read_frame(self, timeout: float | None) -> bytes:
+        return self._take(self._link.files, timeout)
+
+    def write_frame(self, data: bytes) -> None:
+        self._send(self._link.carry(data))
+
+    # -- the socket -----------------------------------------------------------------------------
+
+    def _take(self, buffer: bytearray, timeout: float | None) -> bytes:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not buffer:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not self._receive(left) and deadline is not None and time.monotonic() >= deadline:
+                break
+        data = bytes(buffer)
+        buffer.clear()
+        return data
+
+    def _receive(self, timeout: float | None) -> bool:
+        """Take what has arrived, within `timeout` seconds; whether anything did."""
+        if self._lost:
+            raise self._gone()
+        try:
+            if _QUICKACK is not None:
+                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+            data = self._arrived(timeout)
+        except (OSError, ValueError) as error:
+            if self._link.open:
+                raise self._gone() from error
+            data = b""
+        if data is None:
+            return False
+        if not self._link.feed(data):
+            self._lost = True
+            if not self._link.terminal and not self._link.files:
+                raise self._gone()
+        with contextlib.suppress(TransportError):  # the answer to a goodbye
+            self._send(self._link.outgoing())
+        return True
+
+    def _arrived(self, timeout: float | None) -> bytes | None:
+        # A TLS socket may hold bytes of its own: it is read before it is waited for.
+        for wait in (timeout, 0.0):
+            try:
+                return self._socket.recv(65536)
+            except OSError as error:
+                if not _later(error):
+                    raise
+            if not select.select([self._socket], [], [], wait)[0]:
+                break
+        return None
+
+    def _send(self, data: bytes) -> None:
+        self._unsent += data
+        try:
+            while self._unsent:
+                try:
+                    count = self._socket.send(self._unsent)
+                    self._unsent = self._unsent[count:]
+                except OSError as error:
+                    if not _later(error):
+                        raise
+                    _, ready, _ = select.select([], [self._socket], [], WRITE_TIMEOUT)
+                    if not ready:
+                        raise ConnectionLostError(
+                            f"{self.name} takes no more data (waited {WRITE_TIMEOUT:.0f} s)",
+                            hint="reset the board, then try again",
+                        ) from None
+        except (OSError, ValueError) as error:
+            raise self._gone() from error
+
+    def _gone(self) -> ConnectionLostError:
+        self._lost = True
+        return ConnectionLostError(
+            f"{self.name} closed the connection",
+            hint="a reset or a lost Wi-Fi ends a WebREPL session: run the command again",
+        )
+
+    def close(self) -> None:
+        with contextlib.suppress(UpytoolError, OSError):
+            if not self._lost and not self._unsent:
+                self._socket.send(self._link.close())
+        with contextlib.suppress(OSError):
+            self._socket.close()
+
+    def fileno(self) -> int | None:
+        # Behind TLS readable bytes may wait in this process, where no `select` sees them.
+        return None if self._where.secure else self._socket.fileno()
+
+
+class _Where:
+    """An address, taken apart."""
+
+    def __init__(self, url: str, host: str, port: int, secure: bool) -> None:
+        self.url, self.host, self.port, self.secure = url, host, port, secure
+
+    def connect(self) -> socket.socket:
+        """An open, non-blocking socket. Errors: PortMissingError, PortUnusableError."""
+        try:
+            plain = socket.create_connection((self.host, self.port), timeout=OPEN_SECONDS)
+        except ConnectionRefusedError as error:
+            raise PortMissingError(
+                f"nothing listens at {self.url}",
+                hint="is WebREPL started on the board? Over USB, `upytool webrepl setup` sets it up",
+            ) from error
+        except (socket.gaierror, ValueError) as error:
+            raise PortMissingError(
+                f"there is no host {self.host!r}", hint="check the name; `upytool devs --air` looks for boards"
+            ) from error
+        except OSError as error:
+            raise PortUnusableError(
+                f"{self.url} cannot be reached: {error}", hint="is the board on, and in the same network as you?"
+            ) from error
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE:
+            if hasattr(socket, name):
+                with contextlib.suppress(OSError):
+                    plain.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        end = self._wrapped(plain) if self.secure else plain
+        end.setblocking(False)
+        return end
+
+    def _wrapped(self, plain: socket.socket) -> socket.socket:
+        import ssl
+
+        try:
+            return ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+        except ssl.SSLCertVerificationError as error:
+            plain.close()
+            raise PortUnusableError(
+                f"the certificate of {self.host} is not valid: {error.verify_message}",
+                hint="name the host as its certificate does; SSL_CERT_FILE names certificates of your own",
+            ) from error
+        except OSError as error:
+            plain.close()
+            raise PortUnusableError(
+                f"{self.host}:{self.port} speaks no TLS: {error}",
+                hint="a board itself has none: use ws://, or name the proxy in front of it",
+            ) from error
+
+
+def _address(url: str) -> _Where:
+    """Errors: PortMissingError for what is no address; NotAuthorizedError for one with a password in it."""
+    try:
+        parts = urlsplit(url)
+        host, port, secure = parts.hostname, parts.port, parts.scheme.lower() == "wss"
+    except ValueError:
+        host, port, secure = None, None, False
+        parts = urlsplit("")
+    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+        raise NotAuthorizedError(
+            "a password in the address is seen by every user of this computer, and by the shell's history",
+            hint="leave it away: upytool asks for it, or takes it from UPYTOOL_WEBREPL_PASSWORD",
+        )
+    if not host:
+        raise PortMissingError("an address of a WebREPL names a host", hint="write it as ws://HOST or ws://HOST:PORT")
+    port = port or (443 if secure else PORT)
+    shown = f"[{host}]" if ":" in host else host
+    path = parts.path if parts.path not in ("", "/") else ""
+    return _Where(f"{'wss' if secure else 'ws'}://{shown}:{port}{path}", host, port, secure)
+
+
+def _later(error: OSError) -> bool:
+    """Whether a socket only has nothing, or takes nothing, at this moment."""
+    # TLS has exceptions of its own for it; importing them costs an unencrypted connection 10 ms.
+    return isinstance(error, BlockingIOError) or type(error).__name__ in ("SSLWantReadError", "SSLWantWriteError")
+
+
+def _apart(data: bytes) -> list[bytes]:
+    """`data` cut so that each 03 is alone, and no piece is longer than a board's ring."""
+    pieces: list[bytes] = []
+    for number, part in enumerate(data.split(b"\x03")):
+        if number:
+            pieces.append(b"\x03")
+        pieces += [part[start : start + 256] for start in range(0, len(part), 256)]
+    return pieces
+
+
+def _patiently(work: Callable[[], T], tell: Tell, text: str) -> T:
+    """The result of `work`, which may stand still in the system's name lookup; `tell` says `text` after a second."""
+    done: list[T] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            done.append(work())
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True, name="upytool-connect")
+    thread.start()
+    deadline = time.monotonic() + 2 * OPEN_SECONDS
+    told = False
+    while thread.is_alive() and time.monotonic() < deadline:
+        thread.join(1.0)
+        if thread.is_alive() and not told:
+            told = True
+            tell(f"{text} (up to {OPEN_SECONDS:.0f} s, Ctrl-C stops)")
+    if failed:
+        raise failed[0]
+    if not done:
+        raise PortUnusableError(f"{text} takes too long", hint="check the name, the network and the board's power")
+    return done[0]
