@@ -85,7 +85,11 @@ A setting has the value of the first layer that gives one:
 
 `upytool config list --origin` shows each value and where it came from; `config set` and `config unset` change
 the user's file and keep its comments. In the user's file [devices] holds aliases of boards and [macros]
-commands of your own. A project may not name a device that starts a program (exec:)."""
+commands of your own. A project may not name a device that starts a program (exec:).
+
+The WebREPL password of a board is the first of: UPYTOOL_WEBREPL_PASSWORD; the table [webrepl-passwords] of the
+user's file, where the name is an alias, "HOST:PORT" or "HOST"; the system's keyring, if the Python package
+keyring is installed (service upytool); what you type when asked. `config` shows none of them."""
 
 
 def _env(style: Style) -> Lines:

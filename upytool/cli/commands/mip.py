@@ -101,10 +101,10 @@ def install(
     Everything is downloaded, checked and compiled for this board before anything is written to it; then all
     of it takes effect at once. Files that are there already are left alone.
     """
-    from ...net.address import redact
     from ...packages.apply import apply
     from ...packages.installer import InstallOptions, plan_install
     from ...packages.lockfile import read_lock
+    from ...secret import redact
 
     with package_fetcher(app) as (fetcher, hosts):
         if locked and (packages or requirement):
