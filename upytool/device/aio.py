@@ -33,8 +33,7 @@ class AsyncDevice:
         self.transport = transport
         self.reporter = reporter
         self.session = Session(reporter, reset_pending=fresh and transport.survives_reset)
-        self.session.repl.can_interrupt = transport.interrupts
-        self.session.repl.may_be_rom = transport.survives_reset
+        self.session.attach(transport)
         self._fs: AsyncRemoteFS | None = None
         self._closed = False
 

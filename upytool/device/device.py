@@ -38,9 +38,7 @@ class Device:
         self.transport = transport
         self.reporter = reporter
         self.session = Session(reporter, reset_pending=fresh and transport.survives_reset)
-        self.session.repl.can_interrupt = transport.interrupts
-        self.session.repl.may_be_rom = transport.survives_reset
-        self.session.sure = getattr(transport, "sure", False)
+        self.session.attach(transport)
         # What is known of the serial port, where it is one (turbo.why_not asks).
         self.port: SerialPort | None = None
         self.on_close: list[Callable[[Device], None]] = []

@@ -14,12 +14,14 @@ from ..events import NULL, DeviceOutput, Reporter, notice
 from ..protocol.ops import Op, Pause, Send
 from ..protocol.pace import announced
 from ..protocol.raw_repl import CTRL_C, ENTER_TIMEOUT, RawRepl, ReplState
+from ..transport.base import Windowed
 from .answers import Collected, parse_answer, sensible
 from .ondevice import argument, shielded, snippet
 from .program import Program, is_error, prepare, raise_program_error, raise_snippet_error, rewrite_traceback
 
 if TYPE_CHECKING:
     from ..protocol.mount_server import Volume
+    from ..transport.base import AsyncTransport, Transport
     from .info import BoardInfo
 
 OutputSink = Callable[[bytes], None]
@@ -44,6 +46,7 @@ class Session:
         frozen: whether the board has the transfer program as modules (device.frozen); None while nobody knows.
         bytecode: False once the board refused a program of ours as bytecode (device.precompiled).
         short: whether the board takes short programs of ours (device.oneshot); False once it was found to lack them.
+        in_flight: bytes that may be on their way to the board at once, where its transport knows; None: it does not.
         sure: the link itself repeats what was damaged, as USB does to a chip's own port: content needs no checksum.
         ask_frozen: whether finding out is worth a try, because the answer is kept for the next connection.
     """
@@ -65,7 +68,24 @@ class Session:
         self.bytecode = True
         self.short = True
         self.sure = False
+        self.in_flight: int | None = None
         self.on_soft_reset: list[Callable[[], Op[None]]] = []
+
+    def attach(self, transport: Transport | AsyncTransport) -> None:
+        """Take over what the transport knows of the way to the board."""
+        self.repl.can_interrupt = transport.interrupts
+        self.repl.may_be_rom = transport.survives_reset
+        self.sure = getattr(transport, "sure", False)
+        if isinstance(transport, Windowed):
+            self.in_flight = transport.in_flight
+            # The 04 that ends a program goes with its last bytes.
+            self.repl.chunk = min(self.repl.chunk, self.in_flight - 1)
+
+    @property
+    def window(self) -> int:
+        """Bytes that may be on their way to a program: what raw paste or the transport allows, 0 where neither says."""
+        granted = 2 * self.repl.window
+        return min(granted or self.in_flight, self.in_flight) if self.in_flight else granted
 
     # -- the state of the far end -----------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """What a byte pipe can do.
 
 A Transport moves bytes and knows nothing of what they mean. What only some have is a protocol class of its own
-(`ModemLines`, `BaudRate`), asked for with `isinstance`, never by the class of the transport.
+(`ModemLines`, `BaudRate`, `Windowed`), asked for with `isinstance`, never by the class of the transport.
 """
 
 from __future__ import annotations
@@ -64,6 +64,13 @@ class ModemLines(Protocol):
     """DTR and RTS can be set."""
 
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None: ...
+
+
+@runtime_checkable
+class Windowed(Protocol):
+    """Bytes that may be on their way to the board at once."""
+
+    in_flight: int
 
 
 @runtime_checkable

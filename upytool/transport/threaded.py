@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from .base import Transport
+from .base import Transport, Windowed
 
 SLICE = 0.25
 
@@ -21,6 +21,8 @@ class ThreadedTransport:
         self.name = transport.name
         self.interrupts = transport.interrupts
         self.survives_reset = transport.survives_reset
+        if isinstance(transport, Windowed):
+            self.in_flight = transport.in_flight
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="upytool-io")
 
     async def read(self, timeout: float | None) -> bytes:
