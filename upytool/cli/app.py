@@ -147,6 +147,7 @@ class App:
                 fresh=self._fresh,
                 reporter=self.reporter,
                 aliases=settings.devices,
+                ask=self.ask_password,
             )
 
         try:

@@ -28,7 +28,7 @@ class Reopener:
         """The open transport, or None while the board is not there."""
         from ..discovery.lines import lines_for
         from ..discovery.ports import list_ports
-        from ..transport.registry import open_transport
+        from ..device.connect import open_address
 
         address, port, settings = self._address, self._port, self._app.settings
         if port is not None:
@@ -38,6 +38,12 @@ class Reopener:
             address = again[0].path
         try:
             lines = lines_for(port, dtr=settings.dtr, rts=settings.rts)
-            return open_transport(address, baud=settings.baud, lines=lines)
+            return open_address(
+                address,
+                baud=settings.baud,
+                lines=lines,
+                aliases=settings.devices,
+                ask=self._app.ask_password,
+            )
         except TransportError:
             return None

@@ -33,7 +33,7 @@ class AsyncDevice:
         self.transport = transport
         self.reporter = reporter
         self.session = Session(reporter, reset_pending=fresh and transport.survives_reset)
-        self.session.learn(getattr(transport, "transport", transport))
+        self.session.attach(transport)
         self._fs: AsyncRemoteFS | None = None
         self._closed = False
 

@@ -38,7 +38,7 @@ class Device:
         self.transport = transport
         self.reporter = reporter
         self.session = Session(reporter, reset_pending=fresh and transport.survives_reset)
-        self.session.learn(transport)
+        self.session.attach(transport)
         # What is known of the serial port, where it is one (turbo.why_not asks).
         self.port: SerialPort | None = None
         self.on_close: list[Callable[[Device], None]] = []

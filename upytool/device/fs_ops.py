@@ -51,7 +51,7 @@ class FsOps:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.can = Capabilities(session.window)
+        self.can = Capabilities()
 
     @property
     def protected(self) -> frozenset[str]:

@@ -73,9 +73,9 @@ class Capabilities:
         window: bytes in flight, where more is known than raw paste's announcement; 0: there is not.
     """
 
-    def __init__(self, window: int = 0) -> None:
+    def __init__(self) -> None:
         self._cannot: dict[Way, str] = {}
-        self.window = window
+        self.window = 0
 
     def rule_out(self, way: Way, why: str) -> None:
         """This board cannot go that way."""
@@ -187,7 +187,7 @@ class Retry:
             raise RemoteError(f"the board's {self._part} failed: {words}", hint=self._kept) from damage
         elif self.failures > 1:
             # Nothing came on twice: fewer bytes in flight, for a board whose buffer is shorter than it says.
-            window = self._can.window or 2 * self._session.repl.window
+            window = self._can.window or self._session.window
             self._can.window = max(LEAST_WINDOW, window // 2)
         self._words = words
         notice(self._session.reporter, f"transfer: failed ({words or damage}), again", "debug")

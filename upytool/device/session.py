@@ -54,8 +54,8 @@ class Session:
         frozen: whether the board has the transfer program as modules (device.frozen); None while nobody knows.
         bytecode: False once the board refused a program of ours as bytecode (device.precompiled).
         short: whether the board takes short programs of ours (device.oneshot); False once it was found to lack them.
+        in_flight: bytes that may be on their way to the board at once, where its transport knows; None: it does not.
         sure: the link itself repeats what was damaged, as USB does to a chip's own port: content needs no checksum.
-        window: bytes that may be on their way to the board at once; 0 where only raw paste's announcement is known.
         has_files: whether the board has a file channel of its own (transport.base.FileChannel).
         can_reconnect: whether the connection can be made again (transport.base.Reconnecting).
         ask_frozen: whether finding out is worth a try, because the answer is kept for the next connection.
@@ -78,19 +78,28 @@ class Session:
         self.bytecode = True
         self.short = True
         self.sure = False
-        self.window = 0
+        self.in_flight: int | None = None
         self.has_files = self.can_reconnect = False
         self.on_soft_reset: list[Callable[[], Op[None]]] = []
 
-    def learn(self, transport: Transport | AsyncTransport) -> None:
-        """Take over what the transport says of itself."""
+    def attach(self, transport: Transport | AsyncTransport) -> None:
+        """Take over what the transport knows of the way to the board."""
+        transport = getattr(transport, "transport", transport)  # the blocking one behind an asyncio face
         self.repl.can_interrupt = transport.interrupts
         self.repl.may_be_rom = transport.survives_reset
         self.sure = getattr(transport, "sure", False)
         if isinstance(transport, Windowed):
-            self.window = transport.in_flight
+            self.in_flight = transport.in_flight
+            # The 04 that ends a program goes with its last bytes.
+            self.repl.chunk = min(self.repl.chunk, self.in_flight - 1)
         self.has_files = isinstance(transport, FileChannel)
         self.can_reconnect = isinstance(transport, Reconnecting)
+
+    @property
+    def window(self) -> int:
+        """Bytes that may be on their way to a program: what raw paste or the transport allows, 0 where neither says."""
+        granted = 2 * self.repl.window
+        return min(granted or self.in_flight, self.in_flight) if self.in_flight else granted
 
     # -- the state of the far end -----------------------------------------------------------------
 

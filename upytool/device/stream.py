@@ -136,7 +136,7 @@ class Server:
         pace = self._session.pace
         now = yield Pause(0)
         yield from self._repl.start(program, min(pace.hand_over(failures), max(LEAST, pace.left(now))))
-        window = self._can.window or 2 * self._repl.window or PLAIN_WINDOW
+        window = self._can.window or self._session.window or PLAIN_WINDOW
         self.link = StreamLink(self._repl.inbox, window, self._repl.interceptor, self._session.pace)
         # The hand-over has just shown how fast the board is.
         now = yield Pause(0)
@@ -156,7 +156,7 @@ class Server:
             raise StreamDamaged("the transfer program said nothing sensible", hint="try again") from error
         self.unit, self.hash_kind, self.can_rename, self.mem_free = unit, kind, bool(rename), free
         self.link.checksum = checksum
-        if not self._can.window and self._repl.paste:
+        if not self._can.window and self._repl.paste and self._session.in_flight is None:
             self.link.window_of(max(self.link.window, BUFFERS.get(platform, 0)))
         self.packer = Packer(unit, wbits)
 

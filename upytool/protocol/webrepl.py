@@ -21,7 +21,6 @@ from ..errors import ConnectionLostError, NotAuthorizedError, PortBusyError, Por
 from .buffer import Inbox
 from .ops import Op, Pause, Send
 
-PASSWORD_LENGTH = 9
 NAME_BYTES = 63
 FRAME = 4096  # bytes of a binary frame: the board copes with 65,535, and others' data come in between more often
 AHEAD = 64  # chunks that are asked for before they came
@@ -133,19 +132,7 @@ def _no_webrepl(url: str, why: str) -> PortUnusableError:
     )
 
 
-def check_password(password: str) -> bytes:
-    """A password as it is typed. Errors: NotAuthorizedError for one that no board can have."""
-    data = password.encode("utf-8", "surrogateescape")
-    if not 0 < len(data) <= PASSWORD_LENGTH or any(byte < 32 for byte in data):
-        what = f"has {len(data)} bytes" if len(data) != 1 else "is a control character"
-        raise NotAuthorizedError(
-            f"a WebREPL password has 1 to {PASSWORD_LENGTH} characters, and this one {what}",
-            hint="see `upytool help webrepl password` for a new one",
-        )
-    return data
-
-
-def login(name: str, password: Callable[[], str]) -> Op[None]:
+def login(name: str, password: Callable[[], bytes]) -> Op[None]:
     """Give the password once the board asks for it; the terminal is at a prompt, or in a program, afterwards.
 
     Args:
@@ -157,7 +144,7 @@ def login(name: str, password: Callable[[], str]) -> Op[None]:
     inbox = Inbox()
     if (yield from inbox.read_until(b"Password: ", LOGIN_SECONDS)) is None:
         raise _no_webrepl(name, "it is a WebSocket that asks for no password")
-    yield Send(check_password(password()) + b"\r")
+    yield Send(password() + b"\r")
     deadline = (yield Pause(0)) + LOGIN_SECONDS
     refused = None
     while b"WebREPL connected\r\n>>> " not in inbox.data:

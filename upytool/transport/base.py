@@ -1,7 +1,7 @@
 """What a byte pipe can do.
 
 A Transport moves bytes and knows nothing of what they mean. What only some have is a protocol class of its own
-(`ModemLines`, `BaudRate`), asked for with `isinstance`, never by the class of the transport.
+(`ModemLines`, `BaudRate`, `Windowed`), asked for with `isinstance`, never by the class of the transport.
 """
 
 from __future__ import annotations

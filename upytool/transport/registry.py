@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import PortMissingError, PortUnusableError
+from ..secret import Secret
 from .base import Transport
 from .serial import Lines
 
@@ -30,12 +31,10 @@ def _exec(address: str, baud: int, lines: Lines | None) -> Transport:
     return ProcessTransport(address, command, pty=kind == "execpty")
 
 
-def _no_password(address: str) -> str:
+def _no_password(address: str) -> Secret:
     from ..errors import NotAuthorizedError
 
-    raise NotAuthorizedError(
-        f"{address} wants a password, and there is nobody to ask for it", hint="set UPYTOOL_WEBREPL_PASSWORD"
-    )
+    raise NotAuthorizedError(f"{address} requires a password, and nobody gave one", hint="hand `password` in")
 
 
 def _untold(text: str) -> None:
@@ -52,7 +51,7 @@ def open_transport(
     *,
     baud: int = 115200,
     lines: Lines | None = None,
-    password: Callable[[str], str] = _no_password,
+    password: Callable[[str], Secret] = _no_password,
     tell: Callable[[str], None] = _untold,
 ) -> Transport:
     """Open `address`: a port path or a URL.

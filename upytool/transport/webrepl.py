@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from ..errors import (
     ConnectionLostError,
@@ -31,10 +30,11 @@ from ..errors import (
     UpytoolError,
 )
 from ..protocol.webrepl import LOGIN_SECONDS, WebReplLink, login
+from ..secret import Secret
 from .base import WRITE_TIMEOUT
 from .drive import drive
+from .webrepl_address import WebreplAddress, parse_address
 
-PORT = 8266
 OPEN_SECONDS = 10.0
 AGAIN_SECONDS = 30.0  # a board that was reset joins its Wi-Fi first
 AGAIN_PAUSE = 0.5
@@ -44,7 +44,7 @@ _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _KEEPALIVE = (("TCP_KEEPIDLE", 10), ("TCP_KEEPALIVE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
 
 T = TypeVar("T")
-Password = Callable[[str], str]
+Password = Callable[[str], Secret]
 Tell = Callable[[str], None]
 
 
@@ -57,7 +57,7 @@ class WebReplTransport:
         tell: receives a sentence for the user about what is waited for.
 
     Errors: PortMissingError (no such host, nobody listens), PortUnusableError (no WebREPL, TLS), PortBusyError (another
-    client), NotAuthorizedError.
+    client), NotAuthorizedError, UsageError (no address, or one with a password in it).
     """
 
     interrupts = True
@@ -67,22 +67,22 @@ class WebReplTransport:
     def __init__(self, url: str, password: Password, tell: Tell = lambda text: None) -> None:
         if find_spec("websockets") is None:
             raise MissingExtraError("WebREPL", "net")
-        self._where = _address(url)
-        self.name = self._where.url
+        self._where = parse_address(url)
+        self.name = str(self._where)
         self._tell = tell
-        self._secret = ""
+        self._secret: Secret | None = None
         self._ask = password
         self._open()
 
-    def _password(self) -> str:
-        if not self._secret:
+    def _password(self) -> bytes:
+        if self._secret is None:
             self._secret = self._ask(self.name)
-        return self._secret
+        return self._secret.reveal().encode()
 
     def _open(self) -> None:
         self._unsent = b""
         self._interrupted = self._lost = False
-        self._socket = _patiently(self._where.connect, self._tell, f"connecting to {self.name}")
+        self._socket = _patiently(lambda: _connect(self._where), self._tell, f"connecting to {self.name}")
         self._link = WebReplLink(self.name)
         try:
             self._send(self._link.outgoing())
@@ -101,7 +101,7 @@ class WebReplTransport:
         except BaseException as error:
             self._socket.close()
             if isinstance(error, NotAuthorizedError):
-                self._secret = ""
+                self._secret = None
             raise
 
     def reconnect(self, seconds: float = AGAIN_SECONDS) -> None:
@@ -236,77 +236,51 @@ class WebReplTransport:
         return None if self._where.secure else self._socket.fileno()
 
 
-class _Where:
-    """An address, taken apart."""
-
-    def __init__(self, url: str, host: str, port: int, secure: bool) -> None:
-        self.url, self.host, self.port, self.secure = url, host, port, secure
-
-    def connect(self) -> socket.socket:
-        """An open, non-blocking socket. Errors: PortMissingError, PortUnusableError."""
-        try:
-            plain = socket.create_connection((self.host, self.port), timeout=OPEN_SECONDS)
-        except ConnectionRefusedError as error:
-            raise PortMissingError(
-                f"nothing listens at {self.url}",
-                hint="is WebREPL started on the board? Over USB, `upytool webrepl setup` sets it up",
-            ) from error
-        except (socket.gaierror, ValueError) as error:
-            raise PortMissingError(
-                f"there is no host {self.host!r}", hint="check the name; `upytool devs --air` looks for boards"
-            ) from error
-        except OSError as error:
-            raise PortUnusableError(
-                f"{self.url} cannot be reached: {error}", hint="is the board on, and in the same network as you?"
-            ) from error
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in _KEEPALIVE:
-            if hasattr(socket, name):
-                with contextlib.suppress(OSError):
-                    plain.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-        end = self._wrapped(plain) if self.secure else plain
-        end.setblocking(False)
-        return end
-
-    def _wrapped(self, plain: socket.socket) -> socket.socket:
-        import ssl
-
-        try:
-            return ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
-        except ssl.SSLCertVerificationError as error:
-            plain.close()
-            raise PortUnusableError(
-                f"the certificate of {self.host} is not valid: {error.verify_message}",
-                hint="name the host as its certificate does; SSL_CERT_FILE names certificates of your own",
-            ) from error
-        except OSError as error:
-            plain.close()
-            raise PortUnusableError(
-                f"{self.host}:{self.port} speaks no TLS: {error}",
-                hint="a board itself has none: use ws://, or name the proxy in front of it",
-            ) from error
-
-
-def _address(url: str) -> _Where:
-    """Errors: PortMissingError for what is no address; NotAuthorizedError for one with a password in it."""
+def _connect(where: WebreplAddress) -> socket.socket:
+    """An open, non-blocking socket. Errors: PortMissingError, PortUnusableError."""
     try:
-        parts = urlsplit(url)
-        host, port, secure = parts.hostname, parts.port, parts.scheme.lower() == "wss"
-    except ValueError:
-        host, port, secure = None, None, False
-        parts = urlsplit("")
-    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
-        raise NotAuthorizedError(
-            "a password in the address is seen by every user of this computer, and by the shell's history",
-            hint="leave it away: upytool asks for it, or takes it from UPYTOOL_WEBREPL_PASSWORD",
-        )
-    if not host:
-        raise PortMissingError("an address of a WebREPL names a host", hint="write it as ws://HOST or ws://HOST:PORT")
-    port = port or (443 if secure else PORT)
-    shown = f"[{host}]" if ":" in host else host
-    path = parts.path if parts.path not in ("", "/") else ""
-    return _Where(f"{'wss' if secure else 'ws'}://{shown}:{port}{path}", host, port, secure)
+        plain = socket.create_connection((where.host, where.port), timeout=OPEN_SECONDS)
+    except ConnectionRefusedError as error:
+        raise PortMissingError(
+            f"nothing listens at {where}",
+            hint="is WebREPL started on the board? Over USB, `upytool webrepl setup` sets it up",
+        ) from error
+    except (socket.gaierror, ValueError) as error:
+        raise PortMissingError(
+            f"there is no host {where.host!r}", hint="check the name; `upytool devs --air` looks for boards"
+        ) from error
+    except OSError as error:
+        raise PortUnusableError(
+            f"{where} cannot be reached: {error}", hint="is the board on, and in the same network as you?"
+        ) from error
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE:
+        if hasattr(socket, name):
+            with contextlib.suppress(OSError):
+                plain.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    end = _wrapped(plain, where.host) if where.secure else plain
+    end.setblocking(False)
+    return end
+
+
+def _wrapped(plain: socket.socket, host: str) -> socket.socket:
+    import ssl
+
+    try:
+        return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+    except ssl.SSLCertVerificationError as error:
+        plain.close()
+        raise PortUnusableError(
+            f"the certificate of {host} is not valid: {error.verify_message}",
+            hint="name the host as its certificate does; SSL_CERT_FILE names certificates of your own",
+        ) from error
+    except OSError as error:
+        plain.close()
+        raise PortUnusableError(
+            f"{host} speaks no TLS: {error}",
+            hint="a board itself has none: use ws://, or name the proxy in front of it",
+        ) from error
 
 
 def _later(error: OSError) -> bool:
