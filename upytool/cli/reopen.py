@@ -26,9 +26,9 @@ class Reopener:
 
     def __call__(self) -> Transport | None:
         """The open transport, or None while the board is not there."""
+        from ..device.connect import open_address
         from ..discovery.lines import lines_for
         from ..discovery.ports import list_ports
-        from ..device.connect import open_address
 
         address, port, settings = self._address, self._port, self._app.settings
         if port is not None:

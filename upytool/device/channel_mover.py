@@ -14,7 +14,7 @@ Law 3: where anything but the connection fails, the other mover does it: it know
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from ..errors import (
@@ -72,9 +72,10 @@ class ChannelMover:
             yield from self._other.put(folders, ())
         yield from self._other.close()
         left: list[PutItem] = []
+        there = yield from self._folders(todo)
         for batch in _batches(todo):
             temps = [_temp(item.path, number) for number, item in enumerate(batch)]
-            if any(item.in_place or len(_name(temp)) > NAME_BYTES for item, temp in zip(batch, temps)):
+            if any(not _fits(item, temp, there) for item, temp in zip(batch, temps)):
                 left += batch
                 continue
             placed = yield from self._put(batch, temps, progress)
@@ -86,6 +87,13 @@ class ChannelMover:
                     left.append(item)
         if left:
             yield from self._other.put((), left, progress, done)
+
+    def _folders(self, items: Iterable[PutItem]) -> Op[set[str]]:
+        """The folders of `items` that exist: what the board cannot open ends the connection without a word."""
+        folders = sorted({_folder(item.path) for item in items})
+        answer = yield from self._session.call("fs_stat", *(path.rstrip("/") or "/" for path in folders), again=True)
+        with sensible():
+            return {path for path, found in zip(folders, answer[1:], strict=True) if not isinstance(found, int)}
 
     def _put(self, batch: Sequence[PutItem], temps: Sequence[str], progress: Progress) -> Op[list[bool]]:
         """Which of `batch` are in their places; nothing is left of the others."""
@@ -219,6 +227,15 @@ def _name(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
 
 
+def _folder(path: str) -> str:
+    return path[: path.rfind("/") + 1] or "./"
+
+
 def _temp(path: str, number: int) -> str:
     folder = path[: path.rfind("/") + 1]
     return f"{folder}~upytool.tmp" if not number else f"{folder}~upytool.{number}"
+
+
+def _fits(item: PutItem, temp: str, folders: Collection[str]) -> bool:
+    """Whether the channel can carry this one."""
+    return not item.in_place and len(_name(temp)) <= NAME_BYTES and _folder(item.path) in folders

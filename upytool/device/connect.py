@@ -15,10 +15,10 @@ from ..transport.webrepl_address import is_webrepl
 from .device import Device
 
 if TYPE_CHECKING:
+    from ..config.secrets import Ask
     from ..discovery.ports import SerialPort
     from ..discovery.remembered import Remembered
     from ..discovery.selector import Target
-    from ..config.secrets import Ask
     from ..secret import Secret
     from ..transport.serial import Lines
 
@@ -150,7 +150,8 @@ def connect(
     )
     if lines is not None:
         target = target.with_lines(lines)
-    device = Device(open_target(target, baud=baud, reporter=reporter, aliases=aliases, ask=ask), reporter=reporter, fresh=fresh)
+    pipe = open_target(target, baud=baud, reporter=reporter, aliases=aliases, ask=ask)
+    device = Device(pipe, reporter=reporter, fresh=fresh)
     port = device.port = target.port
     # A chip's own USB port loses nothing (USB 2.0, 8.6.4); behind a bridge or a probe comes a UART.
     device.session.sure = port is not None and port.kind == "micropython"

@@ -17,6 +17,7 @@ from ..errors import (
     ENOENT,
     ENOTDIR,
     BoardResetError,
+    ConnectionLostError,
     DeviceTimeoutError,
     RemoteError,
     RemoteException,
@@ -114,8 +115,8 @@ class FsOps:
             raise
         except Unfit:
             return False, None
-        except (RemoteError, StreamError, DeviceTimeoutError):
-            if changes:
+        except (RemoteError, StreamError, DeviceTimeoutError, ConnectionLostError) as error:
+            if changes or (isinstance(error, ConnectionLostError) and not self.session.can_reconnect):
                 raise
             return False, None
 

@@ -125,7 +125,7 @@ class Session:
 
     def reconnect(self) -> Op[None]:
         """Make the connection again, and be at the raw prompt. Errors: ConnectionLostError; RawReplError."""
-        notice(self.reporter, "the connection ended; making it again", "detail")
+        notice(self.reporter, "the connection ended, connecting again", "info")
         self.repl.inbox.clear()
         self.repl.state = ReplState.UNKNOWN
         yield Reconnect()
@@ -253,6 +253,11 @@ class Session:
             from .retry import asked_again
 
             return (yield from asked_again(lambda: self._ask(program, path, limit), self.reporter, error))
+        except ConnectionLostError:
+            if not (again and self.can_reconnect):
+                raise
+            yield from self.reconnect()
+            return (yield from self._ask(program, path, limit))
 
     def _ask(self, program: bytes, path: str, limit: float) -> Op[Any]:
         yield from self.ready()

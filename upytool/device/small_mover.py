@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from ..errors import (
+    ConnectionLostError,
     DeviceTimeoutError,
     OperationInterrupted,
     RemoteError,
@@ -88,6 +89,10 @@ class SmallMover:
                 if refused is not None or error.errno == EIO:
                     raise _Broken from error
                 refused = error.errno
+            except ConnectionLostError as error:
+                if not self._session.can_reconnect:
+                    raise
+                raise _Broken from error
             except (RemoteError, StreamError, DeviceTimeoutError) as error:
                 # A lost byte of a program's end looks like a reset; after either the work is done from the start.
                 raise _Broken from error

@@ -177,8 +177,8 @@ class _Opener:
         return target.address
 
     def __call__(self) -> Transport:
-        from ...discovery.lines import check_baud, lines_for
         from ...device.connect import open_address
+        from ...discovery.lines import check_baud, lines_for
 
         address, settings = self._find(), self._app.settings
         lines = lines_for(self._port, dtr=settings.dtr, rts=settings.rts)
