@@ -19,6 +19,7 @@ SELECTORS = (
     ("usb:2e8a:0005", "USB vendor and product; usb:2e8a:0005/E6605838 adds the serial number"),
     ("kitchen", "an alias: `upytool config set devices.kitchen id:E6605838`"),
     ("socket://host:port", "a TCP connection; rfc2217://host:port with port control; any URL of pyserial"),
+    ("ws://HOST", "WebREPL, also ws://HOST:PORT, and wss:// through a proxy with TLS"),
     ("exec:COMMAND", "a program's stdin and stdout; execpty:COMMAND gives it a terminal"),
     ("sim, sim:NAME", "a simulated board (`upytool sim`)"),
 )

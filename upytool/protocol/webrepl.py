@@ -117,12 +117,16 @@ class WebReplLink:
     def _not_opened(self, *, ended: bool) -> None:
         error = self._protocol.handshake_exc
         if ended:
-            raise PortBusyError(
-                f"{self._url} closed the connection at once: another client is connected to its WebREPL",
-                hint="close the other one (a browser page, another upytool); WebREPL serves one at a time",
-            )
+            raise _busy(self._url)
         if error is not None:
             raise _no_webrepl(self._url, "it does not speak HTTP")
+
+
+def _busy(name: str) -> PortBusyError:
+    return PortBusyError(
+        f"{name} closed the connection at once: another client is connected",
+        hint="WebREPL serves one at a time: close the other one (a browser page, another upytool), or reset the board",
+    )
 
 
 def _no_webrepl(url: str, why: str) -> PortUnusableError:
@@ -139,11 +143,14 @@ def login(name: str, password: Callable[[], bytes]) -> Op[None]:
         name: of the board, for messages.
         password: asked for it only when the board does.
 
-    Errors: NotAuthorizedError; PortUnusableError where no WebREPL asks; ConnectionLostError.
+    Errors: NotAuthorizedError; PortUnusableError where no WebREPL asks; PortBusyError; ConnectionLostError.
     """
     inbox = Inbox()
-    if (yield from inbox.read_until(b"Password: ", LOGIN_SECONDS)) is None:
-        raise _no_webrepl(name, "it is a WebSocket that asks for no password")
+    try:
+        if (yield from inbox.read_until(b"Password: ", LOGIN_SECONDS)) is None:
+            raise _no_webrepl(name, "it is a WebSocket that asks for no password")
+    except ConnectionLostError as error:
+        raise _busy(name) from error
     yield Send(password() + b"\r")
     deadline = (yield Pause(0)) + LOGIN_SECONDS
     refused = None
