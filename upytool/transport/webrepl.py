@@ -87,6 +87,7 @@ class WebReplTransport:
         try:
             self._send(self._link.outgoing())
             deadline = time.monotonic() + LOGIN_SECONDS
+            told = False
             while not self._link.open:
                 left = deadline - time.monotonic()
                 if left <= 0:
@@ -94,7 +95,8 @@ class WebReplTransport:
                         f"{self.name} takes the connection and says nothing for {LOGIN_SECONDS:.0f} s",
                         hint="is it a WebREPL? A board whose program never pauses does not answer either: reset it",
                     )
-                if left < LOGIN_SECONDS - 1:
+                if left < LOGIN_SECONDS - 1 and not told:
+                    told = True
                     self._tell(f"waiting for the WebREPL at {self.name} (up to {LOGIN_SECONDS:.0f} s, Ctrl-C stops)")
                 self._receive(min(left, 1.0))
             drive(login(self.name, self._password), self)
