@@ -1,4 +1,4 @@
-"""WebREPL's frames, login and file channel, without a network; the far end's frames are made by `websockets`' server."""
+"""WebREPL's frames, login and file channel, without a network; `websockets`' server makes the far end's frames."""
 
 from __future__ import annotations
 
@@ -104,9 +104,13 @@ def test_a_goodbye_ends_the_connection() -> None:
 def test_who_does_not_accept_is_named(answer: bytes, error: type[TransportError]) -> None:
     link = WebReplLink(URL)
     link.outgoing()
-    with pytest.raises(error):
+
+    def accept() -> None:
         link.feed(answer)
         link.feed(b"")
+
+    with pytest.raises(error):
+        accept()
 
 
 def test_a_proxy_without_a_board_differs_from_no_webrepl() -> None:
