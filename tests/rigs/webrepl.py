@@ -70,6 +70,7 @@ class WebReplBoard(Unix):
     """
 
     def __init__(self, password: str | None = "upytool", *, ring: int = 260, loops_see_input: bool = True) -> None:
+        binary = build()
         # Bound for as long as the rig lives, so that nobody else gets the port while the board restarts. The board
         # may bind it too, as neither of the two sockets is connected, and this one does not listen.
         self._held = socket.socket()
@@ -82,7 +83,11 @@ class WebReplBoard(Unix):
             settings["RIG_PASSWORD"] = password
         if not loops_see_input:
             settings["RIG_WAITS"] = "1"
-        super().__init__(build(), settings=settings, lossy=True)
+        try:
+            super().__init__(binary, settings=settings, lossy=True)
+        except BaseException:
+            self._held.close()
+            raise
         self.serial, self.port = self.port, f"ws://127.0.0.1:{number}"
 
     def close(self) -> None:
