@@ -106,7 +106,12 @@ class Session:
     def ready(self, *, fresh: bool = False, within: float | None = None) -> Op[None]:
         """The raw prompt; with `fresh` also the soft reset that is due. `within` seconds where those are fewer."""
         if self.repl.state is not ReplState.RAW:
-            yield from self.repl.enter(min(self.enter_timeout, self.enter_timeout if within is None else within))
+            try:
+                yield from self.repl.enter(min(self.enter_timeout, self.enter_timeout if within is None else within))
+            except ConnectionLostError:
+                if not self.can_reconnect:
+                    raise
+                yield from self.reconnect()
         if fresh and self.reset_pending:
             yield from self.soft_reset()
 
@@ -129,7 +134,7 @@ class Session:
         self.repl.inbox.clear()
         self.repl.state = ReplState.UNKNOWN
         yield Reconnect()
-        yield from self.ready()
+        yield from self.repl.enter(self.enter_timeout)
 
     def leave(self) -> Op[None]:
         """The friendly prompt."""
@@ -189,6 +194,10 @@ class Session:
                 return error
             sink(error)
             return b""
+        except ConnectionLostError:
+            # Nobody knows what became of it; the next one gets a new connection, where there can be one.
+            self.repl.state = ReplState.UNKNOWN
+            raise
         except OperationInterrupted as stopped:
             stopped.traceback = rewrite_traceback(stopped.traceback, program, self.places)
             raise
