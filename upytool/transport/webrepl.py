@@ -92,8 +92,8 @@ class WebReplTransport:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise PortUnusableError(
-                        f"{self.name} takes the connection and says nothing for {LOGIN_SECONDS:.0f} s",
-                        hint="is it a WebREPL? A board whose program never pauses does not answer either: reset it",
+                        f"{self.name} did not answer within {LOGIN_SECONDS:.0f} s",
+                        hint="a program that never pauses keeps WebREPL from answering: reset the board and retry",
                     )
                 if left < LOGIN_SECONDS - 1 and not told:
                     told = True
@@ -124,8 +124,8 @@ class WebReplTransport:
                 now = time.monotonic()
                 if now >= deadline:
                     raise ConnectionLostError(
-                        f"the connection to {self.name} was lost, and {seconds:.0f} s of trying did not bring it back",
-                        hint="is the board on, and in its network? Then run the command again",
+                        f"connection to {self.name} lost; could not reconnect within {seconds:.0f} s",
+                        hint="check that the board is on and in the same network, then retry",
                     ) from error
                 if now >= told:
                     self._tell(f"waiting for {self.name} to come back (up to {seconds:.0f} s, Ctrl-C stops)")
@@ -213,7 +213,7 @@ class WebReplTransport:
                     _, ready, _ = select.select([], [self._socket], [], WRITE_TIMEOUT)
                     if not ready:
                         raise ConnectionLostError(
-                            f"{self.name} takes no more data (waited {WRITE_TIMEOUT:.0f} s)",
+                            f"write to {self.name} timed out after {WRITE_TIMEOUT:.0f} s",
                             hint="reset the board, then try again",
                         ) from None
         except (OSError, ValueError) as error:
@@ -222,8 +222,8 @@ class WebReplTransport:
     def _gone(self) -> ConnectionLostError:
         self._lost = True
         return ConnectionLostError(
-            f"{self.name} closed the connection",
-            hint="a reset or a lost Wi-Fi ends a WebREPL session: run the command again",
+            f"connection to {self.name} lost",
+            hint="a reset of the board or a loss of Wi-Fi ends a WebREPL session: retry",
         )
 
     def close(self) -> None:
@@ -244,16 +244,16 @@ def _connect(where: WebreplAddress) -> socket.socket:
         plain = socket.create_connection((where.host, where.port), timeout=OPEN_SECONDS)
     except ConnectionRefusedError as error:
         raise PortMissingError(
-            f"nothing listens at {where}",
-            hint="is WebREPL started on the board? Over USB, `upytool webrepl setup` sets it up",
+            f"cannot connect to {where}: connection refused",
+            hint="start WebREPL on the board: over USB, run `upytool webrepl setup`",
         ) from error
     except (socket.gaierror, ValueError) as error:
         raise PortMissingError(
-            f"there is no host {where.host!r}", hint="check the name; `upytool devs --air` looks for boards"
+            f"host not found: {where.host}", hint="check the name; `upytool devs --air` finds boards"
         ) from error
     except OSError as error:
         raise PortUnusableError(
-            f"{where} cannot be reached: {error}", hint="is the board on, and in the same network as you?"
+            f"cannot connect to {where}: {error}", hint="check that the board is on and in the same network"
         ) from error
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -274,14 +274,14 @@ def _wrapped(plain: socket.socket, host: str) -> socket.socket:
     except ssl.SSLCertVerificationError as error:
         plain.close()
         raise PortUnusableError(
-            f"the certificate of {host} is not valid: {error.verify_message}",
-            hint="name the host as its certificate does; SSL_CERT_FILE names certificates of your own",
+            f"certificate verification failed for {host}: {error.verify_message}",
+            hint="use the host name in the certificate; SSL_CERT_FILE adds certificates of your own",
         ) from error
     except OSError as error:
         plain.close()
         raise PortUnusableError(
-            f"{host} speaks no TLS: {error}",
-            hint="a board itself has none: use ws://, or name the proxy in front of it",
+            f"TLS handshake with {host} failed: {error}",
+            hint="boards have no TLS: use ws://, or the address of the proxy in front of it",
         ) from error
 
 
@@ -324,5 +324,5 @@ def _patiently(work: Callable[[], T], tell: Tell, text: str) -> T:
     if failed:
         raise failed[0]
     if not done:
-        raise PortUnusableError(f"{text} takes too long", hint="check the name, the network and the board's power")
+        raise PortUnusableError(f"{text} timed out", hint="check the name, the network and the board's power")
     return done[0]
