@@ -8,7 +8,6 @@ Law 3: while the board is in the middle of a request of a mounted folder, keys w
 from __future__ import annotations
 
 import os
-import select
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from ..protocol.ops import Op, Recv, Request
 from ..protocol.raw_repl import ReplState
 from ..transport.base import Transport
 from ..transport.drive import perform
+from ..transport.ready import readable
 from .device import Device
 from .mount import mounts_of
 
@@ -178,7 +178,7 @@ class Console:
         if self._ended or len(self._script) > _SCRIPT_AHEAD:
             return transport.read(timeout), b""
         if os.name == "posix" and ours is not None and theirs is not None:
-            ready, _, _ = select.select([ours, theirs], [], [], timeout)
+            ready = readable((ours, theirs), timeout)
             data = transport.read(0) if theirs in ready else b""
             return data, self._read_keys(0) if ours in ready else b""
         deadline = time.monotonic() + timeout

@@ -12,7 +12,6 @@ TCP_QUICKACK before each read (Linux) spares it. No ping is answered: TCP's own 
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import threading
 import time
@@ -32,7 +31,8 @@ from ..errors import (
 from ..protocol.webrepl import LOGIN_SECONDS, WebReplLink, login
 from ..secret import Secret
 from .base import WRITE_TIMEOUT
-from .drive import drive
+from .drive import drive_now
+from .ready import readable, writable
 from .webrepl_address import WebreplAddress, parse_address
 
 OPEN_SECONDS = 10.0
@@ -99,7 +99,7 @@ class WebReplTransport:
                     told = True
                     self._tell(f"waiting for the WebREPL at {self.name} (up to {LOGIN_SECONDS:.0f} s, Ctrl-C stops)")
                 self._receive(min(left, 1.0))
-            drive(login(self.name, self._password), self)
+            drive_now(login(self.name, self._password), self)
         except BaseException as error:
             self._socket.close()
             if isinstance(error, NotAuthorizedError):
@@ -196,7 +196,7 @@ class WebReplTransport:
             except OSError as error:
                 if not _later(error):
                     raise
-            if not select.select([self._socket], [], [], wait)[0]:
+            if not readable((self._socket,), wait):
                 break
         return None
 
@@ -210,8 +210,7 @@ class WebReplTransport:
                 except OSError as error:
                     if not _later(error):
                         raise
-                    _, ready, _ = select.select([], [self._socket], [], WRITE_TIMEOUT)
-                    if not ready:
+                    if not writable(self._socket, WRITE_TIMEOUT):
                         raise ConnectionLostError(
                             f"write to {self.name} timed out after {WRITE_TIMEOUT:.0f} s",
                             hint="reset the board, then try again",
