@@ -49,6 +49,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     "flashing.md": {"upytool": PICO},
     "from-mpremote.md": {"upytool": "names the port of a real board"},
     "images.md": {"upytool image ls :": PICO, "upytool image rm :": PICO, "upytool rescue --bootloader": PICO},
+    "over-the-air.md": {"upytool": "needs a board with a network: tests/cli/test_webrepl_rig.py"},
     "packages.md": {"upytool mip install github:": OTHERS, "upytool mip install https:": OTHERS},
     "romfs.md": dict.fromkeys(("upytool romfs query", "upytool romfs deploy", "upytool romfs ls",
                                "upytool romfs extract"), ROMFS),
