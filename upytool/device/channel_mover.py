@@ -28,9 +28,9 @@ from ..errors import (
 from ..protocol.ops import Interrupted, Op
 from ..protocol.webrepl import NAME_BYTES, Channel
 from .answers import sensible
+from .mover import Done, GetItem, Mover, Progress, PutItem, Space, Survey, ignore, read_chunks
 from .ondevice import argument, function, snippet
 from .session import Session
-from .transfer import Done, GetItem, Mover, Progress, PutItem, Survey, ignore, read_chunks
 
 Item = TypeVar("Item", PutItem, GetItem)
 
@@ -52,18 +52,23 @@ class ChannelMover:
     def close(self) -> Op[None]:
         yield from self._other.close()
 
-    def survey(
-        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), space: str | None = None
-    ) -> Op[Survey]:
-        """As StreamMover's."""
-        found = yield from self._other.survey(asked, scans, space)
+    def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]:
+        found = yield from self._other.survey(asked, scans)
         self._able = found.hash_kind == "sha256"
         return found
+
+    def space(self, path: str, sizes: Sequence[int]) -> Op[Space]:
+        if not self._able or sum(sizes) <= FEW:
+            return (yield from self._other.space(path, sizes))
+        yield from self._other.close()
+        answer = yield from self._session.call("text_space", path, again=True)
+        with sensible():
+            block, free, _ = answer
+            return Space(int(block), int(free))
 
     def put(
         self, folders: Sequence[str], items: Iterable[PutItem], progress: Progress = ignore, done: Done = ignore
     ) -> Op[None]:
-        """As StreamMover's."""
         todo = list(items)
         if not self._able or sum(item.size for item in todo) <= FEW:
             yield from self._other.put(folders, todo, progress, done)
@@ -130,7 +135,6 @@ class ChannelMover:
             return [error == 0 for _, error in zip(batch, answer, strict=True)]
 
     def get(self, items: Iterable[GetItem], progress: Progress = ignore, done: Done = ignore) -> Op[None]:
-        """As StreamMover's."""
         todo = list(items)
         if not self._able or sum(item.size for item in todo) <= FEW:
             yield from self._other.get(todo, progress, done)

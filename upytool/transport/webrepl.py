@@ -37,6 +37,7 @@ from .webrepl_address import WebreplAddress, parse_address
 
 OPEN_SECONDS = 10.0
 AGAIN_SECONDS = 30.0  # a board that was reset joins its Wi-Fi first
+ONE_TRY = 3.0
 AGAIN_PAUSE = 0.5
 AFTER_INTERRUPT = 0.1
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
@@ -79,10 +80,10 @@ class WebReplTransport:
             self._secret = self._ask(self.name)
         return self._secret.reveal().encode()
 
-    def _open(self) -> None:
+    def _open(self, seconds: float = OPEN_SECONDS) -> None:
         self._unsent = b""
         self._interrupted = self._lost = False
-        self._socket = _patiently(lambda: _connect(self._where), self._tell, f"connecting to {self.name}")
+        self._socket = _patiently(lambda: _connect(self._where, seconds), self._tell, f"connecting to {self.name}")
         self._link = WebReplLink(self.name)
         try:
             self._send(self._link.outgoing())
@@ -116,7 +117,7 @@ class WebReplTransport:
         told = time.monotonic() + 1.0
         while True:
             try:
-                self._open()
+                self._open(min(OPEN_SECONDS, max(ONE_TRY, deadline - time.monotonic())))
                 return
             except NotAuthorizedError:
                 raise
@@ -237,10 +238,10 @@ class WebReplTransport:
         return None if self._where.secure else self._socket.fileno()
 
 
-def _connect(where: WebreplAddress) -> socket.socket:
+def _connect(where: WebreplAddress, seconds: float) -> socket.socket:
     """An open, non-blocking socket. Errors: PortMissingError, PortUnusableError."""
     try:
-        plain = socket.create_connection((where.host, where.port), timeout=OPEN_SECONDS)
+        plain = socket.create_connection((where.host, where.port), timeout=seconds)
     except ConnectionRefusedError as error:
         raise PortMissingError(
             f"cannot connect to {where}: connection refused",
