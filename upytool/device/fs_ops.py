@@ -63,7 +63,9 @@ class FsOps:
             from .mount_mover import MountMover
 
             return MountMover(self.session, self._large_mover())
-        return SmallMover(self.session, self._large_mover) if are_small(sizes) else self._large_mover()
+        if self.session.has_files or are_small(sizes):
+            return SmallMover(self.session, self._large_mover)
+        return self._large_mover()
 
     def _large_mover(self) -> Mover:
         stream = StreamMover(self.session, self.can)

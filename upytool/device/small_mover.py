@@ -101,7 +101,9 @@ class SmallMover:
     # -- looking --------------------------------------------------------------------------------
 
     def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]:
-        if not scans and self._fits([max(0, size) for _, size in asked]):
+        # Where large files go over a channel of their own, nothing speaks for the transfer program.
+        sizes = [0 if self._session.has_files else max(0, size) for _, size in asked]
+        if not scans and self._fits(sizes):
             try:
                 statuses = yield from self._try(lambda: self._look(asked))
             except _Broken:
