@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -285,10 +285,6 @@ class FsOps:
             with sensible():
                 out.update(zip(part, answer, strict=True))
         return out
-
-    def touch_all(self, paths: Iterable[str]) -> Op[None]:
-        for path in paths:
-            yield from self.touch(path)
 
     # -- content --------------------------------------------------------------------------------
 
