@@ -20,6 +20,7 @@ from .session import SNIPPET_LIMIT, OutputSink, Session
 if TYPE_CHECKING:
     from asyncio import Future
 
+    from ..config.secrets import Ask
     from .aio_fs import AsyncRemoteFS
     from .device import Device
 
@@ -132,8 +133,9 @@ async def aconnect(
     fresh: bool = False,
     reporter: Reporter = NULL,
     aliases: Mapping[str, str] | None = None,
+    ask: Ask | None = None,
 ) -> AsyncDevice:
-    """`upytool.connect` for asyncio: same arguments, same errors."""
+    """`upytool.connect` for asyncio: same arguments, same errors. `ask` is called in another thread."""
     import asyncio
 
     from ..transport.threaded import ThreadedTransport
@@ -141,7 +143,9 @@ async def aconnect(
 
     # Finding and opening block (USB scans, a wait for the board): a thread does them, the loop goes on.
     opening = asyncio.ensure_future(
-        asyncio.to_thread(connect, selector, baud=baud, lines=lines, wait=wait, reporter=reporter, aliases=aliases)
+        asyncio.to_thread(
+            connect, selector, baud=baud, lines=lines, wait=wait, reporter=reporter, aliases=aliases, ask=ask
+        )
     )
     try:
         board = await asyncio.shield(opening)
