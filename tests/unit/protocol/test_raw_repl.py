@@ -126,7 +126,7 @@ def test_output_is_byte_exact_even_with_04_in_it(output: bytes, error: bytes, ch
     assert run(ModelBoard(lambda text: (output, error)), b"x", chunk) == (output, error)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     output=st.lists(st.sampled_from([b"\x04", b">", b"a", b"\r\n", b"Trace", b"x: y", b" z"]), max_size=8),
     cuts=st.lists(st.integers(1, 9), min_size=1, max_size=12),
