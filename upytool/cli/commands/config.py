@@ -12,7 +12,6 @@ from ...config.options import BY_KEY, Option
 from ...config.paths import config_file
 from ...errors import ConfigError, UsageError
 from ...secret import redact
-from ...transport.webrepl_address import is_webrepl, parse_address
 from ..app import App, pass_app
 from ..group import define_group
 from ..suggest import did_you_mean
@@ -98,8 +97,11 @@ def set_(app: App, key: str, value: str) -> None:
             typed = option.parse(value)
         except ValueError:
             raise UsageError(f"{key} must be {option.expects}, not {value!r}") from None
-    elif table == "devices" and is_webrepl(value):
-        parse_address(value)  # a password in it is refused before it is stored
+    elif table == "devices":
+        from ...transport.webrepl_address import is_webrepl, parse_address
+
+        if is_webrepl(value):
+            parse_address(value)  # a password in it is refused before it is stored
     set_value(config_file(), table, name, typed)
     app.note(f"Set {key} in {config_file()}")
 
