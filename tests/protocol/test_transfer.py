@@ -254,6 +254,16 @@ def test_a_missing_message_is_noticed() -> None:
         run(link.message(5), board)
 
 
+@pytest.mark.parametrize("chunk", [1, 11, 1000])
+def test_what_a_board_said_before_it_ended_counts(chunk: int) -> None:
+    """It ends by itself when it hears nothing for a while, which a slow line may tell with its last answers."""
+    board, link = ModelBoard(), StreamLink(Inbox(), 256)
+    board.said += message(72, b"one", 0) + message(82, b"two", 1) + b"\x04KeyboardInterrupt: \r\n\x04>"
+    assert [run(link.message(5), board, chunk).payload for _ in range(2)] == [b"one", b"two"]
+    with pytest.raises(StreamDamaged):
+        run(link.message(5), board, chunk)
+
+
 def test_a_silent_board_is_given_up() -> None:
     link = StreamLink(Inbox(), 256)
     sent: list[bytes] = []

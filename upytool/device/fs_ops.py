@@ -24,16 +24,15 @@ from ..errors import (
 )
 from ..protocol.ops import Op
 from .answers import sensible
+from .fs_errors import creating, named, refused
 from .fs_short import ShortFs, mount
 from .fs_types import Entry, Mount, Removed, Stat
 from .local import CallSink, local_size, opener
-from .mover import GetItem, Mover, Progress, PutItem, Sink, check_space, ignore, parent_of
+from .mover import GetItem, Mover, Progress, PutItem, Sink, check_space, ignore
 from .ondevice import argument, snippet
+from .remote_path import parent_of
 from .retry import Capabilities
 from .session import SNIPPET_LIMIT, Session
-from .small_mover import SmallMover, are_small
-from .stream import creating, hint_for
-from .transfer import StreamMover
 
 T = TypeVar("T")
 
@@ -59,6 +58,8 @@ class FsOps:
 
     def mover(self, sizes: Sequence[int] = ()) -> Mover:
         """A way to move files, the cheapest for `sizes` as far as they are known; to be closed."""
+        from .small_mover import SmallMover, are_small
+
         if self.session.host_mounts:
             from .mount_mover import MountMover
 
@@ -68,6 +69,8 @@ class FsOps:
         return self._large_mover()
 
     def _large_mover(self) -> Mover:
+        from .transfer import StreamMover
+
         stream = StreamMover(self.session, self.can)
         if not self.session.has_files:
             return stream
@@ -93,10 +96,8 @@ class FsOps:
     def _call(
         self, name: str, *args: object, path: str = "", limit: float = SNIPPET_LIMIT, again: bool = False
     ) -> Op[Any]:
-        try:
+        with named(path):
             return (yield from self.session.call(name, *args, path=path, limit=limit, again=again))
-        except RemoteOSError as error:
-            raise RemoteOSError(error.errno or 5, path, hint=error.hint or hint_for(error.errno or 5)) from error
 
     def stats(self, paths: Sequence[str]) -> Op[list[Stat | int]]:
         """For each path its Stat, or the board's error number."""
@@ -229,7 +230,7 @@ class FsOps:
         except RemoteOSError as error:
             found = (yield from self.stats([path]))[0]
             if not isinstance(found, Stat) or found.is_dir:
-                raise RemoteOSError(error.errno or 5, path or ".", hint=hint_for(error.errno or 5)) from error
+                raise refused(error.errno, path or ".") from error
             return [Entry(path, found.kind, found.size)]
         return sorted(entries, key=lambda entry: entry.name)
 
@@ -257,7 +258,7 @@ class FsOps:
                 raise UsageError(
                     f"{path or '/'} is the whole file system of the board", hint="`upytool wipe` removes all files"
                 ) from error
-            raise RemoteOSError(error.errno or 5, path, hint=hint_for(error.errno or 5)) from error
+            raise refused(error.errno, path) from error
         with sensible():
             return [Removed(str(name), bool(how), how == 2) for name, how in answer]
 
@@ -290,6 +291,8 @@ class FsOps:
 
     def fetch(self, path: str, sink: Sink, progress: Progress = ignore) -> Op[int]:
         """A file's content into `sink`; returns its size."""
+
+        from .small_mover import SmallMover
 
         def work(mover: Mover) -> Op[int]:
             if isinstance(mover, SmallMover):

@@ -11,10 +11,10 @@ from .. import limits
 from ..errors import BoardResetError, ConnectionLostError, DeviceTimeoutError, RemoteError, RemoteOSError, StreamError
 from ..protocol.ops import Op
 from .answers import sensible
+from .fs_errors import named
 from .fs_types import Entry, Mount
 from .oneshot import Unfit
 from .session import Session
-from .stream import hint_for
 
 _DIRECTORY = 0x4000
 
@@ -64,10 +64,9 @@ class ShortFs:
         Errors: RemoteOSError for `path`; with `changes` whatever left it open whether it ran.
         """
         try:
-            return True, (yield from self._session.one(name, path, limit=limits.BOARD_LONG_SECONDS, PATH=path))
-        except RemoteOSError as error:
-            raise RemoteOSError(error.errno or 5, path, hint=error.hint or hint_for(error.errno or 5)) from error
-        except BoardResetError:
+            with named(path):
+                return True, (yield from self._session.one(name, path, limit=limits.BOARD_LONG_SECONDS, PATH=path))
+        except (RemoteOSError, BoardResetError):
             raise
         except Unfit:
             return False, None

@@ -30,10 +30,10 @@ from ..errors import (
 )
 from ..protocol.ops import Interrupted, Op
 from .answers import sensible
+from .fs_errors import EIO, creating, refused
 from .mover import DIGEST, Done, GetItem, Mover, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
 from .oneshot import Unfit
 from .session import Session
-from .stream import creating, hint_for
 
 T = TypeVar("T")
 
@@ -42,7 +42,6 @@ FILE_BYTES = 2048
 ALL_BYTES = 4096
 CHANNEL_BYTES = 512  # where the board has a channel for files, which needs no room in a program
 HEAD = 512  # of a file whose size nobody knows yet
-EIO = 5
 TEMP = "~upytool.tmp"
 
 
@@ -200,7 +199,7 @@ class SmallMover:
             yield from self._try(write)
         except RemoteOSError as error:
             yield from self._drop(temp)
-            raise RemoteOSError(error.errno or EIO, path, hint=hint_for(error.errno or EIO)) from error
+            raise refused(error.errno, path) from error
         except (Interrupted, OperationInterrupted):
             yield from self._drop(temp)
             raise
