@@ -39,7 +39,6 @@ T = TypeVar("T")
 FILES = 4
 FILE_BYTES = 2048
 ALL_BYTES = 4096
-CHANNEL_BYTES = 512  # where the board has a channel for files, which needs no room in a program
 HEAD = 512  # of a file whose size nobody knows yet
 EIO = 5
 TEMP = "~upytool.tmp"
@@ -73,7 +72,7 @@ class SmallMover:
             self._other is None
             and self._session.short
             and len(sizes) <= FILES
-            and sum(sizes) <= (CHANNEL_BYTES if self._session.has_files else ALL_BYTES)
+            and sum(sizes) <= ALL_BYTES
             and all(size <= FILE_BYTES for size in sizes)
         )
 

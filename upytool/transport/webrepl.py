@@ -1,7 +1,7 @@
 """WebREPL as a transport: `ws://HOST[:PORT][/NAME]`, and `wss://` through a proxy, for the board itself has no TLS.
 
-Law 1: what the terminal is sent goes in frames of its own, and a Ctrl-C alone: on some ports the bytes behind it in one
-segment wait for the next event.
+Law 1: what the terminal is sent goes in frames of its own, and a Ctrl-C alone. On some ports the bytes behind one that
+stops a program wait for the next thing to arrive: so after a Ctrl-C each answer is answered by an empty frame.
 Law 2: bytes of a frame that were not sent yet are kept: a Ctrl-C here must not cut a frame in two.
 Law 3: the password is asked for when the board asks, kept in memory alone, and in no message.
 
@@ -12,6 +12,7 @@ TCP_QUICKACK before each read (Linux) spares it. No ping is answered: TCP's own 
 from __future__ import annotations
 
 import contextlib
+import re
 import select
 import socket
 import threading
@@ -38,7 +39,8 @@ from .webrepl_address import WebreplAddress, parse_address
 OPEN_SECONDS = 10.0
 AGAIN_SECONDS = 30.0  # a board that was reset joins its Wi-Fi first
 AGAIN_PAUSE = 0.5
-AFTER_INTERRUPT = 0.1
+CTRL_C = 3
+AFTER_INTERRUPT = 1.0  # seconds in which a board reacts to a Ctrl-C
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 # Seconds without a word, between questions, and questions, after which the far end is given up.
 _KEEPALIVE = (("TCP_KEEPIDLE", 10), ("TCP_KEEPALIVE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
@@ -62,7 +64,9 @@ class WebReplTransport:
 
     interrupts = True
     survives_reset = False
-    in_flight = 256  # the shortest ring behind a WebREPL (esp8266); what does not fit is lost without a sign
+    # The shortest ring behind a WebREPL has 256 bytes (esp8266) and holds one less (py/ringbuf.h); what does not fit is
+    # lost without a sign.
+    in_flight = 255
 
     def __init__(self, url: str, password: Password, tell: Tell = lambda text: None) -> None:
         if find_spec("websockets") is None:
@@ -81,7 +85,8 @@ class WebReplTransport:
 
     def _open(self) -> None:
         self._unsent = b""
-        self._interrupted = self._lost = False
+        self._lost = False
+        self._interrupted = -AFTER_INTERRUPT
         self._socket = _patiently(lambda: _connect(self._where), self._tell, f"connecting to {self.name}")
         self._link = WebReplLink(self.name)
         try:
@@ -138,13 +143,9 @@ class WebReplTransport:
 
     def write(self, data: bytes) -> None:
         for part in _apart(data):
-            if self._interrupted:
-                # The board's reaction, or a moment without one: a prompt that is raw says nothing to a Ctrl-C.
-                self._interrupted = False
-                if not self._link.terminal:
-                    self._receive(AFTER_INTERRUPT)
             self._send(self._link.say(part))
-            self._interrupted = part == b"\x03"
+            if part[0] == CTRL_C:
+                self._interrupted = time.monotonic()
 
     # -- the files ------------------------------------------------------------------------------
 
@@ -184,8 +185,9 @@ class WebReplTransport:
             self._lost = True
             if not self._link.terminal and not self._link.files:
                 raise self._gone()
-        with contextlib.suppress(TransportError):  # the answer to a goodbye
-            self._send(self._link.outgoing())
+        nudge = time.monotonic() - self._interrupted < AFTER_INTERRUPT
+        with contextlib.suppress(TransportError):  # behind a goodbye
+            self._send(self._link.say(b"") if nudge else self._link.outgoing())
         return True
 
     def _arrived(self, timeout: float | None) -> bytes | None:
@@ -292,13 +294,10 @@ def _later(error: OSError) -> bool:
 
 
 def _apart(data: bytes) -> list[bytes]:
-    """`data` cut so that each 03 is alone, and no piece is longer than a board's ring."""
-    pieces: list[bytes] = []
-    for number, part in enumerate(data.split(b"\x03")):
-        if number:
-            pieces.append(b"\x03")
-        pieces += [part[start : start + 256] for start in range(0, len(part), 256)]
-    return pieces
+    """`data` cut so that each run of 03 is alone, and no piece is longer than a board's ring."""
+    most = WebReplTransport.in_flight
+    runs = (part for part in re.split(b"(\x03+)", data) if part)
+    return [run[at : at + most] for run in runs for at in range(0, len(run), most)]
 
 
 def _patiently(work: Callable[[], T], tell: Tell, text: str) -> T:
