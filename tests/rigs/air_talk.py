@@ -20,7 +20,7 @@ DONE = b"WB\0\0"
 
 
 class Closed(Exception):
-    """The board ended the connection; the text is what was read of it and not yet asked for."""
+    """The board ended the connection; the text says what was waited for, and what came."""
 
 
 class AirTalk(Talk):
@@ -32,6 +32,7 @@ class AirTalk(Talk):
     def __init__(self, url: str, password: str | None = None) -> None:
         uri = parse_uri(url)
         self.socket = socket.create_connection((uri.host, uri.port), 10)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.descriptor = self.socket.fileno()
         self.protocol = ClientProtocol(uri)
         self.frames: list[Frame] = []
@@ -135,9 +136,11 @@ class AirTalk(Talk):
             data += self.answer(size)
 
     def _flush(self) -> None:
-        for data in self.protocol.data_to_send():
-            if data:
+        try:
+            for data in self.protocol.data_to_send():
                 self.socket.sendall(data)
+        except ConnectionError:
+            raise Closed("while sending") from None
 
     def _receive(self, timeout: float, missing: str = "no answer") -> None:
         self.socket.settimeout(max(0.001, timeout))
