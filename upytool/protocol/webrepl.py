@@ -126,7 +126,7 @@ class WebReplLink:
 
 def _busy(name: str) -> PortBusyError:
     return PortBusyError(
-        f"{name} closed the connection at once: another client is connected",
+        f"another client is connected to {name}: it closes the connection at once",
         hint="WebREPL serves one at a time: close the other one (a browser page, another upytool), or reset the board",
     )
 

@@ -6,7 +6,7 @@ Law 2: bytes of a frame that were not sent yet are kept: a Ctrl-C here must not 
 Law 3: the password is asked for when the board asks, kept in memory alone, and in no message.
 
 TCP facts: the board sends a frame's header and payload apart, so that its Nagle waits 40 ms for our delayed ACK;
-TCP_QUICKACK before each read (Linux) spares it. No ping is answered: TCP's own keep-alive finds a board that is gone.
+TCP_QUICKACK before each read (Linux) spares it. No ping is answered: TCP itself finds a board that is gone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import contextlib
 import re
 import select
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -25,11 +26,13 @@ from ..errors import (
     ConnectionLostError,
     MissingExtraError,
     NotAuthorizedError,
+    PortBusyError,
     PortMissingError,
     PortUnusableError,
     TransportError,
     UpytoolError,
 )
+from ..protocol.pace import announced
 from ..protocol.webrepl import LOGIN_SECONDS, WebReplLink, login
 from ..secret import Secret
 from .base import WRITE_TIMEOUT
@@ -39,11 +42,17 @@ from .webrepl_address import WebreplAddress, parse_address
 OPEN_SECONDS = 10.0
 AGAIN_SECONDS = 30.0  # a board that was reset joins its Wi-Fi first
 AGAIN_PAUSE = 0.5
+BUSY_SECONDS, BUSY_PAUSE = 3.0, 0.1  # for the end of the last session to reach a board
 CTRL_C = 3
 AFTER_INTERRUPT = 1.0  # seconds in which a board reacts to a Ctrl-C
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
-# Seconds without a word, between questions, and questions, after which the far end is given up.
-_KEEPALIVE = (("TCP_KEEPIDLE", 10), ("TCP_KEEPALIVE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+# Seconds without a word, between questions, and questions, after which the far end is given up; and milliseconds or
+# seconds after which it is where it does not confirm what was sent, for which TCP itself takes a quarter of an hour.
+# Where Python has no name for an option: tcp(4) on macOS (TCP_RXT_CONNDROPTIME), ws2ipdef.h on Windows (TCP_MAXRT).
+GONE_SECONDS = 25
+_GIVE_UP: list[tuple[str | int, int]] = [("TCP_KEEPIDLE", 10), ("TCP_KEEPALIVE", 10), ("TCP_KEEPINTVL", 5)]
+_GIVE_UP += [("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 1000 * GONE_SECONDS)]
+_GIVE_UP += {"darwin": [(0x80, GONE_SECONDS)], "win32": [(5, GONE_SECONDS)]}.get(sys.platform, [])
 
 T = TypeVar("T")
 Password = Callable[[str], Secret]
@@ -76,12 +85,29 @@ class WebReplTransport:
         self._tell = tell
         self._secret: Secret | None = None
         self._ask = password
-        self._open()
+        self._first()
 
     def _password(self) -> bytes:
         if self._secret is None:
             self._secret = self._ask(self.name)
         return self._secret.reveal().encode()
+
+    def _first(self) -> None:
+        """Open it; a board that has not noticed yet that its last client is gone gets a moment for it."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        told = time.monotonic() + 1.0
+        while True:
+            try:
+                self._open()
+                return
+            except PortBusyError:
+                now = time.monotonic()
+                if now >= deadline:
+                    raise
+                if now >= told:
+                    told = deadline
+                    self._tell(f"another client is connected to {self.name}, trying again (up to {BUSY_SECONDS:.0f} s)")
+                time.sleep(BUSY_PAUSE)
 
     def _open(self) -> None:
         self._unsent = b""
@@ -104,7 +130,8 @@ class WebReplTransport:
                     told = True
                     self._tell(f"waiting for the WebREPL at {self.name} (up to {LOGIN_SECONDS:.0f} s, Ctrl-C stops)")
                 self._receive(min(left, 1.0))
-            drive(login(self.name, self._password), self)
+            logging_in = login(self.name, self._password)
+            drive(announced(logging_in, self._tell, f"waiting for the login at {self.name} (Ctrl-C stops)"), self)
         except BaseException as error:
             self._socket.close()
             if isinstance(error, NotAuthorizedError):
@@ -133,6 +160,7 @@ class WebReplTransport:
                         hint="is the board on, and in its network? Then run the command again",
                     ) from error
                 if now >= told:
+                    told = deadline
                     self._tell(f"waiting for {self.name} to come back (up to {seconds:.0f} s, Ctrl-C stops)")
                 time.sleep(AGAIN_PAUSE)
 
@@ -259,10 +287,11 @@ def _connect(where: WebreplAddress) -> socket.socket:
         ) from error
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEPALIVE:
-        if hasattr(socket, name):
+    for option, value in _GIVE_UP:
+        number = option if isinstance(option, int) else getattr(socket, option, None)
+        if number is not None:
             with contextlib.suppress(OSError):
-                plain.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+                plain.setsockopt(socket.IPPROTO_TCP, number, value)
     end = _wrapped(plain, where.host) if where.secure else plain
     end.setblocking(False)
     return end
