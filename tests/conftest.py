@@ -71,7 +71,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByBoardOrFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            board = re.search(r"^tests/conformance/.*\[(qemu-[a-z]+|[a-z]+)", nodeid)
+            board = re.search(r"^tests/conformance/.*\[((?:qemu|unix)-[a-z]+|[a-z]+)", nodeid)
             if board:
                 return f"conformance on {board[1]}"
             file = nodeid.partition("::")[0]

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from upytool.cli.app import App
 from upytool.config.load import Settings
@@ -34,3 +40,34 @@ def test_lists_show_none(cli: Cli, clean_environment: Path) -> None:
 
 def test_nobody_is_there_to_be_asked() -> None:
     assert App(Settings()).ask_password("Password: ") is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo terminals")
+def test_a_password_is_typed_without_echo() -> None:
+    import pty
+
+    program = (
+        "from upytool.cli.app import App; from upytool.config.load import Settings; "
+        "print('got', len(App(Settings()).ask_password('Password: ') or ''), 'letters')"
+    )
+    mine, theirs = pty.openpty()
+    environment = {key: value for key, value in os.environ.items() if key != "CI"} | {"TERM": "xterm"}
+    child = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    seen, typed = b"", False
+    try:
+        while b"letters" not in seen and select.select([mine], [], [], 30)[0]:
+            seen += os.read(mine, 1000)
+            if not typed and seen.endswith(b"Password: "):
+                typed = True
+                os.write(mine, b"hunter2\n")
+        assert child.wait(30) == 0
+    finally:
+        child.kill()
+        child.wait()
+        os.close(mine)
+    assert b"got 7 letters" in seen
+    assert b"hunter2" not in seen

@@ -15,9 +15,10 @@ from tests.rigs.fixtures import Boards
 from upytool.device.device import Device
 from upytool.device.local import CallSink
 from upytool.device.mount import mounts_of
+from upytool.device.mover import GetItem, PutItem
 from upytool.device.ondevice import needs, snippet
 from upytool.device.retry import Capabilities
-from upytool.device.transfer import GetItem, PutItem, StreamMover
+from upytool.device.transfer import StreamMover
 from upytool.errors import RemoteException, RemoteOSError, StreamError, UsageError
 from upytool.protocol.ops import Op
 from upytool.transport.registry import open_transport

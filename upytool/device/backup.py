@@ -22,13 +22,13 @@ from ..protocol.ops import Op
 from .backup_file import FILES, Backup, Reader, SavedFile, Writer
 from .copy import CopyPlan, Target, Targets, plan_copy
 from .copy_ops import CopyResult
-from .fs_ops import FsOps, check_space
+from .fs_ops import FsOps
 from .fs_types import Agree, Mount, agreed
 from .info import BoardInfo
+from .mover import DIGEST, GetItem, Mover, PutItem, Space, Status, Survey, check_space
 from .scene import absolute, foreign, look, mount_of, within
 from .spelling import board_twins, check_spelt
 from .stream import new_hash
-from .transfer import DIGEST, GetItem, Mover, PutItem, Status, Survey
 from .tree import Tree
 
 
@@ -311,9 +311,9 @@ def _check_room(plan: CopyPlan, there: Mapping[str, Status], mounts: Sequence[Mo
         )
         free = mount.free // mount.block
         try:
-            check_space(Survey([], block=mount.block, free=free), writes)
+            check_space(Space(mount.block, free), writes)
         except RemoteOSError:
-            check_space(Survey([], block=mount.block, free=free + gain), writes)
+            check_space(Space(mount.block, free + gain), writes)
             first = True
     return first
 

@@ -31,25 +31,12 @@ from ..errors import (
 )
 from ..protocol.ops import Interrupted, Op
 from ..protocol.webrepl import NAME_BYTES, Channel, PutFile
-from .answers import parse_answer, sensible
+from .answers import sensible
+from .mover import DIGEST, Done, GetItem, Mover, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
 from .ondevice import argument, function, snippet
 from .session import Session
 from .stream import creating
-from .transfer import (
-    DIGEST,
-    Done,
-    GetItem,
-    Listed,
-    Mover,
-    Progress,
-    PutItem,
-    Status,
-    Survey,
-    check_batches,
-    ignore,
-    read_chunks,
-    read_statuses,
-)
+from .transfer import Listed, check_batches, read_statuses
 
 FILES = 50
 BYTES = 1 << 18
@@ -73,24 +60,18 @@ class ChannelMover:
 
     # -- looking --------------------------------------------------------------------------------
 
-    def survey(
-        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), space: str | None = None
-    ) -> Op[Survey]:
-        """As StreamMover's."""
+    def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]:
         if self._able:
             try:
-                return (yield from self._survey(asked, scans, space))
-            except RemoteOSError:
-                raise
+                return (yield from self._survey(asked, scans))
             except (RemoteError, StreamError, DeviceTimeoutError):
                 self._able = False
-        return (yield from self._other.survey(asked, scans, space))
+        return (yield from self._other.survey(asked, scans))
 
-    def _survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str], space: str | None) -> Op[Survey]:
+    def _survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str]) -> Op[Survey]:
         yield from self._other.close()
         batches = list(check_batches(asked, 2000))
-        lines = [f"space({argument(space)})"] if space is not None else []
-        lines += [f"scan({argument(folder)})" for folder in scans]
+        lines = [f"scan({argument(folder)})" for folder in scans]
         lines += [batch.command for batch in batches]
         told: deque[tuple[int, object]] = deque()
         for part in look_programs(lines):
@@ -98,28 +79,33 @@ class ChannelMover:
             answer = yield from self._session.call_source(part, path, LIMIT, again=True)
             with sensible():
                 told.extend((int(kind), data) for kind, data in answer)
-        block = free = 0
         listed, statuses = Listed(), list[Status]()
         with sensible():
-            if space is not None:
-                block, free = map(int, parse_answer(_bytes(told.popleft()[1]).decode()))
-                self._room = block * free
             for _ in scans:
                 while told and told[0][0] == LISTING:
                     listed.add(*told.popleft()[1])  # type: ignore[misc]
                 told.popleft()
             for batch in batches:
-                statuses.extend(read_statuses(_bytes(told.popleft()[1]), batch.sizes, DIGEST))
+                statuses.extend(read_statuses(bytes.fromhex(str(told.popleft()[1])), batch.sizes, DIGEST))
         if len(statuses) != len(asked):
             raise StreamError("the board's answer has the wrong length", hint="try again")
-        return Survey(statuses, listed.paths, "sha256", block, free)
+        return Survey(statuses, listed.paths, "sha256")
+
+    def space(self, path: str, sizes: Sequence[int]) -> Op[Space]:
+        if not self._able:
+            return (yield from self._other.space(path, sizes))
+        yield from self._other.close()
+        answer = yield from self._session.call("text_space", path, again=True)
+        with sensible():
+            found = Space(int(answer[0]), int(answer[1]))
+        self._room = found.block * found.free or BYTES
+        return found
 
     # -- to the board ---------------------------------------------------------------------------
 
     def put(
         self, folders: Sequence[str], items: Iterable[PutItem], progress: Progress = ignore, done: Done = ignore
     ) -> Op[None]:
-        """As StreamMover's."""
         if not self._able:
             yield from self._other.put(folders, items, progress, done)
             return
@@ -232,7 +218,6 @@ class ChannelMover:
     # -- from the board -------------------------------------------------------------------------
 
     def get(self, items: Iterable[GetItem], progress: Progress = ignore, done: Done = ignore) -> Op[None]:
-        """As StreamMover's."""
         todo, others = deque[GetItem](), list[GetItem]()
         for item in items:
             (todo if self._able and len(_name(item.path)) <= NAME_BYTES else others).append(item)
@@ -308,8 +293,8 @@ class _Copied:
 
 def look_programs(lines: Sequence[str]) -> Iterator[str]:
     """Programs that ask all `lines`, in their order."""
-    names = ("digest", "spellings", "check", "space", "scan")
-    source = snippet("channel_look").replace(" PARTS", _nested(*(function("server_check", name) for name in names)))
+    parts = [function("server_check", name) for name in ("digest", "spellings", "check")]
+    source = snippet("channel_look").replace(" PARTS", _nested(*parts, function("server_scan", "scan")))
     part: list[str] = []
     for number, line in enumerate(lines):
         part.append(line)
@@ -334,10 +319,6 @@ def settling_program(batch: Sequence[PutItem], temps: Sequence[str], proofs: Seq
 def _nested(*functions: str) -> str:
     """Functions for the body of another."""
     return "".join("\n" + text for text in functions).replace("\n", "\n ")[1:]
-
-
-def _bytes(text: object) -> bytes:
-    return bytes.fromhex(str(text))
 
 
 def _name(path: str) -> bytes:

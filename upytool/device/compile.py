@@ -16,7 +16,7 @@ from .copy import Target, Targets
 from .fs_ops import FsOps
 from .info import BoardInfo
 from .local import local_error, open_local, read_local
-from .transfer import Mover
+from .mover import Mover
 
 HEAD = 16
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..errors import BootloaderError, PortMissingError
+from ..errors import BootloaderError, NotAuthorizedError, PortMissingError, UsageError
 from ..events import NULL, Reporter, notice
 from ..protocol.raw_repl import ReplState
 from ..transport.base import Transport
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SimResolver = Callable[[str], str]
 DEFAULT_BAUD = 115200
+TYPED = 3  # times that a person may type a password
 
 
 def find_simulator(selector: str) -> str:
@@ -68,12 +69,28 @@ def open_address(
     if not is_webrepl(address):
         return open_transport(address, baud=baud, lines=lines)
 
+    from ..config.secrets import webrepl_password
+
+    typed = 0
+
+    def question(text: str) -> str | None:
+        nonlocal typed
+        answer = ask(text) if ask is not None else None
+        typed += answer is not None
+        return answer
+
     def password(where: str) -> Secret:
-        from ..config.secrets import webrepl_password
+        return webrepl_password(where, aliases or {}, ask=question, tell=lambda text: notice(reporter, text, "warning"))
 
-        return webrepl_password(where, aliases or {}, ask=ask, tell=lambda text: notice(reporter, text, "warning"))
-
-    return open_transport(address, password=password, tell=lambda text: notice(reporter, text, "wait"))
+    while True:
+        before = typed
+        try:
+            return open_transport(address, password=password, tell=lambda text: notice(reporter, text, "wait"))
+        except (NotAuthorizedError, UsageError) as error:
+            # Only what a person has typed is worth another try.
+            if typed in (before, TYPED):
+                raise
+            notice(reporter, str(error), "warning")
 
 
 def open_target(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import LocalFileError, UsageError
-from .transfer import Status
+from .mover import Status
 from .tree import Tree, join
 
 What = Literal["mkdir", "write", "skip", "delete", "rmdir"]

@@ -16,14 +16,14 @@ from ..errors import LocalFileError, RemoteOSError, UsageError
 from ..events import NULL, Reporter, Task, notice
 from ..protocol.ops import Op
 from .copy import CopyPlan, Destination, Targets, plan_copy, targets
-from .fs_ops import FsOps, check_space
+from .fs_ops import FsOps
 from .fs_types import Agree, agreed
 from .hashes import equal_files, local_digest
 from .ignore import ignore_for
 from .local import FileSink, check_named, local_error, open_local, opener, replace_local, write_error
+from .mover import GetItem, Mover, PutItem, Status, check_space
 from .scene import within
 from .spelling import board_twins, check_spelt, local_spelling, local_twins
-from .transfer import GetItem, Mover, PutItem, Status
 from .tree import Tree, board_tree, is_link, local_tree
 
 
@@ -174,7 +174,7 @@ class _Copy:
             asked = [(path, -1) for path in wanted.dirs]
             asked += [(item.path, -1 if self.options.force else item.size) for item in wanted.files]
             asked += [(path, -1) for path in shadows]
-            survey = yield from self.mover.survey(asked, space=to.path or ".")
+            survey = yield from self.mover.survey(asked)
             there = dict(zip((path for path, _ in asked), survey.statuses, strict=True))
             for item in wanted.files:
                 digest = there[item.path].digest
@@ -200,19 +200,7 @@ class _Copy:
         check_spelt((name for name in names if there[name].kind != "dir" or not within(to.path, name)), there)
         plan = plan_copy(wanted, there, unchanged, remote=to.remote, force=self.options.force, extra=extra)
         if to.remote:
-            writes = [
-                (action.path[1:], action.size, there.get(action.path[1:], Status("none")), self.options.in_place)
-                for action in plan.of("write")
-            ]
-            try:
-                check_space(survey, writes)
-            except RemoteOSError:
-                if not extra:
-                    raise
-                # What is to go anyway goes first, then.
-                freed = sum(-(-size // survey.block) for size in extra.values() if size > survey.block // 8)
-                check_space(replace(survey, free=survey.free + freed), writes)
-                self.delete_first = True
+            yield from self._check_space(plan, there, to, extra or {})
         gone = {path: there[path].size for path in shadows if there[path].kind == "file"}
         if gone and self.options.mpy:
             plan = _with_shadows(plan, gone)
@@ -221,6 +209,27 @@ class _Copy:
                 text = f":{path} hides the .mpy file beside it: MicroPython imports the .py first"
                 notice(self.reporter, text, "warning")
         return plan, there
+
+    def _check_space(
+        self, plan: CopyPlan, there: Mapping[str, Status], to: Destination, extra: Mapping[str, int]
+    ) -> Op[None]:
+        """See that what is to be written fits. Errors: RemoteOSError 28."""
+        writes = [
+            (action.path[1:], action.size, there.get(action.path[1:], Status("none")), self.options.in_place)
+            for action in plan.of("write")
+        ]
+        if not writes:
+            return
+        space = yield from self.mover.space(to.path or ".", [size for _, size, _, _ in writes])
+        try:
+            check_space(space, writes)
+        except RemoteOSError:
+            if not extra:
+                raise
+            # What is to go anyway goes first, then.
+            freed = sum(-(-size // space.block) for size in extra.values() if size > space.block // 8)
+            check_space(replace(space, free=space.free + freed), writes)
+            self.delete_first = True
 
     def apply(self, plan: CopyPlan, there: Mapping[str, Status]) -> Op[None]:
         """Do what the plan says."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import ConnectionLostError, UpytoolError
+from ..errors import ConnectionLostError, UpytoolError, UsageError
 from ..events import NULL, Reporter
 from ..protocol.ops import Op
 from ..transport.base import Transport
@@ -46,7 +46,13 @@ class Device:
         self._closed = False
 
     def drive(self, op: Op[T]) -> T:
-        """Run an operation on this board (how every method here works; for operations of your own)."""
+        """Run an operation on this board (how every method here works; for operations of your own).
+
+        Threads take turns. Errors: UsageError after `close`, and from within an operation on this board.
+        """
+        if self._closed:
+            op.close()
+            raise UsageError(f"{self.name} is closed", hint="connect again")
         return drive(op, self.transport)
 
     @property
@@ -164,13 +170,18 @@ class Device:
         """Back to the friendly prompt, and close the transport. Never raises."""
         if self._closed:
             return
-        self._closed = True
         for hook in self.on_close:
             hook(self)
         if leave:
             with contextlib.suppress(UpytoolError):
                 self.drive(self.session.leave())
+        self._closed = True
         self.transport.close()
+
+    def disown(self) -> Transport:
+        """Give the open transport away: it is the caller's, and this device is closed."""
+        self._closed = True
+        return self.transport
 
     @property
     def closed(self) -> bool:
@@ -187,6 +198,12 @@ class Device:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            import warnings
+
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
 
     def __repr__(self) -> str:
         return f"<Device {self.name}>"

@@ -21,9 +21,9 @@ from .fs_ops import FsOps
 from .hashes import local_digest
 from .ignore import Ignore, ignore_for
 from .local import CallSink, read_local
+from .mover import GetItem, Mover, Status
 from .scene import look, within
 from .sync import without
-from .transfer import GetItem, Mover, Status
 from .tree import IgnoreRule, Tree, board_tree, join, local_tree
 
 How = Literal["added", "removed", "changed"]

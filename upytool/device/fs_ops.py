@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,27 +16,24 @@ from .. import limits
 from ..errors import (
     ENOENT,
     ENOTDIR,
-    BoardResetError,
-    ConnectionLostError,
-    DeviceTimeoutError,
     RemoteError,
     RemoteException,
     RemoteOSError,
-    StreamError,
     UpytoolError,
     UsageError,
 )
 from ..protocol.ops import Op
 from .answers import sensible
+from .fs_short import ShortFs, mount
 from .fs_types import Entry, Mount, Removed, Stat
 from .local import CallSink, local_size, opener
+from .mover import GetItem, Mover, Progress, PutItem, Sink, check_space, ignore, parent_of
 from .ondevice import argument, snippet
-from .oneshot import Unfit
 from .retry import Capabilities
 from .session import SNIPPET_LIMIT, Session
-from .small_mover import ALL_BYTES, SmallMover
+from .small_mover import SmallMover, are_small
 from .stream import creating, hint_for
-from .transfer import GetItem, Mover, Progress, PutItem, Sink, Status, StreamMover, Survey, ignore
+from .transfer import StreamMover
 
 T = TypeVar("T")
 
@@ -53,19 +50,22 @@ class FsOps:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.can = Capabilities()
+        self._short = ShortFs(session)
 
     @property
     def protected(self) -> frozenset[str]:
         """Mount points of this computer's folders, which nothing here deletes below."""
         return frozenset(("/remote", *self.session.host_mounts))
 
-    def mover(self) -> Mover:
-        """A way to move files; to be closed."""
+    def mover(self, sizes: Sequence[int] = ()) -> Mover:
+        """A way to move files, the cheapest for `sizes` as far as they are known; to be closed."""
         if self.session.host_mounts:
             from .mount_mover import MountMover
 
             return MountMover(self.session, self._large_mover())
-        return SmallMover(self.session, self._large_mover)
+        if self.session.has_files or are_small(sizes):
+            return SmallMover(self.session, self._large_mover)
+        return self._large_mover()
 
     def _large_mover(self) -> Mover:
         stream = StreamMover(self.session, self.can)
@@ -75,9 +75,9 @@ class FsOps:
 
         return ChannelMover(self.session, stream)
 
-    def moving(self, work: Callable[[Mover], Op[T]]) -> Op[T]:
-        """Do `work` with a mover."""
-        mover = self.mover()
+    def moving(self, work: Callable[[Mover], Op[T]], sizes: Sequence[int] = ()) -> Op[T]:
+        """Do `work` with a mover, of files of `sizes` as far as they are known."""
+        mover = self.mover(sizes)
         try:
             result = yield from work(mover)
         except UpytoolError:
@@ -97,28 +97,6 @@ class FsOps:
             return (yield from self.session.call(name, *args, path=path, limit=limit, again=again))
         except RemoteOSError as error:
             raise RemoteOSError(error.errno or 5, path, hint=error.hint or hint_for(error.errno or 5)) from error
-
-    def _one(self, name: str, path: str, *, changes: bool = False) -> Op[tuple[bool, Any]]:
-        """Do it by a short program: (whether that was possible, its answer).
-
-        Args:
-            changes: it changes something, so it is not done again in another way unless it certainly did not run: a
-                second `mkdir` or `rm` would report what the first one did as an error.
-
-        Errors: RemoteOSError for `path`; with `changes` whatever left it open whether it ran.
-        """
-        try:
-            return True, (yield from self.session.one(name, path, limit=LONG, PATH=path))
-        except RemoteOSError as error:
-            raise RemoteOSError(error.errno or 5, path, hint=error.hint or hint_for(error.errno or 5)) from error
-        except BoardResetError:
-            raise
-        except Unfit:
-            return False, None
-        except (RemoteError, StreamError, DeviceTimeoutError, ConnectionLostError) as error:
-            if changes or (isinstance(error, ConnectionLostError) and not self.session.can_reconnect):
-                raise
-            return False, None
 
     def stats(self, paths: Sequence[str]) -> Op[list[Stat | int]]:
         """For each path its Stat, or the board's error number."""
@@ -153,10 +131,8 @@ class FsOps:
 
     def _make(self, what: str, path: str) -> Op[None]:
         with creating():
-            if what == "mkdir":
-                done, _ = yield from self._one("mkdir", path, changes=True)
-                if done:
-                    return
+            if what == "mkdir" and (yield from self._short.mkdir(path)):
+                return
             yield from self._do(what, path)
 
     def chdir(self, path: str) -> Op[str]:
@@ -179,8 +155,7 @@ class FsOps:
         yield from self._do("rmdir", path)
 
     def remove(self, path: str) -> Op[None]:
-        done, _ = yield from self._one("rm", path, changes=True)
-        if not done:
+        if not (yield from self._short.remove(path)):
             yield from self._do("remove", path)
 
     def touch(self, path: str) -> Op[None]:
@@ -239,19 +214,6 @@ class FsOps:
                 total += _size(size)
         return total
 
-    def _entries(self, path: str) -> Op[list[Entry]]:
-        """What is in one folder."""
-        done, answer = yield from self._one("ls", path)
-        if done and answer is not None:
-            with sensible():
-                # Some file systems tell no size: the longer program asks for each.
-                if all(item[1] & 0x4000 or len(item) > 3 for item in answer):
-                    return [
-                        Entry(str(item[0]), "dir", 0) if item[1] & 0x4000 else Entry(str(item[0]), "file", int(item[3]))
-                        for item in answer
-                    ]
-        return (yield from self._listing(path, False))
-
     def _listing(self, path: str, deep: bool) -> Op[list[Entry]]:
         source = f"{snippet('fs_list')}\nrun({argument(path)},{int(deep)})"
         answer = yield from self.session.call_source(source, path, LONG, again=True)
@@ -261,7 +223,9 @@ class FsOps:
     def ls(self, path: str = "") -> Op[list[Entry]]:
         """The entries of a folder, sorted by name; a file gives itself."""
         try:
-            entries = yield from self._entries(path)
+            entries = yield from self._short.entries(path)
+            if entries is None:
+                entries = yield from self._listing(path, False)
         except RemoteOSError as error:
             found = (yield from self.stats([path]))[0]
             if not isinstance(found, Stat) or found.is_dir:
@@ -298,19 +262,12 @@ class FsOps:
             return [Removed(str(name), bool(how), how == 2) for name, how in answer]
 
     def df(self) -> Op[list[Mount]]:
-        done, told = yield from self._one("df", "")
-        answer: Any = []
-        if done and told:
-            with sensible():
-                known = sorted((path, kind, *state) for path, kind, state in told if state)
-                answer = [(item[0], item[3] or item[2], item[4], item[5], item[1]) for item in known]
-        if not answer:  # firmware without os.mount or os.statvfs: the longer program says why
+        mounts = yield from self._short.mounts()
+        if not mounts:  # firmware without os.mount or os.statvfs: the longer program says why
             answer = yield from self._call("fs_df", again=True)
-        with sensible():
-            return [
-                Mount(str(path), block * count, block * (count - free), block * free, str(kind), block)
-                for path, block, count, free, kind in ((p, int(b), int(c), int(f), k) for p, b, c, f, k in answer)
-            ]
+            with sensible():
+                mounts = [mount(*item) for item in answer]
+        return mounts
 
     def hash(self, paths: Sequence[str], algo: str = "sha256") -> Op[dict[str, str | None]]:
         """Hexadecimal digests of files by any algorithm of the board's hashlib; None for what is no file."""
@@ -328,10 +285,6 @@ class FsOps:
             with sensible():
                 out.update(zip(part, answer, strict=True))
         return out
-
-    def touch_all(self, paths: Iterable[str]) -> Op[None]:
-        for path in paths:
-            yield from self.touch(path)
 
     # -- content --------------------------------------------------------------------------------
 
@@ -369,13 +322,14 @@ class FsOps:
         item = PutItem(path, size, opener(source), in_place)
 
         def work(mover: Mover) -> Op[None]:
-            survey = yield from mover.survey([(path, -1)], space=parent_of(path) if size > ALL_BYTES else None)
+            survey = yield from mover.survey([(path, -1)])
             if survey.statuses[0].kind == "dir":
                 raise RemoteOSError(21, path)
-            check_space(survey, [(path, size, survey.statuses[0], in_place)])
+            space = yield from mover.space(parent_of(path) or ".", [size])
+            check_space(space, [(path, size, survey.statuses[0], in_place)])
             yield from mover.put([], [item], progress)
 
-        yield from self.moving(work)
+        yield from self.moving(work, [size])
         return size
 
     def store_many(
@@ -388,22 +342,23 @@ class FsOps:
         """
         puts = [PutItem(path, len(data), opener(data)) for path, data in items]
         folders = {parent_of(path) for path, _ in items}
-        # One file system is asked for its space: that of all of them, where they lie in one folder.
-        large = sum(item.size for item in puts) > ALL_BYTES
-        space = folders.pop() or "." if large and len(folders) == 1 else None
+        sizes = [item.size for item in puts]
 
         def work(mover: Mover) -> Op[None]:
             if look:
-                survey = yield from mover.survey([(item.path, -1) for item in puts], space=space)
+                survey = yield from mover.survey([(item.path, -1) for item in puts])
                 for item, status in zip(puts, survey.statuses, strict=True):
                     if status.kind == "dir":
                         raise RemoteOSError(21, item.path)
-                writes = zip(puts, survey.statuses, strict=True)
-                check_space(survey, [(item.path, item.size, old, False) for item, old in writes])
+                # One file system is asked for its space: that of all of them, where they lie in one folder.
+                if len(folders) == 1:
+                    space = yield from mover.space(next(iter(folders)) or ".", sizes)
+                    writes = zip(puts, survey.statuses, strict=True)
+                    check_space(space, [(item.path, item.size, old, False) for item, old in writes])
             yield from mover.put(made, puts)
 
         if puts or made:
-            yield from self.moving(work)
+            yield from self.moving(work, sizes)
 
     def fetch_many(self, paths: Sequence[str]) -> Op[dict[str, bytes]]:
         """The contents of many files by one program. Errors: RemoteOSError with the path."""
@@ -430,43 +385,3 @@ class FsOps:
 def _size(answer: object) -> int:
     with sensible():
         return int(str(answer))
-
-
-def parent_of(path: str) -> str:
-    """The folder of a path of the board, '' for the working directory."""
-    cut = path.rstrip("/").rfind("/")
-    return path[:cut] or "/" if cut >= 0 else ""
-
-
-def check_space(survey: Survey, writes: Iterable[tuple[str, int, Status, bool]]) -> None:
-    """Refuse before the first byte what cannot fit: (path, size, what is there, in place) in the order of writing.
-
-    Whole blocks are counted, and both copies while an old file is replaced; a file of at most an eighth of a block
-    counts nothing, for LittleFS may keep it in its folder's block. Errors: RemoteOSError (28, no space) with the path.
-    """
-    if not survey.block:
-        return
-
-    def blocks(size: int) -> int:
-        return 0 if size <= survey.block // 8 else -(-size // survey.block)
-
-    free = survey.free
-    for path, size, old, in_place in writes:
-        had = blocks(old.size) if old.kind == "file" else 0
-        if in_place:
-            free += had
-        if blocks(size) > free:
-            alone = had and not in_place and blocks(size) <= free + had
-            raise RemoteOSError(
-                28,
-                path,
-                hint=(
-                    "not enough space to keep the old file until the new one is complete; `--in-place` overwrites it "
-                    "directly (not crash-safe)"
-                    if alone
-                    else f"it needs {blocks(size) * survey.block:,} bytes, {free * survey.block:,} bytes are free"
-                ),
-            )
-        free -= blocks(size)
-        if not in_place:
-            free += had

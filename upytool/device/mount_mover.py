@@ -18,10 +18,10 @@ from ..protocol.mount_server import Volume, board_errno
 from ..protocol.ops import Op, Pause
 from ..whole_file import new_name
 from .answers import sensible
+from .mover import CHUNK, DIGEST, Done, GetItem, Mover, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
 from .ondevice import snippet
 from .session import Session
 from .stream import hint_for, new_hash
-from .transfer import CHUNK, DIGEST, Done, GetItem, Mover, Progress, PutItem, Status, Survey, ignore, read_chunks
 
 BLOCK = 4096
 LIMIT = limits.BOARD_LONG_SECONDS
@@ -59,11 +59,8 @@ class MountMover:
 
     # -- looking --------------------------------------------------------------------------------
 
-    def survey(
-        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), space: str | None = None
-    ) -> Op[Survey]:
-        paths = [path for path, _ in asked]
-        yield from self._look_around([*paths, *scans, *([] if space is None else [space])])
+    def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]:
+        yield from self._look_around([*(path for path, _ in asked), *scans])
         listing: dict[str, int] = {}
         far = []
         for folder in scans:
@@ -76,20 +73,24 @@ class MountMover:
                 listing.update((yield from self._scan_around(folder or "/", skip)))
             else:
                 far.append(folder)
-        place = None if space is None else self._here(space)
         other = [(path, size) for path, size in asked if not self._here(path)]
         found = Survey([], {}, "sha256")
-        if other or far or (space is not None and not place):
-            found = yield from self._board.survey(other, far, None if place else space)
+        if other or far:
+            found = yield from self._board.survey(other, far)
         listing.update(found.listing)
         theirs = iter(found.statuses)
         statuses = []
         for path, size in asked:
             here = self._here(path)
             statuses.append((yield from _status(*here, size, found.hash_kind)) if here else next(theirs))
-        if place is None:
-            return Survey(statuses, listing, found.hash_kind, found.block, found.free)
-        return Survey(statuses, listing, found.hash_kind, BLOCK, place[0].space()[1] // BLOCK)
+        return Survey(statuses, listing, found.hash_kind)
+
+    def space(self, path: str, sizes: Sequence[int]) -> Op[Space]:
+        yield from self._look_around([path])
+        here = self._here(path)
+        if here is None:
+            return (yield from self._board.space(path, sizes))
+        return Space(BLOCK, here[0].space()[1] // BLOCK)
 
     def _scan(self, folder: str) -> Op[dict[str, int]]:
         listing: dict[str, int] = {}

@@ -18,6 +18,7 @@ from __future__ import annotations
 import ast
 import builtins
 import os
+import re
 from collections.abc import Iterable
 from functools import cache
 
@@ -103,16 +104,22 @@ def argument(value: object) -> str:
     return repr(value)
 
 
-_ESCAPES = {byte: f"\\x{byte:02x}".encode() for byte in (0, 1, 2, 3, 4, 13)} | {
-    10: b"\\n",
-    39: b"\\'",
-    92: b"\\\\",
-}
+# Bytes that the raw REPL takes for commands, ends of lines, and the lexer's mark. Of an escape by an octal number a
+# digit behind it would be a part (py/lexer.c).
+_MARKS = re.compile(rb"[\0-\4\n\r\\]")
+_SHORT = {bytes((byte,)): b"\\%o" % byte for byte in range(5)} | {b"\n": b"\\n", b"\r": b"\\r", b"\\": b"\\\\"}
 
 
 def literal(data: bytes) -> bytes:
-    """What stands between the quotes of `b''` for `data`, with no byte that the raw REPL takes for a command."""
-    return b"".join(_ESCAPES.get(byte) or bytes((byte,)) for byte in data)
+    """The shortest text of `data` as bytes that the raw REPL takes: what needs no escape stays as it is."""
+    quote = b'"' if data.count(b"'") > data.count(b'"') else b"'"
+    text = _MARKS.sub(_escaped, data).replace(quote, b"\\" + quote)
+    return b"b%b%b%b" % (quote, text, quote)
+
+
+def _escaped(found: re.Match[bytes]) -> bytes:
+    byte, behind = found[0], found.string[found.end() : found.end() + 1]
+    return b"\\x%02x" % byte[0] if byte[0] < 5 and behind.isdigit() else _SHORT[byte]
 
 
 def needs(source: str) -> tuple[set[str], set[str]]:

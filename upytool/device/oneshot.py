@@ -24,7 +24,7 @@ from typing import Any
 
 from ..errors import EISDIR, RemoteException, RemoteOSError, StreamError
 from .answers import parse_answer
-from .ondevice import argument, snippet
+from .ondevice import argument, literal, snippet
 from .program import raise_snippet_error
 
 # The names of the firmware's own modules. That nobody takes them is by agreement: one who puts his own under them into
@@ -32,7 +32,6 @@ from .program import raise_snippet_error
 ALIASES = frozenset(("ubinascii", "uhashlib", "uio", "uos", "usys"))
 _MARK = "\x1e"
 _VALUE = re.compile(rb"\b[A-Z]{3,}\b")
-_RAW = {byte: f"\\x{byte:02x}".encode() for byte in (0, 1, 2, 3, 4, 13)} | {10: b"\\n", 92: b"\\\\"}
 _FLAT = re.compile("import \\w+ as _upy\n")
 TIDY = b"del _upy"
 _ANSWER = re.compile(r"KeyError: (.+)\Z")
@@ -65,13 +64,6 @@ def _written(value: object) -> bytes:
     if isinstance(value, bytes):
         return literal(value)
     return argument(value).encode("utf-8", "surrogateescape")
-
-
-def literal(data: bytes) -> bytes:
-    """The shortest literal of `data` that the raw REPL takes: all but its commands and the lexer's marks are raw."""
-    quote = 34 if data.count(b"'") > data.count(b'"') else 39
-    raw = {**_RAW, quote: b"\\%c" % quote}
-    return b"b%c%b%c" % (quote, b"".join(raw.get(byte) or bytes((byte,)) for byte in data), quote)
 
 
 def leaves_a_name(text: bytes) -> bool:

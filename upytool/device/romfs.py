@@ -26,10 +26,9 @@ from ..protocol.ops import Op
 from .answers import sensible
 from .fs_ops import FsOps
 from .retry import Retry
-from .romfs_link import Link, link_for
+from .romfs_link import DIGEST, Link, link_for
 from .session import Session
 from .stream import new_hash
-from .transfer import DIGEST
 
 PAGE = 256  # what flash chips program at once; whole pages suit every port
 SPAN = 32768  # erased and sent at a time
@@ -137,9 +136,7 @@ def read(fs: FsOps, part: RomPartition, size: int | None = None, *, reporter: Re
     return bytes(got)
 
 
-def deploy(
-    fs: FsOps, image: bytes, number: int = 0, *, reset: bool = True, reporter: Reporter = NULL
-) -> Op[Deployed]:
+def deploy(fs: FsOps, image: bytes, number: int = 0, *, reset: bool = True, reporter: Reporter = NULL) -> Op[Deployed]:
     """Put `image` into a partition, compare what is there then, and soft-reset the board so that it uses it.
 
     Args:
@@ -251,9 +248,7 @@ class _Deployment:
             self._task.advance(stop - at)
 
 
-def _steadily(
-    fs: FsOps, part: RomPartition, work: Callable[[Link], Op[None]], gained: Callable[[], int]
-) -> Op[None]:
+def _steadily(fs: FsOps, part: RomPartition, work: Callable[[Link], Op[None]], gained: Callable[[], int]) -> Op[None]:
     """Do `work` over a link, again where the stream broke; `gained` tells whether it came on meanwhile."""
     links: list[Link] = []
 

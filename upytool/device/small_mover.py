@@ -1,8 +1,9 @@
 """A few small files by short programs (device.oneshot), with the promises of the stream.
 
 The transfer program pays from some kilobytes on: to start it costs an RP2040 80 to 250 ms and up to 60 kB of heap,
-where a program that looks at a file, reads or writes it takes 4 to 25 ms. The choice is made here, once: `SmallMover`
-does what is small, and hands everything to the other mover from the first thing on that is not.
+where a program that looks at a file, reads or writes it takes 4 to 25 ms. The choice is made here, once:
+`are_small` where all is known before, else `SmallMover` does what is small, and hands everything to the other mover
+from the first thing on that is not.
 
 - A file goes over inside of one program: names and content are compared with their digest before anything is touched,
   then it is written to the temporary name, measured and renamed, as by ondevice/server_put.py. A tool that is killed
@@ -29,10 +30,10 @@ from ..errors import (
 )
 from ..protocol.ops import Interrupted, Op
 from .answers import sensible
+from .mover import DIGEST, Done, GetItem, Mover, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
 from .oneshot import Unfit
 from .session import Session
 from .stream import creating, hint_for
-from .transfer import DIGEST, Done, GetItem, Mover, Progress, PutItem, Status, Survey, ignore, read_chunks
 
 T = TypeVar("T")
 
@@ -42,6 +43,11 @@ ALL_BYTES = 4096
 HEAD = 512  # of a file whose size nobody knows yet
 EIO = 5
 TEMP = "~upytool.tmp"
+
+
+def are_small(sizes: Sequence[int]) -> bool:
+    """The choice: whether files of these sizes go by short programs."""
+    return len(sizes) <= FILES and sum(sizes) <= ALL_BYTES and all(size <= FILE_BYTES for size in sizes)
 
 
 class _Broken(Exception):
@@ -67,14 +73,7 @@ class SmallMover:
         return self._other
 
     def _fits(self, sizes: Sequence[int]) -> bool:
-        """The choice: whether files of these sizes go by short programs."""
-        return (
-            self._other is None
-            and self._session.short
-            and len(sizes) <= FILES
-            and sum(sizes) <= ALL_BYTES
-            and all(size <= FILE_BYTES for size in sizes)
-        )
+        return self._other is None and self._session.short and are_small(sizes)
 
     def _try(self, work: Callable[[], Op[T]]) -> Op[T]:
         """Do `work`, which may be done again. Errors: RemoteOSError; _Broken."""
@@ -98,13 +97,10 @@ class SmallMover:
 
     # -- looking --------------------------------------------------------------------------------
 
-    def survey(
-        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), space: str | None = None
-    ) -> Op[Survey]:
-        """As StreamMover's. The free space is not looked up: that costs more than writing a small file."""
-        # Somebody who does not tell sizes and asks for space has something large.
-        small = space is None or all(size >= 0 for _, size in asked)
-        if small and not scans and self._fits([max(0, size) for _, size in asked]):
+    def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]:
+        # Where large files go over a channel of their own, nothing speaks for the transfer program.
+        sizes = [0 if self._session.has_files else max(0, size) for _, size in asked]
+        if not scans and self._fits(sizes):
             try:
                 statuses = yield from self._try(lambda: self._look(asked))
             except _Broken:
@@ -113,7 +109,13 @@ class SmallMover:
                 pairs = zip(asked, statuses, strict=True)
                 self._there.update(path for (path, _), found in pairs if found.kind != "none")
                 return Survey(statuses, hash_kind="sha256")
-        return (yield from self._large().survey(asked, scans, space))
+        return (yield from self._large().survey(asked, scans))
+
+    def space(self, path: str, sizes: Sequence[int]) -> Op[Space]:
+        """Of what goes by short programs it is not looked up: that costs more than to write a small file."""
+        if self._fits(sizes):
+            return Space()
+        return (yield from self._large().space(path, sizes))
 
     def _look(self, asked: Sequence[tuple[str, int]]) -> Op[list[Status]]:
         found: list[Any] = []

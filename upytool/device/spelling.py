@@ -16,7 +16,7 @@ from ..protocol.ops import Op
 from ..whole_file import discard, open_beside
 from .fs_ops import FsOps
 from .fs_types import Stat
-from .transfer import Mover, Status
+from .mover import Mover, Status
 
 EINVAL = 22
 

@@ -331,7 +331,7 @@ def _sent(way: Way, packed: bool) -> tuple[bytes, int, Iterable[str]]:
         from . import precompiled
 
         program = precompiled.program("server", f"m.run(m,d['l'],{_TURBO})", packed=packed, modules=frozenset(MODULES))
-        return program, len(program) // 3, ()
+        return program, len(program) // 3, precompiled.BUILT_IN
     return _program(way == "packed"), len(snippet("server")), ()
 
 
@@ -345,8 +345,8 @@ def _program(packed: bool) -> bytes:
     if packed:
         deflate = zlib.compressobj(9, zlib.DEFLATED, LITERAL_WBITS, 9)
         data = deflate.compress(data) + deflate.flush()
-        start = "import deflate,io\n" + _START % "deflate.DeflateIO(io.BytesIO(b'%s'),2).read()"
+        start = "import deflate,io\n" + _START % "deflate.DeflateIO(io.BytesIO(%s),2).read()"
     else:
-        start = "s=b'%s'\n" + _START % f"s if sum(s)=={sum(data)} else '1/0'"
+        start = "s=%s\n" + _START % f"s if sum(s)=={sum(data)} else '1/0'"
     before, _, after = shielded(start, _USED, MODULES).encode().partition(b"%s")
     return before + literal(data) + after

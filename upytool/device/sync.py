@@ -20,7 +20,7 @@ from .copy_ops import CopyOptions, CopyResult, _Copy, local_destination
 from .fs_ops import FsOps
 from .fs_types import Agree, agreed
 from .ignore import ignore_for
-from .transfer import Mover
+from .mover import Mover
 from .tree import IgnoreRule, Tree, board_tree, local_tree
 
 OWN = ".upytool"
@@ -54,6 +54,7 @@ def sync(
         raise LocalFileError(f"{local} is not a directory", hint=f"copy a file with cp: `upytool cp {local} :`")
 
     rule = ignore_for(Path(local), options.ignore, defaults=options.default_ignores)
+    tree = None if pull else local_tree(local, recursive=True, ignore=lambda folder: rule)
     foreign: frozenset[str] = frozenset()
     if delete and not pull:
         mounts = yield from fs.df()
@@ -63,16 +64,16 @@ def sync(
 
     def work(mover: Mover) -> Op[CopyResult]:
         run = _Copy(fs, mover, replace(options, recursive=True), reporter, agree)
-        if pull:
+        if tree is None:
             return (yield from _pull(run, local, far, delete, keep, rule))
-        return (yield from _push(run, local, far, delete, keep, rule, foreign))
+        return (yield from _push(run, replace(tree, contents=True), far, delete, keep, rule, foreign))
 
-    return (yield from fs.moving(work))
+    return (yield from fs.moving(work, list(tree.files.values()) if tree else ()))
 
 
 def _push(
     run: _Copy,
-    local: str,
+    tree: Tree,
     far: str,
     delete: bool,
     keep: Sequence[str],
@@ -81,7 +82,6 @@ def _push(
 ) -> Op[CopyResult]:
     from .compile import prepare_modules
 
-    tree = replace(local_tree(local, recursive=True, ignore=lambda folder: rule), contents=True)
     survey = yield from run.mover.survey([(far, -1)], [far] if delete else ())
     kind = survey.statuses[0].kind
     if kind == "file":

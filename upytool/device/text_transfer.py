@@ -13,10 +13,10 @@ from .. import limits
 from ..errors import OperationInterrupted, RemoteOSError, StreamError, UpytoolError
 from ..protocol.ops import Interrupted, Op
 from .answers import sensible
+from .mover import DIGEST, Done, GetItem, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
 from .ondevice import argument, snippet
 from .session import Session
 from .stream import creating, new_hash
-from .transfer import DIGEST, Done, GetItem, Progress, PutItem, Status, Survey, ignore, read_chunks
 
 PIECE = 384
 LIMIT = limits.BOARD_LONG_SECONDS
@@ -29,15 +29,13 @@ class TextMover:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._kind = ""
-        self._can_rename = True
+        self._can_rename: bool | None = None
 
     def close(self) -> Op[None]:
         """Nothing runs on the board."""
         yield from ()
 
-    def survey(
-        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), space: str | None = None
-    ) -> Op[Survey]:
+    def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]:
         statuses: list[Status] = []
         for at in range(0, len(asked) or 1, 20):
             part = asked[at : at + 20]
@@ -50,9 +48,6 @@ class TextMover:
                     Status(_KINDS[kind], size, bytes.fromhex(digest)[:width], str(spelt))
                     for kind, size, digest, spelt in found
                 )
-        answer = yield from self._session.call("text_space", space or "", again=True)
-        with sensible():
-            block, free, self._can_rename = answer
         if len(statuses) != len(asked):
             raise StreamError("the board's answer has the wrong length", hint="try again")
         listing: dict[str, int] = {}
@@ -62,13 +57,21 @@ class TextMover:
                 answer = yield from self._session.call_source(source, folder, LIMIT, again=True)
                 with sensible():
                     listing.update((str(name), int(size)) for name, size in answer)
-        return Survey(statuses, listing, self._kind, block, free)
+        return Survey(statuses, listing, self._kind)
+
+    def space(self, path: str, sizes: Sequence[int]) -> Op[Space]:
+        answer = yield from self._session.call("text_space", path, again=True)
+        with sensible():
+            block, free, self._can_rename = answer
+            return Space(int(block), int(free))
 
     def put(
         self, folders: Sequence[str], items: Iterable[PutItem], progress: Progress = ignore, done: Done = ignore
     ) -> Op[None]:
         if not self._kind:
             yield from self.survey([])
+        if self._can_rename is None:
+            yield from self.space("", ())
         for folder in folders:
             try:
                 with creating():

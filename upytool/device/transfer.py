@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import limits
-from ..errors import LocalFileError, StreamError
+from ..errors import StreamError
 from ..protocol.ops import Op
 from ..protocol.transfer import DATA, LISTING, RESULT, Message, StreamDamaged
 from ..protocol.units import plain_unit
 from .answers import parse_answer, sensible
+from .mover import DIGEST, Done, GetItem, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
 from .ondevice import argument
 from .retry import Capabilities, Retry
 from .session import Session
@@ -27,94 +28,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CHUNK = 16384
 SEGMENT = 65536
 AHEAD = 3
-DIGEST = 10  # bytes of a SHA-256 that travel to compare files: 80 bits, no accident makes two of them equal
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What is at a path of the board: `kind` is `none`, `file` or `dir`; `digest` where the size is as expected.
-
-    `spelt` is the name that is there where it is not the one asked for (FAT: `MAIN.PY` for `main.py`), else ''.
-    """
-
-    kind: str
-    size: int = 0
-    digest: bytes = b""
-    spelt: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """The answers of one round trip.
-
-    Attributes:
-        statuses: for each path asked about.
-        listing: path -> size (-1 a folder) of all below the scanned folders.
-        hash_kind: what the digests are (`sha256`, `crc32`, `sum`).
-        block, free: block size in bytes and free blocks of the destination; 0 where unknown.
-    """
-
-    statuses: list[Status]
-    listing: dict[str, int] = field(default_factory=dict)
-    hash_kind: str = "sum"
-    block: int = 0
-    free: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PutItem:
-    """A file for the board. `open` gives its content anew each time; `in_place` writes over the old file."""
-
-    path: str
-    size: int
-    open: Callable[[], BinaryIO]
-    in_place: bool = False
-
-
-class Sink(Protocol):
-    """Takes a file from the board: all bytes in order, then `done`; or `drop` when it will not be complete."""
-
-    def write(self, data: bytes) -> None: ...
-
-    def done(self) -> None: ...
-
-    def drop(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class GetItem:
-    """A file of the board, `size` bytes long, for `sink`."""
-
-    path: str
-    size: int
-    sink: Sink
-
-
-Progress = Callable[[int], None]
-Done = Callable[[str], None]
-
-
-def ignore(_: object) -> None:
-    return
-
-
-class Mover(Protocol):
-    """A way to move files; `StreamMover` is the fast one."""
-
-    def survey(
-        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), space: str | None = None
-    ) -> Op[Survey]: ...
-
-    def put(
-        self, folders: Sequence[str], items: Iterable[PutItem], progress: Progress = ignore, done: Done = ignore
-    ) -> Op[None]: ...
-
-    def get(self, items: Iterable[GetItem], progress: Progress = ignore, done: Done = ignore) -> Op[None]: ...
-
-    def close(self) -> Op[None]: ...
 
 
 class StreamMover:
@@ -165,41 +80,24 @@ class StreamMover:
 
     # -- survey ---------------------------------------------------------------------------------
 
-    def survey(
-        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), space: str | None = None
-    ) -> Op[Survey]:
-        """One round trip: the state of many paths, what lies below folders, and the free space.
-
-        Args:
-            asked: (path, size to compare with or -1).
-            scans: folders to list with all below.
-            space: a path on the file system whose free space is wanted.
-        """
+    def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]:
+        """In one round trip."""
         return (
             yield from self._steadily(
-                lambda server: self._survey(server, asked, scans, space),
-                lambda small: small.survey(asked, scans, space),
+                lambda server: self._survey(server, asked, scans),
+                lambda small: small.survey(asked, scans),
             )
         )
 
-    def _survey(
-        self, server: Server, asked: Sequence[tuple[str, int]], scans: Sequence[str], space: str | None
-    ) -> Op[Survey]:
+    def _survey(self, server: Server, asked: Sequence[tuple[str, int]], scans: Sequence[str]) -> Op[Survey]:
         link = server.link
-        yield from server.load("check")
-        if space is not None:
-            yield from server.say(f"space({argument(space)})")
+        yield from server.load("check", *(["scan"] if scans else []))
         for folder in scans:
             yield from server.say(f"scan({argument(folder)})")
         batches = list(check_batches(asked, min(server.unit - 60, 2000)))
         for batch in batches:
             yield from server.say(batch.command)
         yield from link.write(b"", flush=True)
-        block = free = 0
-        if space is not None:
-            answer = yield from server.answer(space)
-            with sensible():
-                block, free = map(int, literal(answer))
         listed = Listed()
         for folder in scans:
             while True:
@@ -216,22 +114,31 @@ class StreamMover:
         if len(statuses) != len(asked):
             raise StreamDamaged("the board's answer has the wrong length", hint="try again")
         self._steps += 1
-        return Survey(statuses, listed.paths, server.hash_kind, block, free)
+        return Survey(statuses, listed.paths, server.hash_kind)
+
+    def space(self, path: str, sizes: Sequence[int]) -> Op[Space]:
+        """Whatever the sizes are."""
+        return (
+            yield from self._steadily(
+                lambda server: self._space(server, path),
+                lambda small: small.space(path, sizes),
+            )
+        )
+
+    def _space(self, server: Server, path: str) -> Op[Space]:
+        yield from server.load("put")  # it is next
+        yield from server.say(f"space({argument(path)})", flush=True)
+        answer = yield from server.answer(path)
+        with sensible():
+            block, free = map(int, literal(answer))
+            return Space(block, free)
 
     # -- to the board ---------------------------------------------------------------------------
 
     def put(
         self, folders: Sequence[str], items: Iterable[PutItem], progress: Progress = ignore, done: Done = ignore
     ) -> Op[None]:
-        """Make `folders`, then write `items`, without a pause between files.
-
-        Args:
-            progress: is told how many bytes more were read for sending (less than 0: these are sent again).
-            done: is told the path of each file that is in place.
-
-        Errors: RemoteOSError with the path; LocalFileError. The file that failed keeps its old content; those
-        before it are new.
-        """
+        """In one stream."""
         todo = deque(items)
         yield from self._steadily(
             lambda server: self._put(server, folders, todo, progress, done),
@@ -305,7 +212,7 @@ class StreamMover:
     # -- from the board -------------------------------------------------------------------------
 
     def get(self, items: Iterable[GetItem], progress: Progress = ignore, done: Done = ignore) -> Op[None]:
-        """Read `items` into their sinks, without a pause between files. Errors: RemoteOSError, LocalFileError."""
+        """In one stream."""
         todo = deque(items)
         at = [0]
         try:
@@ -396,20 +303,6 @@ def literal(message: Message) -> Any:
         return parse_answer(message.payload.decode("utf-8", "surrogateescape"))
     except ValueError as error:
         raise StreamDamaged("unexpected response from the board", hint="try again") from error
-
-
-def read_chunks(item: PutItem) -> Iterator[bytes]:
-    """The content of a local file in pieces of 16 kB, at least one (empty) piece. Errors: LocalFileError."""
-    try:
-        with item.open() as file:
-            data = file.read(CHUNK)
-            yield data
-            while data:
-                data = file.read(CHUNK)
-                if data:
-                    yield data
-    except OSError as error:
-        raise LocalFileError(f"{error.filename or item.path}: {error.strerror or error}", hint="") from error
 
 
 def _segments(todo: Iterable[GetItem], start: int) -> Iterator[tuple[GetItem, int, int, int]]:

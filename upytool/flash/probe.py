@@ -170,8 +170,8 @@ def choose(selector: str | None, around: Surroundings, *, reporter: Reporter = N
         return _simulated(text, around)
     if text.partition("://")[0].lower() in _AIR and "://" in text:
         raise FlashError(
-            f"{text} is a board over the air, and its flash and its boot loader need a cable",
-            hint="nothing was changed on the board; plug it in, and name its port: `upytool devs` shows it",
+            f"cannot flash {text} over the air: the bootloader needs a cable",
+            hint="nothing was changed; connect the board by USB and name its port (see `upytool devs`)",
         )
     if _URL.match(text):
         return FlashTarget("unknown", text, "", text)

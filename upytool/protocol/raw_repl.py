@@ -25,7 +25,6 @@ from ..errors import (
     DisturbedError,
     OperationInterrupted,
     ProtocolError,
-    RawReplError,
     StreamError,
     TimeLimitError,
     UsageError,
@@ -516,12 +515,3 @@ class _Late(Exception):
     """The time is over. Attributes: stopped: whether the program has ended since."""
 
     stopped = False
-
-
-def check_raw(error: bytes) -> None:
-    """For hand-shakes that must not fail: RawReplError when the board's error text is not empty."""
-    if error:
-        raise RawReplError(
-            f"the board failed: {error.decode('utf-8', 'replace').strip().splitlines()[-1]}",
-            hint="reset the board, then try again",
-        )

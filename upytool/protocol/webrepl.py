@@ -109,11 +109,11 @@ class WebReplLink:
         status = response.status_code
         if status in _BUSY_STATUS:
             raise PortUnusableError(
-                f"{self._url} is a proxy that does not reach the board (HTTP {status})",
-                hint="is the board on, and does the proxy forward to its port 8266?",
+                f"the proxy at {self._url} cannot reach the board: HTTP {status}",
+                hint="check that the board is on, and that the proxy forwards to its port 8266",
             )
         if self._protocol.handshake_exc is not None:
-            raise _no_webrepl(self._url, f"it answers HTTP {status}")
+            raise _no_webrepl(self._url, f"HTTP status {status}")
         self.open = True
 
     def _not_opened(self, *, ended: bool) -> None:
@@ -121,20 +121,20 @@ class WebReplLink:
         if ended:
             raise _busy(self._url)
         if error is not None:
-            raise _no_webrepl(self._url, "it does not speak HTTP")
+            raise _no_webrepl(self._url, "not an HTTP response")
 
 
 def _busy(name: str) -> PortBusyError:
     return PortBusyError(
-        f"another client is connected to {name}: it closes the connection at once",
-        hint="WebREPL serves one at a time: close the other one (a browser page, another upytool), or reset the board",
+        f"{name} is busy: another client is connected",
+        hint="WebREPL serves one client at a time: close the other one (browser, upytool), or reset the board",
     )
 
 
 def _no_webrepl(url: str, why: str) -> PortUnusableError:
     return PortUnusableError(
-        f"there is no WebREPL at {url}: {why}",
-        hint="WebREPL's port is 8266; over USB, `upytool webrepl status` tells whether the board serves it",
+        f"{url} is not a WebREPL server: {why}",
+        hint="WebREPL's port is 8266; over USB, `upytool webrepl status` shows whether it runs",
     )
 
 
@@ -150,7 +150,7 @@ def login(name: str, password: Callable[[], bytes]) -> Op[None]:
     inbox = Inbox()
     try:
         if (yield from inbox.read_until(b"Password: ", LOGIN_SECONDS)) is None:
-            raise _no_webrepl(name, "it is a WebSocket that asks for no password")
+            raise _no_webrepl(name, "a WebSocket that asks for no password")
     except ConnectionLostError as error:
         raise _busy(name) from error
     yield Send(password() + b"\r")
@@ -159,13 +159,13 @@ def login(name: str, password: Callable[[], bytes]) -> Op[None]:
     while b"WebREPL connected\r\n>>> " not in inbox.data:
         if b"Access denied" in inbox.data:
             raise NotAuthorizedError(
-                f"{name} refuses the password", hint="over USB, `upytool webrepl password` sets another one"
+                f"wrong password for {name}", hint="over USB, `upytool webrepl password` sets a new one"
             ) from refused
         if refused is not None:
             raise refused
         try:
             if not (yield from inbox.fill(max(0.0, deadline - inbox.now))) and inbox.now >= deadline:
-                raise _no_webrepl(name, "it does not answer a password")
+                raise _no_webrepl(name, "no answer to the password")
         except ConnectionLostError as error:
             refused = error
 

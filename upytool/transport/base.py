@@ -114,8 +114,8 @@ class AsyncFileChannel(Protocol):
 class Reconnecting(Protocol):
     """The same far end can be called again after the connection was lost, or has to be dropped."""
 
-    def reconnect(self) -> None:
-        """Make the connection again. Errors: ConnectionLostError after a bound of its own."""
+    def reconnect(self, seconds: float = 30.0) -> None:
+        """Make the connection again; 0 seconds: try once. Errors: ConnectionLostError when it did not succeed."""
         ...
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 from ..errors import OperationInterrupted
 from ..protocol.ops import Interrupted, Op, Pause, Reconnect, Recv, Request, Send
 from .base import AsyncFileChannel, AsyncReconnecting, AsyncTransport, FileChannel, Reconnecting, Transport
+from .turns import turn, turn_async
 
 T = TypeVar("T")
 
@@ -59,10 +60,25 @@ def drive(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
-    """Run `op` over `transport`; returns its result.
+    """Run `op` over `transport` when no other thread's operation is on it; returns its result.
 
-    Errors: whatever the operation raises; OperationInterrupted for Ctrl-C that it does not answer itself.
+    Errors: whatever the operation raises; OperationInterrupted for Ctrl-C that it does not answer itself; UsageError
+    when it is called from within an operation on this transport.
     """
+    try:
+        with turn(transport):
+            return drive_now(op, transport, clock, sleep)
+    finally:
+        op.close()
+
+
+def drive_now(
+    op: Op[T],
+    transport: Transport,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
+    """`drive` for a transport's own operations, which may come in the middle of another one."""
     with _Interrupts() as interrupts:
         step: Callable[[Any], Request] = op.send
         answer: Any = None
@@ -113,7 +129,18 @@ def perform(
 
 
 async def drive_async(op: Op[T], transport: AsyncTransport, clock: Callable[[], float] = time.monotonic) -> T:
-    """Run `op` over an asyncio transport. A cancelled task stops the operation as Ctrl-C would."""
+    """Run `op` over an asyncio transport when no other task's operation is on it.
+
+    A cancelled task stops the operation as Ctrl-C would.
+    """
+    try:
+        async with turn_async(transport):
+            return await _drive_async(op, transport, clock)
+    finally:
+        op.close()
+
+
+async def _drive_async(op: Op[T], transport: AsyncTransport, clock: Callable[[], float]) -> T:
     import asyncio
 
     step: Callable[[Any], Request] = op.send

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .base import FileChannel, Reconnecting, Transport
+
+if TYPE_CHECKING:
+    from asyncio import Future
 
 T = TypeVar("T")
 SLICE = 0.25
@@ -20,6 +23,8 @@ class ThreadedTransport:
     """
 
     def __init__(self, transport: Transport) -> None:
+        # Reads that a cancelled task has left: what they bring belongs to the next one.
+        self._left: dict[Callable[[float | None], bytes], Future[bytes]] = {}
         self.transport = transport
         self.name = transport.name
         self.interrupts = transport.interrupts
@@ -42,10 +47,20 @@ class ThreadedTransport:
         await self._work(cast(Reconnecting, self.transport).reconnect)
 
     async def _read(self, read: Callable[[float | None], bytes], timeout: float | None) -> bytes:
+        import asyncio
+
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             left = SLICE if deadline is None else min(SLICE, max(0.0, deadline - time.monotonic()))
-            data = await self._work(read, left)
+            work = self._left.pop(read, None)
+            if work is None:
+                work = asyncio.get_running_loop().run_in_executor(self._pool, read, left)
+            try:
+                data = await asyncio.shield(work)
+            except asyncio.CancelledError:
+                if not work.done() or not work.exception():
+                    self._left[read] = work
+                raise
             if data or (deadline is not None and time.monotonic() >= deadline):
                 return data
 

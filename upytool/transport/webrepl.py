@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import select
 import socket
 import sys
 import threading
@@ -36,11 +35,13 @@ from ..protocol.pace import announced
 from ..protocol.webrepl import LOGIN_SECONDS, WebReplLink, login
 from ..secret import Secret
 from .base import WRITE_TIMEOUT
-from .drive import drive
+from .drive import drive_now
+from .ready import readable, writable
 from .webrepl_address import WebreplAddress, parse_address
 
 OPEN_SECONDS = 10.0
 AGAIN_SECONDS = 30.0  # a board that was reset joins its Wi-Fi first
+ONE_TRY = 3.0
 AGAIN_PAUSE = 0.5
 BUSY_SECONDS, BUSY_PAUSE = 3.0, 0.1  # for the end of the last session to reach a board
 CTRL_C = 3
@@ -109,11 +110,11 @@ class WebReplTransport:
                     self._tell(f"another client is connected to {self.name}, trying again (up to {BUSY_SECONDS:.0f} s)")
                 time.sleep(BUSY_PAUSE)
 
-    def _open(self) -> None:
+    def _open(self, seconds: float = OPEN_SECONDS) -> None:
         self._unsent = b""
         self._lost = False
         self._interrupted = -AFTER_INTERRUPT
-        self._socket = _patiently(lambda: _connect(self._where), self._tell, f"connecting to {self.name}")
+        self._socket = _patiently(lambda: _connect(self._where, seconds), self._tell, f"connecting to {self.name}")
         self._link = WebReplLink(self.name)
         try:
             self._send(self._link.outgoing())
@@ -123,15 +124,15 @@ class WebReplTransport:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise PortUnusableError(
-                        f"{self.name} takes the connection and says nothing for {LOGIN_SECONDS:.0f} s",
-                        hint="is it a WebREPL? A board whose program never pauses does not answer either: reset it",
+                        f"{self.name} did not answer within {LOGIN_SECONDS:.0f} s",
+                        hint="a program that never pauses keeps WebREPL from answering: reset the board and retry",
                     )
                 if left < LOGIN_SECONDS - 1 and not told:
                     told = True
                     self._tell(f"waiting for the WebREPL at {self.name} (up to {LOGIN_SECONDS:.0f} s, Ctrl-C stops)")
                 self._receive(min(left, 1.0))
             logging_in = login(self.name, self._password)
-            drive(announced(logging_in, self._tell, f"waiting for the login at {self.name} (Ctrl-C stops)"), self)
+            drive_now(announced(logging_in, self._tell, f"logging in to {self.name} (Ctrl-C stops)"), self)
         except BaseException as error:
             self._socket.close()
             if isinstance(error, NotAuthorizedError):
@@ -148,7 +149,7 @@ class WebReplTransport:
         told = time.monotonic() + 1.0
         while True:
             try:
-                self._open()
+                self._open(min(OPEN_SECONDS, max(ONE_TRY, deadline - time.monotonic())))
                 return
             except NotAuthorizedError:
                 raise
@@ -156,8 +157,8 @@ class WebReplTransport:
                 now = time.monotonic()
                 if now >= deadline:
                     raise ConnectionLostError(
-                        f"the connection to {self.name} was lost, and {seconds:.0f} s of trying did not bring it back",
-                        hint="is the board on, and in its network? Then run the command again",
+                        f"connection to {self.name} lost; could not reconnect within {seconds:.0f} s",
+                        hint="check that the board is on and in the same network, then retry",
                     ) from error
                 if now >= told:
                     told = deadline
@@ -226,7 +227,7 @@ class WebReplTransport:
             except OSError as error:
                 if not _later(error):
                     raise
-            if not select.select([self._socket], [], [], wait)[0]:
+            if not readable((self._socket,), wait):
                 break
         return None
 
@@ -240,10 +241,9 @@ class WebReplTransport:
                 except OSError as error:
                     if not _later(error):
                         raise
-                    _, ready, _ = select.select([], [self._socket], [], WRITE_TIMEOUT)
-                    if not ready:
+                    if not writable(self._socket, WRITE_TIMEOUT):
                         raise ConnectionLostError(
-                            f"{self.name} takes no more data (waited {WRITE_TIMEOUT:.0f} s)",
+                            f"write to {self.name} timed out after {WRITE_TIMEOUT:.0f} s",
                             hint="reset the board, then try again",
                         ) from None
         except (OSError, ValueError) as error:
@@ -252,8 +252,8 @@ class WebReplTransport:
     def _gone(self) -> ConnectionLostError:
         self._lost = True
         return ConnectionLostError(
-            f"{self.name} closed the connection",
-            hint="a reset or a lost Wi-Fi ends a WebREPL session: run the command again",
+            f"connection to {self.name} lost",
+            hint="a reset of the board or a loss of Wi-Fi ends a WebREPL session: retry",
         )
 
     def close(self) -> None:
@@ -268,22 +268,22 @@ class WebReplTransport:
         return None if self._where.secure else self._socket.fileno()
 
 
-def _connect(where: WebreplAddress) -> socket.socket:
+def _connect(where: WebreplAddress, seconds: float) -> socket.socket:
     """An open, non-blocking socket. Errors: PortMissingError, PortUnusableError."""
     try:
-        plain = socket.create_connection((where.host, where.port), timeout=OPEN_SECONDS)
+        plain = socket.create_connection((where.host, where.port), timeout=seconds)
     except ConnectionRefusedError as error:
         raise PortMissingError(
-            f"nothing listens at {where}",
-            hint="is WebREPL started on the board? Over USB, `upytool webrepl setup` sets it up",
+            f"cannot connect to {where}: connection refused",
+            hint="start WebREPL on the board: over USB, run `upytool webrepl setup`",
         ) from error
     except (socket.gaierror, ValueError) as error:
         raise PortMissingError(
-            f"there is no host {where.host!r}", hint="check the name; `upytool devs --air` looks for boards"
+            f"host not found: {where.host}", hint="check the name; `upytool devs --air` finds boards"
         ) from error
     except OSError as error:
         raise PortUnusableError(
-            f"{where} cannot be reached: {error}", hint="is the board on, and in the same network as you?"
+            f"cannot connect to {where}: {error}", hint="check that the board is on and in the same network"
         ) from error
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -305,14 +305,14 @@ def _wrapped(plain: socket.socket, host: str) -> socket.socket:
     except ssl.SSLCertVerificationError as error:
         plain.close()
         raise PortUnusableError(
-            f"the certificate of {host} is not valid: {error.verify_message}",
-            hint="name the host as its certificate does; SSL_CERT_FILE names certificates of your own",
+            f"certificate verification failed for {host}: {error.verify_message}",
+            hint="use the host name in the certificate; SSL_CERT_FILE adds certificates of your own",
         ) from error
     except OSError as error:
         plain.close()
         raise PortUnusableError(
-            f"{host} speaks no TLS: {error}",
-            hint="a board itself has none: use ws://, or name the proxy in front of it",
+            f"TLS handshake with {host} failed: {error}",
+            hint="boards have no TLS: use ws://, or the address of the proxy in front of it",
         ) from error
 
 
@@ -352,5 +352,5 @@ def _patiently(work: Callable[[], T], tell: Tell, text: str) -> T:
     if failed:
         raise failed[0]
     if not done:
-        raise PortUnusableError(f"{text} takes too long", hint="check the name, the network and the board's power")
+        raise PortUnusableError(f"{text} timed out", hint="check the name, the network and the board's power")
     return done[0]

@@ -147,6 +147,18 @@ def serve():
    exec(bytes(u), globals())
   except OSError as e:
    refuse(e)
+def space(path):
+ while 1:
+  try:
+   s = os.statvfs(path)
+   return tell(82, repr((s[1] or s[0], s[3])).encode())
+  except AttributeError:
+   path = ""
+  except OSError:
+   pass
+  if not path.strip("/"):
+   return tell(82, b"(0,0)")
+  path = path[: path.rfind("/")] or ("/" if path[:1] == "/" else "")
 def mkdirs(*paths):
  for p in paths:
   try:
@@ -319,18 +331,6 @@ def check(base, names, sizes, keep):
    out.append(1)
    out.extend(s[6].to_bytes(4, "little"))
  tell(82, out)
-def space(path):
- while 1:
-  try:
-   s = os.statvfs(path)
-   return tell(82, repr((s[1] or s[0], s[3])).encode())
-  except AttributeError:
-   path = ""
-  except OSError:
-   pass
-  if not path.strip("/"):
-   return tell(82, b"(0,0)")
-  path = path[: path.rfind("/")] or ("/" if path[:1] == "/" else "")
 def scan(path):
  todo = [path.rstrip("/")]
  below = 0

@@ -83,7 +83,7 @@ def test_a_full_disk_keeps_the_old_file() -> None:
 
 
 def test_a_disk_that_fills_up_meanwhile_keeps_the_old_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upytool.device.fs_ops.check_space", lambda survey, writes: None)
+    monkeypatch.setattr("upytool.device.fs_ops.check_space", lambda space, writes: None)
     with board_device(flash_size=32 * 4096) as device:
         old = b"old" * 10_000
         device.fs.write_bytes("/main.py", old)
@@ -127,7 +127,8 @@ def test_a_failing_local_file_keeps_the_old_one(device: Device, tmp_path: Path) 
         def __exit__(self, *_: object) -> None:
             return
 
-    from upytool.device.transfer import PutItem, StreamMover
+    from upytool.device.mover import PutItem
+    from upytool.device.transfer import StreamMover
 
     def work() -> object:
         mover = StreamMover(device.session, device.fs.ops.can)

@@ -6,11 +6,10 @@ import pytest
 
 from upytool.device.compile import mpy_problem
 from upytool.device.copy import Destination, plan_copy, targets
-from upytool.device.fs_ops import check_space
 from upytool.device.ignore import Ignore
 from upytool.device.info import BoardInfo
+from upytool.device.mover import Space, Status, check_space
 from upytool.device.sync import extras
-from upytool.device.transfer import Status, Survey
 from upytool.device.tree import Tree, board_tree, join
 from upytool.errors import LocalFileError, RemoteOSError, UsageError
 
@@ -121,13 +120,13 @@ def test_extras_keep_what_is_to_be_kept() -> None:
 )
 def test_space(free: int, sizes: list[int], old: int, in_place: bool, fits: bool) -> None:
     status = Status("file", old) if old else Status("none")
-    survey = Survey([], block=4096, free=free)
+    space = Space(4096, free)
     writes = [(f"/{number}", size, status, in_place) for number, size in enumerate(sizes)]
     if fits:
-        check_space(survey, writes)
+        check_space(space, writes)
         return
     with pytest.raises(RemoteOSError) as caught:
-        check_space(survey, writes)
+        check_space(space, writes)
     assert caught.value.errno == 28
     assert caught.value.filename == f"/{len(sizes) - 1}", "the one that does not fit"
     assert caught.value.hint

@@ -15,13 +15,13 @@ import websocket
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 
-listener = None
-client = None
+listen_s = None
+client_s = None
 
 
 def start(port=8266, password=None):
     """Listen on `port`. The password is the argument, webrepl_cfg.PASS, or what the maker gave the board."""
-    global listener
+    global listen_s
     stop()
     if password is None:
         password = _configured() or rig.setting("RIG_PASSWORD")
@@ -30,27 +30,27 @@ def start(port=8266, password=None):
     _webrepl.password(password)
     if port == 8266:
         port = int(rig.setting("RIG_PORT"))
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(socket.getaddrinfo("127.0.0.1", port)[0][4])
-    listener.listen(1)
-    rig.watch(listener, accept)
+    listen_s = socket.socket()
+    listen_s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listen_s.bind(socket.getaddrinfo("127.0.0.1", port)[0][4])
+    listen_s.listen(1)
+    rig.watch(listen_s, accept)
     print("WebREPL on http://127.0.0.1:%d/" % port)
 
 
 def stop():
     """End the session and the server."""
-    global listener, client
+    global listen_s, client_s
     os.dupterm(None)
-    for end in (client, listener):
+    for end in (client_s, listen_s):
         if end:
             end.close()
-    listener = client = None
+    listen_s = client_s = None
 
 
 def accept(waiting):
     """Take the client that waits; called by the port when there is one."""
-    global client
+    global client_s
     new, _ = waiting.accept()
     key = _handshake(new)
     if key is None:
@@ -69,7 +69,7 @@ def accept(waiting):
         new.close()
         return
     print("\nWebREPL: a client is connecting")
-    client = new
+    client_s = new
     terminal = _webrepl._webrepl(websocket.websocket(new, True))
     new.setblocking(False)
     rig.watch(new, os.dupterm_notify)

@@ -1,0 +1,83 @@
+"""The small file operations by one short program each (device.oneshot): the cheapest way, where the board can go it.
+
+Each tells whether it could; what could not is for the longer programs of device.fs_ops.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import limits
+from ..errors import BoardResetError, ConnectionLostError, DeviceTimeoutError, RemoteError, RemoteOSError, StreamError
+from ..protocol.ops import Op
+from .answers import sensible
+from .fs_types import Entry, Mount
+from .oneshot import Unfit
+from .session import Session
+from .stream import hint_for
+
+_DIRECTORY = 0x4000
+
+
+class ShortFs:
+    """Errors of all of them: RemoteOSError for the path."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def mkdir(self, path: str) -> Op[bool]:
+        """Make a directory; False where that has to be done in another way."""
+        return (yield from self._run("mkdir", path, changes=True))[0]
+
+    def remove(self, path: str) -> Op[bool]:
+        """Remove a file; False where that has to be done in another way."""
+        return (yield from self._run("rm", path, changes=True))[0]
+
+    def entries(self, path: str) -> Op[list[Entry] | None]:
+        """What is in a directory; None where that has to be asked in another way."""
+        _, answer = yield from self._run("ls", path)
+        if answer is None:
+            return None
+        with sensible():
+            # Some file systems tell no size: the longer program asks for each.
+            if not all(item[1] & _DIRECTORY or len(item) > 3 for item in answer):
+                return None
+            return [
+                Entry(str(item[0]), "dir", 0) if item[1] & _DIRECTORY else Entry(str(item[0]), "file", int(item[3]))
+                for item in answer
+            ]
+
+    def mounts(self) -> Op[list[Mount]]:
+        """The mounted file systems that tell what is free, sorted; none where that has to be asked in another way."""
+        _, answer = yield from self._run("df", "")
+        with sensible():
+            known = sorted((path, kind, *state) for path, kind, state in answer or () if state)
+            return [mount(item[0], item[3] or item[2], item[4], item[5], item[1]) for item in known]
+
+    def _run(self, name: str, path: str, *, changes: bool = False) -> Op[tuple[bool, Any]]:
+        """Whether it was done, and the program's answer.
+
+        Args:
+            changes: it changes something, so it is not done again in another way unless it certainly did not run: a
+                second `mkdir` or `rm` would report what the first one did as an error.
+
+        Errors: RemoteOSError for `path`; with `changes` whatever left it open whether it ran.
+        """
+        try:
+            return True, (yield from self._session.one(name, path, limit=limits.BOARD_LONG_SECONDS, PATH=path))
+        except RemoteOSError as error:
+            raise RemoteOSError(error.errno or 5, path, hint=error.hint or hint_for(error.errno or 5)) from error
+        except BoardResetError:
+            raise
+        except Unfit:
+            return False, None
+        except (RemoteError, StreamError, DeviceTimeoutError, ConnectionLostError) as error:
+            if changes or (isinstance(error, ConnectionLostError) and not self._session.can_reconnect):
+                raise
+            return False, None
+
+
+def mount(path: Any, block: Any, count: Any, free: Any, kind: Any) -> Mount:
+    """A Mount from what os.statvfs says."""
+    size, blocks, left = int(block), int(count), int(free)
+    return Mount(str(path), size * blocks, size * (blocks - left), size * left, str(kind), size)
