@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import subprocess
 import symtable
 import sys
@@ -12,7 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upytool.device import ondevice, oneshot, stream
+from upytool.device import carrier, ondevice, oneshot, stream
+from upytool.device.channel_mover import look_programs, ready_program, settling_program
+from upytool.device.mover import PutItem
+from upytool.transport.webrepl import WebReplTransport
 
 SHORT = "one_"
 NAMES = sorted(path.stem for path in Path(ondevice.FOLDER).glob("*.py"))
@@ -97,10 +101,31 @@ def test_a_literal_is_its_bytes_and_holds_no_command(data: bytes) -> None:
     assert ast.literal_eval(written.decode("latin-1").encode("unicode_escape").decode().replace("\\\\", "\\")) == data
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(("server", SHORT))])
+@pytest.mark.parametrize("name", ["channel_take", "channel_run"])
+def test_what_brings_a_program_over_the_channel_is_short_and_leaves_no_name(name: str) -> None:
+    text = carrier.program(name, 9_999_999).decode()
+    assert len(text) < WebReplTransport.in_flight
+    assert ondevice.needs(text)[1] <= oneshot.ALIASES | {"builtins"}
+    table = symtable.symtable(text, name, "exec")
+    assert {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned()} == {"_upy"}
+    (scope,) = table.get_children()
+    assert {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()} <= {"_upy"}
+
+
+ITEM = PutItem("/lib/x.py", 3, lambda: io.BytesIO(b"abc"))
+MADE = {
+    "channel_done": lambda: settling_program([ITEM], ["/lib/~upytool.tmp"], [bytes(8)]),
+    "channel_look": lambda: "\n".join(look_programs(["scan('/')", "check('','a'.split('/'),[3],10)"])),
+    "channel_ready": lambda: ready_program(["/lib"], ["./"]),
+}
+WHOLE = [name for name in NAMES if not name.startswith(("server", "channel", SHORT))]
+
+
+@pytest.mark.parametrize("name", [*WHOLE, *MADE])
 def test_a_shielded_program_uses_no_name_of_the_users(name: str) -> None:
     """Each name that it reads is one of its function's own: a builtin that it took from the module, or made itself."""
-    table = symtable.symtable(ondevice.shielded(f"{ondevice.snippet(name)}\nprint(repr(1))"), name, "exec")
+    text = MADE[name]() if name in MADE else f"{ondevice.snippet(name)}\nprint(repr(1))"
+    table = symtable.symtable(ondevice.shielded(text), name, "exec")
     todo = [child for child in table.get_children() if child.get_name() == "_upy"]
     while todo:
         scope = todo.pop()

@@ -159,7 +159,7 @@ class Device:
         from ..protocol.raw_repl import ReplState
 
         yield from self.session.ready()
-        yield from self.session.repl.start(shielded(source).encode())
+        yield from self.session.hand_over(shielded(source).encode())
         self.session.repl.state = ReplState.UNKNOWN
 
     def interrupt(self) -> None:

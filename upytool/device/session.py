@@ -30,6 +30,7 @@ from .program import Program, is_error, prepare, raise_program_error, raise_snip
 if TYPE_CHECKING:
     from ..protocol.mount_server import Volume
     from ..transport.base import AsyncTransport, Transport
+    from .carrier import Carrier
     from .info import BoardInfo
 
 OutputSink = Callable[[bytes], None]
@@ -57,6 +58,7 @@ class Session:
         in_flight: bytes that may be on their way to the board at once, where its transport knows; None: it does not.
         sure: the link itself repeats what was damaged, as USB does to a chip's own port: content needs no checksum.
         has_files: whether the board has a file channel of its own (transport.base.FileChannel).
+        carrier: takes programs over that channel (device.carrier); None where there is none.
         can_reconnect: whether the connection can be made again (transport.base.Reconnecting).
         ask_frozen: whether finding out is worth a try, because the answer is kept for the next connection.
     """
@@ -80,6 +82,7 @@ class Session:
         self.sure = False
         self.in_flight: int | None = None
         self.has_files = self.can_reconnect = False
+        self.carrier: Carrier | None = None
         self.on_soft_reset: list[Callable[[], Op[None]]] = []
 
     def attach(self, transport: Transport | AsyncTransport) -> None:
@@ -90,9 +93,14 @@ class Session:
         self.sure = getattr(transport, "sure", False)
         if isinstance(transport, Windowed):
             self.in_flight = transport.in_flight
+            self.repl.in_flight = self.in_flight
             # The 04 that ends a program goes with its last bytes.
-            self.repl.chunk = min(self.repl.chunk, self.in_flight - 1)
+            self.repl.chunk = self.in_flight - 1
         self.has_files = isinstance(transport, FileChannel)
+        if self.has_files:
+            from .carrier import Carrier
+
+            self.carrier = Carrier(self)
         self.can_reconnect = isinstance(transport, Reconnecting)
 
     @property
@@ -142,7 +150,15 @@ class Session:
 
     def _start(self, source: bytes, *, short: bool = False) -> Op[None]:
         text = "sending the program to the board (Ctrl-C stops)"
-        yield from announced(self.repl.start(source, short=short), self.repl.tell, text)
+        yield from announced(self.hand_over(source, short=short), self.repl.tell, text)
+
+    def hand_over(self, source: bytes, timeout: float | None = None, *, short: bool = False) -> Op[None]:
+        """`RawRepl.start`, by the quickest way that the board has."""
+        if self.carrier is not None:
+            if self.carrier.carries(len(source)) and (yield from self.carrier.start(source, patience=timeout)):
+                return
+            short = True
+        yield from self.repl.start(source, timeout, short=short)
 
     # -- programs of the user's -------------------------------------------------------------------
 
@@ -247,8 +263,11 @@ class Session:
         Its names are gone afterwards: what the board's `__main__` holds belongs to the user. Arguments and errors are
         as of `call`.
         """
-        program = shielded(f"{self.sign}\n{source}" if self.sign else source).encode()
-        return (yield from self.call_program(program, path, limit, again=again))
+        return (yield from self.call_program(self.shield(source), path, limit, again=again))
+
+    def shield(self, source: str) -> bytes:
+        """The complete program for our own `source`."""
+        return shielded(f"{self.sign}\n{source}" if self.sign else source).encode()
 
     def call_program(
         self, program: bytes, path: str = "", limit: float = SNIPPET_LIMIT, *, again: bool = False
@@ -271,6 +290,10 @@ class Session:
     def _ask(self, program: bytes, path: str, limit: float) -> Op[Any]:
         yield from self.ready()
         yield from self._start(program)
+        return (yield from self.answer(path, limit))
+
+    def answer(self, path: str = "", limit: float = SNIPPET_LIMIT) -> Op[Any]:
+        """What a program of ours that runs prints; arguments and errors are as of `call`."""
         said = Collected(limits.ANSWER_BYTES)
         error = yield from self._heard(self.repl.finish(said, limit))
         _, mark, literal = bytes(said.data).rpartition(RESULT_MARK)

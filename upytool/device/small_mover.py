@@ -40,7 +40,6 @@ T = TypeVar("T")
 FILES = 4
 FILE_BYTES = 2048
 ALL_BYTES = 4096
-CHANNEL_BYTES = 512  # where the board has a channel for files, which needs no room in a program
 HEAD = 512  # of a file whose size nobody knows yet
 TEMP = "~upytool.tmp"
 
@@ -73,8 +72,6 @@ class SmallMover:
         return self._other
 
     def _fits(self, sizes: Sequence[int]) -> bool:
-        if self._session.has_files and sum(sizes) > CHANNEL_BYTES:
-            return False
         return self._other is None and self._session.short and are_small(sizes)
 
     def _try(self, work: Callable[[], Op[T]]) -> Op[T]:

@@ -139,7 +139,8 @@ class Server:
     def _start(self, program: bytes, size: int, failures: int) -> Op[None]:
         pace = self._session.pace
         now = yield Pause(0)
-        yield from self._repl.start(program, min(pace.hand_over(failures), max(LEAST, pace.left(now))))
+        patience = min(pace.hand_over(failures), max(LEAST, pace.left(now)))
+        yield from self._session.hand_over(program, patience)
         window = self._can.window or self._session.window or PLAIN_WINDOW
         self.link = StreamLink(self._repl.inbox, window, self._repl.interceptor, self._session.pace)
         # The hand-over has just shown how fast the board is.

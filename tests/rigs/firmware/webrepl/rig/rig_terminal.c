@@ -121,7 +121,7 @@ static bool wait_for_input(struct pollfd *sockets, bool serial, int timeout) {
 // Calls the callbacks of the sockets that have input, as the scheduler would: none while another one runs. The newest
 // first, as on the ESP32: the end of a session is seen before the client that comes after it.
 void rig_poll_sockets(void) {
-    if (MP_STATE_VM(sched_state) == MP_SCHED_LOCKED) {
+    if (MP_STATE_VM(sched_state) < 0) { // locked, maybe more than once
         return; // the timer reminds us
     }
     struct pollfd sockets[WATCHES + 1];
