@@ -53,7 +53,7 @@ ready = select.poll()
 ready.register(sys.stdin, 1)
 gc.collect()
 free = gc.mem_free() if hasattr(gc, "mem_free") else 20000
-UNIT = 1536 if free > 60000 else 1024
+UNIT = 1024
 # Unpacking takes the window and 1.2 kB more, when it begins: not where there are less than 12 kB. WBITS is the largest
 # window that the host may choose (device.stream), 11 the one to begin with.
 WBITS = 15

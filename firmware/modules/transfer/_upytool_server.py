@@ -44,7 +44,7 @@ ready = select.poll()
 ready.register(sys.stdin, 1)
 gc.collect()
 free = gc.mem_free() if hasattr(gc, "mem_free") else 20000
-UNIT = 1536 if free > 60000 else 1024
+UNIT = 1024
 WBITS = 15
 while WBITS and free < 6 << WBITS:
  WBITS -= 1 if WBITS > 11 else WBITS
