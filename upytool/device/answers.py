@@ -6,6 +6,7 @@ that is collected goes through `Collected`, everything that is parsed through `p
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import math
 import re
@@ -59,6 +60,15 @@ def sensible() -> Iterator[None]:
         yield
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         raise StreamError("unexpected response from the board", hint="try again") from error
+
+
+def unpacked(text: bytes | bytearray, checksum: object) -> bytes:
+    """The content that a short program printed as base64, compared with its CRC-32. Errors: StreamError."""
+    with sensible():
+        data = binascii.a2b_base64(bytes(text))
+    if binascii.crc32(data) != checksum:
+        raise StreamError("what came is not what the board sent", hint="try again")
+    return data
 
 
 def parse_answer(text: str, bits: int | None = None) -> Any:

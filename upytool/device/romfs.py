@@ -137,9 +137,7 @@ def read(fs: FsOps, part: RomPartition, size: int | None = None, *, reporter: Re
     return bytes(got)
 
 
-def deploy(
-    fs: FsOps, image: bytes, number: int = 0, *, reset: bool = True, reporter: Reporter = NULL
-) -> Op[Deployed]:
+def deploy(fs: FsOps, image: bytes, number: int = 0, *, reset: bool = True, reporter: Reporter = NULL) -> Op[Deployed]:
     """Put `image` into a partition, compare what is there then, and soft-reset the board so that it uses it.
 
     Args:
@@ -251,9 +249,7 @@ class _Deployment:
             self._task.advance(stop - at)
 
 
-def _steadily(
-    fs: FsOps, part: RomPartition, work: Callable[[Link], Op[None]], gained: Callable[[], int]
-) -> Op[None]:
+def _steadily(fs: FsOps, part: RomPartition, work: Callable[[Link], Op[None]], gained: Callable[[], int]) -> Op[None]:
     """Do `work` over a link, again where the stream broke; `gained` tells whether it came on meanwhile."""
     links: list[Link] = []
 

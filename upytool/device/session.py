@@ -5,7 +5,7 @@ Every method that talks is an operation, so that `device.Device` and `aio.AsyncD
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import limits
@@ -15,7 +15,7 @@ from ..protocol.ops import Op, Pause, Send
 from ..protocol.pace import announced
 from ..protocol.raw_repl import CTRL_C, ENTER_TIMEOUT, RawRepl, ReplState
 from .answers import Collected, parse_answer, sensible
-from .ondevice import argument, shielded, snippet
+from .ondevice import argument, joined, shielded, snippet
 from .program import Program, is_error, prepare, raise_program_error, raise_snippet_error, rewrite_traceback
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Session:
         frozen: whether the board has the transfer program as modules (device.frozen); None while nobody knows.
         bytecode: False once the board refused a program of ours as bytecode (device.precompiled).
         short: whether the board takes short programs of ours (device.oneshot); False once it was found to lack them.
+        unfit: those that it cannot run.
         sure: the link itself repeats what was damaged, as USB does to a chip's own port: content needs no checksum.
         ask_frozen: whether finding out is worth a try, because the answer is kept for the next connection.
     """
@@ -64,6 +65,7 @@ class Session:
         self.ask_frozen = False
         self.bytecode = True
         self.short = True
+        self.unfit: set[tuple[str, ...]] = set()
         self.sure = False
         self.on_soft_reset: list[Callable[[], Op[None]]] = []
 
@@ -191,7 +193,7 @@ class Session:
         Its names are gone afterwards: what the board's `__main__` holds belongs to the user. Arguments and errors are
         as of `call`.
         """
-        program = shielded(f"{self.sign}\n{source}" if self.sign else source).encode()
+        program = shielded(joined(f"{self.sign}\n{source}" if self.sign else source)).encode()
         return (yield from self.call_program(program, path, limit, again=again))
 
     def call_program(
@@ -229,6 +231,7 @@ class Session:
         name: str,
         path: str = "",
         *,
+        first: Sequence[str] = (),
         limit: float | None = None,
         said: bytearray | None = None,
         **values: object,
@@ -237,6 +240,7 @@ class Session:
 
         Args:
             path: the board path to name in a RemoteOSError.
+            first: others, which are the beginning of this.
             limit: seconds it may take; None: what fits the board's pace, for what takes it no time.
             said: takes what it prints.
             values: what stands in its text for these names.
@@ -245,10 +249,11 @@ class Session:
         """
         from . import oneshot
 
-        if not self.short or self.sign:
+        parts = (*first, name)
+        if not self.short or self.sign or parts in self.unfit:
             raise oneshot.Unfit("no short programs now", hint="a longer way is used")
         yield from self.ready()
-        text = oneshot.program(name, **values)
+        text = oneshot.program(*parts, **values)
         begun = yield Pause(0)
         output = Collected(limits.ANSWER_BYTES)
         try:
@@ -266,8 +271,9 @@ class Session:
             yield from self.repl.finish(Collected(limits.ANSWER_BYTES), SNIPPET_LIMIT)
         try:
             return oneshot.answer_of(error, path)
-        except oneshot.Unfit:
-            self.short = False
+        except oneshot.Unfit as unfit:
+            self.short = not unfit.any
+            self.unfit.add(parts)
             raise
 
     def info(self) -> Op[BoardInfo]:

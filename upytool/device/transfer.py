@@ -347,9 +347,7 @@ class StreamMover:
                     at[0] = 0
                     done(item.path)
 
-    def _take_segment(
-        self, server: Server, item: GetItem, at: list[int], up_to: int, progress: Progress
-    ) -> Op[None]:
+    def _take_segment(self, server: Server, item: GetItem, at: list[int], up_to: int, progress: Progress) -> Op[None]:
         """What was asked for of one file; a board that sends more than that is not believed at all."""
         while True:
             answer = yield from server.answer(item.path)
