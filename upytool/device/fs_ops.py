@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from .. import limits
 from ..errors import (
+    EISDIR,
     ENOENT,
     ENOTDIR,
     RemoteError,
@@ -156,8 +157,11 @@ class FsOps:
         yield from self._do("rmdir", path)
 
     def remove(self, path: str) -> Op[None]:
-        if not (yield from self._short.remove(path)):
-            yield from self._do("remove", path)
+        if (yield from self._short.remove(path)):
+            return
+        if (yield from self._short.is_directory(path)):
+            raise RemoteOSError(EISDIR, path)
+        yield from self._do("remove", path)
 
     def touch(self, path: str) -> Op[None]:
         yield from self._make("touch", path)
@@ -275,6 +279,11 @@ class FsOps:
         out: dict[str, str | None] = {}
         for at in range(0, len(paths), 40):
             part = list(paths[at : at + 40])
+            if algo == "sha256" and not self.session.host_mounts:
+                found = yield from self._short.digests(part)
+                if found is not None:
+                    out.update(zip(part, found))
+                    continue
             try:
                 answer = yield from self._call("fs_hash", algo, *part, limit=LONG, again=True)
             except RemoteException as error:

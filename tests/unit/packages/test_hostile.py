@@ -20,7 +20,7 @@ from upytool import limits
 from upytool.errors import ConfigError, LocalFileError, PackageError, RemoteOSError
 from upytool.events import Event, Notice
 from upytool.packages.apply import recover
-from upytool.packages.board import CommitRefused, survey
+from upytool.packages.board import CommitRefused
 from upytool.packages.cache import PackageCache
 from upytool.packages.download import Fetcher
 from upytool.packages.hosts import Hosts, hosts_from
@@ -33,6 +33,7 @@ from upytool.packages.record import Installed, Record, parse_record
 from upytool.packages.requirements import read_requirements
 from upytool.packages.resolver import resolve
 from upytool.packages.sources import parse_source
+from upytool.packages.survey import survey
 from upytool.packages.uninstall import plan_uninstall
 
 Install = Callable[..., InstallPlan]

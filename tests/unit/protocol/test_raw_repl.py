@@ -43,7 +43,7 @@ def run(board: ModelBoard, source: bytes, chunk: int = 65536) -> tuple[bytes, by
 def test_enter_from_the_friendly_prompt_is_one_send() -> None:
     script = driver(ModelBoard())
     script.run(RawRepl().enter())
-    assert bytes(script.sent) == b"\r\x03\x01"
+    assert bytes(script.sent) == b"\x03\x01"
 
 
 @pytest.mark.parametrize("deaf", [0, 1, 2, 4])
