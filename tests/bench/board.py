@@ -88,6 +88,7 @@ def jobs(folder: Path, index: str, *, named: bool = False) -> list[Job]:
     back = folder / "back.bin"
     pattern = "b''.join(bytes(((i*7+j*j*31)>>2&255 for i in range(50))) for j in range(40))"
     content = b"".join(bytes(((i * 7 + j * j * 31) >> 2 & 255) for i in range(50)) for j in range(40))
+
     def to(path: Path) -> str:
         return f":{path.name}" if named else ":"
 

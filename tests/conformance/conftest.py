@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import pytest
 
 from tests.rigs import boards as rigs
+from upytool.device.connect import open_address
 from upytool.device.device import Device
-from upytool.transport.registry import open_transport
+from upytool.transport.base import Transport
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,10 @@ class Bench:
 
     name: str
     port: str
+
+    def open(self) -> Transport:
+        """A connection to it."""
+        return open_address(self.port, ask=lambda question: "upytool")
 
     @property
     def interrupts(self) -> bool:
@@ -46,7 +51,7 @@ ON_PICO = {
     "test_a_tree_goes_there_and_back",
 }
 
-BOARDS = ["wasm", "unix", "qemu", "qemu-lfs", "qemu-stock", "qemu-bare", "qemu-uart", "pico"]
+BOARDS = ["wasm", "unix", "qemu", "qemu-lfs", "qemu-stock", "qemu-bare", "qemu-uart", "unix-webrepl", "pico"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -82,7 +87,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 @pytest.fixture
 def device(bench: Bench) -> Iterator[Device]:
-    with Device(open_transport(bench.port)) as board:
+    with Device(bench.open()) as board:
         yield board
 
 

@@ -11,7 +11,6 @@ from upytool.device.device import Device
 from upytool.errors import BoardResetError, RemoteException, RemoteExit, RemoteOSError
 from upytool.protocol.raw_repl import ReplState
 from upytool.transport.base import Transport
-from upytool.transport.registry import open_transport
 
 NASTY = (
     "\x04",
@@ -53,7 +52,7 @@ class Chopped:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 65536])
 def test_a_program_may_print_what_looks_like_an_end_or_a_reset(bench: Bench, size: int) -> None:
-    wire = Chopped(open_transport(bench.port), size)
+    wire = Chopped(bench.open(), size)
     with Device(wire) as board:
         board.exec("pass")
         for text in NASTY if not bench.slow else NASTY[:2]:
@@ -94,7 +93,7 @@ def test_a_program_that_is_not_wrapped_ends_too(device: Device) -> None:
 def test_a_reset_that_keeps_the_port_ends_the_program(bench: Bench) -> None:
     if not bench.name.startswith("qemu"):
         pytest.skip("this board has no machine.reset that keeps its port")
-    with Device(open_transport(bench.port)) as board:
+    with Device(bench.open()) as board:
         if "machine" not in board.info.modules or not board.eval("hasattr(__import__('machine'),'reset')"):
             pytest.skip("no machine.reset")
         with pytest.raises(BoardResetError):
@@ -105,7 +104,7 @@ def test_a_reset_that_keeps_the_port_ends_the_program(bench: Bench) -> None:
 def test_a_reset_into_a_main_py_leaves_the_users_limit_alone(bench: Bench) -> None:
     if bench.name != "qemu":
         pytest.skip("one board of this kind says it")
-    with Device(open_transport(bench.port)) as board:
+    with Device(bench.open()) as board:
         board.exec("f=open('main.py','w')\nf.write('import time\\nwhile True: time.sleep(0.05)')\nf.close()")
         try:
             start = time.monotonic()
@@ -118,7 +117,7 @@ def test_a_reset_into_a_main_py_leaves_the_users_limit_alone(bench: Bench) -> No
 
 
 def test_a_refused_transfer_leaves_the_board_at_its_prompt(bench: Bench) -> None:
-    with Device(open_transport(bench.port)) as board:
+    with Device(bench.open()) as board:
         with pytest.raises(RemoteOSError):
             board.fs.write_bytes("/no/such/x", b"data" * 400)
         assert board.session.repl.state is ReplState.RAW

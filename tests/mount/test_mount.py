@@ -6,7 +6,6 @@ import hashlib
 import os
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from upytool.errors import (
 )
 from upytool.protocol.ops import Interrupted, Op
 from upytool.testing import Recorder
-from upytool.transport.drive import _perform
+from upytool.transport.drive import perform
 
 WALK = """
 import os
@@ -478,7 +477,7 @@ def test_ctrl_c_on_this_computer(device: Device, root: Path) -> None:
     op = device.session.exec("while True: open('f').read()")
     request, waits = next(op), 0
     while waits < 60:
-        request = op.send(_perform(request, device.transport, time.monotonic, time.sleep))
+        request = op.send(perform(request, device.transport))
         waits += 1
 
     def interrupted() -> Op[bytes]:

@@ -63,7 +63,7 @@ def test_a_frame_of_another_number_is_refused() -> None:
     assert decode_frame(encode_frame(b"hello", 7), 8) is None
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(contents, max_size=6),
     st.sampled_from([256, 1024, 4096]),
@@ -166,7 +166,6 @@ def test_everything_arrives_in_order(data: bytes, window: int, chunk: int) -> No
     assert board.data == data
 
 
-@settings(deadline=None)
 @given(
     st.binary(min_size=500, max_size=4000),
     st.sampled_from([128, 256, 4096]),

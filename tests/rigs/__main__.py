@@ -33,6 +33,12 @@ def _prepare_unix() -> None:
     build()
 
 
+def _prepare_webrepl() -> None:
+    from tests.rigs.webrepl import build
+
+    build()
+
+
 def _prepare_pico() -> None:
     from tests.rigs.pico import pico_image
 
@@ -80,6 +86,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "source-builds": _prepare_source_builds,
     "ours": _prepare_ours,
     "unix": _prepare_unix,
+    "webrepl": _prepare_webrepl,
     "usb-tools": _prepare_usb_tools,
     "mboot": _prepare_mboot,
 }
@@ -151,7 +158,7 @@ def main() -> int:
     if given.command == "start":
         return start(given.name)
     for name, text in boards.NAMES.items():
-        print(f"{name:12}{text}")
+        print(f"{name:16}{text}")
     return 0
 
 

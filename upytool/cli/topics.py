@@ -19,6 +19,7 @@ SELECTORS = (
     ("usb:2e8a:0005", "USB vendor and product; usb:2e8a:0005/E6605838 adds the serial number"),
     ("kitchen", "an alias: `upytool config set devices.kitchen id:E6605838`"),
     ("socket://host:port", "a TCP connection; rfc2217://host:port with port control; any URL of pyserial"),
+    ("ws://HOST", "WebREPL, also ws://HOST:PORT, and wss:// through a proxy with TLS"),
     ("exec:COMMAND", "a program's stdin and stdout; execpty:COMMAND gives it a terminal"),
     ("sim, sim:NAME", "a simulated board (`upytool sim`)"),
 )
@@ -85,7 +86,11 @@ A setting has the value of the first layer that gives one:
 
 `upytool config list --origin` shows each value and where it came from; `config set` and `config unset` change
 the user's file and keep its comments. In the user's file [devices] holds aliases of boards and [macros]
-commands of your own. A project may not name a device that starts a program (exec:)."""
+commands of your own. A project may not name a device that starts a program (exec:).
+
+The WebREPL password of a board is the first of: UPYTOOL_WEBREPL_PASSWORD; the table [webrepl-passwords] of the
+user's file, where the name is an alias, "HOST:PORT" or "HOST"; the system's keyring, if the Python package
+keyring is installed (service upytool); what you type when asked. `config` shows none of them."""
 
 
 def _env(style: Style) -> Lines:

@@ -18,9 +18,13 @@ _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def set_value(path: str, table: str, key: str, value: str | int | float | bool) -> None:
-    """Write `key = value`, at the top level where `table` is "". Raises ConfigError."""
-    _rewrite(path, table, key, _literal(value), value)
+def set_value(path: str, table: str, key: str, value: str | int | float | bool, *, private: bool = False) -> None:
+    """Write `key = value`, at the top level where `table` is "". Raises ConfigError.
+
+    Args:
+        private: the file is for this user alone from now on.
+    """
+    _rewrite(path, table, key, _literal(value), value, private)
 
 
 def unset_value(path: str, table: str, key: str) -> bool:
@@ -33,7 +37,7 @@ def unset_value(path: str, table: str, key: str) -> bool:
     return True
 
 
-def _rewrite(path: str, table: str, key: str, literal: str | None, value: Any) -> None:
+def _rewrite(path: str, table: str, key: str, literal: str | None, value: Any, private: bool = False) -> None:
     wanted = read_toml(path)
     home: dict[str, Any] = wanted.setdefault(table, {}) if table else wanted
     if not isinstance(home, dict):
@@ -55,7 +59,7 @@ def _rewrite(path: str, table: str, key: str, literal: str | None, value: Any) -
             f"{path} is written in a way that this command cannot change safely",
             hint=f"change {table + '.' if table else ''}{key} by hand: `upytool config edit`",
         )
-    _write(path, changed)
+    _write(path, changed, private)
 
 
 def _edit(text: str, table: str, key: str, literal: str | None) -> str:
@@ -126,9 +130,11 @@ def _literal(value: str | int | float | bool) -> str:
     return '"' + "".join(letters) + '"'
 
 
-def _write(path: str, text: str) -> None:
+def _write(path: str, text: str, private: bool) -> None:
     try:
-        write_whole(path, text.encode(), durable=True, parents=True)
+        if private and os.path.exists(path):
+            os.chmod(path, 0o600)  # before it holds what is to be private
+        write_whole(path, text.encode(), durable=True, parents=True, private=private)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError(f"cannot write {path}: {reason[:1].lower()}{reason[1:]}") from None

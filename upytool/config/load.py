@@ -12,8 +12,10 @@ from ..errors import ConfigError
 from .options import BY_KEY, BY_NAME, OPTIONS, Option
 from .paths import config_file, find_project_file
 
+# The table of the user's file that holds passwords of boards; `Settings` has nothing of it.
+PASSWORDS = "webrepl-passwords"
 # Tables of the user's file that are not settings.
-USER_TABLES = ("devices", "macros", "mip")
+USER_TABLES = ("devices", "macros", "mip", PASSWORDS)
 # A device that starts a program is the user's own business: a project, which may be a mere download, may not
 # name one.
 _STARTS_A_PROGRAM = re.compile(r"\s*(?:port:\s*)*(?:exec|execpty):", re.I)
@@ -159,6 +161,8 @@ def _apply_project(settings: Settings, path: str) -> None:
         if not isinstance(content, dict):
             raise ConfigError(f"{path}: tool.upytool must be a table")
     settings.project_file = path
+    if PASSWORDS in content:
+        settings.warnings.append(f"{path}: {PASSWORDS} is ignored: passwords belong in your own configuration file")
     # The tables of a project belong to the commands that use them; what stands at its top level are settings.
     values = {key: value for key, value in content.items() if not isinstance(value, (dict, list))}
     device = values.get("device")
@@ -171,9 +175,7 @@ def _apply_project(settings: Settings, path: str) -> None:
     _apply(settings, values, "project", path, known_tables=())
 
 
-def _apply(
-    settings: Settings, values: dict[str, Any], layer: str, path: str, known_tables: tuple[str, ...]
-) -> None:
+def _apply(settings: Settings, values: dict[str, Any], layer: str, path: str, known_tables: tuple[str, ...]) -> None:
     for key, value in values.items():
         option = BY_KEY.get(key)
         if option is None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import UpytoolError
+from ..errors import UpytoolError, UsageError
 from ..events import NULL, Reporter
 from ..protocol.ops import Op
 from ..transport.base import AsyncTransport
@@ -18,7 +18,11 @@ from .info import BoardInfo
 from .session import SNIPPET_LIMIT, OutputSink, Session
 
 if TYPE_CHECKING:
+    from asyncio import Future
+
+    from ..config.secrets import Ask
     from .aio_fs import AsyncRemoteFS
+    from .device import Device
 
 T = TypeVar("T")
 
@@ -33,13 +37,15 @@ class AsyncDevice:
         self.transport = transport
         self.reporter = reporter
         self.session = Session(reporter, reset_pending=fresh and transport.survives_reset)
-        self.session.repl.can_interrupt = transport.interrupts
-        self.session.repl.may_be_rom = transport.survives_reset
+        self.session.attach(transport)
         self._fs: AsyncRemoteFS | None = None
         self._closed = False
 
     async def drive(self, op: Op[T]) -> T:
-        """Run an operation on this board."""
+        """Run an operation on this board; tasks take turns. Errors: UsageError after `close`."""
+        if self._closed:
+            op.close()
+            raise UsageError(f"{self.name} is closed", hint="connect again")
         return await drive_async(op, self.transport)
 
     @property
@@ -95,10 +101,19 @@ class AsyncDevice:
         """Back to the friendly prompt, and close the transport."""
         if self._closed:
             return
-        self._closed = True
         with contextlib.suppress(UpytoolError):
             await self.drive(self.session.leave())
+        self._closed = True
         await self.transport.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            import warnings
+
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+
+    def __repr__(self) -> str:
+        return f"<AsyncDevice {self.name}>"
 
     async def __aenter__(self) -> AsyncDevice:
         return self
@@ -118,17 +133,31 @@ async def aconnect(
     fresh: bool = False,
     reporter: Reporter = NULL,
     aliases: Mapping[str, str] | None = None,
+    ask: Ask | None = None,
 ) -> AsyncDevice:
-    """`upytool.connect` for asyncio: same arguments, same errors."""
+    """`upytool.connect` for asyncio: same arguments, same errors. `ask` is called in another thread."""
     import asyncio
 
     from ..transport.threaded import ThreadedTransport
     from .connect import connect
 
     # Finding and opening block (USB scans, a wait for the board): a thread does them, the loop goes on.
-    board = await asyncio.to_thread(
-        connect, selector, baud=baud, lines=lines, wait=wait, reporter=reporter, aliases=aliases
+    opening = asyncio.ensure_future(
+        asyncio.to_thread(
+            connect, selector, baud=baud, lines=lines, wait=wait, reporter=reporter, aliases=aliases, ask=ask
+        )
     )
-    device = AsyncDevice(ThreadedTransport(board.transport), reporter=reporter, fresh=fresh)
+    try:
+        board = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        # The thread cannot be stopped: what it opens is closed when it comes.
+        opening.add_done_callback(_close_unused)
+        raise
+    device = AsyncDevice(ThreadedTransport(board.disown()), reporter=reporter, fresh=fresh)
     device.session.frozen, device.session.ask_frozen = board.session.frozen, board.session.ask_frozen
     return device
+
+
+def _close_unused(opening: Future[Device]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close(leave=False)

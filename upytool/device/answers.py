@@ -6,6 +6,7 @@ that is collected goes through `Collected`, everything that is parsed through `p
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import math
 import re
@@ -17,7 +18,6 @@ from ..errors import StreamError
 
 # One token of a literal as MicroPython's repr() writes it (py/objstr.c, objfloat.c, objdict.c ...). It writes no
 # control character into a text as it is: a line break there is a line that something else has printed.
-RESULT_MARK = b"\x1e"  # what a line of an answer begins with
 _TOKEN = re.compile(
     r"""[ \t\r\n]*(?:
     ([\[\](){},:])
@@ -62,19 +62,38 @@ def sensible() -> Iterator[None]:
         raise StreamError("unexpected response from the board", hint="try again") from error
 
 
-def marked(said: bytes) -> str | None:
-    """What a program of ours printed behind the marks of its lines; None where there is no mark.
+def unpacked(text: bytes | bytearray, checksum: object) -> bytes:
+    """The content that a short program printed as base64, compared with its CRC-32. Errors: StreamError."""
+    with sensible():
+        data = binascii.a2b_base64(bytes(text))
+    if binascii.crc32(data) != checksum:
+        raise StreamError("what came is not what the board sent", hint="try again")
+    return data
 
-    Everything else is a timer's or a thread's, also what stands in front of a mark. A number alone could be the first
-    half of one: nothing may follow it.
+
+def own_lines(text: str) -> str:
+    """The lines of an answer that a program of ours prints item by item: `[`, `(...),` ..., `]`.
+
+    What a timer or a thread prints in between stands on lines of its own, as a rule; '' where it has torn one of ours.
     """
-    lines = said.splitlines()
-    ours = [line.rpartition(RESULT_MARK)[2] for line in lines if RESULT_MARK in line]
-    if not ours:
-        return None
-    if ours[0][:1].isalnum() or ours[0][:1] == b"-":
-        ours = [said.rpartition(RESULT_MARK)[2]]
-    return b"".join(ours).decode("utf-8", "replace")
+    lines = [line.strip("\r") for line in text.split("\n")]
+    ours = [line for line in lines if line in ("[", "]") or (line[:1] == "(" and line[-2:] == "),")]
+    others = set(lines).difference(ours)
+    return "" if any(line[:1] == "(" or line[-2:] == ")," for line in others) else "\n".join(ours)
+
+
+def parse_disturbed(text: str) -> Any:
+    """`parse_answer` for an answer that other output of the board may have come into. Raises ValueError as that."""
+    try:
+        return parse_answer(text)
+    except ValueError:
+        first = text.partition("\n")[0].strip("\r")
+        if first == "[" and (own := own_lines(text)):
+            return parse_answer(own)
+        # No literal goes over a line, so what stands behind its line is not its; of a number it may be the rest.
+        if first[:1].isdigit() or first == text:
+            raise
+        return parse_answer(first)
 
 
 def parse_answer(text: str, bits: int | None = None) -> Any:

@@ -6,21 +6,25 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..errors import BootloaderError, PortMissingError
-from ..events import NULL, Reporter
+from ..errors import BootloaderError, NotAuthorizedError, PortMissingError, UsageError
+from ..events import NULL, Reporter, notice
 from ..protocol.raw_repl import ReplState
 from ..transport.base import Transport
 from ..transport.registry import open_transport
+from ..transport.webrepl_address import is_webrepl
 from .device import Device
 
 if TYPE_CHECKING:
+    from ..config.secrets import Ask
     from ..discovery.ports import SerialPort
     from ..discovery.remembered import Remembered
     from ..discovery.selector import Target
+    from ..secret import Secret
     from ..transport.serial import Lines
 
 SimResolver = Callable[[str], str]
 DEFAULT_BAUD = 115200
+TYPED = 3  # times that a person may type a password
 
 
 def find_simulator(selector: str) -> str:
@@ -49,14 +53,63 @@ def running_simulators() -> list[str]:
         return []
 
 
-def open_target(target: Target, *, baud: int = 115200) -> Transport:
+def open_address(
+    address: str,
+    *,
+    baud: int = DEFAULT_BAUD,
+    lines: Lines | None = None,
+    reporter: Reporter = NULL,
+    aliases: Mapping[str, str] | None = None,
+    ask: Ask | None = None,
+) -> Transport:
+    """Open an address; where it requires a password, that is looked up (config.secrets), or `ask` is asked for it.
+
+    Errors: TransportError.
+    """
+    if not is_webrepl(address):
+        return open_transport(address, baud=baud, lines=lines)
+
+    from ..config.secrets import webrepl_password
+
+    typed = 0
+
+    def question(text: str) -> str | None:
+        nonlocal typed
+        answer = ask(text) if ask is not None else None
+        typed += answer is not None
+        return answer
+
+    def password(where: str) -> Secret:
+        return webrepl_password(where, aliases or {}, ask=question, tell=lambda text: notice(reporter, text, "warning"))
+
+    while True:
+        before = typed
+        try:
+            return open_transport(address, password=password, tell=lambda text: notice(reporter, text, "wait"))
+        except (NotAuthorizedError, UsageError) as error:
+            # Only what a person has typed is worth another try.
+            if typed in (before, TYPED):
+                raise
+            notice(reporter, str(error), "warning")
+
+
+def open_target(
+    target: Target,
+    *,
+    baud: int = DEFAULT_BAUD,
+    reporter: Reporter = NULL,
+    aliases: Mapping[str, str] | None = None,
+    ask: Ask | None = None,
+) -> Transport:
     """Open what a selector resolved to. Errors: TransportError, UsageError for a rate that must not be."""
     from ..discovery.lines import check_baud
 
     # A rate that the user chose wins over the one that this device was reached with before.
     rate = baud if baud != DEFAULT_BAUD else target.baud or baud
     try:
-        return open_transport(target.address, baud=check_baud(rate), lines=target.lines)
+        return open_address(
+            target.address, baud=check_baud(rate), lines=target.lines, reporter=reporter, aliases=aliases, ask=ask
+        )
     except PortMissingError as error:
         if "://" in target.address:
             raise
@@ -75,6 +128,7 @@ def connect(
     reporter: Reporter = NULL,
     aliases: Mapping[str, str] | None = None,
     simulators: SimResolver = find_simulator,
+    ask: Ask | None = None,
 ) -> Device:
     """Connect to a board.
 
@@ -87,6 +141,8 @@ def connect(
         fresh: start the first program in a fresh interpreter (see Device).
         reporter: receives progress, notices and output.
         aliases: name -> selector.
+        ask: asks a person for the password that an address requires, where none is kept; returns None where there is
+            nobody. Without it that is an error.
 
     Nothing is sent yet: the first method that needs the board talks to it.
     Errors: NoDeviceError, AmbiguousDeviceError, TransportError.
@@ -111,7 +167,8 @@ def connect(
     )
     if lines is not None:
         target = target.with_lines(lines)
-    device = Device(open_target(target, baud=baud), reporter=reporter, fresh=fresh)
+    pipe = open_target(target, baud=baud, reporter=reporter, aliases=aliases, ask=ask)
+    device = Device(pipe, reporter=reporter, fresh=fresh)
     port = device.port = target.port
     # A chip's own USB port loses nothing (USB 2.0, 8.6.4); behind a bridge or a probe comes a UART.
     device.session.sure = port is not None and port.kind == "micropython"

@@ -8,18 +8,19 @@ Law 3: while the board is in the middle of a request of a mounted folder, keys w
 from __future__ import annotations
 
 import os
-import select
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
 from ..errors import ConnectionLostError, LocalFileError, RemoteException, UpytoolError
 from ..protocol.friendly import Pacer, PromptWatcher, escape_non_printable, keys_for
-from ..protocol.ops import Op, Pause, Recv, Request, Send
+from ..protocol.ops import Op, Recv, Request
 from ..protocol.raw_repl import ReplState
-from ..transport.base import Transport
+from ..transport.base import Reconnecting, Transport
+from ..transport.drive import perform
+from ..transport.ready import readable
 from .device import Device
 from .mount import mounts_of
 
@@ -177,7 +178,7 @@ class Console:
         if self._ended or len(self._script) > _SCRIPT_AHEAD:
             return transport.read(timeout), b""
         if os.name == "posix" and ours is not None and theirs is not None:
-            ready, _, _ = select.select([ours, theirs], [], [], timeout)
+            ready = readable((ours, theirs), timeout)
             data = transport.read(0) if theirs in ready else b""
             return data, self._read_keys(0) if ours in ready else b""
         deadline = time.monotonic() + timeout
@@ -364,14 +365,9 @@ class Console:
             op.close()
 
     def _perform(self, request: Request, live: bool) -> Any:
-        match request:
-            case Send(data):
-                self.device.transport.write(data)
-            case Pause(seconds) if seconds > 0:
-                time.sleep(seconds)
-            case Recv(timeout):
-                return self._receive(timeout, live), time.monotonic()
-        return time.monotonic()
+        if isinstance(request, Recv) and not request.files:
+            return self._receive(request.timeout, live), time.monotonic()
+        return perform(request, self.device.transport)
 
     def _receive(self, timeout: float | None, live: bool) -> bytes:
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -396,7 +392,8 @@ class Console:
         reopen = self.options.reopen
         if reopen is None or not self.terminal.interactive:
             raise
-        self.device.transport.close()
+        lost = self.device.transport
+        lost.close()
         self.terminal.say(f"\nThe board is gone; waiting for it ({self.options.exit_name} leaves)")
         self._keys.clear()
         while True:
@@ -405,7 +402,8 @@ class Console:
                 raise
             if self.terminal.fileno() is None and not keys:
                 time.sleep(0.1)
-            fresh = reopen()
+            # One that can make its connection again knows the password; any other port may have another name now.
+            fresh = _again(lost) if isinstance(lost, Reconnecting) else reopen()
             if fresh is not None:
                 break
         self.device.transport = fresh
@@ -419,3 +417,12 @@ class Console:
             # The mounts are gone with the board's memory; a prompt is needed to put them back.
             self.watcher.restarts += 1
             fresh.write(b"\r")
+
+
+def _again(lost: Transport) -> Transport | None:
+    """A connection that was lost, made again; None while that is not possible."""
+    try:
+        cast(Reconnecting, lost).reconnect(0.0)
+    except ConnectionLostError:
+        return None
+    return lost

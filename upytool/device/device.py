@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import ConnectionLostError, UpytoolError
+from ..errors import ConnectionLostError, UpytoolError, UsageError
 from ..events import NULL, Reporter
 from ..protocol.ops import Op
 from ..transport.base import Transport
@@ -38,9 +38,7 @@ class Device:
         self.transport = transport
         self.reporter = reporter
         self.session = Session(reporter, reset_pending=fresh and transport.survives_reset)
-        self.session.repl.can_interrupt = transport.interrupts
-        self.session.repl.may_be_rom = transport.survives_reset
-        self.session.sure = getattr(transport, "sure", False)
+        self.session.attach(transport)
         # What is known of the serial port, where it is one (turbo.why_not asks).
         self.port: SerialPort | None = None
         self.on_close: list[Callable[[Device], None]] = []
@@ -48,7 +46,13 @@ class Device:
         self._closed = False
 
     def drive(self, op: Op[T]) -> T:
-        """Run an operation on this board (how every method here works; for operations of your own)."""
+        """Run an operation on this board (how every method here works; for operations of your own).
+
+        Threads take turns. Errors: UsageError after `close`, and from within an operation on this board.
+        """
+        if self._closed:
+            op.close()
+            raise UsageError(f"{self.name} is closed", hint="connect again")
         return drive(op, self.transport)
 
     @property
@@ -135,6 +139,31 @@ class Device:
         yield from self.session.ready(fresh=True)
         return (yield from self.session.call_source(source, limit=limit, again=again))
 
+    @property
+    def sure(self) -> bool:
+        """Whether the link itself repeats what was damaged, as USB does to a chip's own port."""
+        return self.session.sure
+
+    def one(self, *names: str, said: bytearray | None = None, **values: Any) -> Any:
+        """Run a short program of ours, which takes the board next to nothing: device.oneshot.
+
+        Args:
+            names: of the parts that it is made of, ondevice/one_NAME.py.
+            said: takes what it prints.
+            values: what stands in its text for these names.
+
+        Errors: as `call`; Unfit (a StreamError) where this is no board or no moment for it.
+        """
+        return self.drive(self._one(names, said, values))
+
+    def _one(self, names: tuple[str, ...], said: bytearray | None, values: dict[str, Any]) -> Op[Any]:
+        from .oneshot import Unfit
+
+        if self.session.host_mounts:
+            raise Unfit("a directory of this computer is mounted", hint="a longer way is used")
+        yield from self.session.ready(fresh=True)
+        return (yield from self.session.one(names[-1], first=names[:-1], said=said, **values))
+
     def soft_reset(self) -> None:
         """A fresh interpreter: boot.py runs, main.py does not."""
         self.drive(self.session.soft_reset())
@@ -155,7 +184,7 @@ class Device:
         from ..protocol.raw_repl import ReplState
 
         yield from self.session.ready()
-        yield from self.session.repl.start(shielded(source).encode())
+        yield from self.session.hand_over(shielded(source).encode())
         self.session.repl.state = ReplState.UNKNOWN
 
     def interrupt(self) -> None:
@@ -166,13 +195,18 @@ class Device:
         """Back to the friendly prompt, and close the transport. Never raises."""
         if self._closed:
             return
-        self._closed = True
         for hook in self.on_close:
             hook(self)
         if leave:
             with contextlib.suppress(UpytoolError):
                 self.drive(self.session.leave())
+        self._closed = True
         self.transport.close()
+
+    def disown(self) -> Transport:
+        """Give the open transport away: it is the caller's, and this device is closed."""
+        self._closed = True
+        return self.transport
 
     @property
     def closed(self) -> bool:
@@ -189,6 +223,12 @@ class Device:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            import warnings
+
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
 
     def __repr__(self) -> str:
         return f"<Device {self.name}>"

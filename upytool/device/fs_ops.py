@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from .. import limits
 from ..errors import (
+    EISDIR,
     ENOENT,
     ENOTDIR,
     RemoteError,
@@ -64,12 +65,19 @@ class FsOps:
             from .mount_mover import MountMover
 
             return MountMover(self.session, self._large_mover())
-        return SmallMover(self.session, self._large_mover) if are_small(sizes) else self._large_mover()
+        if self.session.has_files or are_small(sizes):
+            return SmallMover(self.session, self._large_mover)
+        return self._large_mover()
 
     def _large_mover(self) -> Mover:
         from .transfer import StreamMover
 
-        return StreamMover(self.session, self.can)
+        stream = StreamMover(self.session, self.can)
+        if not self.session.has_files:
+            return stream
+        from .channel_mover import ChannelMover
+
+        return ChannelMover(self.session, stream)
 
     def moving(self, work: Callable[[Mover], Op[T]], sizes: Sequence[int] = ()) -> Op[T]:
         """Do `work` with a mover, of files of `sizes` as far as they are known."""
@@ -149,8 +157,11 @@ class FsOps:
         yield from self._do("rmdir", path)
 
     def remove(self, path: str) -> Op[None]:
-        if not (yield from self._short.remove(path)):
-            yield from self._do("remove", path)
+        if (yield from self._short.remove(path)):
+            return
+        if (yield from self._short.is_directory(path)):
+            raise RemoteOSError(EISDIR, path)
+        yield from self._do("remove", path)
 
     def touch(self, path: str) -> Op[None]:
         yield from self._make("touch", path)
@@ -268,6 +279,11 @@ class FsOps:
         out: dict[str, str | None] = {}
         for at in range(0, len(paths), 40):
             part = list(paths[at : at + 40])
+            if algo == "sha256" and not self.session.host_mounts:
+                found = yield from self._short.digests(part)
+                if found is not None:
+                    out.update(zip(part, found))
+                    continue
             try:
                 answer = yield from self._call("fs_hash", algo, *part, limit=LONG, again=True)
             except RemoteException as error:
@@ -279,10 +295,6 @@ class FsOps:
             with sensible():
                 out.update(zip(part, answer, strict=True))
         return out
-
-    def touch_all(self, paths: Iterable[str]) -> Op[None]:
-        for path in paths:
-            yield from self.touch(path)
 
     # -- content --------------------------------------------------------------------------------
 

@@ -115,7 +115,3 @@ class BoardInfo:
     @property
     def version_text(self) -> str:
         return ".".join(str(part) for part in self.version)
-
-    @property
-    def is_circuitpython(self) -> bool:
-        return self.implementation == "circuitpython"

@@ -203,10 +203,10 @@ class Mounts:
         return self._server
 
     def _limit(self) -> int:
-        """The most bytes of an answer: what the board's input buffer holds, as far as raw paste has told."""
+        """The most bytes of an answer: what the board's input buffer holds, as far as anybody has told."""
         repl = self._session.repl
-        window = repl.window or (_PLAIN_WINDOW if repl.paste is False else _USUAL_WINDOW)
-        return max(_MIN_ANSWER, min(_MAX_ANSWER, 2 * window - 8))
+        window = self._session.window or 2 * (_PLAIN_WINDOW if repl.paste is False else _USUAL_WINDOW)
+        return max(_MIN_ANSWER, min(_MAX_ANSWER, window - 8))
 
     def _place(self, mounts: list[Mount], there: str) -> Op[None]:
         server = self._server

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from ..errors import (
     BootloaderError,
+    ConnectionLostError,
     DeviceTimeoutError,
     DisturbedError,
     OperationInterrupted,
@@ -131,7 +132,7 @@ class Retry:
             stop: breaks off what it left on the board; returns the board's last words.
             gained: a number that grows when the work got on.
         """
-        pace, before = self._session.pace, gained()
+        pace, before, lost = self._session.pace, gained(), 0
         self._begun = pace.heard = yield Pause(0)
         if pace.mute_since is not None:
             self._begun = pace.heard = pace.mute_since
@@ -149,6 +150,16 @@ class Retry:
                 if gained() > before:
                     before, self.failures = gained(), 0
                 self._judge(damage, words, now)
+            except ConnectionLostError:
+                if gained() > before:
+                    before, lost = gained(), 0
+                lost += 1
+                if not self._session.can_reconnect or lost > TRIES:
+                    yield from stop()
+                    raise
+                yield from self._session.reconnect()
+                yield from stop()
+                pace.heard = yield Pause(0)
             except RawReplError as error:
                 # A board that was at its prompt a moment ago: why it is not now is not told by what `enter` knows.
                 if not self.failures or isinstance(error, BootloaderError):
@@ -187,7 +198,7 @@ class Retry:
             raise RemoteError(f"the board's {self._part} failed: {words}", hint=self._kept) from damage
         elif self.failures > 1:
             # Nothing came on twice: fewer bytes in flight, for a board whose buffer is shorter than it says.
-            window = self._can.window or 2 * self._session.repl.window
+            window = self._can.window or self._session.window
             self._can.window = max(LEAST_WINDOW, window // 2)
         self._words = words
         notice(self._session.reporter, f"transfer: failed ({words or damage}), again", "debug")

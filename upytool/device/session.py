@@ -5,24 +5,36 @@ Every method that talks is an operation, so that `device.Device` and `aio.AsyncD
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import limits
-from ..errors import BoardResetError, DeviceTimeoutError, DisturbedError, OperationInterrupted, RemoteError, StreamError
+from ..errors import (
+    BoardResetError,
+    ConnectionLostError,
+    DeviceTimeoutError,
+    DisturbedError,
+    OperationInterrupted,
+    RemoteError,
+    StreamError,
+)
 from ..events import NULL, DeviceOutput, Reporter, notice
-from ..protocol.ops import Op, Pause, Send
+from ..protocol.ops import Op, Pause, Reconnect, Send
 from ..protocol.pace import announced
 from ..protocol.raw_repl import CTRL_C, ENTER_TIMEOUT, RawRepl, ReplState
-from .answers import Collected, marked, parse_answer, sensible
-from .ondevice import argument, shielded, snippet
+from ..transport.base import FileChannel, Reconnecting, Windowed
+from .answers import Collected, parse_disturbed, sensible
+from .ondevice import argument, joined, shielded, snippet
 from .program import Program, is_error, prepare, raise_program_error, raise_snippet_error, rewrite_traceback
 
 if TYPE_CHECKING:
     from ..protocol.mount_server import Volume
+    from ..transport.base import AsyncTransport, Transport
+    from .carrier import Carrier
     from .info import BoardInfo
 
 OutputSink = Callable[[bytes], None]
+RESULT_MARK = b"\x1e"
 SNIPPET_LIMIT = limits.BOARD_SECONDS
 
 
@@ -43,7 +55,12 @@ class Session:
         frozen: whether the board has the transfer program as modules (device.frozen); None while nobody knows.
         bytecode: False once the board refused a program of ours as bytecode (device.precompiled).
         short: whether the board takes short programs of ours (device.oneshot); False once it was found to lack them.
+        in_flight: bytes that may be on their way to the board at once, where its transport knows; None: it does not.
+        unfit: those that it cannot run.
         sure: the link itself repeats what was damaged, as USB does to a chip's own port: content needs no checksum.
+        has_files: whether the board has a file channel of its own (transport.base.FileChannel).
+        carrier: takes programs over that channel (device.carrier); None where there is none.
+        can_reconnect: whether the connection can be made again (transport.base.Reconnecting).
         ask_frozen: whether finding out is worth a try, because the answer is kept for the next connection.
     """
 
@@ -63,25 +80,71 @@ class Session:
         self.ask_frozen = False
         self.bytecode = True
         self.short = True
+        self.unfit: set[tuple[str, ...]] = set()
         self.sure = False
+        self.in_flight: int | None = None
+        self.has_files = self.can_reconnect = False
+        self.carrier: Carrier | None = None
         self.on_soft_reset: list[Callable[[], Op[None]]] = []
+
+    def attach(self, transport: Transport | AsyncTransport) -> None:
+        """Take over what the transport knows of the way to the board."""
+        transport = getattr(transport, "transport", transport)  # the blocking one behind an asyncio face
+        self.repl.can_interrupt = transport.interrupts
+        self.repl.may_be_rom = transport.survives_reset
+        self.sure = getattr(transport, "sure", False)
+        if isinstance(transport, Windowed):
+            self.in_flight = transport.in_flight
+            self.repl.in_flight = self.in_flight
+            # The 04 that ends a program goes with its last bytes.
+            self.repl.chunk = self.in_flight - 1
+        self.has_files = isinstance(transport, FileChannel)
+        if self.has_files:
+            from .carrier import Carrier
+
+            self.carrier = Carrier(self)
+        self.can_reconnect = isinstance(transport, Reconnecting)
+
+    @property
+    def window(self) -> int:
+        """Bytes that may be on their way to a program: what raw paste or the transport allows, 0 where neither says."""
+        granted = 2 * self.repl.window
+        return min(granted or self.in_flight, self.in_flight) if self.in_flight else granted
 
     # -- the state of the far end -----------------------------------------------------------------
 
     def ready(self, *, fresh: bool = False, within: float | None = None) -> Op[None]:
         """The raw prompt; with `fresh` also the soft reset that is due. `within` seconds where those are fewer."""
         if self.repl.state is not ReplState.RAW:
-            yield from self.repl.enter(min(self.enter_timeout, self.enter_timeout if within is None else within))
+            try:
+                yield from self.repl.enter(min(self.enter_timeout, self.enter_timeout if within is None else within))
+            except ConnectionLostError:
+                if not self.can_reconnect:
+                    raise
+                yield from self.reconnect()
         if fresh and self.reset_pending:
             yield from self.soft_reset()
 
     def soft_reset(self, *, show_boot: bool = False) -> Op[None]:
         """A fresh interpreter; what was mounted over the wire is mounted again."""
         yield from self.ready()
-        yield from self.repl.soft_reset(self.print if show_boot else None)
+        try:
+            yield from self.repl.soft_reset(self.print if show_boot else None)
+        except ConnectionLostError:
+            if not self.can_reconnect:
+                raise
+            yield from self.reconnect()
         self.reset_pending = False
         for again in list(self.on_soft_reset):
             yield from again()
+
+    def reconnect(self) -> Op[None]:
+        """Make the connection again, and be at the raw prompt. Errors: ConnectionLostError; RawReplError."""
+        notice(self.reporter, "the connection ended, connecting again", "info")
+        self.repl.inbox.clear()
+        self.repl.state = ReplState.UNKNOWN
+        yield Reconnect()
+        yield from self.repl.enter(self.enter_timeout)
 
     def leave(self) -> Op[None]:
         """The friendly prompt."""
@@ -89,7 +152,15 @@ class Session:
 
     def _start(self, source: bytes, *, short: bool = False) -> Op[None]:
         text = "sending the program to the board (Ctrl-C stops)"
-        yield from announced(self.repl.start(source, short=short), self.repl.tell, text)
+        yield from announced(self.hand_over(source, short=short), self.repl.tell, text)
+
+    def hand_over(self, source: bytes, timeout: float | None = None, *, short: bool = False) -> Op[None]:
+        """`RawRepl.start`, by the quickest way that the board has."""
+        if self.carrier is not None:
+            if self.carrier.carries(len(source)) and (yield from self.carrier.start(source, patience=timeout)):
+                return
+            short = True
+        yield from self.repl.start(source, timeout, short=short)
 
     # -- programs of the user's -------------------------------------------------------------------
 
@@ -141,6 +212,10 @@ class Session:
                 return error
             sink(error)
             return b""
+        except ConnectionLostError:
+            # Nobody knows what became of it; the next one gets a new connection, where there can be one.
+            self.repl.state = ReplState.UNKNOWN
+            raise
         except OperationInterrupted as stopped:
             stopped.traceback = rewrite_traceback(stopped.traceback, program, self.places)
             raise
@@ -190,8 +265,11 @@ class Session:
         Its names are gone afterwards: what the board's `__main__` holds belongs to the user. Arguments and errors are
         as of `call`.
         """
-        program = shielded(f"{self.sign}\n{source}" if self.sign else source).encode()
-        return (yield from self.call_program(program, path, limit, again=again))
+        return (yield from self.call_program(self.shield(source), path, limit, again=again))
+
+    def shield(self, source: str) -> bytes:
+        """The complete program for our own `source`."""
+        return shielded(joined(f"{self.sign}\n{source}" if self.sign else source)).encode()
 
     def call_program(
         self, program: bytes, path: str = "", limit: float = SNIPPET_LIMIT, *, again: bool = False
@@ -205,20 +283,29 @@ class Session:
             from .retry import asked_again
 
             return (yield from asked_again(lambda: self._ask(program, path, limit), self.reporter, error))
+        except ConnectionLostError:
+            if not (again and self.can_reconnect):
+                raise
+            yield from self.reconnect()
+            return (yield from self._ask(program, path, limit))
 
     def _ask(self, program: bytes, path: str, limit: float) -> Op[Any]:
         yield from self.ready()
         yield from self._start(program)
+        return (yield from self.answer(path, limit))
+
+    def answer(self, path: str = "", limit: float = SNIPPET_LIMIT) -> Op[Any]:
+        """What a program of ours that runs prints; arguments and errors are as of `call`."""
         said = Collected(limits.ANSWER_BYTES)
         error = yield from self._heard(self.repl.finish(said, limit))
-        answer = marked(bytes(said.data))
+        _, mark, literal = bytes(said.data).rpartition(RESULT_MARK)
         try:
-            if answer is not None:
+            if mark:
                 # The answer is the last thing that a program of ours does: with a whole one, it went well.
-                return parse_answer(answer)
+                return parse_disturbed(literal.decode("utf-8", "replace"))
         except ValueError as problem:
             if not is_error(error):
-                raise DisturbedError(f"unexpected response from the board: {(answer or '')[:60]!r}") from problem
+                raise DisturbedError(f"unexpected response from the board: {literal[:60]!r}") from problem
         if is_error(error):
             raise_snippet_error(error, path)
         raise DisturbedError("the board gave no answer")
@@ -228,6 +315,7 @@ class Session:
         name: str,
         path: str = "",
         *,
+        first: Sequence[str] = (),
         limit: float | None = None,
         said: bytearray | None = None,
         **values: object,
@@ -236,6 +324,7 @@ class Session:
 
         Args:
             path: the board path to name in a RemoteOSError.
+            first: others, which are the beginning of this.
             limit: seconds it may take; None: what fits the board's pace, for what takes it no time.
             said: takes what it prints.
             values: what stands in its text for these names.
@@ -244,10 +333,11 @@ class Session:
         """
         from . import oneshot
 
-        if not self.short or self.sign:
+        parts = (*first, name)
+        if not self.short or self.sign or parts in self.unfit:
             raise oneshot.Unfit("no short programs now", hint="a longer way is used")
         yield from self.ready()
-        text = oneshot.program(name, **values)
+        text = oneshot.program(*parts, **values)
         begun = yield Pause(0)
         output = Collected(limits.ANSWER_BYTES)
         try:
@@ -265,8 +355,9 @@ class Session:
             yield from self.repl.finish(Collected(limits.ANSWER_BYTES), SNIPPET_LIMIT)
         try:
             return oneshot.answer_of(error, path)
-        except oneshot.Unfit:
-            self.short = False
+        except oneshot.Unfit as unfit:
+            self.short = not unfit.any
+            self.unfit.add(parts)
             raise
 
     def info(self) -> Op[BoardInfo]:

@@ -139,8 +139,9 @@ class Server:
     def _start(self, program: bytes, size: int, failures: int) -> Op[None]:
         pace = self._session.pace
         now = yield Pause(0)
-        yield from self._repl.start(program, min(pace.hand_over(failures), max(LEAST, pace.left(now))))
-        window = self._can.window or 2 * self._repl.window or PLAIN_WINDOW
+        patience = min(pace.hand_over(failures), max(LEAST, pace.left(now)))
+        yield from self._session.hand_over(program, patience)
+        window = self._can.window or self._session.window or PLAIN_WINDOW
         self.link = StreamLink(self._repl.inbox, window, self._repl.interceptor, self._session.pace)
         # The hand-over has just shown how fast the board is.
         now = yield Pause(0)
@@ -160,7 +161,7 @@ class Server:
             raise StreamDamaged("the transfer program said nothing sensible", hint="try again") from error
         self.unit, self.widest, self.hash_kind, self.can_rename = unit, wbits, kind, bool(rename)
         self.link.checksum = checksum
-        if not self._can.window and self._repl.paste:
+        if not self._can.window and self._repl.paste and self._session.in_flight is None:
             self.link.window_of(max(self.link.window, BUFFERS.get(platform, 0)))
         self.packer = Packer(unit, min(wbits, LEAST_WBITS))
 

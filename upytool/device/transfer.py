@@ -97,7 +97,7 @@ class StreamMover:
         yield from server.load("check", *(["scan"] if scans else []))
         for folder in scans:
             yield from server.say(f"scan({argument(folder)})")
-        batches = list(_batches(asked, min(server.unit - 60, 2000)))
+        batches = list(check_batches(asked, min(server.unit - 60, 2000)))
         for batch in batches:
             yield from server.say(batch.command)
         yield from link.write(b"", flush=True)
@@ -113,7 +113,7 @@ class StreamMover:
         width = DIGEST if server.hash_kind == "sha256" else 4
         for batch in batches:
             answer = yield from server.answer()
-            statuses.extend(_statuses(answer.payload, batch.sizes, width))
+            statuses.extend(read_statuses(answer.payload, batch.sizes, width))
         if len(statuses) != len(asked):
             raise StreamDamaged("the board's answer has the wrong length", hint="try again")
         self._steps += 1
@@ -332,7 +332,7 @@ class _Batch:
     sizes: list[int]
 
 
-def _batches(asked: Sequence[tuple[str, int]], limit: int) -> Iterator[_Batch]:
+def check_batches(asked: Sequence[tuple[str, int]], limit: int) -> Iterator[_Batch]:
     """`check` commands of at most `limit` bytes, each for paths of one folder, in the order asked."""
     base, used = "", 0
     names: list[str] = []
@@ -359,7 +359,7 @@ def _batch(base: str, names: list[str], sizes: list[int]) -> _Batch:
     return _Batch(f"check({argument(base)},{text}.split('/'),[{number}],{DIGEST})", sizes)
 
 
-def _statuses(data: bytes, sizes: Sequence[int], width: int) -> Iterator[Status]:
+def read_statuses(data: bytes, sizes: Sequence[int], width: int) -> Iterator[Status]:
     at = 0
     for expected in sizes:
         kind = data[at] if at < len(data) else 9

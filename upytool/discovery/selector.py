@@ -9,7 +9,7 @@ The forms, in the order in which they are tried (docs/reference/selectors.md):
     usb:VID:PID[/SERIAL]         the USB device with this id
     usb:LOCATION                 what is plugged in there (1-2.3)
     exec:COMMAND execpty:COMMAND a program as the board
-    anything://...               a URL
+    anything://...               a URL; ws:// and wss:// are WebREPL
     NAME                         an alias of the configuration
     a0 u1 c3                     /dev/ttyACM0 /dev/ttyUSB1 COM3
     PATH, COM3                   this port
@@ -39,6 +39,8 @@ SimResolver = Callable[[str], str]
 _SHORTCUT = re.compile(r"([auc])(\d{1,3})")
 _USB_ID = re.compile(r"([0-9a-fA-F]{4}):([0-9a-fA-F]{4})(?:/(.+))?")
 _LOCATION = re.compile(r"\d+-[\d.]+(:\w+\.\w+)?")
+# An IP address, a name with a domain, or either with a port.
+_HOST = re.compile(r"(\d{1,3}(\.\d{1,3}){3}|[\w-]+(\.[\w-]+)*\.[A-Za-z]{2,}|\[[0-9A-Fa-f:]+\])(:\d+)?")
 _SHORT_PATHS = {"a": "/dev/ttyACM", "u": "/dev/ttyUSB", "c": "COM"}
 
 
@@ -183,6 +185,8 @@ def _by_path(finder: Finder, text: str) -> Target:
 def _similar(finder: Finder, text: str, known: list[str]) -> str:
     from difflib import get_close_matches
 
+    if _HOST.fullmatch(text):
+        return f"for a board in the network, write ws://{text}; `upytool devs --air` looks for them"
     near = get_close_matches(text, [*finder.aliases, *known, "auto", "sim"], n=3)
     return f"did you mean {' or '.join(near)}?" if near else "see `upytool devs` and `upytool help selectors`"
 

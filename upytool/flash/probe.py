@@ -19,6 +19,7 @@ from ..discovery.ports import PortLister, SerialPort, devices, find_path, list_p
 from ..errors import (
     AmbiguousDeviceError,
     ConnectionLostError,
+    FlashError,
     NoDeviceError,
     OperationInterrupted,
     PortBusyError,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from .uf2_volume import Volume
     from .usb import UsbBus
 
+_AIR = ("ws", "wss", "ble")
 _URL = re.compile(r"\w+://")
 _SHORTCUT = re.compile(r"([auc])(\d{1,3})")
 _SHORT_PATHS = {"a": "/dev/ttyACM", "u": "/dev/ttyUSB", "c": "COM"}
@@ -154,7 +156,8 @@ def of_port(port: SerialPort) -> FlashTarget:
 def choose(selector: str | None, around: Surroundings, *, reporter: Reporter = NULL) -> FlashTarget:
     """The one board that `selector` names (None, "auto": the only one there is); it is not asked anything yet.
 
-    Raises: NoDeviceError with what to do, AmbiguousDeviceError with `choices`, UsageError.
+    Raises: NoDeviceError with what to do, AmbiguousDeviceError with `choices`, UsageError; FlashError for a board over
+        the air: nobody could talk to it once it is in its boot loader.
     """
     text = (selector or "auto").strip()
     for _ in range(8):
@@ -165,6 +168,11 @@ def choose(selector: str | None, around: Surroundings, *, reporter: Reporter = N
         return _only(find_targets(around, reporter=reporter), around, reporter)
     if text.startswith("sim:") or text == "sim":
         return _simulated(text, around)
+    if text.partition("://")[0].lower() in _AIR and "://" in text:
+        raise FlashError(
+            f"cannot flash {text} over the air: the bootloader needs a cable",
+            hint="nothing was changed; connect the board by USB and name its port (see `upytool devs`)",
+        )
     if _URL.match(text):
         return FlashTarget("unknown", text, "", text)
     waiting = in_bootloader(around, reporter=reporter)

@@ -239,8 +239,3 @@ def _keep(path: Path, data: bytes) -> None:
     """A cache is a convenience: that it can't be written is no failure."""
     with suppress(OSError):
         write_whole(path, hashlib.sha256(data).digest() + data, parents=True)
-
-
-def modules_of(paths: Iterable[str]) -> list[str]:
-    """Those of some paths that are to be compiled."""
-    return [path for path in paths if path.endswith(".py") and not never_compiled(path)]

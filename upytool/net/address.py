@@ -6,18 +6,11 @@ the server alone. So no message, list, record, lock or cache has to think of it.
 
 from __future__ import annotations
 
-import re
 from typing import Self
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from ..errors import UsageError
-
-HIDDEN = "***"
-_SECRET = re.compile(
-    r"token|passw|pwd|secret|credential|signature|session|(?:^|[-_])(?:key|auth|sig|jwt|pat)$|^apikey$", re.IGNORECASE
-)
-_LOGIN = re.compile(r"\b([a-z][a-z0-9+.-]*://)[^\s/?#]*@", re.IGNORECASE)
-_QUERY = re.compile(r"([?&;#])([^?&;#=\s]+)=([^&;#\s]*)")
+from ..secret import HIDDEN, hide_values, redact
 
 
 class Address(str):
@@ -55,7 +48,7 @@ class Address(str):
         login, _, host = parts.netloc.rpartition("@")
         user, _, password = login.partition(":")
         full = urlunsplit(parts._replace(netloc=host, fragment=""))
-        made = super().__new__(cls, _QUERY.sub(_hide, full))
+        made = super().__new__(cls, hide_values(full))
         made.full, made.user, made.password = full, unquote(user), unquote(password)
         return made
 
@@ -96,13 +89,3 @@ class Address(str):
     def login(self) -> str:
         """`USER:PASSWORD` for HTTP's basic authentication, "" for none."""
         return f"{self.user}:{self.password}" if self.user or self.password else ""
-
-
-def redact(text: str) -> str:
-    """A text, such as somebody's error message, without the secrets of the addresses and queries in it."""
-    return _QUERY.sub(_hide, _LOGIN.sub(r"\1", text))
-
-
-def _hide(found: re.Match[str]) -> str:
-    name, value = found[2], found[3]
-    return f"{found[1]}{name}={HIDDEN}" if _SECRET.search(unquote(name)) and value else found[0]

@@ -20,8 +20,9 @@ from urllib.parse import urlsplit
 from upytool import documents, limits
 from upytool.errors import NetworkError, OfflineError, PackageError, UsageError
 from upytool.events import NULL, Reporter, Task, notice
+from upytool.secret import redact
 
-from .address import Address, redact
+from .address import Address
 from .body import Allowance, read_body
 from .budget import BUDGET
 from .cache import DownloadCache

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from upytool.errors import NetworkError
 
-from .address import redact
+from ..secret import redact
 from .budget import TooMuch
 
 _BUSY = (408, 425, 429, 500, 502, 503, 504)

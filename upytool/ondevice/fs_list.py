@@ -1,5 +1,4 @@
 # The entries of a folder, or of all below it, printed bit by bit so that a long list needs no memory.
-# What a line of an answer begins with tells it from what else is printed meanwhile (device.answers).
 def run(path, deep):
     import os
 
@@ -20,5 +19,5 @@ def run(path, deep):
             s = -1
             if not d:
                 s = x[3] if len(x) > 3 else os.stat(j + n)[6]
-            print("\x1e" + repr((j + n if deep else n, s)) + ",")
-    print("\x1e]")
+            print(repr((j + n if deep else n, s)) + ",")
+    print("]")

@@ -38,17 +38,17 @@ def run(path, root, kept):
             way.append((p, t, entries))
         elif p not in kept:
             os.remove(p)
-            print("\x1e" + repr((t, 0)) + ",")
+            print(repr((t, 0)) + ",")
         while way and not way[-1][2]:
             p, t, entries = way.pop()
             if p != "/" and not (bare and t == "."):
                 try:
                     os.rmdir(p)
-                    print("\x1e" + repr((t, 1)) + ",")
+                    print(repr((t, 1)) + ",")
                 except OSError as e:
                     if e.args[0] not in (1, 16, 22):
                         raise
-                    print("\x1e" + repr((t, 2)) + ",")
+                    print(repr((t, 2)) + ",")
         if not way:
             break
         p, t, entries = way[-1]
@@ -60,4 +60,4 @@ def run(path, root, kept):
         os.stat(here)
     except OSError:
         os.chdir("/")
-    print("\x1e]")
+    print("]")

@@ -15,7 +15,7 @@ def run(path, skip):
         if s[0] & 0x4000:
             todo.append(p)
         else:
-            print("\x1e" + repr((p, s[6], s[8] + epoch if s[8] else 0)) + ",")
+            print(repr((p, s[6], s[8] + epoch if s[8] else 0)) + ",")
 
     todo = []
     print("\x1e[")
@@ -24,7 +24,7 @@ def run(path, skip):
         tell(p)
         while todo:
             p = todo.pop()
-            print("\x1e" + repr((p, -1, 0)) + ",")
+            print(repr((p, -1, 0)) + ",")
             j = p if p[-1:] == "/" else p + "/"
             try:
                 entries = os.ilistdir(p)
@@ -35,5 +35,5 @@ def run(path, skip):
                     p = j + x[0]
                     tell(p)
     except OSError as e:
-        print("\x1e" + repr((p, -2, e.args[0] if e.args else 5)) + ",")
-    print("\x1e]")
+        print(repr((p, -2, e.args[0] if e.args else 5)) + ",")
+    print("]")

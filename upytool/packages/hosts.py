@@ -20,7 +20,8 @@ from typing import Any, Literal
 from urllib.parse import quote, unquote
 
 from upytool.errors import ConfigError, PackageError, UsageError
-from upytool.net.address import Address, redact
+from upytool.net.address import Address
+from upytool.secret import redact
 
 from .download import Credential, is_url
 

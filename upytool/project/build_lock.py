@@ -69,7 +69,7 @@ def request_of(table: BuildTable) -> dict[str, Any]:
 
 def _redacted(value: Any) -> Any:
     """A value without the passwords and tokens of the addresses in it: the lock goes under version control."""
-    from ..net.address import redact
+    from ..secret import redact
 
     if isinstance(value, str):
         return redact(value)

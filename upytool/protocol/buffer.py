@@ -17,13 +17,15 @@ class Inbox:
 
     Args:
         limit: the most bytes it holds while something is waited for.
+        files: whether it is filled from the file channel.
     """
 
-    __slots__ = ("data", "limit", "now")
+    __slots__ = ("data", "files", "limit", "now")
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int = LIMIT, *, files: bool = False) -> None:
         self.data = bytearray()
         self.limit = limit
+        self.files = files
         self.now = 0.0
 
     def take(self, count: int) -> bytes:
@@ -37,7 +39,7 @@ class Inbox:
 
     def fill(self, timeout: float | None) -> Op[bool]:
         """Wait up to `timeout` seconds for more bytes; True when some came."""
-        data, self.now = yield Recv(timeout)
+        data, self.now = yield Recv(timeout, files=self.files)
         if not data:
             return False
         if len(self.data) + len(data) > self.limit:
@@ -98,12 +100,12 @@ class Inbox:
         """
         tail = bytearray(self.data)
         self.data.clear()
-        data, self.now = yield Recv(quiet)
+        data, self.now = yield Recv(quiet, files=self.files)
         deadline = self.now + at_most
         while data:
             tail += data
             del tail[:-4096]
             if self.now >= deadline:
                 break
-            data, self.now = yield Recv(quiet)
+            data, self.now = yield Recv(quiet, files=self.files)
         return bytes(tail[-4096:])

@@ -36,9 +36,10 @@ _SIGNS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
         "try `upytool rescue`, or press reset while the command tries again",
     ),
     (
-        re.compile(rb"WebREPL|Password:"),
-        "the board asks for a WebREPL password",
-        "give it as ws://:PASSWORD@HOST or in UPYTOOL_WEBREPL_PASSWORD",
+        # The last thing it says: a board on a cable may announce WebREPL on its way to a program of the user's.
+        re.compile(rb"(?:^|\n)Password: ?\Z"),
+        "what is at the other end requires a password",
+        "if it is WebREPL, connect to ws://HOST:PORT; upytool asks, or takes it from UPYTOOL_WEBREPL_PASSWORD",
     ),
 )
 

@@ -1,10 +1,13 @@
 """The contract between what is said on a wire and what moves the bytes.
 
-An operation is a generator. It yields one of three requests and is answered:
+An operation is a generator. It yields one of these requests and is answered:
 
     Send(data)      -> now                  the bytes are on their way
     Recv(timeout)   -> (data, now)          what arrived; b"" when nothing did within `timeout` seconds
     Pause(seconds)  -> now                  that much time has passed
+    Reconnect()     -> now                  the connection was made again; what was under way is lost
+
+A Send or Recv with `files` goes over the far end's second channel, where it has one (`transport.base.FileChannel`).
 
 `now` is the driver's monotonic clock in seconds, so that operations keep deadlines without a clock of their
 own and a test runs them without sleeping. A driver (`transport.drive`) is the only place with a loop over them.
@@ -23,17 +26,19 @@ T = TypeVar("T")
 
 class Send:
     # Plain classes: these are made by the thousand in a transfer, and a frozen dataclass takes twice the time.
-    __slots__ = __match_args__ = ("data",)
+    __slots__ = ("data", "files")
+    __match_args__ = ("data",)
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
+    def __init__(self, data: bytes, *, files: bool = False) -> None:
+        self.data, self.files = data, files
 
 
 class Recv:
-    __slots__ = __match_args__ = ("timeout",)
+    __slots__ = ("files", "timeout")
+    __match_args__ = ("timeout",)
 
-    def __init__(self, timeout: float | None) -> None:
-        self.timeout = timeout
+    def __init__(self, timeout: float | None, *, files: bool = False) -> None:
+        self.timeout, self.files = timeout, files
 
 
 class Pause:
@@ -43,7 +48,13 @@ class Pause:
         self.seconds = seconds
 
 
-Request = Send | Recv | Pause
+class Reconnect:
+    """Only for a far end that can be called again (`transport.base.Reconnecting`)."""
+
+    __slots__ = ()
+
+
+Request = Send | Recv | Pause | Reconnect
 Op = Generator[Request, Any, T]
 
 

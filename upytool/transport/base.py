@@ -1,7 +1,7 @@
 """What a byte pipe can do.
 
 A Transport moves bytes and knows nothing of what they mean. What only some have is a protocol class of its own
-(`ModemLines`, `BaudRate`), asked for with `isinstance`, never by the class of the transport.
+(`ModemLines`, `BaudRate`, `Windowed`), asked for with `isinstance`, never by the class of the transport.
 """
 
 from __future__ import annotations
@@ -73,3 +73,53 @@ class BaudRate(Protocol):
     baud: int
 
     def set_baud(self, baud: int) -> None: ...
+
+
+@runtime_checkable
+class Windowed(Protocol):
+    """What is sent beyond a number of bytes is lost at the far end without a sign.
+
+    Attributes:
+        in_flight: bytes that may be on their way to the board at once.
+    """
+
+    in_flight: int
+
+
+@runtime_checkable
+class FileChannel(Protocol):
+    """A second channel beside the terminal, over which the board itself moves files (WebREPL's binary frames).
+
+    A Send or Recv with `files` goes over it.
+    """
+
+    def read_frame(self, timeout: float | None) -> bytes:
+        """What has arrived on it, as `Transport.read`."""
+        ...
+
+    def write_frame(self, data: bytes) -> None:
+        """Send all of `data` on it, as `Transport.write`."""
+        ...
+
+
+class AsyncFileChannel(Protocol):
+    """The same for asyncio."""
+
+    async def read_frame(self, timeout: float | None) -> bytes: ...
+
+    async def write_frame(self, data: bytes) -> None: ...
+
+
+@runtime_checkable
+class Reconnecting(Protocol):
+    """The same far end can be called again after the connection was lost, or has to be dropped."""
+
+    def reconnect(self, seconds: float = 30.0) -> None:
+        """Make the connection again; 0 seconds: try once. Errors: ConnectionLostError when it did not succeed."""
+        ...
+
+
+class AsyncReconnecting(Protocol):
+    """The same for asyncio."""
+
+    async def reconnect(self) -> None: ...

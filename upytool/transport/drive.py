@@ -6,11 +6,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from ..errors import OperationInterrupted
-from ..protocol.ops import Interrupted, Op, Pause, Recv, Request, Send
-from .base import AsyncTransport, Transport
+from ..protocol.ops import Interrupted, Op, Pause, Reconnect, Recv, Request, Send
+from .base import AsyncFileChannel, AsyncReconnecting, AsyncTransport, FileChannel, Reconnecting, Transport
+from .turns import turn, turn_async
 
 T = TypeVar("T")
 
@@ -59,10 +60,25 @@ def drive(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
-    """Run `op` over `transport`; returns its result.
+    """Run `op` over `transport` when no other thread's operation is on it; returns its result.
 
-    Errors: whatever the operation raises; OperationInterrupted for Ctrl-C that it does not answer itself.
+    Errors: whatever the operation raises; OperationInterrupted for Ctrl-C that it does not answer itself; UsageError
+    when it is called from within an operation on this transport.
     """
+    try:
+        with turn(transport):
+            return drive_now(op, transport, clock, sleep)
+    finally:
+        op.close()
+
+
+def drive_now(
+    op: Op[T],
+    transport: Transport,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
+    """`drive` for a transport's own operations, which may come in the middle of another one."""
     with _Interrupts() as interrupts:
         step: Callable[[Any], Request] = op.send
         answer: Any = None
@@ -72,7 +88,7 @@ def drive(
                 try:
                     interrupts.waiting = True
                     interrupts.check()
-                    answer = _perform(request, transport, clock, sleep)
+                    answer = perform(request, transport, clock, sleep)
                     interrupts.waiting = False
                     step = op.send
                 except KeyboardInterrupt:
@@ -91,21 +107,40 @@ def drive(
             op.close()
 
 
-def _perform(
-    request: Request, transport: Transport, clock: Callable[[], float], sleep: Callable[[float], None]
+def perform(
+    request: Request,
+    transport: Transport,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Any:
+    """Do what one request asks for; returns its answer."""
     match request:
         case Recv(timeout):
-            return transport.read(timeout), clock()
+            read = cast(FileChannel, transport).read_frame if request.files else transport.read
+            return read(timeout), clock()
         case Send(data):
-            transport.write(data)
+            write = cast(FileChannel, transport).write_frame if request.files else transport.write
+            write(data)
         case Pause(seconds) if seconds > 0:
             sleep(seconds)
+        case Reconnect():
+            cast(Reconnecting, transport).reconnect()
     return clock()
 
 
 async def drive_async(op: Op[T], transport: AsyncTransport, clock: Callable[[], float] = time.monotonic) -> T:
-    """Run `op` over an asyncio transport. A cancelled task stops the operation as Ctrl-C would."""
+    """Run `op` over an asyncio transport when no other task's operation is on it.
+
+    A cancelled task stops the operation as Ctrl-C would.
+    """
+    try:
+        async with turn_async(transport):
+            return await _drive_async(op, transport, clock)
+    finally:
+        op.close()
+
+
+async def _drive_async(op: Op[T], transport: AsyncTransport, clock: Callable[[], float]) -> T:
     import asyncio
 
     step: Callable[[Any], Request] = op.send
@@ -117,13 +152,18 @@ async def drive_async(op: Op[T], transport: AsyncTransport, clock: Callable[[], 
             try:
                 match request:
                     case Recv(timeout):
-                        answer = (await transport.read(timeout), clock())
+                        read = cast(AsyncFileChannel, transport).read_frame if request.files else transport.read
+                        answer = (await read(timeout), clock())
                     case Send(data):
-                        await transport.write(data)
+                        write = cast(AsyncFileChannel, transport).write_frame if request.files else transport.write
+                        await write(data)
                         answer = clock()
                     case Pause(seconds):
                         if seconds > 0:
                             await asyncio.sleep(seconds)
+                        answer = clock()
+                    case Reconnect():
+                        await cast(AsyncReconnecting, transport).reconnect()
                         answer = clock()
                 step = op.send
             except asyncio.CancelledError as error:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import shlex
 import subprocess
 import sys
 
 from ..errors import ConnectionLostError, PortMissingError, PortUnusableError
 from .base import WRITE_TIMEOUT
+from .ready import readable, writable
 
 END_TIMEOUT = 2.0
 
@@ -85,8 +85,7 @@ class ProcessTransport:
 
     def read(self, timeout: float | None) -> bytes:
         try:
-            ready, _, _ = select.select([self._in], [], [], timeout)
-            if not ready:
+            if not readable((self._in,), timeout):
                 return b""
             data = os.read(self._in, 65536)
         except BlockingIOError:
@@ -103,8 +102,7 @@ class ProcessTransport:
             try:
                 view = view[os.write(self._out, view) :]
             except BlockingIOError:
-                _, ready, _ = select.select([], [self._out], [], WRITE_TIMEOUT)
-                if not ready:
+                if not writable(self._out, WRITE_TIMEOUT):
                     raise ConnectionLostError(
                         f"{self.name} takes no more data", hint="the program hangs: end it"
                     ) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import PortMissingError, PortUnusableError
+from ..secret import Secret
 from .base import Transport
 from .serial import Lines
 
@@ -30,17 +31,42 @@ def _exec(address: str, baud: int, lines: Lines | None) -> Transport:
     return ProcessTransport(address, command, pty=kind == "execpty")
 
 
+def _no_password(address: str) -> Secret:
+    from ..errors import NotAuthorizedError
+
+    raise NotAuthorizedError(f"{address} requires a password, and nobody gave one", hint="hand `password` in")
+
+
+def _untold(text: str) -> None:
+    return
+
+
 # Schemes of our own; every other `something://` is pyserial's.
 _SCHEMES: dict[str, Opener] = {"socket": _socket, "exec": _exec, "execpty": _exec}
 _PYSERIAL = ("rfc2217", "loop", "spy", "alt", "hwgrep", "cp2110")
 
 
-def open_transport(address: str, *, baud: int = 115200, lines: Lines | None = None) -> Transport:
+def open_transport(
+    address: str,
+    *,
+    baud: int = 115200,
+    lines: Lines | None = None,
+    password: Callable[[str], Secret] = _no_password,
+    tell: Callable[[str], None] = _untold,
+) -> Transport:
     """Open `address`: a port path or a URL.
+
+    Args:
+        password: gives the password for an address, where the far end asks for one.
+        tell: receives a sentence for the user about what is waited for.
 
     Errors: the TransportErrors of the transport; PortMissingError for a scheme that nobody knows.
     """
     scheme = _scheme(address)
+    if scheme in ("ws", "wss"):
+        from .webrepl import WebReplTransport
+
+        return WebReplTransport(address, password, tell)
     if scheme is None or scheme in _PYSERIAL:
         return _serial(address, baud, lines)
     opener = _SCHEMES.get(scheme) or _plugin(scheme)

@@ -11,13 +11,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import select
 import sys
 import time
 from typing import Any, NamedTuple
 
 from ..errors import ConnectionLostError
 from .base import WRITE_TIMEOUT
+from .ready import readable, writable
 
 
 class Lines(NamedTuple):
@@ -144,8 +144,7 @@ class SerialTransport:
 
     def _read_fd(self, fd: int, timeout: float | None) -> bytes:
         for _ in range(4):
-            ready, _, _ = select.select([fd], [], [], timeout)
-            if not ready:
+            if not readable((fd,), timeout):
                 return b""
             try:
                 data = os.read(fd, 65536)
@@ -180,8 +179,7 @@ class SerialTransport:
             try:
                 view = view[os.write(fd, view) :]
             except BlockingIOError:
-                _, ready, _ = select.select([], [fd], [], WRITE_TIMEOUT)
-                if not ready:
+                if not writable(fd, WRITE_TIMEOUT):
                     raise TimeoutError from None
 
     def _lost(self, error: BaseException) -> ConnectionLostError:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 from urllib.parse import urlsplit
 
 from ..errors import ConnectionLostError, PortMissingError, PortUnusableError
 from .base import WRITE_TIMEOUT
+from .ready import readable, writable
 
 CONNECT_TIMEOUT = 8.0
 
@@ -45,8 +45,7 @@ class SocketTransport:
 
     def read(self, timeout: float | None) -> bytes:
         try:
-            ready, _, _ = select.select([self._socket], [], [], timeout)
-            if not ready:
+            if not readable((self._socket,), timeout):
                 return b""
             data = self._socket.recv(65536)
         except BlockingIOError:
@@ -63,8 +62,7 @@ class SocketTransport:
             try:
                 view = view[self._socket.send(view) :]
             except BlockingIOError:
-                _, ready, _ = select.select([], [self._socket], [], WRITE_TIMEOUT)
-                if not ready:
+                if not writable(self._socket, WRITE_TIMEOUT):
                     raise ConnectionLostError(
                         f"{self.name} takes no more data (waited {WRITE_TIMEOUT:.0f} s)",
                         hint="reset the board, then try again",

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from .base import Transport
+from .base import FileChannel, Reconnecting, Transport
 
+if TYPE_CHECKING:
+    from asyncio import Future
+
+T = TypeVar("T")
 SLICE = 0.25
 
 
@@ -17,6 +23,8 @@ class ThreadedTransport:
     """
 
     def __init__(self, transport: Transport) -> None:
+        # Reads that a cancelled task has left: what they bring belongs to the next one.
+        self._left: dict[Callable[[float | None], bytes], Future[bytes]] = {}
         self.transport = transport
         self.name = transport.name
         self.interrupts = transport.interrupts
@@ -24,23 +32,43 @@ class ThreadedTransport:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="upytool-io")
 
     async def read(self, timeout: float | None) -> bytes:
+        return await self._read(self.transport.read, timeout)
+
+    async def write(self, data: bytes) -> None:
+        await self._work(self.transport.write, data)
+
+    async def read_frame(self, timeout: float | None) -> bytes:
+        return await self._read(cast(FileChannel, self.transport).read_frame, timeout)
+
+    async def write_frame(self, data: bytes) -> None:
+        await self._work(cast(FileChannel, self.transport).write_frame, data)
+
+    async def reconnect(self) -> None:
+        await self._work(cast(Reconnecting, self.transport).reconnect)
+
+    async def _read(self, read: Callable[[float | None], bytes], timeout: float | None) -> bytes:
         import asyncio
 
-        loop = asyncio.get_running_loop()
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             left = SLICE if deadline is None else min(SLICE, max(0.0, deadline - time.monotonic()))
-            data = await loop.run_in_executor(self._pool, self.transport.read, left)
+            work = self._left.pop(read, None)
+            if work is None:
+                work = asyncio.get_running_loop().run_in_executor(self._pool, read, left)
+            try:
+                data = await asyncio.shield(work)
+            except asyncio.CancelledError:
+                if not work.done() or not work.exception():
+                    self._left[read] = work
+                raise
             if data or (deadline is not None and time.monotonic() >= deadline):
                 return data
 
-    async def write(self, data: bytes) -> None:
+    async def _work(self, work: Callable[..., T], *args: Any) -> T:
         import asyncio
 
-        await asyncio.get_running_loop().run_in_executor(self._pool, self.transport.write, data)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
 
     async def close(self) -> None:
-        import asyncio
-
-        await asyncio.get_running_loop().run_in_executor(self._pool, self.transport.close)
+        await self._work(self.transport.close)
         self._pool.shutdown(wait=False)

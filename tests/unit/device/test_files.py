@@ -233,9 +233,7 @@ def test_cp_means_what_mpremotes_means(device: Device, tmp_path: Path) -> None:
         ([":/dir"], ".", False),
     ],
 )
-def test_cp_refuses(
-    device: Device, tmp_path: Path, sources: list[str], dest: str, recursive: bool
-) -> None:
+def test_cp_refuses(device: Device, tmp_path: Path, sources: list[str], dest: str, recursive: bool) -> None:
     project(tmp_path / "p")
     device.fs.write_bytes("/file", b"x")
     device.fs.mkdir("/dir")
@@ -293,7 +291,10 @@ def test_ignores(device: Device, tmp_path: Path) -> None:
     (folder / ".upytoolignore").write_text("*.bin\n!.hidden\n")
     device.fs.copy(str(folder) + "/", ":/a", recursive=True)
     assert {e.name for e in device.fs.walk("/a") if not e.is_dir} == {
-        "/a/main.py", "/a/lib/__init__.py", "/a/lib/b.py", "/a/.hidden"
+        "/a/main.py",
+        "/a/lib/__init__.py",
+        "/a/lib/b.py",
+        "/a/.hidden",
     }
     device.fs.copy(str(folder) + "/", ":/b", recursive=True, default_ignores=False, ignore=["lib/"])
     assert "/b/.git/config" in {e.name for e in device.fs.walk("/b")}

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from tests.unit.packages.web import Answer, Web
 from upytool.errors import NetworkError, UsageError
-from upytool.net.address import Address, redact
+from upytool.net.address import Address
 from upytool.net.cache import DownloadCache
 from upytool.net.download import Fetcher
+from upytool.secret import redact
 
 SECRET = "hunter2hunter2"
 words = st.text("abcXYZ019-._~%@:!$'()*,", min_size=1, max_size=8).map(

@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from ...config.edit import set_value, unset_value
-from ...config.load import read_toml
+from ...config.load import PASSWORDS, read_toml
 from ...config.options import BY_KEY, Option
 from ...config.paths import config_file
 from ...errors import ConfigError, UsageError
+from ...secret import redact
 from ..app import App, pass_app
 from ..group import define_group
 from ..suggest import did_you_mean
@@ -58,6 +59,7 @@ def list_(app: App, origin: bool) -> None:
         for option, value, layer, detail in settings.items()
     ]
     for alias, selector in settings.devices.items():
+        selector = redact(selector)  # somebody may have written a login into it
         data[f"devices.{alias}"] = {"value": selector, "origin": "user", "detail": settings.user_file}
         body.append((f"devices.{alias}", selector, *([f"user {settings.user_file}"] if origin else [])))
     header = ["setting", "value", "from"] if origin else ["setting", "value"]
@@ -74,7 +76,8 @@ def get(app: App, key: str) -> None:
         held = app.settings.devices if table == "devices" else app.settings.macros
         if name not in held:
             raise UsageError(f"{key} is not set", hint=f"`upytool config set {key} VALUE`")
-        app.emit(held[name], describe(held[name]))
+        value = redact(held[name]) if table == "devices" else held[name]
+        app.emit(value, describe(value))
     else:
         value = getattr(app.settings, _option(name).name)
         app.emit(value, describe(value))
@@ -94,6 +97,11 @@ def set_(app: App, key: str, value: str) -> None:
             typed = option.parse(value)
         except ValueError:
             raise UsageError(f"{key} must be {option.expects}, not {value!r}") from None
+    elif table == "devices":
+        from ...transport.webrepl_address import is_webrepl, parse_address
+
+        if is_webrepl(value):
+            parse_address(value)  # a password in it is refused before it is stored
     set_value(config_file(), table, name, typed)
     app.note(f"Set {key} in {config_file()}")
 
@@ -142,6 +150,11 @@ def edit(app: App) -> None:
 def _place(key: str) -> tuple[str, str]:
     """`devices.kitchen` -> ("devices", "kitchen"); `baud` -> ("", "baud")."""
     table, dot, name = key.partition(".")
+    if table == PASSWORDS:
+        raise UsageError(
+            f"`config` does not handle {PASSWORDS}: a password on the command line can be seen by others",
+            hint="use `upytool webrepl password`, or `upytool config edit`",
+        )
     if dot and table in ("devices", "macros") and name:
         return table, name
     return "", key

@@ -101,10 +101,10 @@ def install(
     Everything is downloaded, checked and compiled for this board before anything is written to it; then all
     of it takes effect at once. Files that are there already are left alone.
     """
-    from ...net.address import redact
     from ...packages.apply import apply
     from ...packages.installer import InstallOptions, plan_install
     from ...packages.lockfile import read_lock
+    from ...secret import redact
 
     with package_fetcher(app) as (fetcher, hosts):
         if locked and (packages or requirement):
@@ -176,11 +176,13 @@ def upgrade(
 
     with package_fetcher(app) as (fetcher, hosts):
         device = app.device()
-        where, sources, notes = upgrades(device, packages, hosts, target=target)
+        seen, sources, notes = upgrades(
+            device, packages, hosts, target=target, write=not dry_run, reporter=app.reporter
+        )
         for note in notes:
             app.warn(note)
-        options = InstallOptions(where, _indexes(app, index), mpy is not False)
-        plan = plan_install(device, sources, fetcher, hosts, options, write=not dry_run, reporter=app.reporter)
+        options = InstallOptions(seen.target, _indexes(app, index), mpy is not False)
+        plan = plan_install(device, sources, fetcher, hosts, options, seen=seen, reporter=app.reporter)
         if not dry_run:
             apply(device, plan, app.reporter)
     show_plan(app, plan, dry_run)

@@ -177,9 +177,16 @@ class _Opener:
         return target.address
 
     def __call__(self) -> Transport:
+        from ...device.connect import open_address
         from ...discovery.lines import check_baud, lines_for
-        from ...transport.registry import open_transport
 
         address, settings = self._find(), self._app.settings
         lines = lines_for(self._port, dtr=settings.dtr, rts=settings.rts)
-        return open_transport(address, baud=check_baud(settings.baud), lines=lines)
+        return open_address(
+            address,
+            baud=check_baud(settings.baud),
+            lines=lines,
+            reporter=self._app.reporter,
+            aliases=settings.devices,
+            ask=self._app.ask_password,
+        )

@@ -36,3 +36,16 @@ def choose(question: str, choices: list[str], streams: Streams, *, no_input: boo
             return None
         if answer.strip().isdecimal() and len(answer) < 10 and 1 <= int(answer) <= len(choices):
             return int(answer) - 1
+
+
+def password(question: str, streams: Streams, *, no_input: bool) -> str | None:
+    """Let the user type a password, without echo; None where nobody can answer."""
+    if not may_ask(streams, no_input):
+        return None
+    from getpass import getpass
+
+    try:
+        return getpass(question)
+    except EOFError:
+        streams.err("")
+        return None

@@ -11,9 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from upytool.errors import UpytoolError, UsageError
-from upytool.net.address import redact
 from upytool.packages.download import is_url
 from upytool.packages.hosts import Hosts
+from upytool.secret import redact
 
 from .base import Context, Loaded, Source, SourceFile, is_absolute, is_index_name
 from .git_hosts import GitSource

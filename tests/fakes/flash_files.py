@@ -1,0 +1,56 @@
+"""The files on a simulated board's flash, for a second hand beside the board's own: its MicroPython runs in another
+thread, and LittleFS is not made for two at once, so every call of either takes a lock."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, cast
+
+from upytool.sim import flash
+from upytool.sim.flash import FlashFile
+from upytool.sim.wasm import WasmBoard
+
+
+class _Locked:
+    """A module whose functions run one at a time."""
+
+    def __init__(self, module: Any) -> None:
+        self._module, self._lock = module, threading.RLock()
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._module, name)
+        if not callable(found):
+            return found
+
+        def call(*given: Any, **named: Any) -> Any:
+            with self._lock:
+                return found(*given, **named)
+
+        return call
+
+
+class FlashFiles:
+    """Opens the board's files as a program on it would."""
+
+    def __init__(self, board: WasmBoard) -> None:
+        self._flash = cast("Any", board._flash)
+        if not isinstance(self._flash._lfs, _Locked):
+            self._flash._lfs = _Locked(self._flash._lfs)
+
+    def open(self, path: str, mode: str) -> FlashFile:
+        """The file for mode "rb" or "wb"; a relative path starts at the root.
+
+        Raises: OSError.
+        """
+        absolute = "/" + path.strip("/")
+        flags = flash.O_WRONLY | flash.O_CREAT | flash.O_TRUNC if mode == "wb" else flash.O_RDONLY
+        opened: FlashFile = self._flash.open(absolute, flags)
+        return opened
+
+    def read(self, path: str) -> bytes:
+        """All of a file."""
+        file = self.open(path, "rb")
+        try:
+            return file.read(file.size())
+        finally:
+            file.close()
