@@ -20,8 +20,7 @@ from ..errors import RemoteOSError, StreamError, UsageError
 from ..events import NULL, Reporter, Task, notice
 from ..protocol.ops import Op
 from .backup_file import FILES, Backup, Reader, SavedFile, Writer
-from .copy import CopyPlan, Target, Targets, plan_copy
-from .copy_ops import CopyResult
+from .copy import CopyPlan, CopyResult, Target, Targets, plan_copy
 from .fs_ops import FsOps
 from .fs_types import Agree, Mount, agreed
 from .info import BoardInfo

@@ -60,13 +60,15 @@ class ChannelMover:
 
     # -- looking --------------------------------------------------------------------------------
 
-    def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]:
+    def survey(
+        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), *, spelling: bool = True
+    ) -> Op[Survey]:
         if self._able:
             try:
                 return (yield from self._survey(asked, scans))
             except (RemoteError, StreamError, DeviceTimeoutError):
                 self._able = False
-        return (yield from self._other.survey(asked, scans))
+        return (yield from self._other.survey(asked, scans, spelling=spelling))
 
     def _survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str]) -> Op[Survey]:
         yield from self._other.close()

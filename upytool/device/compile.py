@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UsageError
@@ -71,9 +70,9 @@ def prepare_modules(
         if cross is not None and item in scripts and item.path[:-3] + ".mpy" not in paths:
             path = item.path[:-3] + ".mpy"
             data = compile_module(cross, Path(item.source), item.relative or item.tree.name)
-            item = replace(item, path=path, content=data, size=len(data))
+            item = item._replace(path=path, content=data, size=len(data))
         files.append(item)
-    return replace(wanted, files=tuple(files)), _shadows(files)
+    return wanted._replace(files=tuple(files)), _shadows(files)
 
 
 def _compiles(item: Target) -> bool:

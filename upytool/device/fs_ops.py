@@ -316,7 +316,7 @@ class FsOps:
                     sink.done()
                     progress(len(data))
                     return len(data)
-            survey = yield from mover.survey([(path, -1)])
+            survey = yield from mover.survey([(path, -1)], spelling=False)
             found = survey.statuses[0]
             if found.kind == "none":
                 # The survey tells what is there, not why something is not; opening it does.
@@ -334,7 +334,7 @@ class FsOps:
         item = PutItem(path, size, opener(source), in_place)
 
         def work(mover: Mover) -> Op[None]:
-            survey = yield from mover.survey([(path, -1)])
+            survey = yield from mover.survey([(path, -1)], spelling=False)
             if survey.statuses[0].kind == "dir":
                 raise RemoteOSError(21, path)
             space = yield from mover.space(parent_of(path) or ".", [size])
@@ -358,7 +358,7 @@ class FsOps:
 
         def work(mover: Mover) -> Op[None]:
             if look:
-                survey = yield from mover.survey([(item.path, -1) for item in puts])
+                survey = yield from mover.survey([(item.path, -1) for item in puts], spelling=False)
                 for item, status in zip(puts, survey.statuses, strict=True):
                     if status.kind == "dir":
                         raise RemoteOSError(21, item.path)
@@ -377,7 +377,7 @@ class FsOps:
         parts: dict[str, list[bytes]] = {path: [] for path in paths}
 
         def work(mover: Mover) -> Op[None]:
-            survey = yield from mover.survey([(path, -1) for path in parts])
+            survey = yield from mover.survey([(path, -1) for path in parts], spelling=False)
             for (path, chunks), status in zip(parts.items(), survey.statuses, strict=True):
                 chunks.clear()
                 if status.kind != "file":

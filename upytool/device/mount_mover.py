@@ -60,7 +60,9 @@ class MountMover:
 
     # -- looking --------------------------------------------------------------------------------
 
-    def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]:
+    def survey(
+        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), *, spelling: bool = True
+    ) -> Op[Survey]:
         yield from self._look_around([*(path for path, _ in asked), *scans])
         listing: dict[str, int] = {}
         far = []
@@ -77,7 +79,7 @@ class MountMover:
         other = [(path, size) for path, size in asked if not self._here(path)]
         found = Survey([], {}, "sha256")
         if other or far:
-            found = yield from self._board.survey(other, far)
+            found = yield from self._board.survey(other, far, spelling=spelling)
         listing.update(found.listing)
         theirs = iter(found.statuses)
         statuses = []

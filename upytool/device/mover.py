@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple, Protocol
 from ..errors import LocalFileError, RemoteOSError
 from ..protocol.ops import Op
 
-CHUNK = 16384
+CHUNK = 4096
 DIGEST = 6  # bytes of a SHA-256 that travel to compare files: 48 bits, no accident makes two of them equal
 
 
@@ -92,6 +92,7 @@ class Mover(Protocol):
     survey: the state of many paths, and what lies below folders.
         asked: (path, size to compare with or -1).
         scans: folders to list with all below.
+        spelling: whether anybody wants to know `Status.spelt`, which may cost more.
     space: what is free where `path` is or will be, before files of `sizes` are put there. Space() where it is not
         worth the asking.
     put: make `folders`, then write `items`, without a pause between files.
@@ -102,7 +103,9 @@ class Mover(Protocol):
     get: read `items` into their sinks. Errors: RemoteOSError, LocalFileError.
     """
 
-    def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]: ...
+    def survey(
+        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), *, spelling: bool = True
+    ) -> Op[Survey]: ...
 
     def space(self, path: str, sizes: Sequence[int]) -> Op[Space]: ...
 
@@ -116,7 +119,7 @@ class Mover(Protocol):
 
 
 def read_chunks(item: PutItem) -> Iterator[bytes]:
-    """The content of a local file in pieces of 16 kB, at least one (empty) piece. Errors: LocalFileError."""
+    """The content of a local file in pieces of 4 kB, at least one (empty) piece. Errors: LocalFileError."""
     try:
         with item.open() as file:
             data = file.read(CHUNK)

@@ -15,8 +15,9 @@ from pathlib import Path
 from ..errors import LocalFileError, RemoteOSError, UsageError
 from ..events import NULL, Reporter
 from ..protocol.ops import Op
-from .copy import Destination, Targets, targets
-from .copy_ops import CopyOptions, CopyResult, _Copy, local_destination
+from .copy import CopyOptions, CopyResult, Destination, Targets, targets
+from .copy_local import local_destination
+from .copy_ops import _Copy
 from .fs_ops import FsOps
 from .fs_types import Agree, agreed
 from .ignore import ignore_for
@@ -63,7 +64,7 @@ def sync(
         foreign = frozenset(path[len(inside) :] for path in paths if path.startswith(inside))
 
     def work(mover: Mover) -> Op[CopyResult]:
-        run = _Copy(fs, mover, replace(options, recursive=True), reporter, agree)
+        run = _Copy(fs, mover, options._replace(recursive=True), reporter, agree)
         if tree is None:
             return (yield from _pull(run, local, far, delete, keep, rule))
         return (yield from _push(run, replace(tree, contents=True), far, delete, keep, rule, foreign))
@@ -132,7 +133,7 @@ def with_parents(wanted: Targets, far: str) -> Targets:
     parts = far.strip("/").split("/")
     start = "/" if far.startswith("/") else ""
     above = [start + "/".join(parts[:count]) for count in range(1, len(parts))]
-    return replace(wanted, dirs=tuple(dict.fromkeys([*above, *wanted.dirs])))
+    return wanted._replace(dirs=tuple(dict.fromkeys([*above, *wanted.dirs])))
 
 
 def extras(

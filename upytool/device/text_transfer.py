@@ -36,7 +36,9 @@ class TextMover:
         """Nothing runs on the board."""
         yield from ()
 
-    def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]:
+    def survey(
+        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), *, spelling: bool = True
+    ) -> Op[Survey]:
         statuses: list[Status] = []
         for at in range(0, len(asked) or 1, 20):
             part = asked[at : at + 20]

@@ -81,7 +81,9 @@ class StreamMover:
 
     # -- survey ---------------------------------------------------------------------------------
 
-    def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]:
+    def survey(
+        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), *, spelling: bool = True
+    ) -> Op[Survey]:
         """In one round trip."""
         return (
             yield from self._steadily(
@@ -162,7 +164,7 @@ class StreamMover:
             content = sum(item.size for item in todo)
             for item in list(todo):
                 counted.append(0)
-                yield from self._put_one(server, item, content, counted, progress)
+                yield from self._put_one(server, item, content, len(waiting), counted, progress)
                 waiting.append(item.path)
                 while link.messages:
                     skip = yield from self._confirm(server, waiting, skip, todo, counted, done)
@@ -195,8 +197,9 @@ class StreamMover:
         return 0
 
     def _put_one(
-        self, server: Server, item: PutItem, content: int, counted: deque[int], progress: Progress
+        self, server: Server, item: PutItem, content: int, before: int, counted: deque[int], progress: Progress
     ) -> Op[None]:
+        """Send one file. `content` bytes go over in all; `before` of what was sent is still to be answered."""
         link, in_place = server.link, item.in_place or not server.can_rename
         check = new_hash(server.hash_kind)
         for number, data in enumerate(read_chunks(item)):
@@ -209,6 +212,8 @@ class StreamMover:
                 yield from link.write(unit)
             counted[-1] += len(data)
             progress(len(data))
+            if len(link.messages) > before:
+                break  # it was refused: the board reads on to the end, which may as well be here
         for unit in server.packer.finish():
             yield from link.write(unit)
         yield from link.write(plain_unit(b"") + plain_unit(check.digest()))
