@@ -33,7 +33,20 @@ from ..protocol.ops import Interrupted, Op
 from ..protocol.webrepl import NAME_BYTES, Channel, PutFile
 from .answers import sensible
 from .fs_errors import creating
-from .mover import DIGEST, Done, GetItem, Mover, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
+from .mover import (
+    DIGEST,
+    Done,
+    GetItem,
+    Mover,
+    Progress,
+    PutItem,
+    Space,
+    Status,
+    Survey,
+    finish,
+    ignore,
+    read_chunks,
+)
 from .ondevice import argument, function, snippet
 from .session import Session
 from .transfer import Listed, check_batches, read_statuses
@@ -232,7 +245,7 @@ class ChannelMover:
                 yield from self._get(batch)
                 while batch:
                     item = batch.pop(0).item
-                    item.sink.done()
+                    yield from finish(item.sink)
                     done(item.path)
         except BaseException:
             for copied in batch:

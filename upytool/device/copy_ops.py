@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import RemoteOSError, UsageError
 from ..events import NULL, Reporter, Task, notice
-from ..protocol.ops import Op
+from ..protocol.ops import Op, on_host
 from .copy import Action, CopyOptions, CopyPlan, CopyResult, Destination, Targets, plan_copy, targets
 from .copy_local import copy_locally, delete_local, local_destination, local_source, local_statuses, make_local
 from .fs_ops import FsOps
@@ -34,8 +34,11 @@ def copy(
     if not sources:
         raise UsageError("there is nothing to copy", hint="name sources, then the destination")
     if not dest.startswith(":") and not any(source.startswith(":") for source in sources):
-        return copy_locally(sources, dest, options, reporter)
-    here = {source: local_source(source, options) for source in sources if source[:1] != ":"}
+        return (yield from on_host(copy_locally, sources, dest, options, reporter))
+    here = {}
+    for source in sources:
+        if source[:1] != ":":
+            here[source] = yield from on_host(local_source, source, options)
     cwd = ""
     if options.recursive and any(source in (":", ":.", ":./") for source in sources):
         cwd = yield from fs.getcwd()
@@ -76,7 +79,7 @@ class _Copy:
 
     def finish(self, plan: CopyPlan, there: Mapping[str, Status], to: Destination) -> Op[CopyResult]:
         """Apply the plan unless it was all that was wanted."""
-        _warn_of_marks(plan, self.reporter)
+        yield from on_host(_warn_of_marks, plan, self.reporter)
         if not self.options.dry_run:
             question = plan.question(to.shown)
             if question:
@@ -118,7 +121,7 @@ class _Copy:
             tree = board_tree(path, status.kind, status.size, survey.listing, recursive=options.recursive)
             trees.append(tree)
         if not dest.startswith(":"):
-            return trees, local_destination(dest)
+            return trees, (yield from on_host(local_destination, dest))
         path = asked[-1][0]
         kind = "dir" if path == "." else next(statuses).kind
         return trees, Destination("" if path == "." else path, kind, len(dest) > 2 and dest.endswith("/"), True)
@@ -149,11 +152,11 @@ class _Copy:
                 digest = there[item.path].digest
                 if digest and self._hash_kind != "sum" and not item.tree.remote:
                     content = item.content if item.content is not None else Path(item.source)
-                    if local_digest(content, self._hash_kind)[: len(digest)] == digest:
+                    if (yield from on_host(local_digest, content, self._hash_kind))[: len(digest)] == digest:
                         unchanged.add(item.path)
         else:
-            local_twins(names, to.path)
-            there = local_statuses(wanted, to)
+            yield from on_host(local_twins, names, to.path)
+            there = yield from on_host(local_statuses, wanted, to)
             sizes = {item.path: there[item.path].size for item in wanted.files}
             asked = [(item.source, sizes[item.path]) for item in wanted.files if sizes[item.path] >= 0]
             if asked and not self.options.force:
@@ -163,7 +166,7 @@ class _Copy:
                     digest = states[item.source].digest if item.source in states else b""
                     if not digest or survey.hash_kind == "sum":
                         continue
-                    if local_digest(Path(item.path), survey.hash_kind)[: len(digest)] == digest:
+                    if (yield from on_host(local_digest, Path(item.path), survey.hash_kind))[: len(digest)] == digest:
                         unchanged.add(item.path)
         # A destination that is a directory, and what is above it, may be spelt as the user likes.
         check_spelt((name for name in names if there[name].kind != "dir" or not within(to.path, name)), there)
@@ -209,7 +212,7 @@ class _Copy:
             puts, gets, copies = [], [], []
             for action in plan.of("mkdir"):
                 if action.path[:1] != ":":
-                    make_local(action.path)
+                    yield from on_host(make_local, action.path)
             for action in writes:
                 item = plan.targets[action.path]
                 remote = action.path[:1] == ":"
@@ -221,7 +224,7 @@ class _Copy:
                 elif item.tree.remote:
                     gets.append(GetItem(item.source, item.size, FileSink(Path(item.path))))
                 else:
-                    replace_local(Path(item.source), Path(item.path), task.advance)
+                    yield from on_host(replace_local, Path(item.source), Path(item.path), task.advance)
             gone = plan.of("delete", "rmdir")
             if self.delete_first:
                 yield from self.mover.close()
@@ -246,7 +249,7 @@ class _Copy:
                     if error.errno != 2:
                         raise
             else:
-                delete_local(Path(path))
+                yield from on_host(delete_local, Path(path))
 
     def _done(self, path: str) -> None:
         notice(self.reporter, f"copied {path}", "debug")

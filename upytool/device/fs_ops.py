@@ -23,13 +23,13 @@ from ..errors import (
     UpytoolError,
     UsageError,
 )
-from ..protocol.ops import Op
+from ..protocol.ops import Op, on_host
 from .answers import sensible
 from .fs_errors import creating, named, refused
 from .fs_short import ShortFs, mount
 from .fs_types import Entry, Mount, Removed, Stat
 from .local import CallSink, local_size, opener
-from .mover import GetItem, Mover, Progress, PutItem, Sink, check_space, ignore
+from .mover import GetItem, Mover, Progress, PutItem, Sink, check_space, fill, finish, ignore
 from .ondevice import argument, snippet
 from .remote_path import parent_of
 from .retry import Capabilities
@@ -312,8 +312,8 @@ class FsOps:
                         raise
                     data = None  # a directory, for instance: looking tells which
                 if data is not None:
-                    sink.write(data)
-                    sink.done()
+                    yield from fill(sink, data)
+                    yield from finish(sink)
                     progress(len(data))
                     return len(data)
             survey = yield from mover.survey([(path, -1)], spelling=False)
@@ -330,7 +330,7 @@ class FsOps:
 
     def store(self, path: str, source: Path | bytes, *, in_place: bool = False, progress: Progress = ignore) -> Op[int]:
         """Content into a file of the board; returns its size. A failure keeps the old file."""
-        size = len(source) if isinstance(source, bytes) else local_size(source)
+        size = len(source) if isinstance(source, bytes) else (yield from on_host(local_size, source))
         item = PutItem(path, size, opener(source), in_place)
 
         def work(mover: Mover) -> Op[None]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple, Protocol
 
 from ..errors import LocalFileError, RemoteOSError
-from ..protocol.ops import Op
+from ..protocol.ops import Op, on_host
 
 CHUNK = 4096
 DIGEST = 6  # bytes of a SHA-256 that travel to compare files: 48 bits, no accident makes two of them equal
@@ -61,7 +61,13 @@ class PutItem(NamedTuple):
 
 
 class Sink(Protocol):
-    """Takes a file from the board: all bytes in order, then `done`; or `drop` when it will not be complete."""
+    """Takes a file from the board: all bytes in order, then `done`; or `drop` when it will not be complete.
+
+    Attributes:
+        blocks: whether `write` and `done` wait for a disk; others are called where the operation's callbacks are.
+    """
+
+    blocks: bool
 
     def write(self, data: bytes) -> None: ...
 
@@ -84,6 +90,22 @@ Done = Callable[[str], None]
 
 def ignore(_: object) -> None:
     return
+
+
+def fill(sink: Sink, data: bytes) -> Op[None]:
+    """Give a sink the next bytes. Errors: its own."""
+    if sink.blocks:
+        yield from on_host(sink.write, data)
+    else:
+        sink.write(data)
+
+
+def finish(sink: Sink) -> Op[None]:
+    """Tell a sink that all has come. Errors: its own."""
+    if sink.blocks:
+        yield from on_host(sink.done)
+    else:
+        sink.done()
 
 
 class Mover(Protocol):

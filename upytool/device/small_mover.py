@@ -28,10 +28,24 @@ from ..errors import (
     RemoteOSError,
     StreamError,
 )
-from ..protocol.ops import Interrupted, Op
+from ..protocol.ops import Interrupted, Op, on_host
 from .answers import sensible, unpacked
 from .fs_errors import EIO, creating, refused
-from .mover import DIGEST, Done, GetItem, Mover, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
+from .mover import (
+    DIGEST,
+    Done,
+    GetItem,
+    Mover,
+    Progress,
+    PutItem,
+    Space,
+    Status,
+    Survey,
+    fill,
+    finish,
+    ignore,
+    read_chunks,
+)
 from .oneshot import Code, Unfit
 from .session import Session
 
@@ -192,7 +206,7 @@ class SmallMover:
         if not folders and self._fits([item.size for item in todo]) and not any(item.in_place for item in todo):
             while todo:
                 item = todo[0]
-                data = b"".join(read_chunks(item))
+                data = yield from on_host(lambda item: b"".join(read_chunks(item)), item)
                 if len(data) > FILE_BYTES:  # it grew
                     break
                 try:
@@ -253,9 +267,9 @@ class SmallMover:
                     break
                 if len(data) != item.size:
                     break
-                item.sink.write(data)
+                yield from fill(item.sink, data)
                 progress(len(data))
-                item.sink.done()
+                yield from finish(item.sink)
                 done(item.path)
                 todo.pop(0)
         if todo:

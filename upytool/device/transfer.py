@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import limits
 from ..errors import StreamError
-from ..protocol.ops import Op
+from ..protocol.ops import Op, on_host
 from ..protocol.transfer import DATA, LISTING, RESULT, Message, StreamDamaged
 from ..protocol.units import plain_unit
 from .answers import parse_answer, sensible
 from .fs_errors import creating
-from .mover import DIGEST, Done, GetItem, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
+from .mover import DIGEST, Done, GetItem, Progress, PutItem, Space, Status, Survey, fill, finish, ignore, read_chunks
 from .ondevice import argument
 from .retry import Capabilities, Retry
 from .session import Session
@@ -202,9 +202,11 @@ class StreamMover:
         """Send one file. `content` bytes go over in all; `before` of what was sent is still to be answered."""
         link, in_place = server.link, item.in_place or not server.can_rename
         check = new_hash(server.hash_kind)
-        for number, data in enumerate(read_chunks(item)):
+        chunks, begun = read_chunks(item), False
+        while (data := (yield from on_host(next, chunks, None))) is not None:
             check.update(data)
-            if not number:
+            if not begun:
+                begun = True
                 yield from server.widen(data, content)
                 yield from server.say(f"put({argument(item.path)},1)" if in_place else f"put({argument(item.path)})")
                 server.packer.begin(data)
@@ -258,7 +260,7 @@ class StreamMover:
                             f"{item.path} changed while it was read ({at[0]} bytes came of {end})",
                             hint="stop the program that writes it, then try again",
                         )
-                    item.sink.done()
+                    yield from finish(item.sink)
                     todo.popleft()
                     at[0] = 0
                     done(item.path)
@@ -275,7 +277,7 @@ class StreamMover:
                 raise StreamError(
                     f"the board sent more of {item.path} than was asked for", hint="reset the board, then try again"
                 )
-            item.sink.write(answer.payload)
+            yield from fill(item.sink, answer.payload)
             at[0] += len(answer.payload)
             self._steps += 1
             progress(len(answer.payload))
