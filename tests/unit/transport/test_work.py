@@ -15,7 +15,7 @@ import pytest
 from tests.unit.device.boards import InProcess
 from tests.unit.transport.test_drive import AsyncScript, Script
 from upytool.device import compile as compiling
-from upytool.device.aio import AsyncDevice
+from upytool.device.aio_device import AsyncDevice
 from upytool.errors import LocalFileError, OperationInterrupted
 from upytool.protocol.ops import Interrupted, Op, Pause, Send, on_host
 from upytool.protocol.pace import announced
