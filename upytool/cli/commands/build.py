@@ -232,14 +232,15 @@ def _verify(app: App, table: BuildTable, services: Services, options: dict[str, 
 
 @contextmanager
 def _services(app: App) -> Iterator[Services]:
+    from ...api.packages import open_sources
     from ...config.paths import cache_dir
     from ...project.pipeline import Services
     from ...releases.source import ReleaseSource
-    from ..package_source import package_fetcher
+    from ..package_source import package_settings
 
     settings = app.settings
     with (
-        package_fetcher(app) as (fetcher, hosts),
+        open_sources(package_settings(app), app.reporter) as (fetcher, hosts),
         ReleaseSource(settings.firmware_url, offline=settings.offline, reporter=app.reporter) as releases,
     ):
         yield Services(fetcher, hosts, tuple(settings.index.split()), releases, Path(cache_dir()), app.reporter)
