@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 
 from ..errors import ImageError
 from .memory import Memory
@@ -37,6 +37,10 @@ class Entry:
     path: str
     directory: bool
     size: int = 0
+
+    def data(self) -> dict[str, Any]:
+        """As a JSON value."""
+        return {"path": self.path, "kind": "dir" if self.directory else "file", "size": self.size}
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,33 +326,3 @@ def _agrees(tree: FileTree, entry: Entry, state: _State) -> bool:
         return state is None and entry.directory
     length, digest = state
     return entry.size == length and (not digest or sha256(tree._read(entry.path)).digest() == digest)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A difference between two trees; sizes None where it is not there, or a directory."""
-
-    path: str
-    what: Literal["added", "removed", "changed"]
-    old_size: int | None = None
-    new_size: int | None = None
-
-
-def difference(old: FileTree, new: FileTree) -> list[Change]:
-    """What is other in `new`, sorted by path; files are compared by their content."""
-    before = {entry.path: entry for entry in old.entries()}
-    after = {entry.path: entry for entry in new.entries()}
-    out = []
-    for path in sorted(before.keys() | after.keys()):
-        one, two = before.get(path), after.get(path)
-        first = None if one is None or one.directory else one.size
-        second = None if two is None or two.directory else two.size
-        if one is None:
-            out.append(Change(path, "added", None, second))
-        elif two is None:
-            out.append(Change(path, "removed", first, None))
-        elif one.directory != two.directory or (
-            not one.directory and (first != second or old.read(path) != new.read(path))
-        ):
-            out.append(Change(path, "changed", first, second))
-    return out

@@ -76,6 +76,7 @@ class FsVolume:
         blocks: to read it with.
         present: whether the file has any byte of it.
         problem: why the firmware will not take it as it is, "" where it will.
+        taken: something that is not a file system is there, so that it must not pass for an empty place.
     """
 
     name: str
@@ -87,10 +88,16 @@ class FsVolume:
     blocks: BlockSource = field(repr=False, compare=False)
     present: bool = True
     problem: str = ""
+    taken: bool = False
 
     @property
     def end(self) -> int:
         return self.start + self.size
+
+    @property
+    def title(self) -> str:
+        """How a person names it: by its name, else by its address."""
+        return self.name or f"{self.start:#x}"
 
     @property
     def kind_name(self) -> str:
@@ -166,7 +173,7 @@ def kind_of(blocks: BlockSource) -> tuple[str, int, int]:
 def _look(flash: _Flash, region: Region, port: str = "") -> FsVolume:
     blocks = flash.blocks(region.start, region.size)
     kind, block_size, size = kind_of(blocks)
-    problem = ""
+    problem, taken = "", False
     strict = kind.startswith("littlefs") and port != "stm32" and kind != "littlefs1"
     if kind and size > region.size:
         problem = f"its {size} bytes are more than the region's {region.size}"
@@ -174,7 +181,8 @@ def _look(flash: _Flash, region: Region, port: str = "") -> FsVolume:
         problem = f"it has {size // block_size} blocks, its region {region.size // block_size}: firmware formats it"
     elif not kind and region.size and flash.present(region.start, region.size):
         head = blocks.read(0, min(region.size, 512))
-        problem = "it holds something else" if head.strip(b"\xff") else "it is erased"
+        taken = bool(head.strip(b"\xff"))
+        problem = "it holds something else" if taken else "it is erased"
     return FsVolume(
         region.name,
         region.start,
@@ -185,6 +193,7 @@ def _look(flash: _Flash, region: Region, port: str = "") -> FsVolume:
         blocks,
         flash.present(region.start, region.size),
         problem,
+        taken,
     )
 
 
@@ -214,9 +223,7 @@ def _of_esp8266(flash_size: int | None) -> Iterator[Region]:
         yield Region(0x99000, 0xFB000 - 0x99000, "flash", source="partition table")
 
 
-def volumes(
-    image: FirmwareImage, regions: Iterable[Region] = (), *, flash_size: int | None = None
-) -> list[FsVolume]:
+def volumes(image: FirmwareImage, regions: Iterable[Region] = (), *, flash_size: int | None = None) -> list[FsVolume]:
     """The file systems of a firmware file or a dump, also those that are still empty, by address.
 
     Args:

@@ -192,10 +192,11 @@ def _board(name: str, kind: str) -> tuple[str, str]:
 
 
 def _build(table: BuildTable, services: Services, options: dict[str, Any], *, scratch: bool = False) -> Built:
+    from ...api.images import parse_region
     from ...project.pipeline import build_project
 
     output = Path(options["output"]) if options["output"] else None
-    region = _region(options["region"])
+    region = parse_region(options["region"]) if options["region"] is not None else None
     if not scratch:
         return build_project(
             table, services, locked=options["locked"], update=options["update"], output=output, region=region,
@@ -252,15 +253,6 @@ def _source_options(services: Services, options: dict[str, Any]) -> SourceOption
     return SourceOptions(
         container=options["container"], jobs=options["jobs"], clean=options["clean"], offline=services.releases.offline
     )
-
-
-def _region(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    from ..imaging import region_of
-
-    found = region_of(text)
-    return found.start, found.size
 
 
 def _report_data(report: BuildReport) -> dict[str, Any]:
