@@ -23,7 +23,7 @@ from ..errors import ImageError, UsageError
 from ..events import NULL, Reporter
 from ..image.choose import none_found, parse_region, parse_size
 from ..image.compare import Change, Side, difference
-from ..image.volume import FsVolume
+from ..image.fs_volume import FsVolume
 from .opened_image import ANYWHERE, BoardFlash, Opened, Opener, Place, Source, Target, known_regions, opened
 
 if TYPE_CHECKING:

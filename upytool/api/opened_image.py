@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from ..errors import ImageError, UsageError
 from ..events import NULL, Reporter, notice
 from ..image.choose import choose
-from ..image.volume import FsVolume, Region, kind_of, open_image, volumes, with_volume
+from ..image.fs_volume import FsVolume
 
 if TYPE_CHECKING:
     from ..flash.base import FlashTarget, Loader
     from ..image.base import FirmwareImage
     from ..image.memory import Memory
     from ..image.tree import FileTree
+    from ..image.volume import Region
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Opened:
         Raises: ImageError where something else is there, or on a board, whose firmware does it.
         """
         from ..image.blocks import MemoryBlocks
-        from ..image.fs_build import build_fs, default_kind
+        from ..image.volume import build_fs, default_kind, kind_of
 
         image = self.image
         if image is None or volume.taken:
@@ -123,6 +124,7 @@ class Opened:
         if self.image is None:
             raise UsageError(f"{self.name} is open for reading only")
         from ..device.local import FileSink
+        from ..image.volume import with_volume
 
         raw = self._encoded(with_volume(self.image.memory, volume, tree), volume, tree)
         sink = FileSink(Path(output or self.image.path))
@@ -132,6 +134,8 @@ class Opened:
 
     def _encoded(self, memory: Memory, volume: FsVolume, tree: FileTree) -> bytes:
         """A file with this content, once it was opened again and compared."""
+        from ..image.volume import Region, open_image, volumes
+
         assert self.image is not None
         raw = self.image.encode(memory)
         again = open_image(raw, name=self.name)
@@ -159,6 +163,8 @@ def opened(
     if isinstance(source, FsVolume):
         yield Opened(source.title, place, [source], reporter=reporter)
         return
+    from ..image.volume import Region, open_image, volumes
+
     regions = [Region(*place.region, "region")] if place.region else []
     if callable(source):
         from ..flash.rescue import board_volumes
@@ -185,6 +191,7 @@ def known_regions(board: str, version: str, flash_size: int | None) -> list[Regi
     if not board or not version:
         return []
     from ..boards.layouts import LayoutError, layouts
+    from ..image.volume import Region
 
     name, _, variant = board.partition("-")
     try:

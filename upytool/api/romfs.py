@@ -21,9 +21,7 @@ from typing import TYPE_CHECKING, Any
 from .. import documents, limits
 from ..errors import ImageError, LocalFileError
 from ..events import NULL, Reporter, notice
-from ..image.blocks import BytesBlocks
 from ..image.romfs import build_romfs, image_size, read_romfs
-from ..image.volume import SECTOR, FsVolume
 
 if TYPE_CHECKING:
     from ..device.device import Device
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from ..device.romfs import Deployed as Deployed
     from ..device.romfs import RomPartition
     from ..device.romfs_folder import Content
+    from ..image.fs_volume import FsVolume
+    from ..image.romfs import Romfs
 
 __all__ = ["Built", "Partition", "build", "deploy", "fetch", "query"]
 
@@ -103,11 +103,7 @@ def fetch(source: Device | str | os.PathLike[str], partition: int = 0, *, report
     Errors: LocalFileError, ImageError; NoRomfsError, UsageError.
     """
     if isinstance(source, str | os.PathLike):
-        raw = documents.read_bytes(source, error=LocalFileError, limit=limits.IMAGE_BYTES)
-        try:
-            return _volume(raw, os.fspath(source))
-        except ImageError as error:
-            raise ImageError(f"{os.fspath(source)}: {error}", hint=error.hint) from error
+        return _volume(_checked(source), os.fspath(source))
     from ..device import romfs
 
     part = source.drive(romfs.partition(source.session, partition))
@@ -115,12 +111,25 @@ def fetch(source: Device | str | os.PathLike[str], partition: int = 0, *, report
         raise ImageError(f"ROMFS partition {partition} holds no image", hint="`upytool romfs deploy` puts one there")
     length = min(image_size(part.head), part.size)
     raw = source.drive(romfs.read(source.fs.ops, part, length, reporter=reporter))
-    return _volume(raw, f"ROMFS partition {partition}")
+    return _volume(read_romfs(raw), f"ROMFS partition {partition}")
 
 
-def _volume(raw: bytes, name: str) -> FsVolume:
-    size = read_romfs(raw).size
-    return FsVolume(name, 0, size, "romfs", "content", SECTOR, BytesBlocks(raw[:size]))
+def _checked(path: str | os.PathLike[str]) -> Romfs:
+    """Read an image's file. Errors: LocalFileError, ImageError."""
+    raw = documents.read_bytes(path, error=LocalFileError, limit=limits.IMAGE_BYTES)
+    try:
+        return read_romfs(raw)
+    except ImageError as error:
+        raise ImageError(f"{os.fspath(path)}: {error}", hint=error.hint) from error
+
+
+def _volume(image: Romfs, name: str) -> FsVolume:
+    from ..image.blocks import BytesBlocks
+    from ..image.fs_volume import FsVolume
+    from ..image.romfs_tree import RomfsTree
+
+    blocks = BytesBlocks(image.raw[: image.size])
+    return FsVolume(name, 0, image.size, "romfs", "content", RomfsTree.block_size, blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,10 +235,11 @@ def deploy(
     """
     from ..device import romfs
 
-    if isinstance(source, FsVolume):
+    if not isinstance(source, str | os.PathLike):
         image = source.blocks.read(0, source.size)
     elif os.path.isdir(source):
         image = _made(Path(source), board.info if mpy else None, ignore, everything, None, reporter)[1]
     else:
-        return deploy(board, fetch(source), partition, reset=reset, reporter=reporter)
+        found = _checked(source)
+        image = found.raw[: found.size]
     return board.drive(romfs.deploy(board.fs.ops, image, partition, reset=reset, reporter=reporter))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ImageError, UsageError
-from .volume import FsVolume
+from .fs_volume import FsVolume
 
 
 def parse_size(text: str) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from .tree import FileTree
+if TYPE_CHECKING:
+    from .tree import FileTree
 
 
 @dataclass(frozen=True)
