@@ -94,7 +94,7 @@ def test_a_goodbye_ends_the_connection() -> None:
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (b"", PortBusyError),
+        (b"", PortUnusableError),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", PortUnusableError),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", PortUnusableError),
         (b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", PortUnusableError),
