@@ -32,10 +32,10 @@ from ..errors import (
 from ..protocol.ops import Interrupted, Op
 from ..protocol.webrepl import NAME_BYTES, Channel, PutFile
 from .answers import sensible
+from .fs_errors import creating
 from .mover import DIGEST, Done, GetItem, Mover, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
 from .ondevice import argument, function, snippet
 from .session import Session
-from .stream import creating
 from .transfer import Listed, check_batches, read_statuses
 
 FILES = 50

@@ -5,7 +5,7 @@ Every method that talks is an operation, so that `device.Device` and `aio.AsyncD
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import limits
@@ -23,8 +23,8 @@ from ..protocol.ops import Op, Pause, Reconnect, Send
 from ..protocol.pace import announced
 from ..protocol.raw_repl import CTRL_C, ENTER_TIMEOUT, RawRepl, ReplState
 from ..transport.base import FileChannel, Reconnecting, Windowed
-from .answers import Collected, parse_answer, sensible
-from .ondevice import argument, shielded, snippet
+from .answers import Collected, parse_disturbed, sensible
+from .ondevice import argument, joined, shielded, snippet
 from .program import Program, is_error, prepare, raise_program_error, raise_snippet_error, rewrite_traceback
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Session:
         bytecode: False once the board refused a program of ours as bytecode (device.precompiled).
         short: whether the board takes short programs of ours (device.oneshot); False once it was found to lack them.
         in_flight: bytes that may be on their way to the board at once, where its transport knows; None: it does not.
+        unfit: those that it cannot run.
         sure: the link itself repeats what was damaged, as USB does to a chip's own port: content needs no checksum.
         has_files: whether the board has a file channel of its own (transport.base.FileChannel).
         carrier: takes programs over that channel (device.carrier); None where there is none.
@@ -79,6 +80,7 @@ class Session:
         self.ask_frozen = False
         self.bytecode = True
         self.short = True
+        self.unfit: set[tuple[str, ...]] = set()
         self.sure = False
         self.in_flight: int | None = None
         self.has_files = self.can_reconnect = False
@@ -267,7 +269,7 @@ class Session:
 
     def shield(self, source: str) -> bytes:
         """The complete program for our own `source`."""
-        return shielded(f"{self.sign}\n{source}" if self.sign else source).encode()
+        return shielded(joined(f"{self.sign}\n{source}" if self.sign else source)).encode()
 
     def call_program(
         self, program: bytes, path: str = "", limit: float = SNIPPET_LIMIT, *, again: bool = False
@@ -300,7 +302,7 @@ class Session:
         try:
             if mark:
                 # The answer is the last thing that a program of ours does: with a whole one, it went well.
-                return parse_answer(literal.decode("utf-8", "replace"))
+                return parse_disturbed(literal.decode("utf-8", "replace"))
         except ValueError as problem:
             if not is_error(error):
                 raise DisturbedError(f"unexpected response from the board: {literal[:60]!r}") from problem
@@ -313,6 +315,7 @@ class Session:
         name: str,
         path: str = "",
         *,
+        first: Sequence[str] = (),
         limit: float | None = None,
         said: bytearray | None = None,
         **values: object,
@@ -321,6 +324,7 @@ class Session:
 
         Args:
             path: the board path to name in a RemoteOSError.
+            first: others, which are the beginning of this.
             limit: seconds it may take; None: what fits the board's pace, for what takes it no time.
             said: takes what it prints.
             values: what stands in its text for these names.
@@ -329,10 +333,11 @@ class Session:
         """
         from . import oneshot
 
-        if not self.short or self.sign:
+        parts = (*first, name)
+        if not self.short or self.sign or parts in self.unfit:
             raise oneshot.Unfit("no short programs now", hint="a longer way is used")
         yield from self.ready()
-        text = oneshot.program(name, **values)
+        text = oneshot.program(*parts, **values)
         begun = yield Pause(0)
         output = Collected(limits.ANSWER_BYTES)
         try:
@@ -350,8 +355,9 @@ class Session:
             yield from self.repl.finish(Collected(limits.ANSWER_BYTES), SNIPPET_LIMIT)
         try:
             return oneshot.answer_of(error, path)
-        except oneshot.Unfit:
-            self.short = False
+        except oneshot.Unfit as unfit:
+            self.short = not unfit.any
+            self.unfit.add(parts)
             raise
 
     def info(self) -> Op[BoardInfo]:

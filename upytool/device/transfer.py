@@ -17,11 +17,12 @@ from ..protocol.ops import Op
 from ..protocol.transfer import DATA, LISTING, RESULT, Message, StreamDamaged
 from ..protocol.units import plain_unit
 from .answers import parse_answer, sensible
+from .fs_errors import creating
 from .mover import DIGEST, Done, GetItem, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
 from .ondevice import argument
 from .retry import Capabilities, Retry
 from .session import Session
-from .stream import Server, creating, new_hash
+from .stream import Server, new_hash
 
 if TYPE_CHECKING:
     from .text_transfer import TextMover
@@ -158,9 +159,10 @@ class StreamMover:
                 yield from server.say(f"mkdirs({argument(folder)})")
                 waiting.append(folder)
             skip = len(waiting)
+            content = sum(item.size for item in todo)
             for item in list(todo):
                 counted.append(0)
-                yield from self._put_one(server, item, counted, progress)
+                yield from self._put_one(server, item, content, counted, progress)
                 waiting.append(item.path)
                 while link.messages:
                     skip = yield from self._confirm(server, waiting, skip, todo, counted, done)
@@ -192,20 +194,22 @@ class StreamMover:
         done(path)
         return 0
 
-    def _put_one(self, server: Server, item: PutItem, counted: deque[int], progress: Progress) -> Op[None]:
-        link, packer = server.link, server.packer
-        in_place = item.in_place or not server.can_rename
-        yield from server.say(f"put({argument(item.path)},1)" if in_place else f"put({argument(item.path)})")
+    def _put_one(
+        self, server: Server, item: PutItem, content: int, counted: deque[int], progress: Progress
+    ) -> Op[None]:
+        link, in_place = server.link, item.in_place or not server.can_rename
         check = new_hash(server.hash_kind)
         for number, data in enumerate(read_chunks(item)):
             check.update(data)
             if not number:
-                packer.begin(data)
-            for unit in packer.add(data):
+                yield from server.widen(data, content)
+                yield from server.say(f"put({argument(item.path)},1)" if in_place else f"put({argument(item.path)})")
+                server.packer.begin(data)
+            for unit in server.packer.add(data):
                 yield from link.write(unit)
             counted[-1] += len(data)
             progress(len(data))
-        for unit in packer.finish():
+        for unit in server.packer.finish():
             yield from link.write(unit)
         yield from link.write(plain_unit(b"") + plain_unit(check.digest()))
 

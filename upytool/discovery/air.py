@@ -111,26 +111,26 @@ def find_boards(
             interfaces=list(interfaces) if interfaces else zeroconf.InterfaceChoice.All,
             ip_version=zeroconf.IPVersion.V4Only,
         )
-    except (OSError, RuntimeError) as error:
-        raise TransportError(
-            f"the network cannot be searched: {getattr(error, 'strerror', None) or error}",
-            hint="is this computer in a network? A board can be named by its address: -d ws://ADDRESS",
-        ) from error
-    try:
-        network.add_listener(heard.listener(zeroconf.RecordUpdateListener), None)
-        browser = zeroconf.ServiceBrowser(network, [f"{_WEBREPL}.local.", f"{_HTTP}.local."], handlers=[found])
-        begun = time.monotonic()
-        for at in [*(moment for moment in asked_at if moment < seconds), seconds]:
-            time.sleep(max(0.0, begun + at - time.monotonic()))
-            if at < seconds:
+        try:
+            network.add_listener(heard.listener(zeroconf.RecordUpdateListener), None)
+            browser = zeroconf.ServiceBrowser(network, [f"{_WEBREPL}.local.", f"{_HTTP}.local."], handlers=[found])
+            begun = time.monotonic()
+            for at in (moment for moment in asked_at if moment < seconds):
+                time.sleep(max(0.0, begun + at - time.monotonic()))
                 packet = zeroconf.DNSOutgoing(_QUERY)  # type: ignore[attr-defined]
                 for each in question:
                     packet.add_question(each)
                 network.send(packet)
-        browser.cancel()
-        boards = _of_services(network, services, begun + seconds + 1.0, mine)
-    finally:
-        network.close()
+            time.sleep(max(0.0, begun + seconds - time.monotonic()))
+            browser.cancel()
+            boards = _of_services(network, services, begun + seconds + 1.0, mine)
+        finally:
+            network.close()
+    except (OSError, RuntimeError, zeroconf.Error) as error:
+        raise TransportError(
+            f"the network cannot be searched: {getattr(error, 'strerror', None) or error}",
+            hint="is this computer in a network? A board can be named by its address: -d ws://ADDRESS",
+        ) from error
     named = [AirBoard(address, DEFAULT_PORTS["ws"], host, "") for host, address in heard.found()]
     return _once([*boards, *named])
 

@@ -51,6 +51,7 @@ ANSWER = 1.0  # seconds that a prompt may take to answer a Ctrl-A
 
 # The first two frames of a traceback; without the line where firmware keeps none (MICROPY_ENABLE_SOURCE_LINE).
 _NEST = re.compile(rb"(?<=:\r\n)" + 2 * rb'  File "<stdin>", (?:line \d+, )?in \S+\r?\n')
+_CALLS = (b"\r\x03\x01", b"\r\x03\x01", b"\r\x03\x03\x02\r\x01")  # for the raw prompt, where the first had no answer
 _COMMANDS = frozenset(b"\x01\x02")  # of the raw prompt, beside 03 and 04; raw paste takes them as text
 
 
@@ -124,8 +125,9 @@ class RawRepl:
         self.state = ReplState.BROKEN
         while True:
             # On a friendly prompt 03 clears the line; at the raw prompt too, silently; in a program it raises.
-            # 01 right behind it saves a round trip: the UART and CDC receivers keep bytes that follow a 03.
-            yield Send(b"\r\x03\x01" if attempt % 3 != 2 else b"\r\x03\x03\x02\r\x01")
+            # 01 right behind it saves a round trip: the UART and CDC receivers keep bytes that follow a 03. A return
+            # before it would have the prompt print itself once more, or run what somebody has begun to type.
+            yield Send(_CALLS[attempt % 3] if attempt else CTRL_C + CTRL_A)
             found = yield from self.inbox.hunt(PROMPT, wait)
             now = self.inbox.now
             if found is not None:
@@ -166,7 +168,7 @@ class RawRepl:
     def leave(self) -> Op[None]:
         """Back to the friendly prompt; nothing is waited for."""
         if self.state is ReplState.RAW:
-            yield Send(b"\r" + CTRL_B)
+            yield Send(CTRL_B)
             self.state = ReplState.FRIENDLY
 
     def soft_reset(self, on_output: OutputSink | None = None, timeout: float = 14.0) -> Op[None]:
