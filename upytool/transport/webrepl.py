@@ -117,7 +117,8 @@ class WebReplTransport:
         self._unsent = b""
         self._lost = False
         self._interrupted = -AFTER_INTERRUPT
-        self._socket = _patiently(lambda: _connect(self._where, seconds or OPEN_SECONDS), self._tell, f"connecting to {self.name}")
+        most = seconds or OPEN_SECONDS
+        self._socket = _patiently(lambda: _connect(self._where, most), self._tell, f"connecting to {self.name}")
         self._link = WebReplLink(self.name)
         try:
             self._send(self._link.outgoing())
