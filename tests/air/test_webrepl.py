@@ -343,11 +343,21 @@ def test_mip_install(webrepl: WebReplBoard, air: Air, tmp_path: Path) -> None:
 # -- secrets -----------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def odd_password(webrepl: WebReplBoard) -> Iterator[str]:
+    """A password that stands in no other word."""
+    webrepl.password, kept = "s3Cr3t", webrepl.password
+    (webrepl.root / "webrepl_cfg.py").write_text("PASS = 's3Cr3t'\n")
+    webrepl.power_cycle()
+    yield "s3Cr3t"
+    webrepl.password = kept
+
+
 def test_the_password_is_nowhere(
-    webrepl: WebReplBoard, air: Air, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    air: Air, odd_password: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    secret = str(webrepl.password)
+    monkeypatch.setenv(VARIABLE, odd_password)
     big = tmp_path / "big.bin"
     big.write_bytes(bytes(10_000))
     for words in (
@@ -359,21 +369,12 @@ def test_the_password_is_nowhere(
         ("cat", ":nothing", "-vv", "--json"),
     ):
         run = air(*words)
-        for line in (run.out + run.err + caplog.text).splitlines():
-            assert secret not in line.replace("upytool[", "").replace("upytool ", "").replace("~upytool", ""), words
+        assert run.out + run.err
+        assert odd_password not in run.out + run.err + caplog.text, words
 
 
-@pytest.fixture
-def odd_password(webrepl: WebReplBoard) -> Iterator[str]:
-    """A password that stands in no other word."""
-    webrepl.password, kept = "s3Cr3t", webrepl.password
-    (webrepl.root / "webrepl_cfg.py").write_text("PASS = 's3Cr3t'\n")
-    webrepl.power_cycle()
-    yield "s3Cr3t"
-    webrepl.password = kept
-
-
-def test_no_traceback_shows_it(webrepl: WebReplBoard, odd_password: str) -> None:
+@pytest.mark.usefixtures("odd_password")
+def test_no_traceback_shows_it(webrepl: WebReplBoard) -> None:
     with connect(webrepl) as device:
         assert device.exec("print(1)") == "1\n"
         shown = [repr(device), repr(device.transport), str(vars(device.transport)), repr(device.session)]
@@ -382,7 +383,7 @@ def test_no_traceback_shows_it(webrepl: WebReplBoard, odd_password: str) -> None
         except RemoteOSError as error:
             lines = traceback.TracebackException.from_exception(error, capture_locals=True).format()
             shown.append("".join(lines))
-    assert odd_password not in "".join(shown)
+    assert str(webrepl.password) not in "".join(shown)
 
 
 def test_no_process_of_ours_has_it_among_its_words(webrepl: WebReplBoard, odd_password: str) -> None:

@@ -13,6 +13,7 @@ Facts: extmod/modwebrepl.c, extmod/modwebsocket.c, and micropython-lib's webrepl
 
 from __future__ import annotations
 
+import logging
 import re
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -61,7 +62,9 @@ class WebReplLink:
         from websockets.uri import parse_uri
 
         self._url = url
-        self._protocol: Any = ClientProtocol(parse_uri(url), max_size=1 << 16)
+        # By default it logs every frame where a program logs all there is, that with the password, too.
+        silent = logging.Logger("upytool.webrepl", logging.CRITICAL + 1)
+        self._protocol: Any = ClientProtocol(parse_uri(url), max_size=1 << 16, logger=silent)
         self._protocol.send_request(self._protocol.connect())
         self.terminal, self.files = bytearray(), bytearray()
         self.open = False

@@ -92,6 +92,7 @@ void rig_watch(mp_obj_t socket, mp_obj_t callback) {
             MP_STATE_VM(rig_callbacks)[i] = callback;
             fcntl(descriptor, F_SETOWN, getpid());
             fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_ASYNC);
+            on_signal(SIGIO); // what came before that gave no signal
             return;
         }
     }
