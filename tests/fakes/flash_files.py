@@ -57,12 +57,15 @@ class FlashFiles:
             finally:
                 file.close()
 
+    def rename(self, old: str, new: str) -> None:
+        """Give a file another name, in the place of what has it. Raises: OSError."""
+        self._flash.rename(old, new)
+
     def tree(self, path: str) -> dict[str, bytes]:
         """All files below a directory, at one moment; none where there is no such directory."""
         found: dict[str, bytes] = {}
-        with self._flash._lfs._lock:
-            with contextlib.suppress(FileNotFoundError):
-                for name, kind, _ in self._flash.listdir(path):
-                    inner = f"{path.rstrip('/')}/{name}"
-                    found |= self.tree(inner) if kind == flash.TYPE_DIR else {inner: self.read(inner)}
+        with self._flash._lfs._lock, contextlib.suppress(FileNotFoundError):
+            for name, kind, _ in self._flash.listdir(path):
+                inner = f"{path.rstrip('/')}/{name}"
+                found |= self.tree(inner) if kind == flash.TYPE_DIR else {inner: self.read(inner)}
         return found

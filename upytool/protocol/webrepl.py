@@ -67,7 +67,7 @@ class WebReplLink:
         self._protocol: Any = ClientProtocol(parse_uri(url), max_size=1 << 16, logger=silent)
         self._protocol.send_request(self._protocol.connect())
         self.terminal, self.files = bytearray(), bytearray()
-        self.open = False
+        self.open = self._ended = False
         self._text = True
         self._answer = b""  # the first bytes of the handshake's
 
@@ -76,14 +76,15 @@ class WebReplLink:
         return b"".join(self._protocol.data_to_send())
 
     def say(self, data: bytes) -> bytes:
-        """The frame that types `data` at the terminal."""
-        self._protocol.send_text(data)
+        """The frame that types `data` at the terminal; b"" once the connection has ended."""
+        if not self._ended:
+            self._protocol.send_text(data)
         return self.outgoing()
 
     def carry(self, data: bytes) -> bytes:
-        """The frames that bring `data` to the file channel."""
+        """The frames that bring `data` to the file channel; b"" once the connection has ended."""
         start = 0
-        while start < len(data):
+        while start < len(data) and not self._ended:
             left = len(data) - start
             size = min(FRAME, left)
             # The board reads a byte, then up to 511 more (modwebrepl.c); a last byte that comes alone is lost.
@@ -95,7 +96,7 @@ class WebReplLink:
 
     def close(self) -> bytes:
         """The frame that says goodbye, b"" where it cannot be said."""
-        if not self.open:
+        if not self.open or self._ended:
             return b""
         self._protocol.send_close()
         return self.outgoing()
@@ -126,7 +127,8 @@ class WebReplLink:
             if not data or self._protocol.handshake_exc is not None:
                 raise self._refusal()
             return True
-        return bool(data) and self._protocol.state is State.OPEN
+        self._ended = not data or self._protocol.state is not State.OPEN
+        return not self._ended
 
     def _refusal(self) -> PortUnusableError:
         """Why the far end did not accept. (A board that has a client accepts, and closes then.)"""

@@ -214,13 +214,14 @@ class WebReplTransport:
             data = b""
         if data is None:
             return False
-        if not self._link.feed(data):
+        goes_on = self._link.feed(data)
+        nudge = goes_on and time.monotonic() - self._interrupted < AFTER_INTERRUPT
+        with contextlib.suppress(TransportError):  # behind a goodbye
+            self._send(self._link.say(b"") if nudge else self._link.outgoing())
+        if not goes_on:
             self._lost = True
             if not self._link.terminal and not self._link.files:
                 raise self._gone()
-        nudge = time.monotonic() - self._interrupted < AFTER_INTERRUPT
-        with contextlib.suppress(TransportError):  # behind a goodbye
-            self._send(self._link.say(b"") if nudge else self._link.outgoing())
         return True
 
     def _arrived(self, timeout: float | None) -> bytes | None:
@@ -236,6 +237,8 @@ class WebReplTransport:
         return None
 
     def _send(self, data: bytes) -> None:
+        if self._lost:
+            raise self._gone()
         self._unsent += data
         try:
             while self._unsent:

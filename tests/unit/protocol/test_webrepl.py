@@ -97,6 +97,8 @@ def test_a_goodbye_ends_the_connection() -> None:
     peer.server.send_close()
     assert not peer.link.feed(peer.outgoing())
     assert bytes(peer.link.terminal) == b"last words"
+    assert [frame.opcode.name for frame in peer.frames(peer.link.outgoing())] == ["CLOSE"]
+    assert (peer.link.say(b"x"), peer.link.carry(b"y"), peer.link.close()) == (b"", b"", b"")
     assert not Peer().link.feed(b"")
 
 
