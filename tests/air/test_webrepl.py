@@ -387,7 +387,7 @@ def test_no_traceback_shows_it(webrepl: WebReplBoard) -> None:
 
 
 def test_no_process_of_ours_has_it_among_its_words(webrepl: WebReplBoard, odd_password: str) -> None:
-    program = "import time\nprint('go')\ntime.sleep(3)"
+    program = "import time\nprint('go')\ntime.sleep(1)"
     child = subprocess.Popen(
         [sys.executable, "-m", "upytool", "-d", webrepl.port, "exec", program],
         stdout=subprocess.PIPE,

@@ -50,6 +50,7 @@ def files(tmp_path: Path) -> Path:
     (place / "empty").write_bytes(b"")
     (place / "small").write_bytes(b"hello\n")
     (place / "two").write_bytes(generator.randbytes(2000))
+    (place / "long").write_bytes(generator.randbytes(20_000))
     (place / "big").write_bytes(generator.randbytes(100_000))
     (place / "n".ljust(60, "n")).write_bytes(generator.randbytes(6000))
     for number in range(60):
@@ -84,10 +85,10 @@ TURNS: list[tuple[str, int]] = [
     ("df", 3),
     ("info", 5),
     ("cp {}/" + "n" * 60 + " :", 6),
-    ("cp :" + "n" * 60 + " {}/long", 7),
+    ("cp :" + "n" * 60 + " {}/copied", 7),
     ("mkdir :" + "d" * 60, 3),
     ("cp {}/two :" + "d" * 60, 7),
-    ("cp {}/big :" + "d" * 60, 500),  # too long a name for the channel: the transfer program
+    ("cp {}/long :" + "d" * 60, 120),  # too long a name for the channel: the transfer program
     ("mount {} exec 'import m'", 30),
 ]
 

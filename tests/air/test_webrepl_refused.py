@@ -28,6 +28,7 @@ from upytool.errors import (
     ProxyError,
     TlsError,
     TransportError,
+    UsageError,
 )
 from upytool.transport import webrepl as transport
 
@@ -84,6 +85,14 @@ def test_a_password_that_no_board_can_have_is_refused_here(
     run = air("exec", "1")
     assert run.code == 2, run.err
     assert password not in run.err + run.out
+
+
+def test_an_empty_password_is_none(air: Air, webrepl: WebReplBoard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "")
+    with pytest.raises(UsageError):
+        open_address(webrepl.port, ask=lambda question: "")
+    run = air("exec", "1")
+    assert run.code == 4, run.err
 
 
 def test_who_is_not_asked_and_has_none_is_told_where_to_put_one(air: Air, monkeypatch: pytest.MonkeyPatch) -> None:
