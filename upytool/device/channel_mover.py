@@ -110,11 +110,16 @@ class ChannelMover:
         if not self._able:
             return (yield from self._other.space(path, sizes))
         yield from self._other.close()
-        answer = yield from self._session.call("text_space", path, again=True)
-        with sensible():
-            found = Space(int(answer[0]), int(answer[1]))
-        self._room = found.block * found.free or BYTES
-        return found
+        try:
+            state = yield from self._session.one("space", PATH=path)
+            with sensible():
+                block, free = int(state[1] or state[0]), int(state[3])
+        except (ConnectionLostError, RemoteError, StreamError, RemoteOSError):  # no directory there yet, for instance
+            answer = yield from self._session.call("text_space", path, again=True)
+            with sensible():
+                block, free = int(answer[0]), int(answer[1])
+        self._room = block * free or BYTES
+        return Space(block, free)
 
     # -- to the board ---------------------------------------------------------------------------
 
@@ -126,7 +131,10 @@ class ChannelMover:
             return
         yield from self._other.close()
         todo, others = deque[PutItem](items), list[PutItem]()
-        there = yield from self._ready(folders, {_folder(item.path) for item in todo})
+        there = {"./", "/"}
+        look = {_folder(item.path) for item in todo} - there
+        if folders or look:
+            there |= yield from self._ready(folders, look)
         for _ in range(len(todo)):
             item = todo.popleft()
             fits = not item.in_place and len(_name(_temp(item.path, 0))) <= NAME_BYTES and _folder(item.path) in there

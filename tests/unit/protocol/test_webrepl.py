@@ -97,13 +97,15 @@ def test_a_goodbye_ends_the_connection() -> None:
     peer.server.send_close()
     assert not peer.link.feed(peer.outgoing())
     assert bytes(peer.link.terminal) == b"last words"
+    assert [frame.opcode.name for frame in peer.frames(peer.link.outgoing())] == ["CLOSE"]
+    assert (peer.link.say(b"x"), peer.link.carry(b"y"), peer.link.close()) == (b"", b"", b"")
     assert not Peer().link.feed(b"")
 
 
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (b"", PortBusyError),
+        (b"", PortUnusableError),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", PortUnusableError),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", PortUnusableError),
         (b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", PortUnusableError),
