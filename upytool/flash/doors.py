@@ -132,7 +132,7 @@ class Doors:
             info = device.info
             known = probe.described(target, info, probe.filesystems(device))
             # The question stopped main.py, if there is one: Ctrl-D at the friendly prompt starts it.
-            device.drive(_restart(device.session.leave()))
+            device.drive(restart(device.session.leave()))
             return known
         finally:
             device.close(leave=False)
@@ -145,6 +145,7 @@ class Doors:
         return known
 
 
-def _restart(leave: Op[None]) -> Op[None]:
+def restart(leave: Op[None]) -> Op[None]:
+    """Let the board's own program start again, after `leave` brought the friendly prompt."""
     yield from leave
     yield Send(b"\x04")
