@@ -30,9 +30,9 @@ demo: $(DEMO)
 demo-pico: $(STAMP)
 	@$(BIN)/python -m tests.demo pico
 
-# Four at a time on two cores, as many tests only wait; in the order of tests/conftest.py, the long files first.
+# Three at a time on two cores, as many tests only wait; in the order of tests/conftest.py, the long files first.
 test: check rigs
-	$(BIN)/python -m pytest -n 4 --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --no-loadscope-reorder
 
 # Formatting, types, the arrows between the layers.
 check: $(STAMP)

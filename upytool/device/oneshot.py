@@ -33,7 +33,6 @@ from .program import raise_snippet_error
 # The names of the firmware's own modules. That nobody takes them is by agreement: one who puts his own under them into
 # sys.modules has gone round the one way there is to the genuine ones, as he who replaces builtins.__import__.
 ALIASES = frozenset(("ubinascii", "uhashlib", "uio", "uos", "usys"))
-_OPTIONAL = ("ubinascii", "uhashlib")  # of these; some firmware leaves them out
 _MARK = "\x1e"
 _VALUE = re.compile(rb"\b[A-Z]{3,}\b")
 NAME = "_9"  # ondevice/one_NAME.py writes `_upy`
@@ -130,7 +129,8 @@ def answer_of(error: bytes, path: str) -> Any:
     except RemoteException as failed:
         if failed.kind in ("ImportError", "AttributeError", "SyntaxError"):
             unfit = Unfit(f"the board cannot run it: {failed}", hint="a longer way is used for it")
-            unfit.any = failed.kind == "ImportError" and not any(name in last for name in _OPTIONAL)
+            # Without one of the modules none is tried any more: a file of the user's may have its name by then.
+            unfit.any = failed.kind == "ImportError"
             raise unfit from failed
         raise
     return None

@@ -27,6 +27,7 @@ NAME_BYTES = 63
 FRAME = 4096  # bytes of a binary frame: the board copes with 65,535, and others' data come in between more often
 AHEAD = 256  # chunks that are asked for before they came: 64 kB
 CHUNK = 256
+READ = 512  # bytes of content that the board takes at once
 LOGIN_SECONDS = 8.0
 FILE_SECONDS = 15.0  # for the next bytes of a file: flash that is erased keeps a board busy for seconds
 _REQUEST = struct.Struct("<2sBBQLH64s")
@@ -68,8 +69,15 @@ class WebReplLink:
 
     def carry(self, data: bytes) -> bytes:
         """The frames that bring `data` to the file channel."""
-        for start in range(0, len(data), FRAME):
-            self._protocol.send_binary(data[start : start + FRAME])
+        start = 0
+        while start < len(data):
+            left = len(data) - start
+            size = min(FRAME, left)
+            # The board reads a byte, then up to 511 more (modwebrepl.c); a last byte that comes alone is lost.
+            if size > 1 and (size % READ == 1 or left - size == 1):
+                size -= 2
+            self._protocol.send_binary(data[start : start + size])
+            start += size
         return self.outgoing()
 
     def close(self) -> bytes:

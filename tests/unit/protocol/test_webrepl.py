@@ -82,6 +82,15 @@ def test_what_is_typed_is_text_of_any_bytes_and_content_comes_in_short_frames() 
     assert sum(len(frame.data) for frame in frames) == 10_000
 
 
+@pytest.mark.parametrize("size", [2, 511, 512, 513, 514, 1025, 4097, 4609, 10_000])
+def test_no_frame_leaves_a_byte_alone(size: int) -> None:
+    peer = Peer()
+    content = bytes(index % 251 for index in range(size))
+    frames = [bytes(frame.data) for frame in peer.frames(peer.link.carry(content))]
+    assert b"".join(frames) == content
+    assert not any(len(frame) % 512 == 1 for frame in frames)
+
+
 def test_a_goodbye_ends_the_connection() -> None:
     peer = Peer()
     peer.server.send_text(b"last words")
