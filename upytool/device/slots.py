@@ -48,7 +48,7 @@ EBUSY = 16
 TRIES = 4
 HEAD = 288  # bytes of an application up to the end of its descriptor (esp_app_desc_t)
 
-Act = Literal["start", "keep", "confirm", "drop"]
+Act = Literal["start", "keep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,6 @@ def fill(
     row: SlotRow,
     data: bytes,
     *,
-    confirm: bool = False,
     whole: bool = False,
     begun: Callable[[], None] = lambda: None,
     reporter: Reporter = NULL,
@@ -164,14 +163,13 @@ def fill(
     """Make the slot for an update begin with `data`, proven by reading it back on the board.
 
     Args:
-        row: has to be the one that `query` gives as `next`.
-        confirm: mark the application that runs as good first.
+        row: the one that `query` gives as `next`; the next reset must not start it (`act`, "keep").
         whole: write also what is there already.
         begun: is called before the first byte is written.
 
     Errors: FlashError where the flash does not keep what is written; ConnectionLostError, ProtocolError, RemoteError.
     """
-    work = _Filling(fs, row, data, confirm, whole, begun, reporter)
+    work = _Filling(fs, row, data, whole, begun, reporter)
     try:
         yield from Retry(fs.session, fs.can, "flash").steadily(work.attempt, _nothing, lambda: -work.fewest)
     except UpytoolError as error:
@@ -186,8 +184,8 @@ def act(session: Session, what: Act, row: SlotRow) -> Op[str]:
     """Decide which slot starts; returns why the board refuses, "" where it does not. Doing it twice is doing it once.
 
     Args:
-        what: "start": the next reset starts `row`, whose image ESP-IDF checks first; "keep": it starts the slot that
-            runs; "confirm": the application that runs is good, so that no reset goes back to the other one.
+        what: "start": the next reset starts `row`, whose image ESP-IDF checks first; "keep": the next reset starts
+            `row`, which runs and is good, so that none goes back to the other one.
     """
     return str((yield from session.call("slot_do", what, row.address, PLACE, again=True)))
 
@@ -222,13 +220,12 @@ class _Filling:
         fs: FsOps,
         row: SlotRow,
         data: bytes,
-        confirm: bool,
         whole: bool,
         begun: Callable[[], None],
         reporter: Reporter,
     ) -> None:
         self._fs, self._row, self._data = fs, row, data
-        self._confirm, self._whole, self._begun, self._reporter = confirm, whole, begun, reporter
+        self._whole, self._begun, self._reporter = whole, begun, reporter
         self._refused: RemoteOSError | None = None
         self.fewest = 1 << 30
         self.written = 0
@@ -244,18 +241,18 @@ class _Filling:
                 yield from self._open()
                 yield from self._write(differ)
         raise self._refused or FlashError(
-            f"the slot {self._row.label} does not keep what is written, from byte {differ[0]:#x} on",
-            hint="its flash may be worn out",
+            f"verification failed: {self._row.label} does not match from byte {differ[0]:#x} on",
+            hint="the flash may be worn out",
         )
 
     def _open(self) -> Op[None]:
         try:
-            yield from self._fs.session.call("slot_open", PLACE, self._row.address, self._row.size, self._confirm)
+            yield from self._fs.session.call("slot_open", PLACE, self._row.address, self._row.size)
         except RemoteOSError as error:
             if error.errno != EBUSY:
                 raise
             raise FlashError(
-                f"the slot {self._row.label} is not the one for an update any more",
+                f"cannot write {self._row.label}: the board runs it, or its next reset starts it",
                 hint="the board was reset and started another slot; retry",
             ) from error
         self.opened = True

@@ -1,8 +1,8 @@
 """Flashing an ESP32 by its running MicroPython: ask, write the slot that does not run, prove it, start it, confirm it.
 
 The way is any connection to a REPL: WebREPL, BLE, a cable. At every moment the board can lose its power or its network:
-until the new slot is complete and compared, the next start is the old firmware's; from its first start on, the boot
-loader's rollback starts the old one again unless the new one was confirmed, which is done here when it has answered.
+until the new slot is complete and compared, the next start is the old firmware's; from its first start on, the
+bootloader's rollback starts the old one again unless the new one was confirmed, which is done here when it has answered.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from . import layout, verify
 from .base import FlashPlan, FlashResult, FlashTarget, Programmed
 from .comeback import wait_for_repl
 from .doors import restart
-from .ota_plan import application, same_build, table_of, unconfirmed
+from .ota_plan import application, kept, same_build, table_of, unconfirmed
 from .planning import UNCHANGED, Request, image_version
 from .probe import Surroundings, described, version_of
 
@@ -77,12 +77,13 @@ def settle(
 ) -> FlashResult | None:
     """The result, where the board runs this very firmware already; None where there is something to do.
 
-    A firmware that was started and not confirmed, because the last run was cut off, is confirmed.
+    A firmware that was started and not confirmed, because the last run was cut off, is confirmed; the other slot,
+    chosen and not started, is not started any more.
 
     Raises: DifferencesFound where the request is only to compare, and it does not run it.
     """
     start = clock()
-    image, slots = _parts(plan)
+    image, slots, _ = _parts(plan)
     data = application(image).data
     differ = [0]
     if request.verify_only or same_build(image, slots):
@@ -94,7 +95,7 @@ def settle(
     if differ or (request.options.whole and not request.verify_only):
         return None
     warnings: list[str] = []
-    if unconfirmed(slots) and not request.verify_only:
+    if not kept(slots) and not request.verify_only:
         now, warnings = _confirm(device, slots.running)
         if now.running.address != slots.running.address:
             return None  # it lost its power just then, and went back
@@ -130,25 +131,26 @@ def apply(
     return _Run(plan, request, device, around or Surroundings(), ask, reporter, clock, sleep).run()
 
 
-def _parts(plan: FlashPlan) -> tuple[FirmwareImage, Slots]:
+def _parts(plan: FlashPlan) -> tuple[FirmwareImage, Slots, SlotRow]:
+    """What is flashed, the board's slots, and the one that is written."""
     image, slots = plan.image, plan.target.slots
-    if image is None or slots is None:
-        raise FlashError("the plan has no firmware or no slots", hint="make it with flash.ota_plan.plan")
-    return image, slots
+    if image is None or slots is None or slots.next is None:
+        raise FlashError("the plan has no firmware or no slot", hint="make it with flash.ota_plan.plan")
+    return image, slots, slots.next
 
 
 def _query(device: Device) -> Slots:
     found = device.drive(device_slots.query(device.session))
     if found is None:
-        raise FlashError("the board does not say what its slots are any more", hint="reset it")
+        raise FlashError("unexpected response from the board: it has no slots any more", hint="reset it, then retry")
     return found
 
 
 def _confirm(device: Device, row: SlotRow) -> tuple[Slots, list[str]]:
-    """Say that the firmware which runs works; returns what the board says then, and warnings."""
-    refused = device.drive(device_slots.act(device.session, "confirm", row))
+    """Say that the firmware in `row`, which runs, works; returns what the board says then, and warnings."""
+    refused = device.drive(device_slots.act(device.session, "keep", row))
     now = _query(device)
-    if not unconfirmed(now):
+    if kept(now):
         return now, []
     return now, [f"the firmware could not be confirmed ({refused or 'no reason given'}): the next reset may undo it"]
 
@@ -167,8 +169,7 @@ class _Run:
     ) -> None:
         self.plan, self.request, self.device, self.around = plan, request, device, around
         self.ask, self.reporter, self.clock, self.sleep = ask, reporter, clock, sleep
-        self.image, self.slots = _parts(plan)
-        self.row = self.slots.next or self.slots.running  # `plan` refuses a board without a next one
+        self.image, self.slots, self.row = _parts(plan)
         self.old = f"{f'MicroPython {plan.target.version}'.strip()} in {self.slots.running.label}"
         self.state, self.doing = UNCHANGED, "preparing"
         self.chosen = self.restarted = self.rollback = False
@@ -195,8 +196,9 @@ class _Run:
         except (KeyboardInterrupt, Interrupted, OperationInterrupted) as error:
             self._take_back(error)
             known = error if isinstance(error, OperationInterrupted) and error.message != "interrupted" else None
-            message = known.message if known else f"stopped while {self.doing}"
-            raise OperationInterrupted(message, hint=self._advice()) from None
+            message = known.message if known else f"interrupted while {self.doing}"
+            parts = [self.state] if self.state == UNCHANGED else [self.state, self._again()]
+            raise OperationInterrupted(message, hint="\n".join(parts)) from None
         except UpytoolError as error:
             self._take_back(error)
             own = error.hint.removeprefix(error.state).strip("\n") if isinstance(error, FlashError) else error.hint
@@ -217,15 +219,11 @@ class _Run:
         if not self.chosen or self.restarted or isinstance(error, ConnectionLostError):
             return
         with suppress(UpytoolError):
-            runs_old = self._slots_now().running.address != self.row.address
-            if runs_old and not self.device.drive(device_slots.act(self.device.session, "keep", self.row)):
+            if not self.device.drive(device_slots.act(self.device.session, "keep", self.slots.running)):
                 self.state = self._written()
 
     def _again(self) -> str:
         return f"run it again: `{self.request.again}`"
-
-    def _advice(self) -> str:
-        return "\n".join(part for part in (self.state, "" if self.state == UNCHANGED else self._again()) if part)
 
     def _warn(self, sentence: str) -> None:
         self.warnings.append(sentence)
@@ -242,6 +240,10 @@ class _Run:
 
     def _fill(self) -> device_slots.Filled:
         self.doing = f"writing {self.row.label}"
+        if not kept(self.slots):  # a reset would give up what runs, or start the slot while it is half written
+            refused = self.device.drive(device_slots.act(self.device.session, "keep", self.slots.running))
+            if refused:
+                raise FlashError(f"the board refuses to keep {self.old}: {refused}", hint="reset it, then retry")
 
         def begun() -> None:
             self.state = f"{self.row.label} is partly written and not started; the board starts {self.old} as before"
@@ -251,7 +253,6 @@ class _Run:
                 FsOps(self.device.session),
                 self.row,
                 application(self.image).data,
-                confirm=unconfirmed(self.slots),
                 whole=self.request.options.whole,
                 begun=begun,
                 reporter=self.reporter,
@@ -272,32 +273,29 @@ class _Run:
         self.chosen = True
         self.state = f"the board starts {self.old} or {self.row.label}: both are complete"
         refused = self.device.drive(device_slots.act(self.device.session, "start", self.row))
-        now = self._slots_now()
+        now = _query(self.device)
         if now.running.address == self.row.address:  # it lost its power just then
             return now
         if refused or now.boot != self.row.address:
             raise FlashError(
                 f"the board refuses to start {self.row.label}: {refused or 'it still starts the other slot'}",
-                hint="the firmware may be for another revision of the chip, or its boot loader wants a signature",
+                hint="the firmware may need another revision of the chip, or the bootloader a signature",
             )
         self.rollback = unconfirmed(now)
         self.state = f"the board runs {self.old}; its next reset starts {self.row.label}, which is verified"
         if not self.rollback:
-            note = "this board has no rollback: if the new firmware does not start, it takes a cable to go back"
+            note = "this board has no rollback: if the new firmware does not start, going back takes a cable"
             if self.ask is None or not self.ask(note):
-                raise OperationInterrupted(f"stopped: {note}")
+                raise OperationInterrupted(f"aborted: {note}")
         return None
-
-    def _slots_now(self) -> Slots:
-        return _query(self.device)
 
     def _restart(self) -> Slots:
         self.doing = f"starting {self.row.label}"
         notice(self.reporter, f"Starting {self.row.label}")
         self.device.drive(device_slots.restart(self.device.session, self.row))
         self.restarted = True
-        back = "its next reset starts" if self.rollback else "without a rollback it takes a cable to start"
-        self.state = f"the board was told to start {self.row.label}, and nobody confirmed it: {back} {self.old}"
+        back = "its next reset starts" if self.rollback else "without a rollback only a cable brings back"
+        self.state = f"the board was told to start {self.row.label}, which is not confirmed: {back} {self.old}"
         transport = self.device.disown()
         lost = self._gone(transport)
         deadline = self.clock() + self.request.wait
@@ -305,7 +303,7 @@ class _Run:
             try:
                 transport = self._connected(transport, lost, max(1.0, deadline - self.clock()))
                 self.device = self._another(transport)
-                now = self._slots_now()
+                now = _query(self.device)
                 if now.running.address == self.row.address or now.boot != self.row.address:
                     return now
                 reason: UpytoolError = DeviceTimeoutError("it did not restart")
@@ -362,7 +360,7 @@ class _Run:
         info = None
         if now.running.address == self.row.address:
             info = self.device.info
-            now, warnings = _confirm(self.device, now.running)
+            now, warnings = _confirm(self.device, self.row)
             for warning in warnings:
                 self._warn(warning)
         if info is None or now.running.address != self.row.address:

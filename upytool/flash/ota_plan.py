@@ -1,7 +1,7 @@
 """Flashing an ESP32 by its running MicroPython: what a run would do, as a value, and why it cannot be.
 
 An ESP32 with OTA slots holds two applications. A new one goes into the slot that does not run, from the REPL, so that a
-wireless board needs no cable, and the old one stays where it is until the new one has answered. Boot loader, partition
+wireless board needs no cable, and the old one stays where it is until the new one has answered. Bootloader, partition
 table and file system are the board's own and stay so.
 
 Sources: ESP-IDF "Over The Air Updates" and `esp_image_verify`; MicroPython's docs/library/esp32.rst (Partition).
@@ -50,7 +50,7 @@ def application(image: FirmwareImage) -> Application:
     assert isinstance(firmware, EspFirmware)
     app = firmware.app
     if app is None or app.app is None:
-        raise ImageError("the file holds no application for an ESP32", hint="take the board's .bin or .app-bin file")
+        raise ImageError("the file holds no application for an ESP32", hint="use the board's .bin or .app-bin file")
     return Application(image.raw[app.offset : app.offset + app.length], app)
 
 
@@ -77,7 +77,7 @@ def check_request(request: Request) -> None:
     if not request.wait and not request.verify_only:
         raise UsageError(
             "--no-wait cannot be used over the air",
-            hint="new firmware has to answer, or the board goes back to the old",
+            hint="new firmware has to answer, or the board goes back to the old one",
         )
     if request.backup.lower().endswith(RAW):
         raise UsageError("the whole flash cannot be saved over the air", hint="--backup FILE.tar saves the files")
@@ -93,6 +93,11 @@ def table_of(slots: Slots) -> PartitionTable:
 def unconfirmed(slots: Slots) -> bool:
     """Whether a reset would give up the slot that the board starts, as nothing said yet that it works."""
     return active(slots.otadata[:32], slots.otadata[32:])[1] in (NEW, PENDING)
+
+
+def kept(slots: Slots) -> bool:
+    """Whether every reset starts the slot that runs."""
+    return slots.boot == slots.running.address and not unconfirmed(slots)
 
 
 def refusal(target: FlashTarget) -> str:
@@ -121,7 +126,7 @@ def require_slots(target: FlashTarget) -> None:
     if "://" in target.address:
         hint = "nothing was changed; connect the board by USB and name its port (see `upytool devs`)"
     else:
-        hint = "nothing was changed; leave --tool out, and upytool chooses"
+        hint = "nothing was changed; run it again without --tool"
     raise FlashError(f"cannot flash {target.name} over the air: {reason}", hint=hint)
 
 
@@ -176,20 +181,19 @@ def _check(app: Application, image: FirmwareImage, slots: Slots) -> None:
     assert row is not None
     if image.identity.implementation != "MicroPython":
         raise ImageError(
-            "the file holds no MicroPython, and nothing else can be asked over the air whether it works",
-            hint="flash it by cable",
+            "the file is not MicroPython: over the air, new firmware has to answer at its REPL to be confirmed",
+            hint="use a cable",
         )
     if len(app.data) > row.size:
         raise ImageError(
-            f"the application does not fit: {len(app.data)} bytes, and the slot {row.label} has {row.size}",
-            hint="take the build for OTA (a variant that ends in OTA), or leave modules out",
+            f"the application does not fit: {len(app.data)} bytes, and {row.label} has {row.size}",
+            hint="use the build for OTA (a variant that ends in OTA), or leave modules out",
         )
     stated = app.image.flash_size
     if stated is not None and 0 < slots.flash_size < stated:
         raise ImageError(
-            f"the application's header states {size_text(stated)} of flash, this board has "
-            f"{size_text(slots.flash_size)}: it would not start",
-            hint="take the variant for a smaller flash",
+            f"the firmware is built for {size_text(stated)} of flash, this board has {size_text(slots.flash_size)}",
+            hint="use the variant for a smaller flash",
         )
 
 
@@ -204,8 +208,8 @@ def _warnings(target: FlashTarget, image: FirmwareImage, slots: Slots, request: 
     doubt = board_doubt(target, image, image_board(image))
     if doubt:
         yield doubt
-    if not request.verify_only and unconfirmed(slots):
-        yield f"the firmware that runs was never confirmed; it is now, and the one in {_next(slots)} is replaced"
+    if not request.verify_only and slots.boot == slots.running.address and unconfirmed(slots):
+        yield f"the running firmware was never confirmed: this confirms it, and replaces the one in {_next(slots)}"
     firmware = image.detail
     if not isinstance(firmware, EspFirmware) or firmware.table is None:
         return
@@ -217,9 +221,9 @@ def _warnings(target: FlashTarget, image: FirmwareImage, slots: Slots, request: 
             and size > 0
             and image.memory.read(row.offset, size).strip(b"\xff")
         ):
-            yield f"what the file holds for the partition {row.label} is not written over the air"
+            yield f"the file's content for the partition {row.label} is not written over the air"
     if _has_romfs(firmware.table) and not _has_romfs(table_of(slots)):
-        yield "the firmware is made for a board with a ROMFS partition, which this one does not have"
+        yield "the firmware is built for a board with a ROMFS partition, which this board does not have"
 
 
 def _next(slots: Slots) -> str:

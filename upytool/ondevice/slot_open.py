@@ -1,8 +1,8 @@
 # The slot for an update as a directory: PLACE/AT-SIZE is a file of SIZE bytes from byte AT of the slot on, a multiple of
 # 4096. So WebREPL's file channel (extmod/modwebrepl.c), which opens names, writes flash, and so does the transfer program.
-# The slot that runs is never opened. Nothing raises while flash is written, for C code called it, which would end the
+# Neither the slot that runs is opened nor the one that the next start takes. Nothing raises while flash is written, for C code called it, which would end the
 # connection: what the flash holds is compared afterwards.
-def run(place, address, size, confirm):
+def run(place, address, size):
     import io
     import os
     from esp32 import Partition
@@ -13,17 +13,8 @@ def run(place, address, size, confirm):
         vfs = os
     r = Partition(Partition.RUNNING)
     slot = r.get_next_update()
-    if slot.info()[2:4] != (address, size) or r.info()[2] == address:
+    if slot.info()[2:4] != (address, size) or address in (r.info()[2], Partition(Partition.BOOT).info()[2]):
         raise OSError(16)
-    # Until the new program is complete the next start is the running program's, and it stays so.
-    if Partition(Partition.BOOT).info()[2] != r.info()[2]:
-        r.set_boot()
-        confirm = 1
-    if confirm:
-        try:
-            Partition.mark_app_valid_cancel_rollback()
-        except OSError:
-            pass
     buf = bytearray(4096)
     view = memoryview(buf)
     last = []

@@ -82,7 +82,7 @@ def _record(index, sequence, state):
 
 def _active():
     one, two = (record[0] for record in _records())
-    return -1 if not one and not two else 0 if one > two else 1
+    return -1 if not one and not two else 0 if one >= two else 1
 
 
 def _good(row):
@@ -103,22 +103,24 @@ def _good(row):
     return h.digest() == _read(name, end, 32)
 
 
+def _default():
+    first = [row for row in _rows() if row[0] == 0]
+    return ([row for row in first if row[1] == 0] or first)[0]
+
+
 def power_on():
     # The boot loader. A program whose first start was not confirmed is given up at the next one.
-    while 1:
-        index = _active()
-        if index < 0:
-            first = [row for row in _rows() if row[0] == 0]
-            row = ([row for row in first if row[1] == 0] or first)[0]
-            break
-        sequence, state = _records()[index]
-        if state == PENDING:
+    for index, (sequence, state) in enumerate(_records()):
+        if sequence and state == PENDING:
             _record(index, sequence, ABORTED)
-            continue
+    index = _active()
+    if index < 0:
+        row = _default()
+    else:
+        sequence, state = _records()[index]
         if state == NEW:
             _record(index, sequence, PENDING)
         row = _slots()[(sequence - 1) % len(_slots())]
-        break
     if not _good(row):
         _log("damaged " + row[4])
         row = next(each for each in _rows() if each[0] == 0 and _good(each))
@@ -139,8 +141,7 @@ class Partition:
             if index >= 0:
                 which = _slots()[(_records()[index][0] - 1) % len(_slots())][4]
             else:
-                first = [row for row in _rows() if row[0] == 0]
-                which = ([row for row in first if row[1] == 0] or first)[0][4]
+                which = _default()[4]
         self._row = next(row for row in _rows() if row[4] == which)
 
     @staticmethod
@@ -187,13 +188,17 @@ class Partition:
     def set_boot(self):
         if not _good(self._row):
             raise OSError(-5379, "ESP_ERR_OTA_VALIDATE_FAILED")
-        slots = _slots()
-        wanted = slots.index(self._row)
-        index = _active()
-        sequence = _records()[index][0] + 1 if index >= 0 else 1
-        while (sequence - 1) % len(slots) != wanted:
-            sequence += 1
-        _record(1 - index if index >= 0 else 0, sequence, NEW if _settings()["rollback"] else UNDEFINED)
+        if self._row[1] == 0:
+            for at in (0, 4096):
+                _write("otadata", at, b"\xff" * 32)
+        else:
+            slots = _slots()
+            index = _active()
+            # The number stays where that slot is chosen already, and is written into the other record then.
+            sequence = _records()[index][0] if index >= 0 else 1
+            while slots[(sequence - 1) % len(slots)] != self._row:
+                sequence += 1
+            _record(1 - index if index >= 0 else 0, sequence, NEW if _settings()["rollback"] else UNDEFINED)
         _log("set_boot " + self._row[4])
 
     @classmethod

@@ -138,12 +138,57 @@ def test_a_slot_that_was_chosen_already_is_not_started_half_written(device: Devi
     assert following is not None
     assert device.drive(slots.act(device.session, "start", following)) == ""
     assert asked(device).boot == following.address
+    with pytest.raises(FlashError, match="next reset starts it"):
+        fill(device, NEW)
+    assert board.flash("ota_1") == OLD
+    assert device.drive(slots.act(device.session, "keep", asked(device).running)) == ""
     fill(device, NEW)
     assert asked(device).boot == asked(device).running.address
     board.power_on()
+    board.power_on()
+    assert board.running == "ota_0"  # chosen anew, and it needs no confirmation
+
+
+def test_what_is_said_twice_takes_no_way_back(device: Device) -> None:
+    """Where an answer was lost it is said again; ESP-IDF would write over the record of the slot that runs."""
+    board = SlotBoard(device, OLD)
+    fill(device, NEW)
+    following, running = asked(device).next, asked(device).running
+    assert following is not None
+    for _ in range(2):
+        assert device.drive(slots.act(device.session, "start", following)) == ""
+    board.power_on()
+    assert board.running == "ota_1"
+    assert device.drive(slots.act(device.session, "start", following)) == ""  # power came back meanwhile
+    assert device.drive(slots.act(device.session, "keep", running)) != ""  # it does not run, and is not marked
+    board.power_on()
+    board.power_on()
+    assert board.running == "ota_0"
+    for _ in range(2):
+        assert device.drive(slots.act(device.session, "start", following)) == ""
+        assert device.drive(slots.act(device.session, "keep", running)) == ""
+    board.power_on()
+    board.power_on()
+    assert board.running == "ota_0"
+
+
+def test_a_factory_program_is_kept_and_gone_back_to(device: Device) -> None:
+    rows = [replace(row, label="factory", subtype=0) if row.label == "ota_0" else row for row in OTA]
+    rows = [replace(row, label="ota_0", subtype=0x10) if row.label == "ota_1" else row for row in rows]
+    board = SlotBoard(device, OLD, rows=rows)
+    fill(device, NEW)
+    following, running = asked(device).next, asked(device).running
+    assert following is not None
+    assert (running.label, following.label) == ("factory", "ota_0")
+    for _ in range(2):
+        assert device.drive(slots.act(device.session, "start", following)) == ""
+        assert device.drive(slots.act(device.session, "keep", running)) == ""
+    assert asked(device).boot == running.address
+    assert device.drive(slots.act(device.session, "start", following)) == ""
+    board.power_on()
     assert board.running == "ota_0"
     board.power_on()
-    assert board.running == "ota_0"  # chosen anew, it needed no confirmation
+    assert board.running == "factory"
 
 
 def test_the_board_checks_what_it_is_to_start(device: Device) -> None:
@@ -169,6 +214,6 @@ def test_a_first_start_is_confirmed_or_taken_back(device: Device) -> None:
         board.power_on()
         assert board.running == "ota_1"
         if confirmed:
-            assert device.drive(slots.act(device.session, "confirm", asked(device).running)) == ""
+            assert device.drive(slots.act(device.session, "keep", asked(device).running)) == ""
         board.power_on()
         assert board.running == ("ota_1" if confirmed else "ota_0")

@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.esp_firmware import esp_image
 from tests.fakes.slot_board import OTA, SLOT, SlotBoard, application, combined, finds_the_model
 from tests.unit.device.boards import board_device, wire
+from upytool.device import slots
 from upytool.device.device import Device
 from upytool.errors import (
     ConnectionLostError,
@@ -145,7 +146,7 @@ def test_boards_without_slots_are_refused_with_the_reason(device: Device) -> Non
         (lambda version: application(version, chip="esp32s3"), "ESP32-S3"),
         (lambda version: application(version, size=SLOT), "does not fit"),
         (lambda version: application(version, flash=0x30), "8 MB"),
-        (lambda version: esp_image("esp32", b"\0" * 400, app=True), "no MicroPython"),
+        (lambda version: esp_image("esp32", b"\0" * 400, app=True), "not MicroPython"),
         (lambda version: esp_image("esp32", b"\0" * 400), "no application"),
         (lambda version: application(version)[:-40] + b"\0" * 40, "damaged"),
     ],
@@ -276,8 +277,6 @@ def test_a_firmware_that_was_never_confirmed_is_when_it_is_flashed_again(device:
     row = ota.identify(device, "x").slots
     assert row is not None
     assert row.next is not None
-    from upytool.device import slots
-
     device.drive(slots.act(device.session, "start", row.next))
     board.power_on()
     plan = plan_of(device, new(device))
@@ -287,6 +286,41 @@ def test_a_firmware_that_was_never_confirmed_is_when_it_is_flashed_again(device:
     assert ota.settle(plan, AGAIN, device) is not None
     board.power_on()
     assert board.running == "ota_1"
+
+
+def test_a_firmware_that_was_never_confirmed_is_the_way_back_from_the_other_one(device: Device) -> None:
+    """The other slot holds what is flashed already, so that nothing is written before it is chosen."""
+    board = board_with(device)
+    flash(device, new(device))
+    device = board.device = again(device)
+    found = ota.identify(device, "x").slots
+    assert found is not None
+    assert found.next is not None
+    device.drive(slots.act(device.session, "start", found.next))
+    board.power_on()
+    board.power_on()  # back in ota_1
+    device.drive(slots.act(device.session, "start", found.next))
+    board.power_on()
+    assert board.running == "ota_0"
+    result = flash(device, new(device))
+    assert result.programmed is not None
+    assert result.programmed.written == 0
+    board.device = again(device)
+    assert board.running == "ota_1"
+    assert board.log().count("valid") == 3
+
+
+def test_what_was_chosen_and_not_started_is_not_when_the_running_one_is_flashed(device: Device) -> None:
+    board = board_with(device)
+    board.put("ota_1", new(device))
+    plan = plan_of(device, old(device))
+    assert plan.target.slots is not None
+    assert plan.target.slots.next is not None
+    device.drive(slots.act(device.session, "start", plan.target.slots.next))
+    assert ota.settle(plan_of(device, old(device)), AGAIN, device) is not None
+    board.power_on()
+    board.power_on()
+    assert board.running == "ota_0"
 
 
 def _stop_at(event: Event, word: str) -> None:
@@ -347,7 +381,7 @@ def test_a_board_without_rollback_asks_first(device: Device) -> None:
 def test_flash_that_does_not_keep_it_is_never_started(device: Device) -> None:
     board = board_with(device)
     board.set(worn=3)
-    with pytest.raises(FlashError, match="keep") as error:
+    with pytest.raises(FlashError, match="verification failed") as error:
         flash(device, new(device))
     assert "partly written and not started" in error.value.state
     assert not any("set_boot" in line for line in board.log())
