@@ -2,7 +2,7 @@
 
 The way is any connection to a REPL: WebREPL, BLE, a cable. At every moment the board can lose its power or its network:
 until the new slot is complete and compared, the next start is the old firmware's; from its first start on, the
-bootloader's rollback starts the old one again unless the new one was confirmed, which is done here when it has answered.
+bootloader's rollback starts the old one again unless the new one was confirmed, which is done here once it answers.
 """
 
 from __future__ import annotations

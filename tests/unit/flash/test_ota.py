@@ -2,96 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from tests.fakes.esp_firmware import esp_image
-from tests.fakes.slot_board import OTA, SLOT, SlotBoard, application, combined, finds_the_model
-from tests.unit.device.boards import board_device, wire
+from tests.fakes.slot_board import OTA, SLOT, application, combined, finds_the_model
+from tests.unit.flash.ota_boards import (
+    AGAIN,
+    Record,
+    again,
+    board_with,
+    device,
+    flash,
+    image,
+    new,
+    old,
+    plan_of,
+    soon,
+    stop_at,
+    version,
+)
 from upytool.device import slots
 from upytool.device.device import Device
-from upytool.errors import (
-    ConnectionLostError,
-    DifferencesFound,
-    FlashError,
-    OperationInterrupted,
-    UpytoolError,
-    UsageError,
-)
-from upytool.events import Event, Notice, TaskAdvanced
+from upytool.errors import DifferencesFound, FlashError, OperationInterrupted, UsageError
+from upytool.events import Notice
 from upytool.flash import ota, ota_plan
-from upytool.flash.base import FlashOptions, FlashPlan, FlashResult, FlashTarget
+from upytool.flash.base import FlashOptions, FlashTarget
 from upytool.flash.planning import Request
-from upytool.image.base import FirmwareImage
 from upytool.image.esp_partitions import DATA, ROMFS, Partition
 
-__all__ = ["finds_the_model"]
+__all__ = ["device", "finds_the_model", "soon"]
 
 pytestmark = pytest.mark.usefixtures("finds_the_model")
-Make = Callable[..., SlotBoard]
-
-
-@pytest.fixture(autouse=True)
-def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A simulated board is gone at once."""
-    monkeypatch.setattr(ota, "LEAVES", 0.3)
-
-
-@pytest.fixture
-def device() -> Iterator[Device]:
-    with board_device(flash_size=4 << 20) as device:
-        yield device
-
-
-def version(device: Device) -> str:
-    return ota.version_of(device.info)
-
-
-def old(device: Device) -> bytes:
-    return application(version(device), seed=1, size=60_000)
-
-
-def new(device: Device, **how: object) -> bytes:
-    return application(version(device), **{"seed": 2, "size": 80_000, **how})  # type: ignore[arg-type]
-
-
-def image(data: bytes, name: str = "new.bin") -> FirmwareImage:
-    return FirmwareImage.read(data, name=name)
-
-
-def board_with(device: Device, **how: object) -> SlotBoard:
-    return SlotBoard(device, old(device), **how)  # type: ignore[arg-type]
-
-
-def plan_of(device: Device, data: bytes, request: Request | None = None) -> FlashPlan:
-    target = ota.identify(device, "ws://board")
-    return ota_plan.plan(target, image(data), request or Request(), name="new.bin")
-
-
-class Record:
-    """A reporter; `at` is called with each event and may raise, as Ctrl-C does."""
-
-    def __init__(self, at: Callable[[Event], None] = lambda event: None) -> None:
-        self.events: list[Event] = []
-        self._at = at
-
-    def emit(self, event: Event) -> None:
-        self.events.append(event)
-        self._at(event)
-
-
-AGAIN = Request(again="upytool flash new.bin", wait=10.0)
-
-
-def flash(device: Device, data: bytes, request: Request = AGAIN, **how: object) -> FlashResult:
-    return ota.apply(plan_of(device, data, request), request, device, **how)  # type: ignore[arg-type]
-
-
-def again(device: Device) -> Device:
-    """Another connection to the board of one that was closed."""
-    return Device(wire(device))
 
 
 # -- the plan -------------------------------------------------------------------------------------------
@@ -269,7 +213,7 @@ def test_comparing_changes_nothing(device: Device) -> None:
 def test_a_firmware_that_was_never_confirmed_is_when_it_is_flashed_again(device: Device) -> None:
     """What a run that was cut off after the restart leaves behind."""
     board = board_with(device)
-    record = Record(lambda event: _stop_at(event, "Starting"))
+    record = Record(lambda event: stop_at(event, "Starting"))
     with pytest.raises(OperationInterrupted):
         flash(device, new(device), reporter=record)
     device = board.device = again(device)
@@ -321,144 +265,6 @@ def test_what_was_chosen_and_not_started_is_not_when_the_running_one_is_flashed(
     board.power_on()
     board.power_on()
     assert board.running == "ota_0"
-
-
-def _stop_at(event: Event, word: str) -> None:
-    if isinstance(event, Notice) and word in event.message:
-        raise KeyboardInterrupt
-
-
-# -- what goes wrong ------------------------------------------------------------------------------------
-
-
-def test_a_firmware_that_does_not_start_is_taken_back_and_told(device: Device) -> None:
-    board = board_with(device)
-    record = Record()
-
-    def fails(event: Event) -> None:
-        # It crashes on its first start: a reset later the boot loader has given it up.
-        if isinstance(event, Notice) and "Starting" in event.message:
-            twice = device.fs.read_text("/boot.py") + "\nif esp32._text('running') == 'ota_1': esp32.power_on()\n"
-            device.fs.write_text("/boot.py", twice.replace("del sys.modules", "#").replace("sys.path.remove", "#"))
-
-    record._at = fails
-    with pytest.raises(FlashError, match="did not start") as error:
-        flash(device, new(device), reporter=record)
-    assert "as before" in error.value.state
-    board.device = again(device)
-    assert board.running == "ota_0"
-
-
-def test_a_board_that_does_not_come_back_is_told_with_what_its_next_reset_does(
-    device: Device, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    board_with(device)
-    monkeypatch.setattr(ota._Run, "_connected", lambda self, transport, lost, seconds: _raise())
-    with pytest.raises(FlashError, match="does not answer") as error:
-        flash(device, new(device), replace(AGAIN, wait=0.5))
-    assert "its next reset starts" in error.value.state
-    assert "ota_0" in error.value.state
-    assert AGAIN.again in error.value.hint
-
-
-def _raise() -> None:
-    raise ConnectionLostError("gone")
-
-
-def test_a_board_without_rollback_asks_first(device: Device) -> None:
-    board = board_with(device, rollback=False)
-    with pytest.raises(OperationInterrupted, match="no rollback") as error:
-        flash(device, new(device))
-    assert "not started" in error.value.hint
-    assert board.log()[-1] == "valid"
-    board.power_on()
-    assert board.running == "ota_0"
-    asked: list[str] = []
-    assert flash(device, new(device), ask=lambda note: bool(asked.append(note) or True)).confirmed
-    assert len(asked) == 1
-
-
-def test_flash_that_does_not_keep_it_is_never_started(device: Device) -> None:
-    board = board_with(device)
-    board.set(worn=3)
-    with pytest.raises(FlashError, match="verification failed") as error:
-        flash(device, new(device))
-    assert "partly written and not started" in error.value.state
-    assert not any("set_boot" in line for line in board.log())
-    board.power_on()
-    assert board.running == "ota_0"
-
-
-def test_what_the_board_itself_refuses_is_never_started(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Secure Boot wants a signature, for instance: esp_ota_set_boot_partition says no."""
-    board = board_with(device)
-    text = device.fs.read_text("/model/esp32.py").replace("if not _good(self._row)", "if 1")
-    device.fs.write_text("/model/esp32.py", text)
-    with pytest.raises(FlashError, match=r"refuses to start ota_1: .*VALIDATE") as error:
-        flash(device, new(device))
-    assert "ota_0" in error.value.state
-    board.power_on()
-    assert board.running == "ota_0"
-
-
-@pytest.mark.parametrize("cut", [1, 9, 20])
-def test_a_board_that_loses_its_power_goes_on_where_it_was(device: Device, cut: int) -> None:
-    """The model's flash is cut in the middle of a block; the connection (a UART) stays."""
-    board = board_with(device)
-    board.set(cut=cut)
-    device.session.pace.silence = 2.0
-    assert flash(device, new(device)).confirmed
-    device = board.device = again(device)
-    assert not any("RUNNING" in line for line in board.log())
-    assert board.flash("ota_1")[: len(new(device))] == new(device)
-    assert board.flash("ota_0") == old(device)
-    starts = [line for line in board.log() if line.startswith("start")]
-    assert starts[:3] == ["start ota_0", "start ota_0", "start ota_1"]
-
-
-@pytest.mark.parametrize(
-    "when",
-    [
-        lambda event: isinstance(event, TaskAdvanced) and 40_000 < event.done < 70_000,
-        lambda event: isinstance(event, Notice) and "Checking" in event.message,
-        lambda event: isinstance(event, Notice) and "Starting" in event.message,
-    ],
-)
-def test_ctrl_c_leaves_the_old_firmware(device: Device, when: Callable[[Event], bool]) -> None:
-    board = board_with(device)
-    line, stopped = wire(device), list[bool]()
-    write = line.write
-
-    def stop(event: Event) -> None:
-        if when(event) and not stopped:
-            stopped.append(True)
-            line.write = interrupted  # type: ignore[method-assign]
-
-    def interrupted(data: bytes) -> None:
-        line.write = write  # type: ignore[method-assign]
-        raise KeyboardInterrupt
-
-    with pytest.raises(OperationInterrupted) as error:
-        flash(device, new(device), reporter=Record(stop))
-    assert f"MicroPython {version(device)} in ota_0" in error.value.hint
-    assert AGAIN.again in error.value.hint
-    board.power_on()
-    assert board.running == "ota_0"
-    board.power_on()
-    assert board.running == "ota_0"
-    assert flash(device, new(device)).confirmed
-
-
-def test_a_lost_connection_is_an_error_of_the_connection_until_something_changed(
-    device: Device, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    board_with(device)
-    plan = plan_of(device, new(device))
-    monkeypatch.setattr(type(wire(device)), "read", lambda self, timeout: _raise())
-    with pytest.raises(UpytoolError) as error:
-        ota.apply(plan, AGAIN, device)
-    assert error.value.exit_code == 4
-    assert "nothing was changed" in error.value.hint
 
 
 def test_files_are_saved_first(device: Device, tmp_path: object) -> None:
