@@ -176,7 +176,8 @@ def choose(selector: str | None, around: Surroundings, *, reporter: Reporter = N
     if over_the_air(text):
         raise FlashError(
             f"cannot flash {text} over the air: the bootloader needs a cable",
-            hint="nothing was changed; connect the board by USB and name its port (see `upytool devs`)",
+            hint="nothing was changed; an ESP32 with OTA slots needs neither a cable nor --tool,\n"
+            "any other board a USB port (see `upytool devs`)",
         )
     if _URL.match(text):
         return FlashTarget("unknown", text, "", text)
