@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..errors import DeviceTimeoutError, FlashError, OperationInterrupted, TransportError, UpytoolError
 from ..events import NULL, Reporter, notice
-from ..protocol.ops import Op, Send
+from ..protocol.ops import Op, Pause, Recv, Send
 from . import probe
 from .base import Flasher, FlashOptions, FlashTarget, Loader
 from .bootloader import PATIENCE, enter, plan_way_in, wait_for_volume
@@ -149,3 +149,11 @@ def restart(leave: Op[None]) -> Op[None]:
     """Let the board's own program start again, after `leave` brought the friendly prompt."""
     yield from leave
     yield Send(b"\x04")
+
+
+def until_gone(seconds: float) -> Op[None]:
+    """Until the connection ends. Errors: ConnectionLostError, as wished; returns where it did not."""
+    now = yield Pause(0)
+    end = now + seconds
+    while now < end:
+        _, now = yield Recv(end - now)

@@ -28,12 +28,12 @@ from ..errors import (
 from ..events import NULL, Reporter, Task, notice
 from ..image.base import FirmwareImage
 from ..image.chips import ESP_CHIPS
-from ..protocol.ops import Interrupted, Op, Pause, Recv
+from ..protocol.ops import Interrupted
 from ..transport.base import Reconnecting, Transport
 from . import layout, verify
 from .base import FlashPlan, FlashResult, FlashTarget, Programmed
 from .comeback import wait_for_repl
-from .doors import restart
+from .doors import restart, until_gone
 from .ota_plan import application, kept, same_build, table_of, unconfirmed
 from .planning import UNCHANGED, Request, image_version
 from .probe import Surroundings, described, version_of
@@ -324,7 +324,7 @@ class _Run:
         """Whether the connection ended with the restart; waits for it."""
         self.device = self._another(transport)
         try:
-            self.device.drive(_until_gone(LEAVES))
+            self.device.drive(until_gone(LEAVES))
         except ConnectionLostError:
             return True
         return False
@@ -394,14 +394,6 @@ class _Run:
             self.device.drive(restart(self.device.session.leave()))
             if isinstance(transport, Reconnecting):
                 with suppress(ConnectionLostError):
-                    self.device.drive(_until_gone(LEAVES))
+                    self.device.drive(until_gone(LEAVES))
                 transport.reconnect()
         self.device.close(leave=False)
-
-
-def _until_gone(seconds: float) -> Op[None]:
-    """Until the connection ends. Errors: ConnectionLostError, as wished; returns where it did not."""
-    now = yield Pause(0)
-    end = now + seconds
-    while now < end:
-        _, now = yield Recv(end - now)
