@@ -43,6 +43,7 @@ from .mover import (
     Space,
     Status,
     Survey,
+    fill,
     finish,
     ignore,
     read_chunks,
@@ -303,13 +304,13 @@ class _Copied:
         """It comes from its first byte on; what has come before is passed over."""
         self._skip = self.count
 
-    def __call__(self, data: bytes) -> None:
+    def __call__(self, data: bytes) -> Op[None]:
         passed = min(self._skip, len(data))
         self._skip -= passed
         data = data[passed:]
         if data:
             self.check.update(data)
-            self.item.sink.write(data)
+            yield from fill(self.item.sink, data)
             self.count += len(data)
             self._progress(len(data))
 

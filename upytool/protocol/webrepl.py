@@ -29,10 +29,10 @@ from ..errors import (
     StreamError,
 )
 from .buffer import Inbox
-from .ops import Op, Pause, Send
+from .ops import Op, Pause, Send, on_host
 
 PutFile = tuple[bytes, int, Iterable[bytes]]  # name (at most 63 bytes), size, content
-GetFile = tuple[bytes, int, Callable[[bytes], None]]  # name, size, what takes the content in order
+GetFile = tuple[bytes, int, Callable[[bytes], Op[None]]]  # name, size, what takes the content in order
 NAME_BYTES = 63
 FRAME = 4096  # bytes of a binary frame: the board copes with 65,535, and others' data come in between more often
 AHEAD = 256  # chunks that are asked for before they came: 64 kB
@@ -221,7 +221,8 @@ class Channel:
         for name, size, content in files:
             yield Send(_request(_PUT, name, size), files=True)
             left = size
-            for data in content:
+            chunks = iter(content)
+            while (data := (yield from on_host(next, chunks, None))) is not None:
                 left -= len(data)
                 if left < 0:
                     break
@@ -256,7 +257,7 @@ class Channel:
                     raise StreamError("the file changed while it was copied", hint="try again")
                 asked -= 1
                 if count:
-                    take((yield from inbox.read_exact(count, FILE_SECONDS)))
+                    yield from take((yield from inbox.read_exact(count, FILE_SECONDS)))
                     came += count
             yield from self._good()
 
