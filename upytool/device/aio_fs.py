@@ -6,11 +6,12 @@ Made from fs.py by tests/architecture/async_face.py, which a test runs again: ch
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..events import Task
+from ..place import Place
 from .aio_path import AsyncRemotePath
 from .fs_ops import FsOps
 from .fs_types import Agree, Entry, Mount, Removed, Stat, agreed
@@ -122,6 +123,10 @@ class AsyncRemoteFS:
         await self._device.drive(self.ops.fetch(path, CallSink(parts.append)))
         return b"".join(parts)
 
+    async def read_to(self, path: str, sink: Callable[[bytes], object]) -> int:
+        """Give a file's content to `sink` as it comes; returns its size."""
+        return await self._device.drive(self.ops.fetch(path, CallSink(sink)))
+
     async def read_text(self, path: str) -> str:
         return (await self.read_bytes(path)).decode("utf-8")
 
@@ -176,8 +181,8 @@ class AsyncRemoteFS:
 
     async def copy(
         self,
-        sources: Sequence[str] | str,
-        dest: str,
+        sources: Sequence[str | Place] | str | Place,
+        dest: str | Place,
         *,
         recursive: bool = False,
         force: bool = False,
@@ -204,8 +209,9 @@ class AsyncRemoteFS:
         from .copy_ops import copy
 
         options = CopyOptions(recursive, force, dry_run, in_place, mpy, tuple(ignore), default_ignores)
-        many = [sources] if isinstance(sources, str) else list(sources)
-        return await self._device.drive(copy(self.ops, many, dest, options, self._device.reporter))
+        many = [sources] if isinstance(sources, (str, Place)) else sources
+        places = [Place.parse(each) for each in many]
+        return await self._device.drive(copy(self.ops, places, Place.parse(dest), options, self._device.reporter))
 
     async def sync(
         self,

@@ -83,6 +83,22 @@ def test_ctrl_c_ends_what_blocks() -> None:
         os.close(number)
 
 
+def test_the_end_of_the_process_is_the_operations_to_know() -> None:
+    """A signal's SystemExit, which comes amid work: what cleans up may still speak with the board."""
+    script = Script()
+
+    def op() -> Op[None]:
+        try:
+            yield from on_host(sys.exit, 143)
+        except BaseException:
+            yield Send(b"cleaned")
+            raise
+
+    with pytest.raises(SystemExit) as caught:
+        drive(op(), script)
+    assert (caught.value.code, script.sent) == (143, [b"cleaned"])
+
+
 def test_a_cancelled_task_waits_until_the_file_is_let_go_of() -> None:
     script = Script()
     begun, go_on, ended = threading.Event(), threading.Event(), []
