@@ -93,7 +93,7 @@ def measure(runs: int) -> list[Row]:
             if _plain(outputs[name]).find(said[name].encode()) < 0:
                 raise Failed("the firmware does not hold the changed module")
 
-        for name, command in commands.items():  # the first build is no figure of ours
+        for name, command in commands.items():  # the first build is not a figure of ours
             before(name)
             words = [*command()]
             subprocess.run(words, check=True, timeout=900, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

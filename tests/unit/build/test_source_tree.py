@@ -75,7 +75,7 @@ def test_a_checkout_says_commit_and_changes(upstream: Path) -> None:
 def test_what_is_no_tree(tmp_path: Path, missing: str) -> None:
     place = plain_tree(tmp_path / "mp")
     (place / missing).rename(tmp_path / "gone")
-    with pytest.raises(UsageError, match="is no MicroPython tree"):
+    with pytest.raises(UsageError, match="is not a MicroPython tree"):
         describe(place)
 
 
@@ -138,7 +138,7 @@ def test_offline_refuses_what_is_not_here(tmp_path: Path, source: str) -> None:
 
 
 def test_a_missing_folder_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no folder"):
+    with pytest.raises(UsageError, match="there is no directory"):
         fetched("../micropython", tmp_path)
 
 

@@ -112,10 +112,10 @@ def test_a_damaged_application_is_told(esp_parts: Parts) -> None:
     data[0x10000 - 0x1000 + 0x400] ^= 1
     image = FirmwareImage.read(bytes(data))
     assert {check.name for check in image.checks if not check.ok} == {
-        "the check sum of the application",
+        "the checksum of the application",
         "the SHA-256 of the application",
     }
-    with pytest.raises(ImageError, match="is damaged: the check sum of the application and the SHA-256"):
+    with pytest.raises(ImageError, match="is damaged: the checksum of the application and the SHA-256"):
         image.require_valid()
 
 
