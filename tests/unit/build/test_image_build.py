@@ -376,7 +376,7 @@ REFUSED = {
                                                   r"says where its file system is \(0x100a0000"),
     "a region where the table does not say": (esp32((NVS, PHY, FACTORY, VFS), version="v1.25.0"), ".bin",
                                               {"region": (0x300000, 0x100000)}, "says where its file system is"),
-    "half a sector": (pico(), ".uf2", {"region": (0x100A0100, 0x160000)}, "no whole number of sectors"),
+    "half a sector": (pico(), ".uf2", {"region": (0x100A0100, 0x160000)}, "whole number of sectors"),
     "another chip's address": (pico(), ".uf2", {"region": (0x30000000, 0x10000)}, "is none"),
     "nothing to put in": (pico(), ".uf2", {"items": ()}, "nothing to put into"),
     "another release": (pico(), ".uf2", {"version": "1.26"}, "MicroPython v1.27.0, the project asks for 1.26"),
