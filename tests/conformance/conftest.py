@@ -51,7 +51,7 @@ ON_PICO = {
     "test_a_tree_goes_there_and_back",
 }
 
-BOARDS = ["wasm", "unix", "qemu", "qemu-lfs", "qemu-stock", "qemu-bare", "qemu-uart", "unix-webrepl", "pico"]
+BOARDS = ["wasm", "unix", "qemu", "qemu-lfs", "qemu-stock", "qemu-bare", "qemu-uart", "unix-webrepl", "ble", "pico"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -80,6 +80,14 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
             info = sim.start("pico", name="conformance-pico", image=pico_image(), fresh=True)
             stack.callback(sim.stop, "conformance-pico")
             port = str(info.port)
+        elif name == "ble":
+            from tests.air.ble_world import World
+            from tests.rigs.ble import UNLOCKED, BleReplBoard
+
+            air = stack.enter_context(BleReplBoard())
+            air.install(boot=UNLOCKED)
+            World(air).bleak_uses(stack.enter_context(pytest.MonkeyPatch.context()))
+            port = "ble://mpy-3f2a"
         else:
             port = stack.enter_context(rigs.start(name)).port
         yield Bench(name, port)
