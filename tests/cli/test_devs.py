@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -38,9 +40,7 @@ def test_a_script_for_mpremote_gets_its_lines(cli: Cli, words: tuple[str, ...]) 
     assert cli(*words).out == MPREMOTE
 
 
-def test_mpremote_prints_the_same(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mpremote_prints_the_same(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The real mpremote, on the same model of pyserial."""
     commands = pytest.importorskip("mpremote.commands")
     import argparse
@@ -87,9 +87,7 @@ def test_json(cli: Cli) -> None:
     result = json.loads(cli("devs", "--json").out)["result"]
     assert [port["path"] for port in result["ports"]] == ["/dev/ttyACM0", "/dev/ttyUSB0"]
     assert result["ports"][0]["kind"] == "micropython"
-    assert result["bootloaders"] == [
-        {"location": "1-9", "usb_id": "2e8a:000f", "what": "RP2350 in BOOTSEL mode"}
-    ]
+    assert result["bootloaders"] == [{"location": "1-9", "usb_id": "2e8a:000f", "what": "RP2350 in BOOTSEL mode"}]
     assert result["simulated"] == []
     listed = json.loads(cli("connect", "list", "--json").out)["result"]
     assert len(listed) == 4
@@ -110,3 +108,37 @@ def test_nothing_is_plugged_in(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_listing_does_not_end_in_a_repl(cli: Cli) -> None:
     assert cli("connect", "list").code == 0
+
+
+def test_boards_on_the_network(cli: Cli, monkeypatch: pytest.MonkeyPatch, clean_environment: Path) -> None:
+    from upytool.discovery import air
+
+    asked: list[str] = []
+
+    def find(hosts: Iterable[str]) -> list[air.AirBoard]:
+        asked.extend(hosts)
+        return [
+            air.AirBoard("10.0.0.7", 8266, "kitchen", ""),
+            air.AirBoard("10.0.0.8", 80, "", "_webrepl._tcp"),
+        ]
+
+    monkeypatch.setattr(air, "find_boards", find)
+    file = clean_environment / "config" / "config.toml"
+    file.parent.mkdir()
+    file.write_text('[devices]\ncook = "ws://kitchen.local"\nbad = "ws://:x@h"\nusb = "id:1"\n', encoding="utf-8")
+    found = json.loads(cli("devs", "--air", "--json").out)["result"]["air"]
+    assert asked == ["kitchen.local"]
+    assert [(each["selector"], each["host"], each["service"], each["alias"]) for each in found] == [
+        ("ws://10.0.0.7", "kitchen.local", None, "cook"),
+        ("ws://10.0.0.8:80", None, "_webrepl._tcp", None),
+    ]
+    lines = [line.split("\t") for line in cli("devs", "--air").out.splitlines()]
+    assert ["kitchen.local", "cook", "network"] in [line[:3] for line in lines]
+    assert ["10.0.0.8", "ws://10.0.0.8:80", "network"] in [line[:3] for line in lines]
+
+
+def test_no_board_on_the_network(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    from upytool.discovery import air
+
+    monkeypatch.setattr(air, "find_boards", lambda hosts: [])
+    assert json.loads(cli("devs", "--air", "--json").out)["result"]["air"] == []

@@ -24,6 +24,14 @@ def test_a_setting_is_not_set_by_a_word(cli: Cli) -> None:
     assert cli("config", "get", "webrepl-passwords.kitchen").code == 2
 
 
+def test_an_alias_takes_none(cli: Cli, clean_environment: Path) -> None:
+    run = cli("config", "set", "devices.kitchen", "ws://:hunter2@192.168.4.1")
+    assert run.code == 2
+    assert "hunter2" not in run.out + run.err
+    assert not (clean_environment / "config").exists()
+    assert cli("config", "set", "devices.kitchen", "ws://192.168.4.1").code == 0
+
+
 def test_lists_show_none(cli: Cli, clean_environment: Path) -> None:
     file = clean_environment / "config" / "config.toml"
     file.parent.mkdir()

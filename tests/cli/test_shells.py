@@ -126,7 +126,7 @@ def test_scripts_are_what_their_shells_can_read(cli: Cli, tmp_path: Path) -> Non
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from("\n\t$`'\"\\! ;&|<>(){}[]*?~#=:"))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TEXT, st.sampled_from(["", "'", '"']))
 def test_a_quoted_word_is_read_as_its_value(value: str, quote: str) -> None:
     """By our own reader, and by bash."""

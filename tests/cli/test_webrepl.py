@@ -160,6 +160,14 @@ def test_a_boot_file_that_is_no_python(air: Air) -> None:
     assert air.board.get("/boot.py") == b"def broken(\n"
 
 
+def test_a_boot_file_that_ends_before_its_end(air: Air) -> None:
+    air.board.put("/boot.py", b"print('hi')\n1 / 0\n")
+    run = air("setup")
+    assert "ZeroDivisionError" in run.err
+    assert air.status()["running"] is False
+    assert air.status()["at_boot"] is True
+
+
 def test_the_users_names_do_no_harm(air: Air) -> None:
     air.board.ok("exec", "import sys\nsys.modules['os'] = 3\nprint = len = 7\n")
     assert air.status()["installed"] is True
@@ -220,10 +228,12 @@ def test_a_new_password(air: Air, monkeypatch: pytest.MonkeyPatch, clean_environ
     if os.name == "posix":
         assert file.stat().st_mode & 0o077 == 0
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"fresh")))
-    air.ok("password", "--password-stdin")
+    run = air("password", "--password-stdin")
+    assert run.code == 0, run.err
     assert air.running_password() == "fresh"
     assert air.board.get("/webrepl_cfg.py").startswith(b"PASS = 'fresh'\n")
     assert '"10.0.0.7:8266" = "fresh"' in file.read_text()
+    assert "UPYTOOL_WEBREPL_PASSWORD" in run.err
     air.ok("disable", "--all", "--yes")
     assert "fresh" not in file.read_text()
     assert air.board.names("/") == ["lib"]

@@ -14,6 +14,7 @@ from upytool.device.oneshot import ALIASES
 from upytool.device.rescue import disable, restore
 from upytool.errors import RemoteException, RemoteExit
 from upytool.packages import board as boards
+from upytool.packages.survey import survey
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -49,7 +50,7 @@ def everything(device: Device, home: str) -> None:
     assert {gone.path for gone in fs.rmtree(f"{home}/d")} == {f"{home}/d", f"{home}/d/e", f"{home}/d/c.txt"}
     device.session.board = None
     assert device.info.implementation == "micropython"
-    seen = boards.survey(device, home, write=True)
+    seen = survey(device, home, write=True)
     boards.prepare(device, [home + boards.STAGE], [], ["x.py"], home + boards.STAGE)
     boards.commit(device, [], 0, [], [], [f"{home}/d"], home + boards.STAGE)
     assert fs.is_dir(f"{home}/d")

@@ -25,7 +25,6 @@ import socket
 import struct
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,7 +38,6 @@ REQUEST = struct.Struct("<2sBBQLH64s")  # struct webrepl_file
 PUT, GET, GET_VERSION = 1, 2, 3
 DONE = b"WB\0\0"
 CTRL_C = 3
-STARTING = 0.5  # seconds after which a board takes clients that shows no prompt, as a program runs from its start
 PATIENCE = 10.0  # seconds for a client to send its handshake, or to read: a real board waits for ever
 
 
@@ -200,7 +198,7 @@ class WebReplModel:
         self._wake_write.setblocking(False)
         self._session: Session | None = None
         self._reset = self._stopping = False
-        self._starts_until = 0.0
+        self._starting = False
         self._thread = threading.Thread(target=self._main, name="WebREPL model", daemon=True)
 
     def __enter__(self) -> WebReplModel:
@@ -260,9 +258,8 @@ class WebReplModel:
 
     def _turn(self) -> None:
         session = self._session
-        starting = time.monotonic() < self._starts_until
-        waiting = [self._wake_read] if starting else [self._listener, self._wake_read]
-        wait = 0.02 if starting else None
+        waiting = [self._wake_read] if self._starting else [self._listener, self._wake_read]
+        wait = 0.02 if self._starting else None
         if session is not None:
             waiting.append(session.socket)
             wait = 0.01 if session.frames.inbox else None  # bytes behind a Ctrl-C
@@ -272,10 +269,10 @@ class WebReplModel:
         if self._reset:
             self._reset = False
             self._hang_up()  # a soft reset ends the session
-            self._starts_until = time.monotonic() + STARTING
+            self._starting = True  # and boot.py, or what comes instead of it, starts the server anew
         output = self.board.console.take_output(4096)
-        if output.endswith((b">>> ", b"\r\n>")):
-            self._starts_until = 0.0
+        if output.endswith((b">>> ", b"\r\n>")) or self.board.console.interrupt_char == CTRL_C:
+            self._starting = False
         if self._session is not None and self._session is session:
             with self._ending(session):
                 if output and session.logged_in:

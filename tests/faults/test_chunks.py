@@ -104,7 +104,7 @@ def replay(op: Op[Any], heard: list[tuple[int, bytes]], cuts: list[int]) -> Any:
                 answer = now
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(1, 40) | st.just(1 << 16), min_size=1, max_size=12))
 def test_any_chunking(transcript: list[tuple[int, bytes]], cuts: list[int]) -> None:
     assert replay(work(Session()), transcript, cuts) == (CONTENT, "42", ["f.py"])

@@ -16,7 +16,7 @@ from upytool.mpy.cross import Cross, Module
 from upytool.sim.pico import PicoBoard
 
 pytestmark = [pytest.mark.rig, pytest.mark.slow, pytest.mark.timeout(600)]
-PATIENCE = 40.0
+PATIENCE = 180.0
 
 RESETS = "import machine\nmachine.reset()\n"
 LOADER = "import machine\nmachine.bootloader()\n"

@@ -39,17 +39,19 @@ pytest.importorskip("wasmtime")
 PICO = "needs a board that can be flashed: tests/flash/test_pico_cycle.py"
 ROMFS = "needs a board with a ROM partition: tests/cli/test_romfs.py"
 SOURCES = "compiles MicroPython: tests/build/test_from_source.py"
+AIR = "needs a board with a network: tests/cli/test_webrepl_rig.py"
 OTHERS = "needs somebody else's server"
 # page -> the beginning of lines that are only parsed -> why
 ELSEWHERE: dict[str, dict[str, str]] = {
-    "README.md": {"upytool flash": PICO, "upytool build": PICO, "uv": "installs", "pip": "installs"},
+    "README.md": {"upytool flash": PICO, "upytool build": PICO, "upytool -d ws:": AIR, "uv": "installs",
+                  "pip": "installs"},
     "building.md": {"upytool flash": PICO, "upytool build + flash": PICO, "upytool build --check": PICO},
     "building-from-source.md": {"upytool": SOURCES},
     "firmware.md": {"upytool firmware inspect :": PICO},
     "flashing.md": {"upytool": PICO},
     "from-mpremote.md": {"upytool": "names the port of a real board"},
     "images.md": {"upytool image ls :": PICO, "upytool image rm :": PICO, "upytool rescue --bootloader": PICO},
-    "over-the-air.md": {"upytool": "needs a board with a network: tests/cli/test_webrepl_rig.py"},
+    "over-the-air.md": {"upytool": AIR},
     "packages.md": {"upytool mip install github:": OTHERS, "upytool mip install https:": OTHERS},
     "romfs.md": dict.fromkeys(("upytool romfs query", "upytool romfs deploy", "upytool romfs ls",
                                "upytool romfs extract"), ROMFS),

@@ -63,7 +63,7 @@ def test_a_frame_of_another_number_is_refused() -> None:
     assert decode_frame(encode_frame(b"hello", 7), 8) is None
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(contents, max_size=6),
     st.sampled_from([256, 1024, 4096]),
@@ -166,7 +166,6 @@ def test_everything_arrives_in_order(data: bytes, window: int, chunk: int) -> No
     assert board.data == data
 
 
-@settings(deadline=None)
 @given(
     st.binary(min_size=500, max_size=4000),
     st.sampled_from([128, 256, 4096]),
@@ -253,6 +252,16 @@ def test_a_missing_message_is_noticed() -> None:
     assert run(link.message(5), board, 11).payload == b"one"
     with pytest.raises(StreamDamaged):
         run(link.message(5), board)
+
+
+@pytest.mark.parametrize("chunk", [1, 11, 1000])
+def test_what_a_board_said_before_it_ended_counts(chunk: int) -> None:
+    """It ends by itself when it hears nothing for a while, which a slow line may tell with its last answers."""
+    board, link = ModelBoard(), StreamLink(Inbox(), 256)
+    board.said += message(72, b"one", 0) + message(82, b"two", 1) + b"\x04KeyboardInterrupt: \r\n\x04>"
+    assert [run(link.message(5), board, chunk).payload for _ in range(2)] == [b"one", b"two"]
+    with pytest.raises(StreamDamaged):
+        run(link.message(5), board, chunk)
 
 
 def test_a_silent_board_is_given_up() -> None:

@@ -158,7 +158,7 @@ def main() -> int:
     if given.command == "start":
         return start(given.name)
     for name, text in boards.NAMES.items():
-        print(f"{name:12}{text}")
+        print(f"{name:16}{text}")
     return 0
 
 

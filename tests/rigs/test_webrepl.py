@@ -142,3 +142,26 @@ def test_board_cannot_see_the_host(board: WebReplBoard, tmp_path: Path) -> None:
         assert "ENOENT" in client.execute(f"open({str(marker)!r})")[1]
         with pytest.raises(Closed):
             client.get(str(marker))
+
+
+def test_full_disk_is_not_noticed_by_put() -> None:
+    """A program gets ENOSPC; modwebrepl.c, with asserts off, says that all is well, and the file is short."""
+    with WebReplBoard(disk=64 * 1024) as board, connect(board) as client:
+        client.raw()
+        space = "import os; s = os.statvfs('/'); print(s[0] * s[2], s[0] * s[3])"
+        assert client.execute(space) == ("65536 65536\n", "")
+        client.put("/a", bytes(range(256)) * 200)
+        assert client.execute(space) == ("65536 12288\n", "")
+        client.put("/b", b"b" * 20000)
+        assert (board.root / "b").stat().st_size <= 12288
+        assert client.execute("open('/c', 'w').write('c' * 5000)")[1].rstrip().endswith("OSError: 28")
+        client.execute("os.remove('/a')")
+        client.put("/c", b"c" * 40000)
+        assert (board.root / "c").read_bytes() == b"c" * 40000
+
+
+def test_name_of_63_bytes(board: WebReplBoard) -> None:
+    """The longest that ends with a zero; of one more byte the C code reads on into what lies behind it."""
+    with connect(board) as client:
+        client.put("n" * 63, b"fits")
+        assert (board.root / ("n" * 63)).read_bytes() == b"fits"

@@ -67,9 +67,17 @@ class WebReplBoard(Unix):
             others; at most 65535, which no client of a test fills.
         loops_see_input: whether a program notices input, and so a Ctrl-C, between two steps of a loop, as on boards
             with lwIP (Pico W, ESP8266). False is an ESP32, which looks only while it sleeps or waits for input.
+        disk: bytes for files, in blocks of 4096; more fail with ENOSPC. None: as much as the host has.
     """
 
-    def __init__(self, password: str | None = "upytool", *, ring: int = 260, loops_see_input: bool = True) -> None:
+    def __init__(
+        self,
+        password: str | None = "upytool",
+        *,
+        ring: int = 260,
+        loops_see_input: bool = True,
+        disk: int | None = None,
+    ) -> None:
         binary = build()
         # Bound for as long as the rig lives, so that nobody else gets the port while the board restarts. The board
         # may bind it too, as neither of the two sockets is connected, and this one does not listen.
@@ -83,6 +91,8 @@ class WebReplBoard(Unix):
             settings["RIG_PASSWORD"] = password
         if not loops_see_input:
             settings["RIG_WAITS"] = "1"
+        if disk is not None:
+            settings["RIG_DISK"] = str(disk)
         try:
             super().__init__(binary, settings=settings, lossy=True)
         except BaseException:

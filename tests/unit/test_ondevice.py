@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import subprocess
 import symtable
 import sys
@@ -12,7 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upytool.device import ondevice, oneshot, stream
+from upytool.device import carrier, ondevice, oneshot, stream
+from upytool.device.channel_mover import look_programs, ready_program, settling_program
+from upytool.device.mover import PutItem
+from upytool.transport.webrepl import WebReplTransport
 
 SHORT = "one_"
 NAMES = sorted(path.stem for path in Path(ondevice.FOLDER).glob("*.py"))
@@ -78,16 +82,38 @@ def test_a_short_program_uses_no_builtin_and_the_firmwares_own_modules(name: str
     assert modules <= oneshot.ALIASES
     names = {node.id: type(node.ctx) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
     values = {name for name in names if name.isupper()}
-    sent = oneshot.program(name.removeprefix(SHORT), **dict.fromkeys(values, "x" * 11)).decode()
-    assert not any(value in sent for value in values)
+    sent = oneshot.program(name.removeprefix(SHORT), **dict.fromkeys(values, "x" * 11))
+    own, text = oneshot.NAME, sent.decode()
+    assert not any(value in text for value in values)
     # Every name that it binds in `__main__` is the one that goes again, also after an error or by oneshot.TIDY.
-    table = symtable.symtable(sent, name, "exec")
-    assert {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned()} == {"_upy"}
-    last = ast.parse(sent).body[-1]
-    assert isinstance(last, ast.Try) or oneshot.leaves_a_name(sent.encode())
-    assert ast.unparse(last.finalbody[0] if isinstance(last, ast.Try) else last) == "del _upy"
+    table = symtable.symtable(text, name, "exec")
+    assert {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned()} == {own}
+    first, *_, last = ast.parse(text).body
+    if isinstance(first, ast.FunctionDef) and not oneshot.leaves_a_name(sent):
+        assert [ast.unparse(each) for each in first.body[:2]] == [f"global {own}", f"del {own}"]
+        assert ast.unparse(last) == f"{own}()"
+    else:
+        assert isinstance(last, ast.Try) or oneshot.leaves_a_name(sent)
+        assert ast.unparse(last.finalbody[0] if isinstance(last, ast.Try) else last) == f"del {own}"
     # A class whose body raises leaves its names' place behind; a function sees its own names alone.
-    assert not any(isinstance(node, ast.ClassDef) for node in ast.walk(ast.parse(sent)))
+    assert not any(isinstance(node, ast.ClassDef) for node in ast.walk(ast.parse(text)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_joined_it_is_the_same_program_in_fewer_lines(name: str) -> None:
+    text = ondevice.snippet(name)
+    joined = ondevice.joined(text)
+    assert ast.dump(ast.parse(joined)) == ast.dump(ast.parse(text))
+    assert len(joined) <= len(text)
+    assert joined.count("\n") <= text.count("\n")
+
+
+@pytest.mark.parametrize("path", ["", "a", "/lib/a.py", "/lib/abc.py", "'", "\u00e4.py", "\N{SNOWMAN}" * 3])
+def test_a_short_path_is_one_that_the_board_does_not_keep(path: str) -> None:
+    program = oneshot.program("mkdir", PATH=path).decode()
+    sent = ast.literal_eval(program.partition("mkdir(")[2].partition(");")[0])
+    assert sent.partition("\0")[0] == path
+    assert not path or len(sent.encode()) > ondevice.INTERNED
 
 
 @given(data=st.binary(max_size=60))
@@ -97,10 +123,31 @@ def test_a_literal_is_its_bytes_and_holds_no_command(data: bytes) -> None:
     assert ast.literal_eval(written.decode("latin-1").encode("unicode_escape").decode().replace("\\\\", "\\")) == data
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(("server", SHORT))])
+@pytest.mark.parametrize("name", ["channel_take", "channel_run"])
+def test_what_brings_a_program_over_the_channel_is_short_and_leaves_no_name(name: str) -> None:
+    text = carrier.program(name, 9_999_999).decode()
+    assert len(text) < WebReplTransport.in_flight
+    assert ondevice.needs(text)[1] <= oneshot.ALIASES | {"builtins"}
+    table = symtable.symtable(text, name, "exec")
+    assert {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned()} == {"_upy"}
+    (scope,) = table.get_children()
+    assert {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()} <= {"_upy"}
+
+
+ITEM = PutItem("/lib/x.py", 3, lambda: io.BytesIO(b"abc"))
+MADE = {
+    "channel_done": lambda: settling_program([ITEM], ["/lib/~upytool.tmp"], [bytes(8)]),
+    "channel_look": lambda: "\n".join(look_programs(["scan('/')", "check('','a'.split('/'),[3],10)"])),
+    "channel_ready": lambda: ready_program(["/lib"], ["./"]),
+}
+WHOLE = [name for name in NAMES if not name.startswith(("server", "channel", SHORT))]
+
+
+@pytest.mark.parametrize("name", [*WHOLE, *MADE])
 def test_a_shielded_program_uses_no_name_of_the_users(name: str) -> None:
     """Each name that it reads is one of its function's own: a builtin that it took from the module, or made itself."""
-    table = symtable.symtable(ondevice.shielded(f"{ondevice.snippet(name)}\nprint(repr(1))"), name, "exec")
+    text = MADE[name]() if name in MADE else f"{ondevice.snippet(name)}\nprint(repr(1))"
+    table = symtable.symtable(ondevice.shielded(text), name, "exec")
     todo = [child for child in table.get_children() if child.get_name() == "_upy"]
     while todo:
         scope = todo.pop()

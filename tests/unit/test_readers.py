@@ -115,7 +115,7 @@ def test_what_is_hostile_is_one_error(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in READERS if name != "manifest"])  # random bytes are not to be run
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=300))
 @example(data=b"\xef\xbb\xbf# a byte order mark\n")
 def test_any_bytes_end_in_a_value_or_the_named_error(name: str, tmp_path: Path, data: bytes) -> None:

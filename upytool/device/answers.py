@@ -6,6 +6,7 @@ that is collected goes through `Collected`, everything that is parsed through `p
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import math
 import re
@@ -59,6 +60,40 @@ def sensible() -> Iterator[None]:
         yield
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         raise StreamError("unexpected response from the board", hint="try again") from error
+
+
+def unpacked(text: bytes | bytearray, checksum: object) -> bytes:
+    """The content that a short program printed as base64, compared with its CRC-32. Errors: StreamError."""
+    with sensible():
+        data = binascii.a2b_base64(bytes(text))
+    if binascii.crc32(data) != checksum:
+        raise StreamError("what came is not what the board sent", hint="try again")
+    return data
+
+
+def own_lines(text: str) -> str:
+    """The lines of an answer that a program of ours prints item by item: `[`, `(...),` ..., `]`.
+
+    What a timer or a thread prints in between stands on lines of its own, as a rule; '' where it has torn one of ours.
+    """
+    lines = [line.strip("\r") for line in text.split("\n")]
+    ours = [line for line in lines if line in ("[", "]") or (line[:1] == "(" and line[-2:] == "),")]
+    others = set(lines).difference(ours)
+    return "" if any(line[:1] == "(" or line[-2:] == ")," for line in others) else "\n".join(ours)
+
+
+def parse_disturbed(text: str) -> Any:
+    """`parse_answer` for an answer that other output of the board may have come into. Raises ValueError as that."""
+    try:
+        return parse_answer(text)
+    except ValueError:
+        first = text.partition("\n")[0].strip("\r")
+        if first == "[" and (own := own_lines(text)):
+            return parse_answer(own)
+        # No literal goes over a line, so what stands behind its line is not its; of a number it may be the rest.
+        if first[:1].isdigit() or first == text:
+            raise
+        return parse_answer(first)
 
 
 def parse_answer(text: str, bits: int | None = None) -> Any:

@@ -26,7 +26,8 @@ from .fs_ops import FsOps
 from .fs_types import Agree, Mount, agreed
 from .info import BoardInfo
 from .mover import DIGEST, GetItem, Mover, PutItem, Space, Status, Survey, check_space
-from .scene import absolute, foreign, look, mount_of, within
+from .remote_path import within
+from .scene import absolute, foreign, look, mount_of
 from .spelling import board_twins, check_spelt
 from .stream import new_hash
 from .tree import Tree

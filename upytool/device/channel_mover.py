@@ -1,9 +1,10 @@
 """Content over the board's own file channel (protocol.webrepl), with the promises of the stream.
 
-Over WebREPL at most 256 bytes may be on their way to a program on the board; the file channel has TCP's flow control,
+Over WebREPL at most 255 bytes may be on their way to a program on the board; the file channel has TCP's flow control,
 and the board writes what comes itself. So contents go that way: to temporary names, many files without a pause; then
 one program on the board compares their digests and gives them their names (ondevice/channel_done.py). What comes from
-the board is compared in the same way, before it counts as there.
+the board is compared in the same way, before it counts as there. What is asked before is a program each, too: over the
+channel that costs two round trips (device.carrier), where the transfer program wants some twenty.
 
 Law 1: the transfer program never runs meanwhile: board and channel would be in the same file system at once.
 Law 2: an operation of the channel that does not come to its end leaves the connection in the middle of a file; it is
@@ -14,180 +15,257 @@ Law 3: where anything but the connection fails, the other mover does it: it know
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
+from .. import limits
 from ..errors import (
     ConnectionLostError,
     DeviceTimeoutError,
     OperationInterrupted,
     ProtocolError,
     RemoteError,
+    RemoteOSError,
     StreamError,
 )
 from ..protocol.ops import Interrupted, Op
-from ..protocol.webrepl import NAME_BYTES, Channel
+from ..protocol.webrepl import NAME_BYTES, Channel, PutFile
 from .answers import sensible
-from .mover import Done, GetItem, Mover, Progress, PutItem, Space, Survey, ignore, read_chunks
+from .fs_errors import creating
+from .mover import DIGEST, Done, GetItem, Mover, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
 from .ondevice import argument, function, snippet
 from .session import Session
+from .transfer import Listed, check_batches, read_statuses
 
-Item = TypeVar("Item", PutItem, GetItem)
-
-FILES = 32
+FILES = 50
 BYTES = 1 << 18
-FEW = 512  # bytes in all that a program on the board receives as quickly
-TRIES = 3
-DIGEST = 8
-LIMIT = 120.0  # seconds for the board to read a batch again
+TRIES = 3  # in vain, of the same files
+PROOF = 8  # bytes of a SHA-256 by which the board tells whether a file arrived as it was sent
+LIMIT = limits.BOARD_LONG_SECONDS  # seconds for the board to read a batch again
+QUESTIONS = 6000  # bytes of questions in a program, all of which is in the board's memory at once
+LISTING = 76
 
 
 class ChannelMover:
-    """A Mover. Args: other: for all that is not content, and what the channel cannot carry."""
+    """A Mover. Args: other: for what the channel cannot carry, and boards that cannot run what it needs."""
 
     def __init__(self, session: Session, other: Mover) -> None:
         self._session, self._other = session, other
         self._able = True
+        self._room = BYTES
 
     def close(self) -> Op[None]:
         yield from self._other.close()
 
+    # -- looking --------------------------------------------------------------------------------
+
     def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]:
-        found = yield from self._other.survey(asked, scans)
-        self._able = found.hash_kind == "sha256"
-        return found
+        if self._able:
+            try:
+                return (yield from self._survey(asked, scans))
+            except (RemoteError, StreamError, DeviceTimeoutError):
+                self._able = False
+        return (yield from self._other.survey(asked, scans))
+
+    def _survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str]) -> Op[Survey]:
+        yield from self._other.close()
+        batches = list(check_batches(asked, 2000))
+        lines = [f"scan({argument(folder)})" for folder in scans]
+        lines += [batch.command for batch in batches]
+        told: deque[tuple[int, object]] = deque()
+        for part in look_programs(lines):
+            path = scans[0] if scans else ""
+            answer = yield from self._session.call_source(part, path, LIMIT, again=True)
+            with sensible():
+                told.extend((int(kind), data) for kind, data in answer)
+        listed, statuses = Listed(), list[Status]()
+        with sensible():
+            for _ in scans:
+                while told and told[0][0] == LISTING:
+                    listed.add(*told.popleft()[1])  # type: ignore[misc]
+                told.popleft()
+            for batch in batches:
+                statuses.extend(read_statuses(bytes.fromhex(str(told.popleft()[1])), batch.sizes, DIGEST))
+        if len(statuses) != len(asked):
+            raise StreamError("the board's answer has the wrong length", hint="try again")
+        return Survey(statuses, listed.paths, "sha256")
 
     def space(self, path: str, sizes: Sequence[int]) -> Op[Space]:
-        if not self._able or sum(sizes) <= FEW:
+        if not self._able:
             return (yield from self._other.space(path, sizes))
         yield from self._other.close()
         answer = yield from self._session.call("text_space", path, again=True)
         with sensible():
-            block, free, _ = answer
-            return Space(int(block), int(free))
+            found = Space(int(answer[0]), int(answer[1]))
+        self._room = found.block * found.free or BYTES
+        return found
+
+    # -- to the board ---------------------------------------------------------------------------
 
     def put(
         self, folders: Sequence[str], items: Iterable[PutItem], progress: Progress = ignore, done: Done = ignore
     ) -> Op[None]:
-        todo = list(items)
-        if not self._able or sum(item.size for item in todo) <= FEW:
-            yield from self._other.put(folders, todo, progress, done)
+        if not self._able:
+            yield from self._other.put(folders, items, progress, done)
             return
-        if folders:
-            yield from self._other.put(folders, ())
         yield from self._other.close()
-        left: list[PutItem] = []
-        there = yield from self._folders(todo)
-        for batch in _batches(todo):
-            temps = [_temp(item.path, number) for number, item in enumerate(batch)]
-            if any(not _fits(item, temp, there) for item, temp in zip(batch, temps)):
-                left += batch
-                continue
-            placed = yield from self._put(batch, temps, progress)
-            for item, good in zip(batch, placed):
+        todo, others = deque[PutItem](items), list[PutItem]()
+        there = yield from self._ready(folders, {_folder(item.path) for item in todo})
+        for _ in range(len(todo)):
+            item = todo.popleft()
+            fits = not item.in_place and len(_name(_temp(item.path, 0))) <= NAME_BYTES and _folder(item.path) in there
+            (todo if fits else others).append(item)
+        again: set[str] = set()
+        lost = 0
+        while todo and lost < TRIES:
+            placed = yield from self._put(self._batch(todo), progress)
+            lost = 0 if placed else lost + 1
+            for good in placed:
+                item = todo.popleft()
                 if good:
                     done(item.path)
-                else:
-                    progress(-item.size)
-                    left.append(item)
-        if left:
-            yield from self._other.put((), left, progress, done)
+                    continue
+                progress(-item.size)
+                # A board may lose a byte (see protocol.webrepl): that happens, but not twice.
+                (others if item.path in again else todo).append(item)
+                again.add(item.path)
+        others += todo
+        if others:
+            yield from self._other.put((), others, progress, done)
 
-    def _folders(self, items: Iterable[PutItem]) -> Op[set[str]]:
-        """The folders of `items` that exist: what the board cannot open ends the connection without a word."""
-        folders = sorted({_folder(item.path) for item in items})
-        answer = yield from self._session.call("fs_stat", *(path.rstrip("/") or "/" for path in folders), again=True)
+    def _ready(self, make: Sequence[str], look: set[str]) -> Op[set[str]]:
+        """Make directories; which of `look` are some. What the board cannot open ends the connection without a word."""
+        found = sorted(look)
+        program = ready_program(make, [path.rstrip("/") or "/" for path in found])
+        answer = yield from self._session.call_source(program, again=True)
         with sensible():
-            return {path for path, found in zip(folders, answer[1:], strict=True) if not isinstance(found, int)}
+            if isinstance(answer, tuple):
+                path, error = str(answer[0]), int(answer[1])
+                with creating():
+                    raise RemoteOSError(error, path)
+            return {path for path, is_there in zip(found, answer, strict=True) if is_there}
 
-    def _put(self, batch: Sequence[PutItem], temps: Sequence[str], progress: Progress) -> Op[list[bool]]:
-        """Which of `batch` are in their places; nothing is left of the others."""
+    def _batch(self, todo: deque[PutItem]) -> list[PutItem]:
+        """The next files that go together: all of them are on the board twice for a moment."""
+        batch: list[PutItem] = []
+        left = min(BYTES, self._room)
+        for item in todo:
+            left -= item.size
+            if batch and (len(batch) == FILES or left < 0):
+                break
+            batch.append(item)
+        return batch
+
+    def _put(self, batch: Sequence[PutItem], progress: Progress) -> Op[list[bool]]:
+        """Which of `batch` are in their places, nothing being left of the others; [] where it did not come to that."""
+        temps = [_temp(item.path, number) for number, item in enumerate(batch)]
         sums = [hashlib.sha256() for _ in batch]
+        sent = 0
 
         def content(number: int) -> Iterator[bytes]:
+            nonlocal sent
             for data in read_chunks(batch[number]):
                 sums[number].update(data)
+                sent += len(data)
                 progress(len(data))
                 yield data
 
         files = [(_name(temp), batch[number].size, content(number)) for number, temp in enumerate(temps)]
+
+        def program() -> str:
+            return settling_program(batch, temps, [check.digest()[:PROOF] for check in sums])
+
         try:
-            yield from Channel().put(files)
-            return (yield from self._settle(batch, temps, [check.digest()[:DIGEST] for check in sums]))
+            answer = yield from self._deliver(files, program)
+            with sensible():
+                return [error == 0 for _, error in zip(batch, answer, strict=True)]
         except BaseException as error:
             if isinstance(error, GeneratorExit):
                 raise
             # What was in its place before the connection ended is written once more: the same content.
             yield from self._session.reconnect()
-            yield from self._settle(batch, temps, [b""] * len(batch))
+            removing = settling_program(batch, temps, [b""] * len(batch))
+            yield from self._session.call_source(removing, limit=LIMIT, again=True)
             if isinstance(error, Interrupted):
                 raise OperationInterrupted() from None
             if not isinstance(error, (ConnectionLostError, ProtocolError, RemoteError)):
                 raise
-            return [False] * len(batch)
+            progress(-sent)
+            return []
 
-    def _settle(self, batch: Sequence[PutItem], temps: Sequence[str], digests: Sequence[bytes]) -> Op[list[bool]]:
-        parts = "\n".join(function("server_put", name) for name in ("settle", "replace")).replace("\n", "\n ")
-        source = snippet("channel_done").replace(" REPLACE", " " + parts)
-        items = argument([(temp, item.path, item.size, sum_) for temp, item, sum_ in zip(temps, batch, digests)])
-        answer = yield from self._session.call_source(f"{source}\nprint('\\x1e'+repr(run({items})))", limit=LIMIT)
-        with sensible():
-            return [error == 0 for _, error in zip(batch, answer, strict=True)]
+    def _deliver(self, files: Sequence[PutFile], program: Callable[[], str]) -> Op[Any]:
+        """Have the board write `files`, then run what `program` gives once they are sent; returns its answer."""
+        session = self._session
+        sent = False
+
+        def sending() -> Iterator[PutFile]:
+            nonlocal sent
+            sent = True
+            yield from files
+
+        # The digests, which nobody knows yet, are as long as they get.
+        size = len(session.shield(program())) + len(files) * len(repr(b"\xff" * PROOF))
+        carrier = session.carrier
+        if carrier is not None and carrier.carries(size):
+            yield from session.ready()
+            if (yield from carrier.start(lambda: session.shield(program()), size, files=sending())):
+                return (yield from session.answer("", LIMIT))
+        if not sent:
+            yield from Channel().put(sending())
+        return (yield from session.call_source(program(), limit=LIMIT))
+
+    # -- from the board -------------------------------------------------------------------------
 
     def get(self, items: Iterable[GetItem], progress: Progress = ignore, done: Done = ignore) -> Op[None]:
-        todo = list(items)
-        if not self._able or sum(item.size for item in todo) <= FEW:
-            yield from self._other.get(todo, progress, done)
-            return
-        yield from self._other.close()
-        for batch in _batches(todo):
-            if any(len(_name(item.path)) > NAME_BYTES for item in batch):
-                yield from self._other.get(batch, progress, done)
+        todo, others = deque[GetItem](), list[GetItem]()
+        for item in items:
+            (todo if self._able and len(_name(item.path)) <= NAME_BYTES else others).append(item)
+        batch: list[_Copied] = []
+        try:
+            if todo:
                 yield from self._other.close()
-                continue
-            try:
-                yield from self._get(batch, progress, done)
-            except BaseException:
-                for item in batch:
-                    item.sink.drop()
-                raise
+            while todo:
+                batch = [_Copied(todo.popleft(), progress) for _ in range(min(FILES, len(todo)))]
+                yield from self._get(batch)
+                while batch:
+                    item = batch.pop(0).item
+                    item.sink.done()
+                    done(item.path)
+        except BaseException:
+            for copied in batch:
+                copied.item.sink.drop()
+            raise
+        if others:
+            yield from self._other.get(others, progress, done)
 
-    def _get(self, batch: list[GetItem], progress: Progress, done: Done) -> Op[None]:
-        sums = []
-        for item in batch:
-            copied = _Copied(item, progress)
-            yield from self._whole(copied)
-            sums.append(copied.check.hexdigest())
-        paths = [item.path for item in batch]
-        answer = yield from self._session.call("fs_hash", "sha256", *paths, limit=LIMIT, again=True)
-        with sensible():
-            there = [str(digest) for digest in answer]
-        if there != sums:
-            raise StreamError("a file changed while it was copied from the board", hint="try again")
-        while batch:
-            item = batch.pop(0)
-            item.sink.done()
-            done(item.path)
-
-    def _whole(self, copied: _Copied) -> Op[None]:
-        """Bring one file, through losses of the connection."""
-        failures = 0
+    def _get(self, batch: Sequence[_Copied]) -> Op[None]:
+        """Bring these files, through losses of the connection, and compare them with those on the board."""
+        failures, came = 0, 0
         while True:
-            before = copied.count
+            for copied in batch:
+                copied.again()
             try:
-                yield from Channel().get(_name(copied.item.path), copied.item.size, copied.again())
-                return
+                yield from Channel().get([(_name(copied.item.path), copied.item.size, copied) for copied in batch])
+                break
             except Interrupted:
                 yield from self._session.reconnect()
                 raise OperationInterrupted() from None
             except (ConnectionLostError, DeviceTimeoutError):
                 yield from self._session.reconnect()
-                failures = 1 if copied.count > before else failures + 1
+                before, came = came, sum(copied.count for copied in batch)
+                failures = 1 if came > before else failures + 1
                 if failures == TRIES:
                     raise
-            except StreamError:
+            except BaseException:
                 yield from self._session.reconnect()
                 raise
+        paths = [copied.item.path for copied in batch]
+        answer = yield from self._session.call("fs_hash", "sha256", *paths, limit=LIMIT, again=True)
+        with sensible():
+            there = [str(digest) for digest in answer]
+        if there != [copied.check.hexdigest() for copied in batch]:
+            raise StreamError("a file changed while it was copied from the board", hint="try again")
 
 
 class _Copied:
@@ -198,10 +276,9 @@ class _Copied:
         self.check = hashlib.sha256()
         self.count = self._skip = 0
 
-    def again(self) -> _Copied:
-        """From the file's first byte on; what has come before is passed over."""
+    def again(self) -> None:
+        """It comes from its first byte on; what has come before is passed over."""
         self._skip = self.count
-        return self
 
     def __call__(self, data: bytes) -> None:
         passed = min(self._skip, len(data))
@@ -214,17 +291,34 @@ class _Copied:
             self._progress(len(data))
 
 
-def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
-    batch: list[Item] = []
-    size = 0
-    for item in items:
-        if batch and (len(batch) == FILES or size + item.size > BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(item)
-        size += item.size
-    if batch:
-        yield batch
+def look_programs(lines: Sequence[str]) -> Iterator[str]:
+    """Programs that ask all `lines`, in their order."""
+    parts = [function("server_check", name) for name in ("digest", "spellings", "check")]
+    source = snippet("channel_look").replace(" PARTS", _nested(*parts, function("server_scan", "scan")))
+    part: list[str] = []
+    for number, line in enumerate(lines):
+        part.append(line)
+        if number + 1 == len(lines) or sum(map(len, part)) + len(lines[number + 1]) > QUESTIONS:
+            yield source.replace("QUESTIONS", "\n ".join(part)) + "\nrun()"
+            part = []
+
+
+def ready_program(make: Sequence[str], look: Sequence[str]) -> str:
+    """The program that makes directories, and looks which there are."""
+    source = snippet("channel_ready").replace(" PARTS", _nested(function("server_put", "mkdirs")))
+    return f"{source}\nprint('\\x1e'+repr(run({argument(make)},{argument(look)})))"
+
+
+def settling_program(batch: Sequence[PutItem], temps: Sequence[str], proofs: Sequence[bytes]) -> str:
+    """The program that compares what came as `temps`, and gives it its names."""
+    parts = _nested(*(function("server_put", name) for name in ("settle", "replace")))
+    items = argument([(temp, item.path, item.size, proof) for temp, item, proof in zip(temps, batch, proofs)])
+    return snippet("channel_done").replace(" PARTS", parts) + f"\nprint('\\x1e'+repr(run({items})))"
+
+
+def _nested(*functions: str) -> str:
+    """Functions for the body of another."""
+    return "".join("\n" + text for text in functions).replace("\n", "\n ")[1:]
 
 
 def _name(path: str) -> bytes:
@@ -238,8 +332,3 @@ def _folder(path: str) -> str:
 def _temp(path: str, number: int) -> str:
     folder = path[: path.rfind("/") + 1]
     return f"{folder}~upytool.tmp" if not number else f"{folder}~upytool.{number}"
-
-
-def _fits(item: PutItem, temp: str, folders: Collection[str]) -> bool:
-    """Whether the channel can carry this one."""
-    return not item.in_place and len(_name(temp)) <= NAME_BYTES and _folder(item.path) in folders

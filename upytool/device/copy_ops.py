@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import LocalFileError, RemoteOSError, UsageError
@@ -22,7 +22,7 @@ from .hashes import equal_files, local_digest
 from .ignore import ignore_for
 from .local import FileSink, check_named, local_error, open_local, opener, replace_local, write_error
 from .mover import GetItem, Mover, PutItem, Status, check_space
-from .scene import within
+from .remote_path import within
 from .spelling import board_twins, check_spelt, local_spelling, local_twins
 from .tree import Tree, board_tree, is_link, local_tree
 
@@ -106,15 +106,19 @@ class _Copy:
     def run(self, sources: Sequence[str], dest: str, cwd: str) -> Op[CopyResult]:
         trees, to = yield from self._look(sources, dest, cwd)
         wanted = targets(trees, to)
-        shadows: list[str] = []
-        if to.remote:
-            from .compile import prepare_modules
-
-            wanted, shadows = yield from prepare_modules(
-                self.fs, self.mover, wanted, compile_py=self.options.mpy, reporter=self.reporter
-            )
+        wanted, shadows = yield from self.prepared(wanted, to)
         plan, there = yield from self.plan(wanted, to, shadows)
         return (yield from self.finish(plan, there, to))
+
+    def prepared(self, wanted: Targets, to: Destination) -> Op[tuple[Targets, list[str]]]:
+        """With what is to be compiled compiled, and the board's .py files that would hide a .mpy file."""
+        if not to.remote or not (self.options.mpy or any(item.path.endswith(".mpy") for item in wanted.files)):
+            return wanted, []
+        from .compile import prepare_modules
+
+        return (
+            yield from prepare_modules(self.fs, self.mover, wanted, compile_py=self.options.mpy, reporter=self.reporter)
+        )
 
     def finish(self, plan: CopyPlan, there: Mapping[str, Status], to: Destination) -> Op[CopyResult]:
         """Apply the plan unless it was all that was wanted."""
@@ -228,7 +232,7 @@ class _Copy:
                 raise
             # What is to go anyway goes first, then.
             freed = sum(-(-size // space.block) for size in extra.values() if size > space.block // 8)
-            check_space(replace(space, free=space.free + freed), writes)
+            check_space(space._replace(free=space.free + freed), writes)
             self.delete_first = True
 
     def apply(self, plan: CopyPlan, there: Mapping[str, Status]) -> Op[None]:
@@ -313,7 +317,7 @@ def _local_statuses(wanted: Targets, to: Destination) -> dict[str, Status]:
     listed: dict[str, frozenset[str]] = {}
     for path, status in there.items():
         if status.kind != "none":
-            there[path] = replace(status, spelt=local_spelling(path, listed))
+            there[path] = status._replace(spelt=local_spelling(path, listed))
     return there
 
 

@@ -139,6 +139,31 @@ class Device:
         yield from self.session.ready(fresh=True)
         return (yield from self.session.call_source(source, limit=limit, again=again))
 
+    @property
+    def sure(self) -> bool:
+        """Whether the link itself repeats what was damaged, as USB does to a chip's own port."""
+        return self.session.sure
+
+    def one(self, *names: str, said: bytearray | None = None, **values: Any) -> Any:
+        """Run a short program of ours, which takes the board next to nothing: device.oneshot.
+
+        Args:
+            names: of the parts that it is made of, ondevice/one_NAME.py.
+            said: takes what it prints.
+            values: what stands in its text for these names.
+
+        Errors: as `call`; Unfit (a StreamError) where this is no board or no moment for it.
+        """
+        return self.drive(self._one(names, said, values))
+
+    def _one(self, names: tuple[str, ...], said: bytearray | None, values: dict[str, Any]) -> Op[Any]:
+        from .oneshot import Unfit
+
+        if self.session.host_mounts:
+            raise Unfit("a directory of this computer is mounted", hint="a longer way is used")
+        yield from self.session.ready(fresh=True)
+        return (yield from self.session.one(names[-1], first=names[:-1], said=said, **values))
+
     def soft_reset(self) -> None:
         """A fresh interpreter: boot.py runs, main.py does not."""
         self.drive(self.session.soft_reset())
@@ -159,7 +184,7 @@ class Device:
         from ..protocol.raw_repl import ReplState
 
         yield from self.session.ready()
-        yield from self.session.repl.start(shielded(source).encode())
+        yield from self.session.hand_over(shielded(source).encode())
         self.session.repl.state = ReplState.UNKNOWN
 
     def interrupt(self) -> None:

@@ -22,7 +22,8 @@ from .hashes import local_digest
 from .ignore import Ignore, ignore_for
 from .local import CallSink, read_local
 from .mover import GetItem, Mover, Status
-from .scene import look, within
+from .remote_path import within
+from .scene import look
 from .sync import without
 from .tree import IgnoreRule, Tree, board_tree, join, local_tree
 

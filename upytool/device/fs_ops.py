@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from .. import limits
 from ..errors import (
+    EISDIR,
     ENOENT,
     ENOTDIR,
     RemoteError,
@@ -24,16 +25,15 @@ from ..errors import (
 )
 from ..protocol.ops import Op
 from .answers import sensible
+from .fs_errors import creating, named, refused
 from .fs_short import ShortFs, mount
 from .fs_types import Entry, Mount, Removed, Stat
 from .local import CallSink, local_size, opener
-from .mover import GetItem, Mover, Progress, PutItem, Sink, check_space, ignore, parent_of
+from .mover import GetItem, Mover, Progress, PutItem, Sink, check_space, ignore
 from .ondevice import argument, snippet
+from .remote_path import parent_of
 from .retry import Capabilities
 from .session import SNIPPET_LIMIT, Session
-from .small_mover import SmallMover, are_small
-from .stream import creating, hint_for
-from .transfer import StreamMover
 
 T = TypeVar("T")
 
@@ -59,6 +59,8 @@ class FsOps:
 
     def mover(self, sizes: Sequence[int] = ()) -> Mover:
         """A way to move files, the cheapest for `sizes` as far as they are known; to be closed."""
+        from .small_mover import SmallMover, are_small
+
         if self.session.host_mounts:
             from .mount_mover import MountMover
 
@@ -68,6 +70,8 @@ class FsOps:
         return self._large_mover()
 
     def _large_mover(self) -> Mover:
+        from .transfer import StreamMover
+
         stream = StreamMover(self.session, self.can)
         if not self.session.has_files:
             return stream
@@ -93,10 +97,8 @@ class FsOps:
     def _call(
         self, name: str, *args: object, path: str = "", limit: float = SNIPPET_LIMIT, again: bool = False
     ) -> Op[Any]:
-        try:
+        with named(path):
             return (yield from self.session.call(name, *args, path=path, limit=limit, again=again))
-        except RemoteOSError as error:
-            raise RemoteOSError(error.errno or 5, path, hint=error.hint or hint_for(error.errno or 5)) from error
 
     def stats(self, paths: Sequence[str]) -> Op[list[Stat | int]]:
         """For each path its Stat, or the board's error number."""
@@ -155,8 +157,11 @@ class FsOps:
         yield from self._do("rmdir", path)
 
     def remove(self, path: str) -> Op[None]:
-        if not (yield from self._short.remove(path)):
-            yield from self._do("remove", path)
+        if (yield from self._short.remove(path)):
+            return
+        if (yield from self._short.is_directory(path)):
+            raise RemoteOSError(EISDIR, path)
+        yield from self._do("remove", path)
 
     def touch(self, path: str) -> Op[None]:
         yield from self._make("touch", path)
@@ -229,7 +234,7 @@ class FsOps:
         except RemoteOSError as error:
             found = (yield from self.stats([path]))[0]
             if not isinstance(found, Stat) or found.is_dir:
-                raise RemoteOSError(error.errno or 5, path or ".", hint=hint_for(error.errno or 5)) from error
+                raise refused(error.errno, path or ".") from error
             return [Entry(path, found.kind, found.size)]
         return sorted(entries, key=lambda entry: entry.name)
 
@@ -257,7 +262,7 @@ class FsOps:
                 raise UsageError(
                     f"{path or '/'} is the whole file system of the board", hint="`upytool wipe` removes all files"
                 ) from error
-            raise RemoteOSError(error.errno or 5, path, hint=hint_for(error.errno or 5)) from error
+            raise refused(error.errno, path) from error
         with sensible():
             return [Removed(str(name), bool(how), how == 2) for name, how in answer]
 
@@ -274,6 +279,11 @@ class FsOps:
         out: dict[str, str | None] = {}
         for at in range(0, len(paths), 40):
             part = list(paths[at : at + 40])
+            if algo == "sha256" and not self.session.host_mounts:
+                found = yield from self._short.digests(part)
+                if found is not None:
+                    out.update(zip(part, found))
+                    continue
             try:
                 answer = yield from self._call("fs_hash", algo, *part, limit=LONG, again=True)
             except RemoteException as error:
@@ -290,6 +300,8 @@ class FsOps:
 
     def fetch(self, path: str, sink: Sink, progress: Progress = ignore) -> Op[int]:
         """A file's content into `sink`; returns its size."""
+
+        from .small_mover import SmallMover
 
         def work(mover: Mover) -> Op[int]:
             if isinstance(mover, SmallMover):

@@ -5,16 +5,27 @@ Each tells whether it could; what could not is for the longer programs of device
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .. import limits
-from ..errors import BoardResetError, ConnectionLostError, DeviceTimeoutError, RemoteError, RemoteOSError, StreamError
+from ..errors import (
+    ENOENT,
+    BoardResetError,
+    ConnectionLostError,
+    DeviceTimeoutError,
+    RemoteError,
+    RemoteException,
+    RemoteOSError,
+    StreamError,
+)
 from ..protocol.ops import Op
 from .answers import sensible
+from .fs_errors import named
 from .fs_types import Entry, Mount
-from .oneshot import Unfit
+from .ondevice import INTERNED
+from .oneshot import Code, Unfit
 from .session import Session
-from .stream import hint_for
 
 _DIRECTORY = 0x4000
 
@@ -30,12 +41,37 @@ class ShortFs:
         return (yield from self._run("mkdir", path, changes=True))[0]
 
     def remove(self, path: str) -> Op[bool]:
-        """Remove a file; False where that has to be done in another way."""
-        return (yield from self._run("rm", path, changes=True))[0]
+        """Remove a file; False where that has to be done in another way, after a look at what it is."""
+        data = path.encode("utf-8", "surrogateescape")
+        short = len(data) <= INTERNED
+        try:
+            # A short path costs less as bytes; a file system of the user's, in Python, that looks for texts has none
+            # of that name, or cannot look.
+            return (yield from self._run("rm", path, changes=True, PATH=data if short else path))[0]
+        except RemoteOSError as error:
+            if error.errno == ENOENT and not short:
+                raise
+        except RemoteException as error:
+            if error.kind != "TypeError":
+                raise
+        return False
+
+    def is_directory(self, path: str) -> Op[bool]:
+        """Whether a path is a directory; False where that has to be asked in another way."""
+        looked, state = yield from self._run("stat", path)
+        return bool(looked and state and state[0] & _DIRECTORY)
+
+    def digests(self, paths: Sequence[str]) -> Op[list[str | None] | None]:
+        """SHA-256 digests as hexadecimal text, None for what is no file; None where that has to be asked otherwise."""
+        done, found = yield from self._run("hash", "", PATHS=tuple(paths))
+        if not done:
+            return None
+        with sensible():
+            return [bytes(each).hex() if each else None for _, each in zip(paths, found, strict=True)]
 
     def entries(self, path: str) -> Op[list[Entry] | None]:
         """What is in a directory; None where that has to be asked in another way."""
-        _, answer = yield from self._run("ls", path)
+        _, answer = yield from self._run("ls", path, PATH=path or Code())
         if answer is None:
             return None
         with sensible():
@@ -54,20 +90,21 @@ class ShortFs:
             known = sorted((path, kind, *state) for path, kind, state in answer or () if state)
             return [mount(item[0], item[3] or item[2], item[4], item[5], item[1]) for item in known]
 
-    def _run(self, name: str, path: str, *, changes: bool = False) -> Op[tuple[bool, Any]]:
+    def _run(self, name: str, path: str, *, changes: bool = False, **values: object) -> Op[tuple[bool, Any]]:
         """Whether it was done, and the program's answer.
 
         Args:
             changes: it changes something, so it is not done again in another way unless it certainly did not run: a
                 second `mkdir` or `rm` would report what the first one did as an error.
+            values: what stands in it; PATH is `path` unless it is among them.
 
         Errors: RemoteOSError for `path`; with `changes` whatever left it open whether it ran.
         """
         try:
-            return True, (yield from self._session.one(name, path, limit=limits.BOARD_LONG_SECONDS, PATH=path))
-        except RemoteOSError as error:
-            raise RemoteOSError(error.errno or 5, path, hint=error.hint or hint_for(error.errno or 5)) from error
-        except BoardResetError:
+            with named(path):
+                given: dict[str, Any] = {"PATH": path, **values}
+                return True, (yield from self._session.one(name, path, limit=limits.BOARD_LONG_SECONDS, **given))
+        except (RemoteOSError, BoardResetError):
             raise
         except Unfit:
             return False, None

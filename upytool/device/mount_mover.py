@@ -18,10 +18,11 @@ from ..protocol.mount_server import Volume, board_errno
 from ..protocol.ops import Op, Pause
 from ..whole_file import new_name
 from .answers import sensible
+from .fs_errors import refused
 from .mover import CHUNK, DIGEST, Done, GetItem, Mover, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
 from .ondevice import snippet
 from .session import Session
-from .stream import hint_for, new_hash
+from .stream import new_hash
 
 BLOCK = 4096
 LIMIT = limits.BOARD_LONG_SECONDS
@@ -117,7 +118,7 @@ class MountMover:
         with sensible():
             for path, size, number in answer:
                 if size == -2:
-                    raise RemoteOSError(number, path, hint=hint_for(number))
+                    raise refused(number, path)
                 if path != folder:
                     listing[str(path)] = int(size)
         return listing
@@ -165,8 +166,7 @@ def _refusals(path: str) -> Iterator[None]:
     except RemoteOSError:
         raise
     except OSError as error:
-        number = board_errno(error)
-        raise RemoteOSError(number, path, hint=hint_for(number)) from error
+        raise refused(board_errno(error), path) from error
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from ..errors import LocalFileError, RemoteOSError
 from ..protocol.ops import Op
@@ -17,8 +17,7 @@ CHUNK = 16384
 DIGEST = 6  # bytes of a SHA-256 that travel to compare files: 48 bits, no accident makes two of them equal
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """What is at a path of the board: `kind` is `none`, `file` or `dir`; `digest` where the size is as expected.
 
     `spelt` is the name that is there where it is not the one asked for (FAT: `MAIN.PY` for `main.py`), else ''.
@@ -45,16 +44,14 @@ class Survey:
     hash_kind: str = "sum"
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
+class Space(NamedTuple):
     """What is free on a file system: the size of its blocks in bytes, and how many are free; zeros where unknown."""
 
     block: int = 0
     free: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PutItem:
+class PutItem(NamedTuple):
     """A file for the board. `open` gives its content anew each time; `in_place` writes over the old file."""
 
     path: str
@@ -73,8 +70,7 @@ class Sink(Protocol):
     def drop(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class GetItem:
+class GetItem(NamedTuple):
     """A file of the board, `size` bytes long, for `sink`."""
 
     path: str
@@ -131,12 +127,6 @@ def read_chunks(item: PutItem) -> Iterator[bytes]:
                     yield data
     except OSError as error:
         raise LocalFileError(f"{error.filename or item.path}: {error.strerror or error}", hint="") from error
-
-
-def parent_of(path: str) -> str:
-    """The folder of a path of the board, '' for the working directory."""
-    cut = path.rstrip("/").rfind("/")
-    return path[:cut] or "/" if cut >= 0 else ""
 
 
 def check_space(space: Space, writes: Iterable[tuple[str, int, Status, bool]]) -> None:

@@ -7,13 +7,16 @@ where the wrapper of `ondevice.shielded` alone takes 5 ms. These keep its promis
 - The modules are `uos`, `uio`, ...: the names by which firmware gives out its own module and looks for no file
   (py/objmodule.c, mp_module_get_builtin; before 1.21 they are the modules' own names). It does not look along
   sys.path for these, which `import os` does, at 1.4 ms. CircuitPython has no such names: `Unfit`, the long way.
-- One name of theirs, `_upy`, is in the user's `__main__` while they run. It is a function, or, where one module does,
-  that. (The body of a class would be cheaper, but one that raises leaves its dict as the place of all later names:
-  py/modbuiltins.c, __build_class__.)
+- One name of theirs, NAME, is in the user's `__main__` while they run: short, as it stands there up to five times, and
+  one that nobody gives. (A byte that no UTF-8 text holds would be a name as well, but not all firmware prints it.) It
+  is a function, or, where one module does, that module. (The body of a class would be cheaper, but one that raises
+  leaves its dict as the place of all later names: py/modbuiltins.c, __build_class__.)
 - They answer by an exception, a missing key of a dict, which needs no name either. What ends without an answer takes
-  its name away as its last statement; after an error TIDY does it.
+  its name away as its last statement, and after an error TIDY does it; a function that answers forgets its name first.
 - Up to 128 bytes go over without raw paste, which saves a round trip (RawRepl.start).
-- Paths and content are put in where the text says PATH, DATA, ...
+- Paths and content are put in where the text says PATH, DATA, ... A path of up to 10 bytes would be kept by the board
+  until it is reset (device.ondevice.argument), so a NUL and more stand behind it: the VFS takes it for the end
+  (extmod/vfs.c, lookup_path), and a `decode()` costs 0.3 ms. Nothing may be added to such a text on the board.
 """
 
 from __future__ import annotations
@@ -22,9 +25,9 @@ import re
 from functools import cache
 from typing import Any
 
-from ..errors import EISDIR, RemoteException, RemoteOSError, StreamError
+from ..errors import RemoteException, StreamError
 from .answers import parse_answer
-from .ondevice import argument, literal, snippet
+from .ondevice import INTERNED, argument, joined, literal, snippet
 from .program import raise_snippet_error
 
 # The names of the firmware's own modules. That nobody takes them is by agreement: one who puts his own under them into
@@ -32,43 +35,70 @@ from .program import raise_snippet_error
 ALIASES = frozenset(("ubinascii", "uhashlib", "uio", "uos", "usys"))
 _MARK = "\x1e"
 _VALUE = re.compile(rb"\b[A-Z]{3,}\b")
-_FLAT = re.compile("import \\w+ as _upy\n")
-TIDY = b"del _upy"
+NAME = "_9"  # ondevice/one_NAME.py writes `_upy`
+TIDY = f"del {NAME}".encode()
+_FLAT = re.compile(f"import \\w+ as {NAME}\n")
 _ANSWER = re.compile(r"KeyError: (.+)\Z")
 
 
 class Unfit(StreamError):
-    """The board cannot run short programs, or not now; the caller uses the long way."""
+    """The board cannot run a short program, or not now; the caller uses the long way.
+
+    Attributes:
+        any: it can run none.
+    """
 
     code = "protocol.no-short-program"
+    any = False
+
+
+class Code(str):
+    """A value that stands in a program as it is."""
+
+    __slots__ = ()
 
 
 @cache
-def _body(name: str) -> bytes:
-    text = snippet(f"one_{name}").replace('"\\x1e', f'"{_MARK}')
+def _body(names: tuple[str, ...]) -> bytes:
+    text = "\n".join(snippet(f"one_{name}") for name in names).replace('"\\x1e', f'"{_MARK}').replace("_upy", NAME)
     flat = _FLAT.match(text)
+    forgets = text.endswith(f"\ndel {NAME}")
     if flat is None:
-        return ("def _upy():\n " + text.replace("\n", "\n ") + "\ntry:_upy()\nfinally:del _upy").encode()
-    if text.endswith(TIDY.decode()):
-        return text.encode()
-    rest = text[flat.end() :]
-    return (flat[0] + ("try:\n " if rest.startswith("with ") else "try:") + rest + "\nfinally:del _upy").encode()
+        text = text.removesuffix(f"\ndel {NAME}") if forgets else f"global {NAME}\ndel {NAME}\n{text}"
+        body = text.replace("\n", "\n ")
+        text = f"def {NAME}():\n {body}\n{NAME}()" + (f"\ndel {NAME}" if forgets else "")
+    elif not forgets:
+        rest = text[flat.end() :].replace("\n", "\n ")
+        text = f"{flat[0]}try:\n {rest}\nfinally:\n del {NAME}"
+    return joined(text).encode()
 
 
-def program(name: str, **values: object) -> bytes:
-    """The text of ondevice/one_NAME.py with its values: bytes, texts, numbers, tuples of texts."""
-    return _VALUE.sub(lambda found: _written(values[found[0].decode()]), _body(name))
+def program(*names: str, **values: object) -> bytes:
+    """The text of ondevice/one_NAME.py, of several as one, with its values: bytes, paths, numbers, tuples, Code."""
+    return _VALUE.sub(lambda found: _written(values[found[0].decode()]), _body(names))
 
 
 def _written(value: object) -> bytes:
     if isinstance(value, bytes):
         return literal(value)
-    return argument(value).encode("utf-8", "surrogateescape")
+    if isinstance(value, Code):
+        return value.encode()
+    if isinstance(value, str):
+        return repr(padded(value)).replace("\\x00", "\\0").encode()
+    if isinstance(value, tuple):
+        return b"(%b)" % b"".join(_written(item) + b"," for item in value)
+    return argument(value).encode()
+
+
+def padded(path: str) -> str:
+    """A path as the board is told it: one that it would keep goes on behind a NUL, where the VFS no longer looks."""
+    size = len(path.encode("utf-8", "surrogateescape"))
+    return path + "\0".ljust(INTERNED + 1 - size, "-") if 0 < size <= INTERNED else path
 
 
 def leaves_a_name(text: bytes) -> bool:
-    """Whether `_upy` stays on the board where this program ended with an error."""
-    return text.endswith(b"\n" + TIDY)
+    """Whether NAME stays on the board where this program ended with an error."""
+    return text.endswith(b";" + TIDY)
 
 
 def _last_line(error: bytes) -> str:
@@ -97,9 +127,10 @@ def answer_of(error: bytes, path: str) -> Any:
     try:
         raise_snippet_error(error, path)
     except RemoteException as failed:
-        if failed.kind == "ZeroDivisionError":  # one_rm: `1//` what is 0 for a directory
-            raise RemoteOSError(EISDIR, path) from failed
-        if failed.kind in ("ImportError", "AttributeError"):
-            raise Unfit(f"the board cannot run it: {failed}", hint="a longer way is used for it") from failed
+        if failed.kind in ("ImportError", "AttributeError", "SyntaxError"):
+            unfit = Unfit(f"the board cannot run it: {failed}", hint="a longer way is used for it")
+            # Without one of the modules none is tried any more: a file of the user's may have its name by then.
+            unfit.any = failed.kind == "ImportError"
+            raise unfit from failed
         raise
     return None

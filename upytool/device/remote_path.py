@@ -1,4 +1,4 @@
-"""A path of a board that behaves like one of pathlib's."""
+"""Paths of a board: as text, and as one that behaves like one of pathlib's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ from .fs_types import Stat
 
 if TYPE_CHECKING:
     from .fs import RemoteFS
+
+
+def parent_of(path: str) -> str:
+    """The folder of a path of the board, '' for the working directory."""
+    cut = path.rstrip("/").rfind("/")
+    return path[:cut] or "/" if cut >= 0 else ""
+
+
+def within(path: str, top: str) -> bool:
+    """Whether `path` is `top` or below it; both absolute."""
+    return path == top or path.startswith(top.rstrip("/") + "/")
 
 
 class RemotePath:

@@ -120,6 +120,7 @@ class StreamRom:
         server = yield from self._opened()
         if server.unit % page:
             raise NoStreamError("text", f"the board takes {server.unit} bytes at a time, its flash {page}")
+        yield from server.widen(data, len(data))
         yield from server.say(f"rom_put({self._number},{at})")
         server.packer.begin(data)
         for unit in (*server.packer.add(data), *server.packer.finish()):

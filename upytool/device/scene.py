@@ -6,13 +6,14 @@ import posixpath
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..errors import RemoteOSError, UsageError
+from ..errors import UsageError
 from ..protocol.ops import Op
 from .answers import sensible
+from .fs_errors import refused
 from .fs_ops import LONG, FsOps
 from .fs_types import Mount
 from .ondevice import argument, snippet
-from .stream import hint_for
+from .remote_path import within
 
 # The classes that serve a folder of the host: ours (ondevice/mount.py) and mpremote's (transport_serial.py).
 HOST_KINDS = ("Volume", "RemoteFS")
@@ -34,11 +35,6 @@ class Scene:
     skipped: frozenset[str]
     folders: Sequence[str]
     files: Mapping[str, tuple[int, int]]
-
-
-def within(path: str, top: str) -> bool:
-    """Whether `path` is `top` or below it; both absolute."""
-    return path == top or path.startswith(top.rstrip("/") + "/")
 
 
 def mount_of(path: str, mounts: Iterable[str]) -> str:
@@ -86,7 +82,7 @@ def look(fs: FsOps, root: str, mounts: Sequence[Mount] | None = None, skip: Coll
         entries = sorted(((str(path), int(size), int(time)) for path, size, time in answer), key=_parts)
     for path, size, mtime in entries:
         if size == -2:
-            raise RemoteOSError(mtime, path, hint=hint_for(mtime))
+            raise refused(mtime, path)
         if size >= 0 and path.rpartition("/")[2] != SCRATCH:
             files[path] = (size, mtime)
         elif size == -1 and path != "/":

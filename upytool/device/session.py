@@ -5,7 +5,7 @@ Every method that talks is an operation, so that `device.Device` and `aio.AsyncD
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import limits
@@ -23,13 +23,14 @@ from ..protocol.ops import Op, Pause, Reconnect, Send
 from ..protocol.pace import announced
 from ..protocol.raw_repl import CTRL_C, ENTER_TIMEOUT, RawRepl, ReplState
 from ..transport.base import FileChannel, Reconnecting, Windowed
-from .answers import Collected, parse_answer, sensible
-from .ondevice import argument, shielded, snippet
+from .answers import Collected, parse_disturbed, sensible
+from .ondevice import argument, joined, shielded, snippet
 from .program import Program, is_error, prepare, raise_program_error, raise_snippet_error, rewrite_traceback
 
 if TYPE_CHECKING:
     from ..protocol.mount_server import Volume
     from ..transport.base import AsyncTransport, Transport
+    from .carrier import Carrier
     from .info import BoardInfo
 
 OutputSink = Callable[[bytes], None]
@@ -55,8 +56,10 @@ class Session:
         bytecode: False once the board refused a program of ours as bytecode (device.precompiled).
         short: whether the board takes short programs of ours (device.oneshot); False once it was found to lack them.
         in_flight: bytes that may be on their way to the board at once, where its transport knows; None: it does not.
+        unfit: those that it cannot run.
         sure: the link itself repeats what was damaged, as USB does to a chip's own port: content needs no checksum.
         has_files: whether the board has a file channel of its own (transport.base.FileChannel).
+        carrier: takes programs over that channel (device.carrier); None where there is none.
         can_reconnect: whether the connection can be made again (transport.base.Reconnecting).
         ask_frozen: whether finding out is worth a try, because the answer is kept for the next connection.
     """
@@ -77,9 +80,11 @@ class Session:
         self.ask_frozen = False
         self.bytecode = True
         self.short = True
+        self.unfit: set[tuple[str, ...]] = set()
         self.sure = False
         self.in_flight: int | None = None
         self.has_files = self.can_reconnect = False
+        self.carrier: Carrier | None = None
         self.on_soft_reset: list[Callable[[], Op[None]]] = []
 
     def attach(self, transport: Transport | AsyncTransport) -> None:
@@ -90,9 +95,14 @@ class Session:
         self.sure = getattr(transport, "sure", False)
         if isinstance(transport, Windowed):
             self.in_flight = transport.in_flight
+            self.repl.in_flight = self.in_flight
             # The 04 that ends a program goes with its last bytes.
-            self.repl.chunk = min(self.repl.chunk, self.in_flight - 1)
+            self.repl.chunk = self.in_flight - 1
         self.has_files = isinstance(transport, FileChannel)
+        if self.has_files:
+            from .carrier import Carrier
+
+            self.carrier = Carrier(self)
         self.can_reconnect = isinstance(transport, Reconnecting)
 
     @property
@@ -142,7 +152,15 @@ class Session:
 
     def _start(self, source: bytes, *, short: bool = False) -> Op[None]:
         text = "sending the program to the board (Ctrl-C stops)"
-        yield from announced(self.repl.start(source, short=short), self.repl.tell, text)
+        yield from announced(self.hand_over(source, short=short), self.repl.tell, text)
+
+    def hand_over(self, source: bytes, timeout: float | None = None, *, short: bool = False) -> Op[None]:
+        """`RawRepl.start`, by the quickest way that the board has."""
+        if self.carrier is not None:
+            if self.carrier.carries(len(source)) and (yield from self.carrier.start(source, patience=timeout)):
+                return
+            short = True
+        yield from self.repl.start(source, timeout, short=short)
 
     # -- programs of the user's -------------------------------------------------------------------
 
@@ -247,8 +265,11 @@ class Session:
         Its names are gone afterwards: what the board's `__main__` holds belongs to the user. Arguments and errors are
         as of `call`.
         """
-        program = shielded(f"{self.sign}\n{source}" if self.sign else source).encode()
-        return (yield from self.call_program(program, path, limit, again=again))
+        return (yield from self.call_program(self.shield(source), path, limit, again=again))
+
+    def shield(self, source: str) -> bytes:
+        """The complete program for our own `source`."""
+        return shielded(joined(f"{self.sign}\n{source}" if self.sign else source)).encode()
 
     def call_program(
         self, program: bytes, path: str = "", limit: float = SNIPPET_LIMIT, *, again: bool = False
@@ -271,13 +292,17 @@ class Session:
     def _ask(self, program: bytes, path: str, limit: float) -> Op[Any]:
         yield from self.ready()
         yield from self._start(program)
+        return (yield from self.answer(path, limit))
+
+    def answer(self, path: str = "", limit: float = SNIPPET_LIMIT) -> Op[Any]:
+        """What a program of ours that runs prints; arguments and errors are as of `call`."""
         said = Collected(limits.ANSWER_BYTES)
         error = yield from self._heard(self.repl.finish(said, limit))
         _, mark, literal = bytes(said.data).rpartition(RESULT_MARK)
         try:
             if mark:
                 # The answer is the last thing that a program of ours does: with a whole one, it went well.
-                return parse_answer(literal.decode("utf-8", "replace"))
+                return parse_disturbed(literal.decode("utf-8", "replace"))
         except ValueError as problem:
             if not is_error(error):
                 raise DisturbedError(f"unexpected response from the board: {literal[:60]!r}") from problem
@@ -290,6 +315,7 @@ class Session:
         name: str,
         path: str = "",
         *,
+        first: Sequence[str] = (),
         limit: float | None = None,
         said: bytearray | None = None,
         **values: object,
@@ -298,6 +324,7 @@ class Session:
 
         Args:
             path: the board path to name in a RemoteOSError.
+            first: others, which are the beginning of this.
             limit: seconds it may take; None: what fits the board's pace, for what takes it no time.
             said: takes what it prints.
             values: what stands in its text for these names.
@@ -306,10 +333,11 @@ class Session:
         """
         from . import oneshot
 
-        if not self.short or self.sign:
+        parts = (*first, name)
+        if not self.short or self.sign or parts in self.unfit:
             raise oneshot.Unfit("no short programs now", hint="a longer way is used")
         yield from self.ready()
-        text = oneshot.program(name, **values)
+        text = oneshot.program(*parts, **values)
         begun = yield Pause(0)
         output = Collected(limits.ANSWER_BYTES)
         try:
@@ -327,8 +355,9 @@ class Session:
             yield from self.repl.finish(Collected(limits.ANSWER_BYTES), SNIPPET_LIMIT)
         try:
             return oneshot.answer_of(error, path)
-        except oneshot.Unfit:
-            self.short = False
+        except oneshot.Unfit as unfit:
+            self.short = not unfit.any
+            self.unfit.add(parts)
             raise
 
     def info(self) -> Op[BoardInfo]:

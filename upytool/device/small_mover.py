@@ -6,16 +6,15 @@ where a program that looks at a file, reads or writes it takes 4 to 25 ms. The c
 from the first thing on that is not.
 
 - A file goes over inside of one program: names and content are compared with their digest before anything is touched,
-  then it is written to the temporary name, measured and renamed, as by ondevice/server_put.py. A tool that is killed
-  leaves it begun nowhere: the board has the whole program or runs none of it.
-- A file that comes back brings a checksum, unless the link itself is sure (`Session.sure`). There, what the board
-  refuses is asked for twice: a name may have been damaged on the way.
+  unless the link itself is sure (`Session.sure`). Then it is written to the temporary name, measured and renamed, as by
+  ondevice/server_put.py. A tool that is killed leaves it begun nowhere: the board has the whole program or runs none.
+- A file that comes back brings a checksum, unless the link is sure. There, what the board refuses is asked for once
+  only: elsewhere a name may have been damaged on the way.
 - Whatever else goes wrong, the other mover does the work from the start.
 """
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -29,21 +28,20 @@ from ..errors import (
     StreamError,
 )
 from ..protocol.ops import Interrupted, Op
-from .answers import sensible
+from .answers import sensible, unpacked
+from .fs_errors import EIO, creating, refused
 from .mover import DIGEST, Done, GetItem, Mover, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
-from .oneshot import Unfit
+from .oneshot import Code, Unfit
 from .session import Session
-from .stream import creating, hint_for
 
 T = TypeVar("T")
 
 FILES = 4
 FILE_BYTES = 2048
 ALL_BYTES = 4096
-CHANNEL_BYTES = 512  # where the board has a channel for files, which needs no room in a program
 HEAD = 512  # of a file whose size nobody knows yet
-EIO = 5
 TEMP = "~upytool.tmp"
+NEW = ".upynew"
 
 
 def are_small(sizes: Sequence[int]) -> bool:
@@ -74,8 +72,6 @@ class SmallMover:
         return self._other
 
     def _fits(self, sizes: Sequence[int]) -> bool:
-        if self._session.has_files and sum(sizes) > CHANNEL_BYTES:
-            return False
         return self._other is None and self._session.short and are_small(sizes)
 
     def _try(self, work: Callable[[], Op[T]]) -> Op[T]:
@@ -186,13 +182,18 @@ class SmallMover:
 
     def _put(self, path: str, data: bytes) -> Op[None]:
         temp = path[: path.rfind("/") + 1] + TEMP
-        names = f"{temp}\n{path}".encode("utf-8", "surrogateescape")
-        digest = hashlib.sha256(names + data).digest()[:8]
+        name = "over" if path in self._there else "put"
 
         def write() -> Op[None]:
-            refused = yield from self._session.one(
-                "over" if path in self._there else "put", path, DATA=data, NAMES=names, SUM=digest, SIZE=len(data)
-            )
+            values: dict[str, Any] = {"SIZE": len(data)}
+            if self._session.sure:
+                first = "given"
+                values.update(TEMP=temp, PATH=path, NEW=path + NEW, CONTENT=data)
+            else:
+                first, names = "check", f"{temp}\n{path}".encode("utf-8", "surrogateescape")
+                values.update(NAMES=names, DATA=data, SUM=hashlib.sha256(names + data).digest()[:8])
+                values.update(NEW=Code(f'p+"{NEW}"'), CONTENT=Code("d"))
+            refused = yield from self._session.one(name, path, first=(first,), **values)
             if refused:
                 raise StreamError("what arrived on the board is not what was sent", hint="try again")
 
@@ -200,7 +201,7 @@ class SmallMover:
             yield from self._try(write)
         except RemoteOSError as error:
             yield from self._drop(temp)
-            raise RemoteOSError(error.errno or EIO, path, hint=hint_for(error.errno or EIO)) from error
+            raise refused(error.errno, path) from error
         except (Interrupted, OperationInterrupted):
             yield from self._drop(temp)
             raise
@@ -252,10 +253,6 @@ class SmallMover:
                     return bytes(said)
             text = bytearray()
             checksum = yield from self._session.one("get", path, said=text, PATH=path, SIZE=size)
-            with sensible():
-                data = binascii.a2b_base64(bytes(text))
-            if binascii.crc32(data) != checksum:
-                raise StreamError("what came is not what the board sent", hint="try again")
-            return data
+            return unpacked(text, checksum)
 
         return (yield from self._try(read))

@@ -11,7 +11,6 @@ Written laws:
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator
@@ -19,7 +18,6 @@ from functools import cache
 from typing import Protocol
 
 from ..errors import (
-    ENOENT,
     BoardResetError,
     DeviceTimeoutError,
     OperationInterrupted,
@@ -32,13 +30,18 @@ from ..protocol.ops import Interrupted, Op, Pause, Send
 from ..protocol.pace import announced
 from ..protocol.raw_repl import CTRL_C, ReplState
 from ..protocol.transfer import ERROR, HELLO, STOP, Message, StreamDamaged, StreamLink, checksum_of
-from ..protocol.units import Packer, plain_unit
+from ..protocol.units import Packer, plain_unit, worth_packing
 from .answers import parse_answer
+from .fs_errors import hint_for
 from .ondevice import literal, shielded, snippet
 from .retry import Capabilities, NoStreamError, StartFailed, Way, unable
 from .session import Session
 
 LITERAL_WBITS = 12
+LEAST_WBITS = 11  # as in ondevice/server.py
+# Content that is this often as long as the window packs nearly as well as with one of its own length: 100 kB of Python
+# need 4 % more bytes with half the window, 10 % with a quarter.
+WINDOWS = 4
 REACTION = 0.8  # seconds in which a program reacts to a Ctrl-C that reaches it
 STOP_PATIENCE = 2.0
 LEAST = 1.0  # seconds that a try gets, however little is left
@@ -78,6 +81,7 @@ class Server:
 
     Attributes:
         unit: the most bytes of a unit.
+        widest: the most bits of a window for unpacking; 0 where it unpacks nothing.
         hash_kind: how the board checks content: `sha256`, `crc32` or `sum`.
         can_rename: False where the board has no os.rename.
         packer: cuts content into units.
@@ -88,7 +92,7 @@ class Server:
         self._repl = session.repl
         self._parts: set[str] = set()
         self._bytecode = False
-        self.unit, self.hash_kind, self.can_rename, self.mem_free = 1024, "sum", True, 0
+        self.unit, self.widest, self.hash_kind, self.can_rename = 1024, 0, "sum", True
         self.packer = Packer(1024, 0)
         self.link = StreamLink(self._repl.inbox, 64)
 
@@ -135,7 +139,8 @@ class Server:
     def _start(self, program: bytes, size: int, failures: int) -> Op[None]:
         pace = self._session.pace
         now = yield Pause(0)
-        yield from self._repl.start(program, min(pace.hand_over(failures), max(LEAST, pace.left(now))))
+        patience = min(pace.hand_over(failures), max(LEAST, pace.left(now)))
+        yield from self._session.hand_over(program, patience)
         window = self._can.window or self._session.window or PLAIN_WINDOW
         self.link = StreamLink(self._repl.inbox, window, self._repl.interceptor, self._session.pace)
         # The hand-over has just shown how fast the board is.
@@ -147,18 +152,18 @@ class Server:
 
     def _greet(self, hello: Message) -> None:
         try:
-            unit, wbits, kind, checksum, free, rename, platform = parse_answer(hello.payload.decode())
+            unit, wbits, kind, checksum, _, rename, platform = parse_answer(hello.payload.decode())
             if hello.kind != HELLO or not (isinstance(unit, int) and 256 <= unit < 1 << 16):
                 raise ValueError
             if kind not in ("sha256", "crc32", "sum") or wbits not in (0, *range(9, 16)):
                 raise ValueError
         except (ValueError, TypeError) as error:
             raise StreamDamaged("the transfer program said nothing sensible", hint="try again") from error
-        self.unit, self.hash_kind, self.can_rename, self.mem_free = unit, kind, bool(rename), free
+        self.unit, self.widest, self.hash_kind, self.can_rename = unit, wbits, kind, bool(rename)
         self.link.checksum = checksum
         if not self._can.window and self._repl.paste and self._session.in_flight is None:
             self.link.window_of(max(self.link.window, BUFFERS.get(platform, 0)))
-        self.packer = Packer(unit, wbits)
+        self.packer = Packer(unit, min(wbits, LEAST_WBITS))
 
     def _last_words(self) -> Op[str]:
         """The last line of the error that ended the program, '' when it did not end by itself."""
@@ -194,6 +199,13 @@ class Server:
         self.packer.begin(data)
         for unit in (*self.packer.add(data), *self.packer.finish()):
             yield from self.link.write(unit)
+
+    def widen(self, sample: bytes, content: int) -> Op[None]:
+        """Before `content` bytes that begin with `sample`: where these shrink, the board gets a fitting window."""
+        bits = min(self.widest, (content // WINDOWS).bit_length())
+        if bits > self.packer.wbits and worth_packing(sample):
+            yield from self.say(f"inflate=deflate.DeflateIO(come,deflate.RAW,{bits});rest=b''")
+            self.packer = Packer(self.unit, bits)
 
     def say(self, command: str, *, flush: bool = False) -> Op[None]:
         """Have `command` executed, at most `unit` bytes; what it answers is to be taken with `answer`."""
@@ -277,31 +289,6 @@ def remote_error(payload: bytes, path: str) -> RemoteOSError:
     except ValueError:
         number = 5
     return RemoteOSError(number, path, hint=hint_for(number))
-
-
-@contextlib.contextmanager
-def creating() -> Iterator[None]:
-    """Within it paths are made or written: where a directory is missing, the error names the directory."""
-    try:
-        yield
-    except RemoteOSError as error:
-        folder = str(error.filename).rstrip("/").rpartition("/")[0]
-        if error.errno != ENOENT or not folder:
-            raise
-        raise RemoteOSError(ENOENT, folder, hint=f"create the directory first: `upytool mkdir -p :{folder}`") from error
-
-
-def hint_for(number: int) -> str:
-    """What to do about an error number of the board's file system."""
-    if number == 28:
-        return "the old file is kept; free some space, or try `--in-place`, which needs room for one copy only"
-    if number == 19:
-        return "`upytool df` lists what is mounted; `upytool wipe --format` makes a file system on the board's flash"
-    if number == 30:
-        return "CircuitPython: copy through its USB drive, or remount in boot.py; else it is a read-only mount"
-    if number == 5:
-        return "what arrived differs from what was sent, or the flash failed; the old file is kept: try again"
-    return ""
 
 
 def _last_line(error: bytes) -> str:

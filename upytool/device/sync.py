@@ -80,17 +80,13 @@ def _push(
     rule: IgnoreRule,
     foreign: Collection[str],
 ) -> Op[CopyResult]:
-    from .compile import prepare_modules
-
     survey = yield from run.mover.survey([(far, -1)], [far] if delete else ())
     kind = survey.statuses[0].kind
     if kind == "file":
         raise UsageError(f":{far} is a file", hint="sync needs a directory")
     to = Destination(far, kind, False, True)
     wanted = with_parents(targets([tree], to), far)
-    wanted, shadows = yield from prepare_modules(
-        run.fs, run.mover, wanted, compile_py=run.options.mpy, reporter=run.reporter
-    )
+    wanted, shadows = yield from run.prepared(wanted, to)
     extra = {}
     if delete:
         there = board_tree(far, "dir", 0, survey.listing, recursive=True)

@@ -13,10 +13,11 @@ from .. import limits
 from ..errors import OperationInterrupted, RemoteOSError, StreamError, UpytoolError
 from ..protocol.ops import Interrupted, Op
 from .answers import sensible
+from .fs_errors import creating
 from .mover import DIGEST, Done, GetItem, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
 from .ondevice import argument, snippet
 from .session import Session
-from .stream import creating, new_hash
+from .stream import new_hash
 
 PIECE = 384
 LIMIT = limits.BOARD_LONG_SECONDS

@@ -17,11 +17,12 @@ from ..protocol.ops import Op
 from ..protocol.transfer import DATA, LISTING, RESULT, Message, StreamDamaged
 from ..protocol.units import plain_unit
 from .answers import parse_answer, sensible
+from .fs_errors import creating
 from .mover import DIGEST, Done, GetItem, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
 from .ondevice import argument
 from .retry import Capabilities, Retry
 from .session import Session
-from .stream import Server, creating, new_hash
+from .stream import Server, new_hash
 
 if TYPE_CHECKING:
     from .text_transfer import TextMover
@@ -94,7 +95,7 @@ class StreamMover:
         yield from server.load("check", *(["scan"] if scans else []))
         for folder in scans:
             yield from server.say(f"scan({argument(folder)})")
-        batches = list(_batches(asked, min(server.unit - 60, 2000)))
+        batches = list(check_batches(asked, min(server.unit - 60, 2000)))
         for batch in batches:
             yield from server.say(batch.command)
         yield from link.write(b"", flush=True)
@@ -110,7 +111,7 @@ class StreamMover:
         width = DIGEST if server.hash_kind == "sha256" else 4
         for batch in batches:
             answer = yield from server.answer()
-            statuses.extend(_statuses(answer.payload, batch.sizes, width))
+            statuses.extend(read_statuses(answer.payload, batch.sizes, width))
         if len(statuses) != len(asked):
             raise StreamDamaged("the board's answer has the wrong length", hint="try again")
         self._steps += 1
@@ -158,9 +159,10 @@ class StreamMover:
                 yield from server.say(f"mkdirs({argument(folder)})")
                 waiting.append(folder)
             skip = len(waiting)
+            content = sum(item.size for item in todo)
             for item in list(todo):
                 counted.append(0)
-                yield from self._put_one(server, item, counted, progress)
+                yield from self._put_one(server, item, content, counted, progress)
                 waiting.append(item.path)
                 while link.messages:
                     skip = yield from self._confirm(server, waiting, skip, todo, counted, done)
@@ -192,20 +194,22 @@ class StreamMover:
         done(path)
         return 0
 
-    def _put_one(self, server: Server, item: PutItem, counted: deque[int], progress: Progress) -> Op[None]:
-        link, packer = server.link, server.packer
-        in_place = item.in_place or not server.can_rename
-        yield from server.say(f"put({argument(item.path)},1)" if in_place else f"put({argument(item.path)})")
+    def _put_one(
+        self, server: Server, item: PutItem, content: int, counted: deque[int], progress: Progress
+    ) -> Op[None]:
+        link, in_place = server.link, item.in_place or not server.can_rename
         check = new_hash(server.hash_kind)
         for number, data in enumerate(read_chunks(item)):
             check.update(data)
             if not number:
-                packer.begin(data)
-            for unit in packer.add(data):
+                yield from server.widen(data, content)
+                yield from server.say(f"put({argument(item.path)},1)" if in_place else f"put({argument(item.path)})")
+                server.packer.begin(data)
+            for unit in server.packer.add(data):
                 yield from link.write(unit)
             counted[-1] += len(data)
             progress(len(data))
-        for unit in packer.finish():
+        for unit in server.packer.finish():
             yield from link.write(unit)
         yield from link.write(plain_unit(b"") + plain_unit(check.digest()))
 
@@ -323,7 +327,7 @@ class _Batch:
     sizes: list[int]
 
 
-def _batches(asked: Sequence[tuple[str, int]], limit: int) -> Iterator[_Batch]:
+def check_batches(asked: Sequence[tuple[str, int]], limit: int) -> Iterator[_Batch]:
     """`check` commands of at most `limit` bytes, each for paths of one folder, in the order asked."""
     base, used = "", 0
     names: list[str] = []
@@ -350,7 +354,7 @@ def _batch(base: str, names: list[str], sizes: list[int]) -> _Batch:
     return _Batch(f"check({argument(base)},{text}.split('/'),[{number}],{DIGEST})", sizes)
 
 
-def _statuses(data: bytes, sizes: Sequence[int], width: int) -> Iterator[Status]:
+def read_statuses(data: bytes, sizes: Sequence[int], width: int) -> Iterator[Status]:
     at = 0
     for expected in sizes:
         kind = data[at] if at < len(data) else 9

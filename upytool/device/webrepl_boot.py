@@ -161,7 +161,9 @@ def with_value(config: bytes, name: str, value: str | tuple[str, ...]) -> bytes:
     """
     text, encoding = _text(config)
     tree = _parsed(text)
-    nodes = _assigned(tree, name) if tree is not None else []
+    if tree is None:
+        raise RemoteError("webrepl_cfg.py on the board is not valid Python", hint="`upytool edit :webrepl_cfg.py`")
+    nodes = _assigned(tree, name)
     literal = ascii(value)  # in whatever encoding the file is
     lines = [line.decode(encoding) for line in _lines(config)]
     for node in reversed(nodes):

@@ -297,22 +297,30 @@ def apply(device: Device, changes: Sequence[Change]) -> None:
             device.fs.write_bytes(change.path, change.content)
 
 
-def restart(device: Device, *, reporter: Reporter = NULL) -> WebreplState:
+def restart(device: Device, *, reporter: Reporter = NULL) -> tuple[WebreplState, str]:
     """Soft-reset the board so that its boot.py runs, and wait until it is in its Wi-Fi, where boot.py joins one.
 
-    Errors: those of Device.soft_reset and `look`; RemoteError where the board did not join.
+    Returns what the board has then, and the last line that it printed on the way, an error of boot.py for instance.
+
+    Errors: those of Session.soft_reset and `look`; RemoteError where the board did not join.
     """
-    device.soft_reset()
+    printed = bytearray()
+    sink, device.session.print = device.session.print, printed.extend
+    try:
+        device.drive(device.session.soft_reset(show_boot=True))
+    finally:
+        device.session.print = sink
+    said = next((line for line in reversed(printed.decode("utf-8", "replace").splitlines()) if line.strip()), "")
     state = look(device)
     if state.joined or state.joined is None or not read_boot(state.boot or b"").wifi:
-        return state
+        return state, said
     notice(reporter, f"waiting for the board to join its Wi-Fi (up to {JOIN_SECONDS:.0f} s, Ctrl-C stops)", "wait")
     deadline = time.monotonic() + JOIN_SECONDS
     while time.monotonic() < deadline:
         time.sleep(0.5)
         state = look(device)
         if state.joined:
-            return state
+            return state, said
     raise RemoteError(
         f"the board did not join the Wi-Fi {state.ssid!r} within {JOIN_SECONDS:.0f} s",
         hint=_STATUS.get(state.wifi_status, "check its name and password") + "; the files are written",

@@ -1,5 +1,5 @@
-# Files that came over the board's own file channel take their places; a name without a digest is only removed.
-# For each 0, or the error number: 5 where what is there is not what was sent.
+# Files that came over the board's own file channel take their places; one without a digest is only removed. For each 0,
+# or the error number: 5 where what is there is not what was sent. Then goes what an interrupted copy left beside them.
 def run(items):
     import hashlib
     import os
@@ -9,10 +9,11 @@ def run(items):
         from micropython import kbd_intr
     except ImportError:
         pass
-    REPLACE
-    b = bytearray(512)
+    PARTS
+    b = bytearray(1024)
     v = memoryview(b)
     out = []
+    folders = []
     for temp, path, size, digest in items:
         e = 0
         try:
@@ -33,10 +34,15 @@ def run(items):
             e = x.args[0] or 5
         finally:
             kbd_intr(3)
-        if e or not digest:
-            try:
-                os.remove(temp)
-            except OSError:
-                pass
         out.append(e)
+        n = temp[: temp.rfind("/") + 1]
+        if n not in folders:
+            folders.append(n)
+    for n in folders:
+        try:
+            for x in os.listdir(n or "."):
+                if x.startswith("~upytool."):
+                    os.remove(n + x)
+        except OSError:
+            pass
     return out

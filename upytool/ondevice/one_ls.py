@@ -1,3 +1,4 @@
 # The entries of a directory, as os.ilistdir gives them.
 import uos as _upy
-{}["\x1e%r"%[x for x in _upy.ilistdir(PATH)]]
+*_upy,=_upy.ilistdir(PATH)
+{}["\x1e%r"%_upy]

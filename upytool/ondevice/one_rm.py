@@ -1,5 +1,5 @@
-# Remove a file. LittleFS would remove an empty directory too, for which this divides by 0.
+# Remove a file. LittleFS would remove an empty directory too, for which this asks to remove `True`; so it does for a
+# file with that number among its own, of 16,384 bytes for instance. The longer program removes that one.
 import uos as _upy
-1//(_upy.stat(PATH)[0]&32768)
-_upy.remove(PATH)
+_upy.remove(16384 in _upy.stat(_upy:=PATH)or _upy)
 del _upy

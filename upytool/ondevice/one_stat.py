@@ -1,3 +1,3 @@
-# What os.stat says of a path up to the size; that there is nothing is its error.
+# What os.stat says of a path; that there is nothing is its error.
 import uos as _upy
-{}[_upy.stat(PATH)[:7]]
+{}[_upy.stat(PATH)]

@@ -53,8 +53,9 @@ ready = select.poll()
 ready.register(sys.stdin, 1)
 gc.collect()
 free = gc.mem_free() if hasattr(gc, "mem_free") else 20000
-UNIT = 4096 if free > 60000 else 1024
-# Unpacking takes the window and 1.4 kB more: not where there are less than 12 kB.
+UNIT = 1024
+# Unpacking takes the window and 1.2 kB more, when it begins: not where there are less than 12 kB. WBITS is the largest
+# window that the host may choose (device.stream), 11 the one to begin with.
 WBITS = 15
 while WBITS and free < 6 << WBITS:
     WBITS -= 1 if WBITS > 11 else WBITS
@@ -63,13 +64,13 @@ frame_view = memoryview(frame)
 head = bytearray(4)
 held = bytearray(UNIT)
 held_view = memoryview(held)
-packed = io.BytesIO()
-plain = io.BytesIO()
-packed_end = at = end = count = told = 0
+come = io.BytesIO()
+rest = b""
+at = end = count = told = 0
 try:
     import deflate
 
-    inflate = deflate.DeflateIO(packed, deflate.RAW, WBITS)
+    inflate = deflate.DeflateIO(come, deflate.RAW, 11)
 except ImportError:
     WBITS = 0
 
@@ -125,29 +126,28 @@ def pull(n, into):
 
 def unit():
     # The next unit, valid until the next call.
-    global packed_end
-    plain.seek(0)
-    pull(4, plain.write)
-    plain.seek(0)
-    plain.readinto(head, 4)
+    global rest
+    come.seek(0)
+    pull(4, come.write)
+    come.seek(0)
+    come.readinto(head, 4)
     c = head[0] | head[1] << 8
     u = head[2] | head[3] << 8
+    come.seek(0)
     if not u:
-        plain.seek(0)
-        pull(c, plain.write)
-        plain.seek(0)
-        plain.readinto(held, c)
+        pull(c, come.write)
+        come.seek(0)
+        come.readinto(held, c)
         return held_view[:c]
-    rest = packed.read(packed_end - packed.tell())
-    packed.seek(0)
-    packed.write(rest)
-    pull(c, packed.write)
-    packed_end = packed.tell()
-    packed.seek(0)
+    come.write(rest)
+    pull(c, come.write)
+    c = come.tell()
+    come.seek(0)
     try:
         inflate.readinto(held, u)
     except OSError:
         raise ValueError("packed data")
+    rest = come.read(c - come.tell())
     return held_view[:u]
 
 

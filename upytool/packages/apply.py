@@ -4,10 +4,13 @@ The files go to the board in one stream and wait in `<target>/.upytool-stage` un
 one program on the board writes a journal that says where each belongs, moves them into place, replaces the record,
 and removes what goes. Before the journal, a failure takes everything back. After it, the work can be finished at any
 time: the next install or uninstall does so when the board lost power or the cable was pulled in between.
+
+An install of a few small new files is cheaper than that: `small`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 import re
 
@@ -17,12 +20,15 @@ from upytool.errors import ConnectionLostError, PackageError, UpytoolError
 from upytool.events import NULL, Reporter, Task, notice
 
 from . import board as boards
+from . import small
 from .manifest import package_path
 from .plan import InstallPlan
+from .record import parse_record
+from .survey import Survey
 
 JOURNAL = "/journal"
 # Names that every file system takes; any other is tried before the journal is written.
-_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,59}")
+PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,59}")
 
 
 def apply(board: boards.Board, plan: InstallPlan, reporter: Reporter = NULL) -> None:
@@ -35,14 +41,14 @@ def apply(board: boards.Board, plan: InstallPlan, reporter: Reporter = NULL) -> 
     stage = target + boards.STAGE
     writes = plan.writes()
     if plan.stale_stage:
-        boards.run(board, "clear", stage)
-    if plan.empty:
+        boards.sweep(board, target)
+    if plan.empty or (small.fits(plan) and _at_once(board, plan, reporter)):
         return
     if not writes and plan.free is not None and plan.free < 4 * (plan.block or 512):
         _remove_only(board, plan)
         return
     folders = sorted({posixpath.dirname(file.path) or "/" for file in writes} | {stage})
-    names = sorted({name for file in writes if not _PLAIN.fullmatch(name := posixpath.basename(file.path))})
+    names = sorted({name for file in writes if not PLAIN.fullmatch(name := posixpath.basename(file.path))})
     asks = bool(names) or plan.in_doubt or not plan.staged
     ready = boards.Prepared(list(plan.missing), [])
     if asks:
@@ -88,6 +94,32 @@ def apply(board: boards.Board, plan: InstallPlan, reporter: Reporter = NULL) -> 
         raise
 
 
+def _at_once(board: boards.Board, plan: InstallPlan, reporter: Reporter) -> bool:
+    """Do a small plan by one program; False where the board is as before, and the long way has to do it."""
+    if not isinstance(board, boards.RunsShort):
+        return False
+    moves = small.moves_of(plan)
+    folders = [*plan.missing, *_folders_of([path for _, path, _ in moves[:-1]], plan.target)]
+    try:
+        with Task(reporter, f"installing to {plan.target or '/'}", len(moves) - 1, "files") as task:
+            small.install(board, moves, folders)
+            task.advance(len(moves) - 1)
+    except boards.FAILED:
+        # It may have got through all the same, and only its answer was lost.
+        return boards.withdraw(board, moves, folders) == moves[-1][2]
+    except BaseException as error:
+        taken_back = False
+        if not isinstance(error, ConnectionLostError):
+            with contextlib.suppress(UpytoolError):
+                boards.withdraw(board, moves, folders)
+                taken_back = True
+        if not taken_back and isinstance(error, UpytoolError):
+            said = "The next mip command finishes or removes what is on the board already."
+            error.hint = f"{error.hint}\n{said}".strip()
+        raise
+    return True
+
+
 def _remove_only(board: boards.Board, plan: InstallPlan) -> None:
     """Uninstall where the file system is too full for a journal: remove first, then say so in the record."""
     removes = [removal.path for removal in plan.removals]
@@ -99,10 +131,11 @@ def _remove_only(board: boards.Board, plan: InstallPlan) -> None:
         boards.put(board, [(plan.target + boards.RECORD, plan.record.to_bytes())])
 
 
-def recover(board: boards.Board, seen: boards.Survey, reporter: Reporter = NULL) -> None:
+def recover(board: boards.Board, seen: Survey, reporter: Reporter = NULL) -> None:
     """Finish an install whose files were all on the board when it was cut off.
 
-    Its journal is the literal that ondevice `commit` wrote, or JSON of an earlier upytool.
+    Its journal is the literal that ondevice `commit` wrote, or JSON of an earlier upytool; of a small one the record
+    that waits. One that is no record was cut off itself: there is nothing to finish.
 
     Where the board refuses that, the install is given up: the record still says what was installed before.
 
@@ -110,8 +143,11 @@ def recover(board: boards.Board, seen: boards.Survey, reporter: Reporter = NULL)
         PackageError: its journal is damaged.
     """
     stage = seen.target + boards.STAGE
+    if seen.journal is None:
+        _recover_small(board, seen, reporter)
+        return
     try:
-        written = seen.journal or b""
+        written = seen.journal
         if written.startswith(b"{"):
             raw = documents.parse_json(written, stage + JOURNAL, error=PackageError)
             if raw["v"] != 1:
@@ -127,12 +163,41 @@ def recover(board: boards.Board, seen: boards.Survey, reporter: Reporter = NULL)
             f"an earlier install left the unreadable journal {stage}{JOURNAL}",
             hint=f"remove it with `upytool rm -r :{stage}` and install again",
         ) from None
-    notice(reporter, "an earlier install was cut off in its last step; it is finished now")
+    _finish(board, seen, reporter, moves, max(0, new), removes, empty, needed)
+
+
+def _recover_small(board: boards.Board, seen: Survey, reporter: Reporter) -> None:
+    waiting = seen.target + boards.WAITING
     try:
-        boards.commit(board, moves, max(0, new), removes, empty, needed, stage)
+        record = parse_record(seen.waiting, waiting)
+    except PackageError:
+        return
+    names = [(f"{seen.target}{boards.PART}{number}", path) for number, path in enumerate(small.parts(record))]
+    moves = [(part, f"{seen.target}/{path}") for number, (part, path) in enumerate(names) if number in seen.waits]
+    needed = _folders_of([path for _, path in moves], seen.target)
+    moves.append((waiting, seen.target + boards.RECORD))
+    _finish(board, seen, reporter, moves, len(moves) - 1, [], [], needed, journal=False)
+
+
+def _finish(
+    board: boards.Board,
+    seen: Survey,
+    reporter: Reporter,
+    moves: list[tuple[str, str]],
+    new: int,
+    removes: list[str],
+    empty: list[str],
+    needed: list[str],
+    *,
+    journal: bool = True,
+) -> None:
+    notice(reporter, "an earlier install was cut off in its last step; it is finished now")
+    stage = seen.target + boards.STAGE
+    try:
+        boards.commit(board, moves, new, removes, empty, needed, stage, journal=journal)
     except boards.CommitRefused as error:
         notice(reporter, f"the earlier install cannot be finished and is given up: {error.message}", "warning")
-        boards.run(board, "clear", stage)
+        boards.sweep(board, seen.target)
 
 
 def _staged(source: object, stage: str) -> str:

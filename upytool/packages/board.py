@@ -11,18 +11,23 @@ from typing import Any, Protocol, runtime_checkable
 
 from upytool import limits
 from upytool.device.ondevice import USERS_PATH, argument
-from upytool.errors import REMOTE_ERRNO, PackageError, RawReplError, RemoteError, RemoteOSError
+from upytool.errors import REMOTE_ERRNO, DeviceTimeoutError, RawReplError, RemoteError, RemoteOSError, StreamError
 
 from .program import program
 
-STAGE = "/.upytool-stage"
+# In the target. All names of ours begin alike; packages bring none that do (PackagePath).
 RECORD = "/.upytool.json"
+STAGE = "/.upytool-stage"
+PART = "/.upytool-"  # and a number: a file of a small install before it takes its place
+WAITING = "/.upytool.new"  # the record of one
 TIME_LIMIT = limits.BOARD_PACKAGE_SECONDS
 OTHER_TARGET = "name another directory with --target"
 _MARK = "\x1e"
+# What a short program ends with where it was not to be had, or nobody knows; not what Ctrl-C and a pulled cable do.
+FAILED = (RemoteOSError, RemoteError, StreamError, DeviceTimeoutError)
 # Functions of on_board.py that change nothing.
 READING = frozenset({"read", "survey", "missing", "left", "records", "cases", "sizes"})
-_SYS_PATH = object()  # an argument of a program: the board's sys.path as the user has it
+SYS_PATH = object()  # an argument of a program: the board's sys.path as the user has it
 
 
 class BoardInfo(Protocol):
@@ -56,6 +61,22 @@ class PutsMany(Protocol):
         """
 
 
+@runtime_checkable
+class RunsShort(Protocol):
+    """A board that runs short programs."""
+
+    @property
+    def sure(self) -> bool:
+        """Whether the link itself repeats what was damaged."""
+
+    def one(self, *names: str, said: bytearray | None = None, **values: object) -> Any:
+        """Run the short program of these parts (ondevice/one_NAME.py); returns its answer. `said` takes what it prints.
+
+        Raises:
+            RemoteOSError, RemoteError, StreamError, DeviceTimeoutError: see device.oneshot.
+        """
+
+
 class Board(Protocol):
     """A connected board, as `upytool.device.Device` is one."""
 
@@ -73,152 +94,16 @@ class Board(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """A target folder as it is.
-
-    Attributes:
-        target: its path without a slash at the end ("" for the root).
-        mpy: the board's `sys.implementation._mpy`, 0 where it loads no .mpy files.
-        small_int_bits: of its integers that take no memory.
-        block: bytes of a block of its file system; 0 where the board does not tell.
-        free: bytes free there, None where the board does not tell.
-        missing: the target and folders above it that do not exist, in the order of making.
-        names: of what is in it, None where that is a lot.
-        staged: an earlier install left something behind.
-        journal: what that install had still to do, None where it had not got so far.
-        record: the text of the record of what is installed.
-        name_max: bytes of the longest name there.
-        folds: names that differ only in case are one file there (FAT); None where that does not show.
-    """
-
-    target: str
-    mpy: int
-    small_int_bits: int
-    block: int
-    free: int | None
-    missing: tuple[str, ...]
-    names: frozenset[str] | None
-    staged: bool
-    journal: bytes | None
-    record: bytes | None
-    name_max: int = limits.NAME_BYTES
-    folds: bool | None = None
-
-    def may_hold(self, path: str) -> bool:
-        """Whether anything can be at a whole path below the target, as far as `names` tells."""
-        top = path[len(self.target) + 1 :].partition("/")[0].casefold()
-        return self.names is None or top in self.names
-
-    def fold(self, path: str) -> str:
-        """A path in a spelling that is the same for all names of one file."""
-        return path.casefold() if self.folds else path
-
-
 def run(board: Board, function: str, *args: object) -> Any:
     """Run one function of on_board.py: literals in, a literal out.
 
     Raises:
         UpytoolError: what the board raises; StreamError where it gives no answer.
     """
-    call = ",".join(USERS_PATH if each is _SYS_PATH else argument(each) for each in args)
+    call = ",".join(USERS_PATH if each is SYS_PATH else argument(each) for each in args)
     text, name = program(function)
     source = f"{text}\nprint({_MARK!r}+repr({name}({call})))"
     return board.ask(source, timeout=TIME_LIMIT, again=function in READING)
-
-
-def survey(board: Board, target: str | None, *, write: bool) -> Survey:
-    """Find the folder that packages go to, and look at it.
-
-    Args:
-        target: the user's choice; None for the first folder of sys.path that ends in /lib, is not in /rom
-            and can be written.
-        write: where there is a choice, test which can be written; nothing is left of that.
-
-    Raises:
-        PackageError: there is none.
-        RemoteOSError: the chosen one is a file, or none of several can be written.
-    """
-    if target is not None:
-        return _whole(_look(board, plain_target(target))[0])
-    guess, sys_path = _look(board, "/lib")
-    candidates = [path for path in sys_path if path.endswith("/lib") and not path.startswith("/rom/")]
-    if not candidates:
-        raise PackageError(
-            "the board's sys.path has no directory that ends in /lib",
-            hint="name the directory: --target /lib",
-        )
-    seen = guess
-    for path in candidates:
-        seen = guess if path == "/lib" else _look(board, path)[0]
-        if isinstance(seen, Survey):
-            break
-    if not write or len(candidates) < 2 or (isinstance(seen, Survey) and seen.record is not None):
-        return _whole(seen)
-    chosen = run(board, "usable", candidates, STAGE, RECORD)
-    if not isinstance(chosen, str):
-        with _shape("usable"):
-            problem = refused(int(chosen), candidates[0], hint=OTHER_TARGET)
-        raise problem
-    if isinstance(seen, Survey) and chosen == seen.target:
-        return seen
-    return _whole(_look(board, chosen)[0])
-
-
-def _whole(seen: Survey | RemoteOSError) -> Survey:
-    if isinstance(seen, RemoteOSError):
-        raise seen
-    return seen
-
-
-def _look(board: Board, path: str) -> tuple[Survey | RemoteOSError, list[str]]:
-    """Look at one folder, which need not exist, or say why that cannot be; returns the board's sys.path too."""
-    answer = run(board, "survey", path, RECORD, _SYS_PATH)
-    with _shape("survey"):
-        sys_path, mpy, maxsize, names, number, folds, space, record = answer
-        free, block, name_max = None, 0, limits.NAME_BYTES
-        if space:
-            block = int(space[1]) or int(space[0])
-            free = block * int(space[3])
-            name_max = min(int(space[9]) or name_max, name_max)
-        there = None if names is None else {str(each).casefold() for each in names}
-        paths = [str(each) for each in sys_path]
-        number = int(number) if there is None else 0
-    if number not in (0, errno.ENOENT):
-        return refused(number, path, hint=OTHER_TARGET), paths
-    absent: list[str] = []
-    if there is None and path:
-        parts = path.split("/")
-        absent = ["/".join(parts[:end]) for end in range(2, len(parts) + 1)]
-        if len(absent) > 1:
-            found = run(board, "missing", absent)
-            with _shape("missing"):
-                absent = [str(each) for each in found]
-    staged = there is None or len(there) > 99 or STAGE[1:] in there
-    left = run(board, "left", path + STAGE) if staged and not absent else None
-    with _shape("left"):
-        staged, journal = left or (False, None)
-        seen = Survey(
-            path,
-            int(mpy),
-            63 if int(maxsize) > 1 << 40 else 31,
-            block,
-            free,
-            tuple(absent),
-            None if there and len(there) > 99 else frozenset(there or ()),
-            bool(staged),
-            _data(journal),
-            _data(record),
-            name_max,
-            folds,
-        )
-        return seen, paths
-
-
-def _data(value: object) -> bytes | None:
-    if not isinstance(value, bytes | None):
-        raise TypeError
-    return value
 
 
 def put(board: Board, items: list[tuple[str, bytes]], folders: Sequence[str] = ()) -> None:
@@ -260,16 +145,10 @@ def digests(board: Board, paths: Sequence[str]) -> dict[str, str | None]:
         return found
 
 
-def plain_target(target: str) -> str:
-    """A target as the user writes it (`:/lib/`, `lib`), without slashes at its end; "" for the root."""
-    path = target.removeprefix(":").rstrip("/")
-    return path if path.startswith("/") or not path else f"/{path}"
-
-
 def records(board: Board, folders: Sequence[str] | None) -> tuple[list[str], list[tuple[str, bytes]]]:
     """The board's sys.path, and the record of each of these folders (None: of sys.path) that has one."""
-    answer = run(board, "records", folders, RECORD, _SYS_PATH)
-    with _shape("records"):
+    answer = run(board, "records", folders, RECORD, SYS_PATH)
+    with shape("records"):
         sys_path, found = answer
         return [str(each) for each in sys_path], [(str(path), bytes(data)) for path, data in found]
 
@@ -277,15 +156,52 @@ def records(board: Board, folders: Sequence[str] | None) -> tuple[list[str], lis
 def cases(board: Board, paths: Sequence[str]) -> dict[str, str]:
     """Such a path -> the file on the board whose name differs from it only in case."""
     answer = run(board, "cases", list(paths))
-    with _shape("cases"):
+    with shape("cases"):
         return {str(path): str(there) for path, there in answer}
 
 
 def sizes(board: Board, paths: Sequence[str]) -> list[int]:
     """Bytes of each file, 0 for what is not there."""
     answer = run(board, "sizes", list(paths))
-    with _shape("sizes"):
+    with shape("sizes"):
         return [int(size) for _, size in zip(paths, answer, strict=True)]
+
+
+def sweep(board: Board, target: str) -> None:
+    """Remove all that an install has left in the target."""
+    run(board, "sweep", target, STAGE, WAITING, PART)
+
+
+def withdraw(board: Board, moves: Sequence[tuple[str, str, bytes]], folders: Sequence[str]) -> bytes | None:
+    """Take a small install back that did not get through; returns the record that is there then.
+
+    Args:
+        moves: of each file the name under which it waits, its own, its content; the record is the last.
+        folders: those that it made.
+    """
+    *files, (waiting, record, _) = moves
+    pairs = [(part, path) for part, path, _ in files]
+    answer = run(board, "withdraw", pairs, waiting, record, sorted(folders, key=len, reverse=True))
+    with shape("withdraw"):
+        return data_of(answer)
+
+
+def data_of(value: object) -> bytes | None:
+    """What the board read of a file. Raises: TypeError, which `shape` takes."""
+    if not isinstance(value, bytes | None):
+        raise TypeError
+    return value
+
+
+def mpy_of(board: Board) -> int:
+    """The board's `sys.implementation._mpy`, 0 where it loads no .mpy files."""
+    if isinstance(board, RunsShort):
+        try:
+            (mpy,) = board.one("mpy")
+            return int(mpy)
+        except (*FAILED, TypeError, ValueError):
+            pass
+    return board.info.mpy
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +219,7 @@ def prepare(board: Board, folders: Sequence[str], files: Sequence[str], names: S
         RemoteOSError: it refuses one; nothing is left of the attempt.
     """
     answer = run(board, "prepare", list(folders), list(files), list(names), stage)
-    with _shape("prepare"):
+    with shape("prepare"):
         if answer[0] is None:
             problem = refused(int(answer[2]), str(answer[1]))
         else:
@@ -343,7 +259,7 @@ def commit(
     answer = run(board, "commit", list(moves), new, list(removes), list(empty), list(needed), stage, journal)
     if answer is None:
         return
-    with _shape("commit"):
+    with shape("commit"):
         path, number, undone = answer
         problem = CommitRefused(int(number), str(path), hint=_hint(int(number)))
         problem.undone = bool(undone)
@@ -351,7 +267,7 @@ def commit(
 
 
 @contextmanager
-def _shape(function: str) -> Iterator[None]:
+def shape(function: str) -> Iterator[None]:
     """An answer of another form than `function` gives becomes one RawReplError."""
     try:
         yield

@@ -8,17 +8,19 @@ from typing import Any
 
 from upytool import limits
 from upytool.errors import PackageError, UsageError
-from upytool.events import Task
+from upytool.events import NULL, Reporter, Task
 from upytool.mpy.abi import Abi
 
 from . import board as boards
 from .content import source_digest, verified
 from .download import Fetcher
 from .hosts import Hosts
-from .installer import context_for, index_abi, shadows
+from .index import SOURCES
+from .installer import context_for, index_abi, shadows, surveyed
 from .record import Installed, Record, parse_record
 from .resolver import resolve
 from .sources import Context, LocalSource, Source, parse_source
+from .survey import Survey, plain_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def places(board: boards.Board, target: str | None = None) -> list[Place]:
 
 
 def _places(board: boards.Board, target: str | None) -> tuple[list[str], list[Place]]:
-    folders = None if target is None else [boards.plain_target(target) or "/"]
+    folders = None if target is None else [plain_target(target) or "/"]
     sys_path, found = boards.records(board, folders)
     made = []
     for path, data in found:
@@ -107,7 +109,7 @@ def check(board: boards.Board, target: str | None = None) -> list[Problem]:
     for shadow, (name, whole) in suspects.items():
         if here.get(shadow) is not None and shadow not in owned:
             problems.append(Problem(name, "shadowed", whole, f"{shadow} is imported in place of {whole}"))
-    abi = Abi.of(board.info.mpy)
+    abi = Abi.of(boards.mpy_of(board))
     for place in found:
         for package in place.record.packages.values():
             problems += _package_problems(package, place.record, abi)
@@ -165,10 +167,13 @@ def outdated(
     """
     found, notes = [], []
     everything: list[tuple[Place, Installed, Context]] = []
+    abi = ""
     for place in places(board, target):
         for package in place.record.packages.values():
             uses_mpy = mpy and (bool(package.abi) or not package.files)
-            context = context_for(fetcher, hosts, indexes, index_abi(board, uses_mpy))
+            if uses_mpy:
+                abi = abi or index_abi(board, True)
+            context = context_for(fetcher, hosts, indexes, abi if uses_mpy else SOURCES)
             everything.append((place, package, context))
 
     def problem(each: tuple[Place, Installed, Context]) -> str:
@@ -205,8 +210,14 @@ def outdated(
 
 
 def upgrades(
-    board: boards.Board, names: Sequence[str], hosts: Hosts, *, target: str | None = None
-) -> tuple[str, list[Source], list[str]]:
+    board: boards.Board,
+    names: Sequence[str],
+    hosts: Hosts,
+    *,
+    target: str | None = None,
+    write: bool = True,
+    reporter: Reporter = NULL,
+) -> tuple[Survey, list[Source], list[str]]:
     """The folder, the newest of these installed packages (of all that were asked for if none is named), and notes.
 
     Packages of this computer's files have to be named: what a board says of where they came from must not make
@@ -215,7 +226,7 @@ def upgrades(
     Raises:
         PackageError: one of them is not installed, or came from nowhere that can be asked.
     """
-    seen = boards.survey(board, target, write=False)
+    seen = surveyed(board, target, write=write, reporter=reporter)
     record = parse_record(seen.record, seen.target + boards.RECORD)
     for name in names:
         if name not in record.packages:
@@ -233,7 +244,7 @@ def upgrades(
             notes.append(f"{name} came from {source.text()}, a file of this computer: name it to install it again")
         else:
             found.append(source)
-    return seen.target or "/", found, notes
+    return seen, found, notes
 
 
 @dataclass(frozen=True, slots=True)

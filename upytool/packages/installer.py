@@ -19,7 +19,7 @@ from upytool.inner_path import PackagePath
 from upytool.mpy.abi import Abi, refusal
 
 from . import board as boards
-from .apply import recover
+from .apply import PLAIN, recover
 from .compile import Compiler, never_compiled
 from .content import Fitted, fetch, source_digest
 from .download import Fetcher
@@ -30,6 +30,7 @@ from .plan import InstallPlan, PlannedFile, PlannedPackage, Removal
 from .record import DIGITS, Installed, Record, parse_record
 from .resolver import Resolution, ResolvedPackage, resolve
 from .sources import Context, Source, SourceFile, parse_dependency
+from .survey import Survey, survey
 
 BLOCK = 512  # where the board does not tell its own
 
@@ -63,7 +64,7 @@ def context_for(fetcher: Fetcher, hosts: Hosts, indexes: Sequence[str], abi: str
 
 def index_abi(board: boards.Board, mpy: bool) -> str:
     """The .mpy version as an index names it: "6", or "py" for sources."""
-    abi = Abi.of(board.info.mpy) if mpy else None
+    abi = Abi.of(boards.mpy_of(board)) if mpy else None
     return str(abi.version) if abi else SOURCES
 
 
@@ -75,6 +76,7 @@ def plan_install(
     options: InstallOptions,
     *,
     fixed: Callable[[str], Resolution] | None = None,
+    seen: Survey | None = None,
     write: bool = True,
     reporter: Reporter = NULL,
 ) -> InstallPlan:
@@ -85,12 +87,13 @@ def plan_install(
         requirements: what the user asks for.
         fixed: what to install instead of resolving `requirements` (from a lock), for the board's .mpy version as an
             index names it.
+        seen: the target, where `surveyed` has just looked at it.
         write: False changes nothing on the board (a dry run); True finishes an earlier install that was cut off.
 
     Raises:
         PackageError, NetworkError, OfflineError, RemoteOSError.
     """
-    seen = surveyed(board, options.target, write=write, reporter=reporter)
+    seen = seen or surveyed(board, options.target, write=write, reporter=reporter)
     abi = Abi.of(seen.mpy, seen.small_int_bits) if options.mpy else None
     named = str(abi.version) if abi else SOURCES
     if fixed is not None:
@@ -100,12 +103,12 @@ def plan_install(
     return _Planner(board, seen, resolution, fetcher, options, abi).plan()
 
 
-def surveyed(board: boards.Board, target: str | None, *, write: bool, reporter: Reporter) -> boards.Survey:
+def surveyed(board: boards.Board, target: str | None, *, write: bool, reporter: Reporter) -> Survey:
     """Look at the target folder; an install that was cut off in its last step is finished first."""
-    seen = boards.survey(board, target, write=write)
-    if write and seen.journal is not None:
+    seen = survey(board, target, write=write)
+    if write and (seen.journal is not None or seen.waiting is not None):
         recover(board, seen, reporter)
-        seen = boards.survey(board, target, write=write)
+        seen = survey(board, target, write=write)
     return seen
 
 
@@ -113,7 +116,7 @@ class _Planner:
     def __init__(
         self,
         board: boards.Board,
-        seen: boards.Survey,
+        seen: Survey,
         resolution: Resolution,
         fetcher: Fetcher,
         options: InstallOptions,
@@ -143,6 +146,9 @@ class _Planner:
         if not self.options.force:
             check_cases(self.board, draft, self.seen, self.owners)
         needed, staged = self._space(draft)
+        writes = draft.writes()
+        in_doubt = any(each.action == "new" and self.seen.may_hold(each.path) for each in writes)
+        names = [each.path.rpartition("/")[2] for each in writes]
         return InstallPlan(
             self.seen.target,
             tuple(packages),
@@ -156,7 +162,15 @@ class _Planner:
             staged=staged,
             stale_stage=self.seen.staged,
             missing=self.seen.missing,
-            in_doubt=any(each.action == "new" and self.seen.may_hold(each.path) for each in draft.files()),
+            in_doubt=in_doubt,
+            adds_only=(
+                staged
+                and not (in_doubt or removals)
+                and all(each.action == "new" for each in writes)
+                and all(map(PLAIN.fullmatch, names))
+                # FAT renames nothing to a name that is taken.
+                and (self.seen.record is None or self.seen.folds is False)
+            ),
         )
 
     def _fit(self, package: ResolvedPackage) -> list[Fitted]:

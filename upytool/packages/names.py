@@ -9,9 +9,10 @@ from upytool.inner_path import PackagePath
 
 from . import board as boards
 from .plan import InstallPlan
+from .survey import Survey
 
 
-def check_names(packages: Mapping[str, Sequence[str]], seen: boards.Survey) -> None:
+def check_names(packages: Mapping[str, Sequence[str]], seen: Survey) -> None:
     """Every name fits the board's file system, and no two of them are one file there.
 
     Args:
@@ -41,9 +42,7 @@ def check_names(packages: Mapping[str, Sequence[str]], seen: boards.Survey) -> N
                 )
 
 
-def check_cases(
-    board: boards.Board, plan: InstallPlan, seen: boards.Survey, owners: Mapping[str, Sequence[str]]
-) -> None:
+def check_cases(board: boards.Board, plan: InstallPlan, seen: Survey, owners: Mapping[str, Sequence[str]]) -> None:
     """Where case is ignored, no file replaces one of the user or of another package that differs only in case.
 
     Args:

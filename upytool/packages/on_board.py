@@ -64,9 +64,18 @@ def missing(paths: list[str]) -> object:
     return [path for path in paths if not exists(path)]
 
 
-def left(stage: str) -> object:
-    """What an earlier install left: whether there is a stage, and its journal."""
-    return (exists(stage), read(stage + "/journal"))
+def left(target: str, stage: str, waiting: str, part: str) -> object:
+    """What an earlier install left: whether there is a stage, its journal; of a small one its record, and what it has
+    behind `part` in the names of its files.
+    """
+    names = os.listdir(target or "/")
+    ends = ["/" + name for name in names if ("/" + name).startswith(part) and "/" + name != stage]
+    return (
+        exists(target + stage),
+        read(target + stage + "/journal"),
+        read(target + waiting),
+        [name[len(part) :] for name in ends],
+    )
 
 
 def usable(candidates: list[str], stage: str, record: str) -> object:
@@ -200,6 +209,33 @@ def clear(stage: str) -> object:
             os.remove(stage + "/" + name)
         os.rmdir(stage)
     return True
+
+
+def sweep(target: str, stage: str, waiting: str, part: str) -> object:
+    """Remove what an install left; without the record of a small one its files are nothing any more."""
+    if exists(target + waiting):
+        os.remove(target + waiting)
+    for name in os.listdir(target or "/"):
+        if ("/" + name).startswith(part) and "/" + name != stage:
+            os.remove(target + "/" + name)
+    return clear(target + stage)
+
+
+def withdraw(moves: list[tuple[str, str]], waiting: str, record: str, folders: list[str]) -> object:
+    """Take back a small install that did not get through; returns the record.
+
+    What has its place goes back first: while the record to be is there, all of it can still be finished.
+    """
+    if exists(waiting):
+        for source, path in moves:
+            if not exists(source) and exists(path):
+                os.rename(path, source)
+        os.remove(waiting)
+    for source, _ in moves:
+        if exists(source):
+            os.remove(source)
+    tidy(folders)
+    return read(record)
 
 
 def undo(files: list[str], folders: list[str], stage: str) -> object:

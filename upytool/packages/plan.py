@@ -98,6 +98,7 @@ class InstallPlan:
         stale_stage: an earlier install left files behind that go first.
         missing: the target and folders above it that do not exist, in the order of making.
         in_doubt: where a file is to be new, something else may lie.
+        adds_only: it adds files, and replaces nothing but the record, which a rename can replace there.
     """
 
     target: str
@@ -114,6 +115,7 @@ class InstallPlan:
     stale_stage: bool = False
     missing: tuple[str, ...] = ()
     in_doubt: bool = False
+    adds_only: bool = False
 
     def files(self) -> Iterator[PlannedFile]:
         """Every file once, whichever packages bring it."""

@@ -93,13 +93,13 @@ def announced(op: Op[T], tell: Callable[[str], None], text: str, after: float = 
                     data, now, left = b"", now, request.timeout
                     first = max(0.0, begun + after - now)
                     if left is None or left > first:
-                        data, now = yield Recv(first)
+                        data, now = yield Recv(first, files=request.files)
                         left = None if left is None else left - first
                         told = now - begun >= after
                         if told:
                             tell(text)
                     if not data:
-                        data, now = yield Recv(left)
+                        data, now = yield Recv(left, files=request.files)
                     answer = data, now
                 else:
                     answer = yield request

@@ -13,6 +13,7 @@ States:  UNKNOWN/FRIENDLY/BROKEN --enter--> RAW --start--> RUNNING --follow--> R
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
@@ -48,6 +49,9 @@ HOLD = 0.3  # seconds without output after which what looked like the beginning 
 ANSWER = 1.0  # seconds that a prompt may take to answer a Ctrl-A
 
 
+# The first two frames of a traceback; without the line where firmware keeps none (MICROPY_ENABLE_SOURCE_LINE).
+_NEST = re.compile(rb"(?<=:\r\n)" + 2 * rb'  File "<stdin>", (?:line \d+, )?in \S+\r?\n')
+_CALLS = (b"\r\x03\x01", b"\r\x03\x01", b"\r\x03\x03\x02\r\x01")  # for the raw prompt, where the first had no answer
 _COMMANDS = frozenset(b"\x01\x02")  # of the raw prompt, beside 03 and 04; raw paste takes them as text
 
 
@@ -83,8 +87,10 @@ class RawRepl:
         may_be_rom: False where no boot ROM can be at the far end (WebREPL).
         refused: the board gave the last program up while it read it, so that nothing of it ran.
         pace: how fast the board is; each hand-over teaches it.
+        nested: the program that runs was started by one of ours, whose two frames head its traceback.
         tell: receives a sentence for the user about what is waited for.
         chunk, gap: bytes, and seconds between them, for plain raw mode, which has no flow control.
+        in_flight: bytes that the way to the board takes at once, 0 where raw paste's windows are all that counts.
     """
 
     def __init__(self) -> None:
@@ -94,10 +100,10 @@ class RawRepl:
         self.window = 0
         self.can_interrupt = True
         self.may_be_rom = True
-        self.refused = False
+        self.refused = self.nested = False
         self.pace = Pace()
         self.tell: Callable[[str], None] = lambda text: None
-        self.chunk, self.gap = 128, 0.012
+        self.chunk, self.gap, self.in_flight = 128, 0.012, 0
         self.interceptor: Interceptor | None = None
         self._handed: float | None = None  # when the board had all of a program that has not said a word yet
         self._size = 0
@@ -119,8 +125,9 @@ class RawRepl:
         self.state = ReplState.BROKEN
         while True:
             # On a friendly prompt 03 clears the line; at the raw prompt too, silently; in a program it raises.
-            # 01 right behind it saves a round trip: the UART and CDC receivers keep bytes that follow a 03.
-            yield Send(b"\r\x03\x01" if attempt % 3 != 2 else b"\r\x03\x03\x02\r\x01")
+            # 01 right behind it saves a round trip: the UART and CDC receivers keep bytes that follow a 03. A return
+            # before it would have the prompt print itself once more, or run what somebody has begun to type.
+            yield Send(_CALLS[attempt % 3] if attempt else CTRL_C + CTRL_A)
             found = yield from self.inbox.hunt(PROMPT, wait)
             now = self.inbox.now
             if found is not None:
@@ -161,7 +168,7 @@ class RawRepl:
     def leave(self) -> Op[None]:
         """Back to the friendly prompt; nothing is waited for."""
         if self.state is ReplState.RAW:
-            yield Send(b"\r" + CTRL_B)
+            yield Send(CTRL_B)
             self.state = ReplState.FRIENDLY
 
     def soft_reset(self, on_output: OutputSink | None = None, timeout: float = 14.0) -> Op[None]:
@@ -203,13 +210,16 @@ class RawRepl:
 
     # -- running a program ----------------------------------------------------------------------
 
-    def start(self, source: bytes, timeout: float | None = None, *, short: bool = False) -> Op[None]:
+    def start(
+        self, source: bytes, timeout: float | None = None, *, short: bool = False, meanwhile: Op[None] | None = None
+    ) -> Op[None]:
         """Hand `source` over and have it run; read its output with `follow`.
 
         Args:
             timeout: seconds of each wait for the board to take more; None: what fits its pace.
             short: no need for raw paste where the board's input ring holds all of it: that saves a round trip. What
                 paste tells of the board (`window`) stays unknown.
+            meanwhile: what a short one's answer comes behind.
 
         Errors: UsageError when the source holds bytes that the board would take for commands; StreamError or
         DeviceTimeoutError when the hand-over fails.
@@ -222,14 +232,14 @@ class RawRepl:
                 f"the source holds the control byte {bad:02x}, which the raw REPL takes for a command",
                 hint=f"write it as \\x{bad:02x}",
             )
-        self.state, self.refused = ReplState.BROKEN, False
+        self.state, self.refused, self.nested = ReplState.BROKEN, False, False
         try:
             if short and len(source) <= self.chunk and not _COMMANDS.intersection(source):
                 late, _ = yield Recv(0)
                 if late or self.inbox.data:
                     yield from self.enter(timeout)
                     self.state = ReplState.BROKEN
-                yield from self._send_plain(source, timeout)
+                yield from self._send_plain(source, timeout, meanwhile)
             elif self.paste is not False and (yield from self._ask_paste_in_step(timeout)):
                 yield from self._send_pasted(source, timeout)
             else:
@@ -288,11 +298,15 @@ class RawRepl:
     def _send_pasted(self, source: bytes, timeout: float) -> Op[None]:
         inbox, window, view, begun = self.inbox, self.window, memoryview(source), (yield Pause(0))
         credit, sent, size = window, 0, len(source)
+        # The board grants two windows at first, then one for each that it has read. Its ring may hold less than two and
+        # an 04 behind them; with less than one on the way nothing would be granted any more.
+        kept = max(0, 2 * window - max(window, self.in_flight - 1)) if self.in_flight else 0
         # What a timer or a thread of the board prints meanwhile: output like what it prints later.
         other, deadline = bytearray(), begun + timeout
         while sent < size:
             # Grants come one byte a window; take all that are there before waiting for one.
-            if not inbox.data and not (yield from inbox.fill(0 if credit else timeout)) and not credit:
+            room = credit if credit == window - sent else credit - kept
+            if not inbox.data and not (yield from inbox.fill(0 if room else timeout)) and not room:
                 raise DeviceTimeoutError(
                     f"the board stopped reading its program after {sent} of {size} bytes",
                     hint="reset the board, then try again",
@@ -311,8 +325,8 @@ class RawRepl:
                 elif inbox.now >= deadline or len(other) > inbox.limit:
                     raise DisturbedError(f"the board prints instead of reading its program: {said[-40:]!r}")
                 continue
-            part = min(credit, size - sent)
-            if sent + part == size and part < credit:
+            part = min(room, size - sent)
+            if sent + part == size and part < room:
                 yield Send(bytes(view[sent:]) + CTRL_D)
                 break
             yield Send(bytes(view[sent : sent + part]))
@@ -333,12 +347,14 @@ class RawRepl:
             )
         return got[:-1].replace(GRANT, b"")
 
-    def _send_plain(self, source: bytes, timeout: float) -> Op[None]:
+    def _send_plain(self, source: bytes, timeout: float, meanwhile: Op[None] | None = None) -> Op[None]:
         at = 0
         for at in range(self.chunk, len(source), self.chunk):
             yield Send(source[at - self.chunk : at])
             yield Pause(self.gap)
         yield Send(source[at:] + CTRL_D)
+        if meanwhile is not None:
+            yield from meanwhile
         answer = yield from self.inbox.read_exact(2, timeout)
         if answer != b"OK":
             raise DisturbedError(f"the board did not take the program: {answer!r}")
@@ -400,7 +416,7 @@ class RawRepl:
                     "interrupted, but the program on the board is still running",
                     hint="it ignores Ctrl-C: run `upytool rescue`, or reset the board",
                 ) from None
-            text = (end.error or b"").decode("utf-8", "replace").replace("\r\n", "\n")
+            text = self._own(end.error).decode("utf-8", "replace").replace("\r\n", "\n")
             raise OperationInterrupted(traceback=text) from None
         except _Late as late:
             if stop:
@@ -408,7 +424,11 @@ class RawRepl:
             raise
         if end.reset:
             raise BoardResetError()
-        return end.error or b""
+        return self._own(end.error)
+
+    def _own(self, error: bytes | None) -> bytes:
+        """The error text of the program, without the frames of what started it."""
+        return _NEST.sub(b"", error or b"", count=1) if self.nested else error or b""
 
     def _stop(self, end: ProgramEnd, on_output: OutputSink) -> Op[bool]:
         """Ctrl-C to the running program until it ends; False when it does not."""

@@ -307,6 +307,8 @@ class StreamLink:
                 self._go_back(data[at + 1] | data[at + 2] << 8)
                 at += 3
             elif byte == END:
+                if self.messages:
+                    break  # what it said before is complete
                 del data[:at]
                 raise StreamDamaged("the board's program ended", hint="try again")
             else:

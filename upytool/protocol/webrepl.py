@@ -14,17 +14,20 @@ Facts: extmod/modwebrepl.c, extmod/modwebsocket.c, and micropython-lib's webrepl
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ..errors import ConnectionLostError, NotAuthorizedError, PortBusyError, PortUnusableError, StreamError
 from .buffer import Inbox
 from .ops import Op, Pause, Send
 
+PutFile = tuple[bytes, int, Iterable[bytes]]  # name (at most 63 bytes), size, content
+GetFile = tuple[bytes, int, Callable[[bytes], None]]  # name, size, what takes the content in order
 NAME_BYTES = 63
 FRAME = 4096  # bytes of a binary frame: the board copes with 65,535, and others' data come in between more often
-AHEAD = 64  # chunks that are asked for before they came
+AHEAD = 256  # chunks that are asked for before they came: 64 kB
 CHUNK = 256
+READ = 512  # bytes of content that the board takes at once
 LOGIN_SECONDS = 8.0
 FILE_SECONDS = 15.0  # for the next bytes of a file: flash that is erased keeps a board busy for seconds
 _REQUEST = struct.Struct("<2sBBQLH64s")
@@ -66,8 +69,15 @@ class WebReplLink:
 
     def carry(self, data: bytes) -> bytes:
         """The frames that bring `data` to the file channel."""
-        for start in range(0, len(data), FRAME):
-            self._protocol.send_binary(data[start : start + FRAME])
+        start = 0
+        while start < len(data):
+            left = len(data) - start
+            size = min(FRAME, left)
+            # The board reads a byte, then up to 511 more (modwebrepl.c); a last byte that comes alone is lost.
+            if size > 1 and (size % READ == 1 or left - size == 1):
+                size -= 2
+            self._protocol.send_binary(data[start : start + size])
+            start += size
         return self.outgoing()
 
     def close(self) -> bytes:
@@ -177,17 +187,19 @@ class Channel:
 
     def __init__(self) -> None:
         self._inbox = Inbox(files=True)
+        self._due = 0  # answers that `written` waits for
 
-    def put(self, files: Iterable[tuple[bytes, int, Iterable[bytes]]]) -> Op[None]:
+    def put(self, files: Iterable[PutFile]) -> Op[None]:
         """Write files on the board, one behind the other without a pause.
 
-        Args:
-            files: name (at most 63 bytes), size and content of each. A board tells nothing of a full disk: what arrived
-                is to be looked at afterwards.
-
-        Errors: StreamError; ConnectionLostError, also for a name that the board cannot open.
+        A board tells nothing of a full disk: what arrived is to be looked at afterwards. Errors: StreamError;
+        ConnectionLostError, also for a name that the board cannot open.
         """
-        due = 0
+        yield from self.send(files)
+        yield from self.written()
+
+    def send(self, files: Iterable[PutFile]) -> Op[None]:
+        """The first half of `put`: nothing is waited for."""
         for name, size, content in files:
             yield Send(_request(_PUT, name, size), files=True)
             left = size
@@ -198,40 +210,60 @@ class Channel:
                 yield Send(data, files=True)
             if left:
                 raise StreamError("the file changed while it was copied", hint="try again")
-            due += 2
-        while due:
+            self._due += 2
+
+    def written(self) -> Op[None]:
+        """The second half of `put`: the board has closed all files."""
+        while self._due:
             yield from self._good()
-            due -= 1
+            self._due -= 1
 
-    def get(self, name: bytes, size: int, take: Callable[[bytes], None]) -> Op[None]:
-        """Read a file of which `size` bytes are expected; `take` receives them in order.
+    def get(self, files: Sequence[GetFile]) -> Op[None]:
+        """Read files, one behind the other without a pause.
 
-        Errors: StreamError where there are more or fewer; ConnectionLostError, also for a name that the board cannot
-        open.
+        Errors: StreamError where one has more bytes or fewer; ConnectionLostError, also for a name that the board
+        cannot open.
         """
-        inbox = self._inbox
-        chunks = -(-size // CHUNK) + 1
-        asked = min(chunks, AHEAD)
-        yield Send(_request(_GET, name, 0) + bytes(asked), files=True)
-        yield from self._good()
-        came = 0
-        for number in range(1, chunks + 1):
-            count = int.from_bytes((yield from inbox.read_exact(2, FILE_SECONDS)), "little")
-            if count != min(CHUNK, size - came):
-                raise StreamError("the file changed while it was copied", hint="try again")
-            if count:
-                take((yield from inbox.read_exact(count, FILE_SECONDS)))
-                came += count
-            if asked < chunks and asked - number <= AHEAD // 2:
-                more = min(chunks - asked, AHEAD // 2)
-                yield Send(bytes(more), files=True)
-                asked += more
-        yield from self._good()
+        inbox, questions, asked = self._inbox, _questions(files), 0
+        for _, size, take in files:
+            came, count = 0, -1
+            while count:
+                while asked <= AHEAD // 2 and (more := next(questions, None)) is not None:
+                    yield Send(more[0], files=True)
+                    asked += more[1]
+                if count < 0:
+                    yield from self._good()
+                count = int.from_bytes((yield from inbox.read_exact(2, FILE_SECONDS)), "little")
+                if count != min(CHUNK, size - came):
+                    raise StreamError("the file changed while it was copied", hint="try again")
+                asked -= 1
+                if count:
+                    take((yield from inbox.read_exact(count, FILE_SECONDS)))
+                    came += count
+            yield from self._good()
 
     def _good(self) -> Op[None]:
         answer = yield from self._inbox.read_exact(4, FILE_SECONDS)
         if answer != b"WB\0\0":
             raise StreamError("the board refuses a file request", hint="try again")
+
+
+def _questions(files: Iterable[GetFile]) -> Iterator[tuple[bytes, int]]:
+    """What asks for all of `files`, in parts: (bytes, chunks that they ask for), about half of AHEAD."""
+    data, chunks = bytearray(), 0
+    for name, size, _ in files:
+        data += _request(_GET, name, 0)
+        left = -(-size // CHUNK) + 1
+        while left:
+            count = min(left, AHEAD // 2 - chunks)
+            data += bytes(count)
+            chunks += count
+            left -= count
+            if chunks == AHEAD // 2:
+                yield bytes(data), chunks
+                data, chunks = bytearray(), 0
+    if chunks:
+        yield bytes(data), chunks
 
 
 def _request(operation: int, name: bytes, size: int) -> bytes:

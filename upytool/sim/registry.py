@@ -301,11 +301,11 @@ def _launch(name: str, kind: Kind, arguments: list[str], folder: Path, timeout: 
     try:
         info = _awaited(name, kind, process, timeout, reporter)
     except BaseException:  # Ctrl-C: a board that nobody was told of must not go on in the background
-        _end(process)
+        _end(process, folder / f"{name}.lock")
         raise
     if info is not None:
         return info
-    _end(process)
+    _end(process, folder / f"{name}.lock")
     lines = log.read_text("utf-8", "replace").strip().splitlines()
     detail = lines[-1] if lines else f"no answer within {timeout:g} s"
     raise SimulatorError(f"the simulated board {name} did not start: {detail}", hint=f"its log is {log}")
@@ -336,16 +336,21 @@ def _awaited(
     return None
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], lock_path: Path) -> None:
     """End a board that is starting: the process, and the server that it has forked into its own session."""
     if sys.platform == "win32":
         process.kill()
-        return
-    import signal
+    else:
+        import signal
 
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     process.wait(10)
+    # A kill is delivered when the kernel gets to it, and the forked server is not ours to wait for: it is gone when
+    # its lock is.
+    deadline = time.monotonic() + STOP_TIMEOUT
+    while _held(lock_path) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _ask(info: SimInfo, command: str, timeout: float) -> None:

@@ -1,18 +1,20 @@
 """WebREPL as a transport: `ws://HOST[:PORT][/NAME]`, and `wss://` through a proxy, for the board itself has no TLS.
 
-Law 1: what the terminal is sent goes in frames of its own, and a Ctrl-C alone: on some ports the bytes behind it in one
-segment wait for the next event.
+Law 1: what the terminal is sent goes in frames of its own, and a Ctrl-C alone. On some ports the bytes behind one that
+stops a program wait for the next thing to arrive: so after a Ctrl-C each answer is answered by an empty frame.
 Law 2: bytes of a frame that were not sent yet are kept: a Ctrl-C here must not cut a frame in two.
 Law 3: the password is asked for when the board asks, kept in memory alone, and in no message.
 
 TCP facts: the board sends a frame's header and payload apart, so that its Nagle waits 40 ms for our delayed ACK;
-TCP_QUICKACK before each read (Linux) spares it. No ping is answered: TCP's own keep-alive finds a board that is gone.
+TCP_QUICKACK before each read (Linux) spares it. No ping is answered: TCP itself finds a board that is gone.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -23,11 +25,13 @@ from ..errors import (
     ConnectionLostError,
     MissingExtraError,
     NotAuthorizedError,
+    PortBusyError,
     PortMissingError,
     PortUnusableError,
     TransportError,
     UpytoolError,
 )
+from ..protocol.pace import announced
 from ..protocol.webrepl import LOGIN_SECONDS, WebReplLink, login
 from ..secret import Secret
 from .base import WRITE_TIMEOUT
@@ -39,10 +43,17 @@ OPEN_SECONDS = 10.0
 AGAIN_SECONDS = 30.0  # a board that was reset joins its Wi-Fi first
 ONE_TRY = 3.0
 AGAIN_PAUSE = 0.5
-AFTER_INTERRUPT = 0.1
+BUSY_SECONDS, BUSY_PAUSE = 3.0, 0.1  # for the end of the last session to reach a board
+CTRL_C = 3
+AFTER_INTERRUPT = 1.0  # seconds in which a board reacts to a Ctrl-C
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
-# Seconds without a word, between questions, and questions, after which the far end is given up.
-_KEEPALIVE = (("TCP_KEEPIDLE", 10), ("TCP_KEEPALIVE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+# Seconds without a word, between questions, and questions, after which the far end is given up; and milliseconds or
+# seconds after which it is where it does not confirm what was sent, for which TCP itself takes a quarter of an hour.
+# Where Python has no name for an option: tcp(4) on macOS (TCP_RXT_CONNDROPTIME), ws2ipdef.h on Windows (TCP_MAXRT).
+GONE_SECONDS = 25
+_GIVE_UP: list[tuple[str | int, int]] = [("TCP_KEEPIDLE", 10), ("TCP_KEEPALIVE", 10), ("TCP_KEEPINTVL", 5)]
+_GIVE_UP += [("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 1000 * GONE_SECONDS)]
+_GIVE_UP += {"darwin": [(0x80, GONE_SECONDS)], "win32": [(5, GONE_SECONDS)]}.get(sys.platform, [])
 
 T = TypeVar("T")
 Password = Callable[[str], Secret]
@@ -63,7 +74,9 @@ class WebReplTransport:
 
     interrupts = True
     survives_reset = False
-    in_flight = 256  # the shortest ring behind a WebREPL (esp8266); what does not fit is lost without a sign
+    # The shortest ring behind a WebREPL has 256 bytes (esp8266) and holds one less (py/ringbuf.h); what does not fit is
+    # lost without a sign.
+    in_flight = 255
 
     def __init__(self, url: str, password: Password, tell: Tell = lambda text: None) -> None:
         if find_spec("websockets") is None:
@@ -73,16 +86,34 @@ class WebReplTransport:
         self._tell = tell
         self._secret: Secret | None = None
         self._ask = password
-        self._open()
+        self._first()
 
     def _password(self) -> bytes:
         if self._secret is None:
             self._secret = self._ask(self.name)
         return self._secret.reveal().encode()
 
+    def _first(self) -> None:
+        """Open it; a board that has not noticed yet that its last client is gone gets a moment for it."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        told = time.monotonic() + 1.0
+        while True:
+            try:
+                self._open()
+                return
+            except PortBusyError:
+                now = time.monotonic()
+                if now >= deadline:
+                    raise
+                if now >= told:
+                    told = deadline
+                    self._tell(f"another client is connected to {self.name}, trying again (up to {BUSY_SECONDS:.0f} s)")
+                time.sleep(BUSY_PAUSE)
+
     def _open(self, seconds: float = OPEN_SECONDS) -> None:
         self._unsent = b""
-        self._interrupted = self._lost = False
+        self._lost = False
+        self._interrupted = -AFTER_INTERRUPT
         self._socket = _patiently(lambda: _connect(self._where, seconds), self._tell, f"connecting to {self.name}")
         self._link = WebReplLink(self.name)
         try:
@@ -100,7 +131,8 @@ class WebReplTransport:
                     told = True
                     self._tell(f"waiting for the WebREPL at {self.name} (up to {LOGIN_SECONDS:.0f} s, Ctrl-C stops)")
                 self._receive(min(left, 1.0))
-            drive_now(login(self.name, self._password), self)
+            logging_in = login(self.name, self._password)
+            drive_now(announced(logging_in, self._tell, f"logging in to {self.name} (Ctrl-C stops)"), self)
         except BaseException as error:
             self._socket.close()
             if isinstance(error, NotAuthorizedError):
@@ -129,6 +161,7 @@ class WebReplTransport:
                         hint="check that the board is on and in the same network, then retry",
                     ) from error
                 if now >= told:
+                    told = deadline
                     self._tell(f"waiting for {self.name} to come back (up to {seconds:.0f} s, Ctrl-C stops)")
                 time.sleep(AGAIN_PAUSE)
 
@@ -139,13 +172,9 @@ class WebReplTransport:
 
     def write(self, data: bytes) -> None:
         for part in _apart(data):
-            if self._interrupted:
-                # The board's reaction, or a moment without one: a prompt that is raw says nothing to a Ctrl-C.
-                self._interrupted = False
-                if not self._link.terminal:
-                    self._receive(AFTER_INTERRUPT)
             self._send(self._link.say(part))
-            self._interrupted = part == b"\x03"
+            if part[0] == CTRL_C:
+                self._interrupted = time.monotonic()
 
     # -- the files ------------------------------------------------------------------------------
 
@@ -185,8 +214,9 @@ class WebReplTransport:
             self._lost = True
             if not self._link.terminal and not self._link.files:
                 raise self._gone()
-        with contextlib.suppress(TransportError):  # the answer to a goodbye
-            self._send(self._link.outgoing())
+        nudge = time.monotonic() - self._interrupted < AFTER_INTERRUPT
+        with contextlib.suppress(TransportError):  # behind a goodbye
+            self._send(self._link.say(b"") if nudge else self._link.outgoing())
         return True
 
     def _arrived(self, timeout: float | None) -> bytes | None:
@@ -257,10 +287,11 @@ def _connect(where: WebreplAddress, seconds: float) -> socket.socket:
         ) from error
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEPALIVE:
-        if hasattr(socket, name):
+    for option, value in _GIVE_UP:
+        number = option if isinstance(option, int) else getattr(socket, option, None)
+        if number is not None:
             with contextlib.suppress(OSError):
-                plain.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+                plain.setsockopt(socket.IPPROTO_TCP, number, value)
     end = _wrapped(plain, where.host) if where.secure else plain
     end.setblocking(False)
     return end
@@ -292,13 +323,10 @@ def _later(error: OSError) -> bool:
 
 
 def _apart(data: bytes) -> list[bytes]:
-    """`data` cut so that each 03 is alone, and no piece is longer than a board's ring."""
-    pieces: list[bytes] = []
-    for number, part in enumerate(data.split(b"\x03")):
-        if number:
-            pieces.append(b"\x03")
-        pieces += [part[start : start + 256] for start in range(0, len(part), 256)]
-    return pieces
+    """`data` cut so that each run of 03 is alone, and no piece is longer than a board's ring."""
+    most = WebReplTransport.in_flight
+    runs = (part for part in re.split(b"(\x03+)", data) if part)
+    return [run[at : at + most] for run in runs for at in range(0, len(run), most)]
 
 
 def _patiently(work: Callable[[], T], tell: Tell, text: str) -> T:

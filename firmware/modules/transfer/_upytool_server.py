@@ -44,7 +44,7 @@ ready = select.poll()
 ready.register(sys.stdin, 1)
 gc.collect()
 free = gc.mem_free() if hasattr(gc, "mem_free") else 20000
-UNIT = 4096 if free > 60000 else 1024
+UNIT = 1024
 WBITS = 15
 while WBITS and free < 6 << WBITS:
  WBITS -= 1 if WBITS > 11 else WBITS
@@ -53,12 +53,12 @@ frame_view = memoryview(frame)
 head = bytearray(4)
 held = bytearray(UNIT)
 held_view = memoryview(held)
-packed = io.BytesIO()
-plain = io.BytesIO()
-packed_end = at = end = count = told = 0
+come = io.BytesIO()
+rest = b""
+at = end = count = told = 0
 try:
  import deflate
- inflate = deflate.DeflateIO(packed, deflate.RAW, WBITS)
+ inflate = deflate.DeflateIO(come, deflate.RAW, 11)
 except ImportError:
  WBITS = 0
 def quiet():
@@ -102,29 +102,28 @@ def pull(n, into):
   at += k
   n -= k
 def unit():
- global packed_end
- plain.seek(0)
- pull(4, plain.write)
- plain.seek(0)
- plain.readinto(head, 4)
+ global rest
+ come.seek(0)
+ pull(4, come.write)
+ come.seek(0)
+ come.readinto(head, 4)
  c = head[0] | head[1] << 8
  u = head[2] | head[3] << 8
+ come.seek(0)
  if not u:
-  plain.seek(0)
-  pull(c, plain.write)
-  plain.seek(0)
-  plain.readinto(held, c)
+  pull(c, come.write)
+  come.seek(0)
+  come.readinto(held, c)
   return held_view[:c]
- rest = packed.read(packed_end - packed.tell())
- packed.seek(0)
- packed.write(rest)
- pull(c, packed.write)
- packed_end = packed.tell()
- packed.seek(0)
+ come.write(rest)
+ pull(c, come.write)
+ c = come.tell()
+ come.seek(0)
  try:
   inflate.readinto(held, u)
  except OSError:
   raise ValueError("packed data")
+ rest = come.read(c - come.tell())
  return held_view[:u]
 def tell(kind, data=b""):
  global told

@@ -110,7 +110,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert real.read_text(encoding="utf-8") == "baud = 2\n"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     key=st.text("abc-_ .é\"'#=[]", min_size=1, max_size=6),
     value=st.one_of(st.text(max_size=12), st.booleans(), st.integers(-(2**40), 2**40), st.floats(0, 1e9)),

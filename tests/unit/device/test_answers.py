@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upytool import limits
-from upytool.device.answers import Collected, literal_or_text, parse_answer
+from upytool.device.answers import Collected, literal_or_text, parse_answer, parse_disturbed
 from upytool.device.info import BoardInfo
 from upytool.device.transfer import Listed
 from upytool.errors import StreamError
@@ -121,3 +121,23 @@ def test_a_listing_ends_before_it_is_kept(
     with pytest.raises(StreamError):
         listed.add(folder, [(str(number), 1) for number in range(10)])
     assert listed.paths == {"/a/b": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[\r\n('/e', 1),\r\ntick\r\n]\r\n", [("/e", 1)]),
+        ("[\n('a\u2028b', 1),\n[3]\n('c', 2),\ntick\n]", [("a\u2028b", 1), ("c", 2)]),
+        ("[1, 2]", [1, 2]),
+        ("['/', (1, 2)]\r\ntick\r\ntick\r\n", ["/", (1, 2)]),
+        ("'/'\r\ntick\r\n", "/"),
+    ],
+)
+def test_lines_of_others_in_a_list(text: str, value: object) -> None:
+    assert parse_disturbed(text) == value
+
+
+@pytest.mark.parametrize("text", ["[\n('/e',tick\n 1),\n]", "tick\n(1),", "[\n('a', 1),\n", "tick", "12\n34"])
+def test_what_is_torn_is_no_answer(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse_disturbed(text)

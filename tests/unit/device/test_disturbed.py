@@ -57,7 +57,6 @@ def model(device_says: list[tuple[bytes, bytes]]) -> tuple[ModelBoard, ScriptDri
         (b"", b""),
         (b"\x1e['ab\r\ntick\r\ncd']\r\n", b""),
         (b"\x1e[1, \r\ntick\r\n2]\r\n", b""),
-        (b"\x1e[1, 2]\r\ntick\r\n", b""),
         (b"\x1e[1,", b"tick\r\n"),
     ],
 )

@@ -157,7 +157,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(steps=st.lists(STEPS, max_size=25))
 def test_no_sequence_of_requests_leads_out(monkeypatch: pytest.MonkeyPatch, steps: list[tuple[object, ...]]) -> None:
     monkeypatch.setattr(module, "MAX_OPEN", 1)

@@ -133,7 +133,7 @@ pieces = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(image=pieces, before=pieces, whole=st.booleans(), limit=st.sampled_from([0x100, 0x400, 0x2000]))
 def test_a_plan_played_on_a_flash_makes_the_image_and_nothing_else(
     image: list[tuple[int, bytes, int]], before: list[tuple[int, bytes, int]], whole: bool, limit: int

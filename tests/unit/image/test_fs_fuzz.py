@@ -68,7 +68,7 @@ def use(kind: type[FileTree], image: bytes) -> None:
     assert time.process_time() - began < 10
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.integers(0, 1 << 32))
 def test_readers(seed: int) -> None:
     for kind, image in damaged(seed):
@@ -80,7 +80,7 @@ def test_readers(seed: int) -> None:
             one_line(error)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=600), st.sampled_from([b"", b"\0" * 8 + b"littlefs", b"\xd2\xcd\x31"]))
 def test_detection(data: bytes, start: bytes) -> None:
     kind_of(BytesBlocks(start + data))

@@ -10,7 +10,7 @@ import pytest
 
 from tests.fixtures.make_index import IndexBuilder, build, serve
 from tests.unit.packages import web as webs
-from tests.unit.packages.model import ModelBoard
+from tests.unit.packages.model import ModelBoard, ShortModelBoard
 from upytool.packages.apply import apply
 from upytool.packages.cache import PackageCache
 from upytool.packages.download import Fetcher, Limits
@@ -46,9 +46,11 @@ def fetcher(cache: PackageCache) -> Iterator[Fetcher]:
         yield made
 
 
-@pytest.fixture
-def board() -> ModelBoard:
-    return ModelBoard()
+@pytest.fixture(params=[ModelBoard, ShortModelBoard], ids=["long", "short"])
+def board(request: pytest.FixtureRequest) -> ModelBoard:
+    """A board that takes only the long programs, and one that takes short ones as well."""
+    made: ModelBoard = request.param()
+    return made
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fixtures.make_index import IndexBuilder
@@ -20,7 +20,7 @@ from upytool import limits
 from upytool.errors import ConfigError, LocalFileError, PackageError, RemoteOSError
 from upytool.events import Event, Notice
 from upytool.packages.apply import recover
-from upytool.packages.board import CommitRefused, survey
+from upytool.packages.board import CommitRefused
 from upytool.packages.cache import PackageCache
 from upytool.packages.download import Fetcher
 from upytool.packages.hosts import Hosts, hosts_from
@@ -33,6 +33,7 @@ from upytool.packages.record import Installed, Record, parse_record
 from upytool.packages.requirements import read_requirements
 from upytool.packages.resolver import resolve
 from upytool.packages.sources import parse_source
+from upytool.packages.survey import survey
 from upytool.packages.uninstall import plan_uninstall
 
 Install = Callable[..., InstallPlan]
@@ -100,7 +101,7 @@ journals = st.fixed_dictionaries(
 
 
 @given(st.one_of(journals.map(lambda each: json.dumps(each).encode()), st.binary(max_size=20), st.just(b"[" * 9000)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_journal_moves_nothing_outside(journal: bytes) -> None:
     board = ModelBoard()
     board.storage.put("/main.py", "mine")
@@ -135,7 +136,7 @@ installed = st.dictionaries(
 
 
 @given(st.one_of(installed.map(lambda each: json.dumps({"v": 1, "packages": each}).encode()), st.binary(max_size=20)))
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 def test_a_record_is_read_or_refused(data: bytes) -> None:
     board = ModelBoard()
     board.storage.put("/lib/.upytool.json", data)
@@ -448,7 +449,7 @@ def test_a_project_that_is_none(tmp_path: Path, data: bytes) -> None:
 
 
 @given(json_values | st.just([{"name": "\x1b[2J"}]), st.binary(max_size=10))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_an_index_is_read_or_refused(packages: Any, noise: bytes) -> None:
     class Given:
         def find(self, location: str) -> bytes:

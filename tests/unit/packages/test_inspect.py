@@ -129,8 +129,8 @@ def test_outdated_by_version(board: ModelBoard, index: IndexBuilder, install: In
     found, notes = outdated(board, fetcher, HOSTS, indexes)
     assert [(each.name, each.installed, each.newest) for each in found] == [("a", "1.0", "1.1")]
     assert notes == []
-    where, sources, _ = upgrades(board, [], HOSTS)
-    assert (where, [each.text() for each in sources]) == ("/lib", ["a", "b"])
+    seen, sources, _ = upgrades(board, [], HOSTS)
+    assert (seen.target, [each.text() for each in sources]) == ("/lib", ["a", "b"])
     with pytest.raises(PackageError, match="zz is not installed"):
         upgrades(board, ["zz"], HOSTS)
 

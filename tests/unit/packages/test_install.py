@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.make_index import IndexBuilder
-from tests.unit.packages.model import MPY_63, ModelBoard
+from tests.unit.packages.model import MPY_63, ModelBoard, ShortModelBoard
 from tests.unit.packages.web import Answer, Web
 from upytool.errors import ConnectionLostError, PackageError, RemoteOSError
 from upytool.packages.apply import apply
@@ -73,7 +73,8 @@ def test_unchanged_files_are_not_written_again(board: ModelBoard, index: IndexBu
     plan = install("a")
     assert plan.empty
     assert board.storage.writes == []
-    assert board.trips - trips == 2  # look, hash
+    # Look, hash; the short way reads the record by a program of its own.
+    assert board.trips - trips == (3 if isinstance(board, ShortModelBoard) else 2)
 
 
 def test_an_index_file_that_is_there_is_not_even_fetched(
@@ -135,7 +136,7 @@ def test_a_circle_is_installed_once(board: ModelBoard, index: IndexBuilder, inst
     index.add("b", "1.0", {"b.py": b"import a"}, deps=[["a", "latest"]], mpy=False)
     install("a", mpy=False)
     assert sorted(board.tree()) == ["/lib/a.py", "/lib/b.py"]
-    staged = [path for path in board.storage.writes if path.rpartition("/")[2].isdigit()]
+    staged = {path for path in board.storage.writes if path[-1].isdigit()}
     assert len(staged) == 2
 
 
@@ -432,6 +433,21 @@ def ready(board: ModelBoard, index: IndexBuilder, install: Install, upgrade: boo
     return board.tree()
 
 
+def committed(board: ModelBoard) -> bool:
+    """Whether the board holds an install that the next command finishes: a journal, or a whole record that waits."""
+    if "/lib/.upytool-stage/journal" in board.files:
+        return True
+    try:
+        return bool(parse_record(board.files.get("/lib/.upytool.new"), "").packages)
+    except PackageError:
+        return False
+
+
+def left(board: ModelBoard) -> list[str]:
+    """What only an install that was cut off leaves."""
+    return [each for each in (*board.files, *board.storage.folders) if "/.upytool" in each and "json" not in each]
+
+
 @pytest.mark.parametrize("upgrade", [False, True], ids=["fresh", "upgrade"])
 def test_power_cut_at_every_change(board: ModelBoard, index: IndexBuilder, install: Install, upgrade: bool) -> None:
     """After the next command the package is whole, and before it no file is anything but old or new."""
@@ -451,7 +467,7 @@ def test_power_cut_at_every_change(board: ModelBoard, index: IndexBuilder, insta
         for path, data in board.tree().items():
             assert data in (before.get(path), NEW.get(path))
         board.power_up()
-        journal = "/lib/.upytool-stage/journal" in board.files
+        journal = committed(board)
         if not journal:
             state = board.tree()
             assert state in (before, NEW)
@@ -459,7 +475,7 @@ def test_power_cut_at_every_change(board: ModelBoard, index: IndexBuilder, insta
         install("p", mpy=False)
         assert board.tree() == NEW
         assert record(board)["p"]["version"] == "2.0"
-        assert not [each for each in (*board.files, *board.storage.folders) if "stage" in each]
+        assert not left(board)
     else:
         pytest.fail("the install never got through")
     assert cut > 10
@@ -482,18 +498,20 @@ def test_an_error_at_every_change_takes_all_back(
             install("p", mpy=False)
         except (RemoteOSError, PackageError):
             board.storage.fail_at = None
-            if "/lib/.upytool-stage/journal" not in board.files:
+            if not committed(board):
                 assert board.tree() == before
-                assert not [each for each in board.files if "stage" in each]
+                assert not left(board)
                 taken_back += 1
             install("p", mpy=False)
         else:
             if board.storage.changes < number:
                 break
+            # The short way takes all back itself, and the long one gets through.
             board.storage.fail_at = None
             install("p", mpy=False)
         assert board.tree() == NEW
-    assert taken_back > 5
+        assert not left(board)
+    assert taken_back > 5 or (isinstance(board, ShortModelBoard) and not upgrade)
 
 
 def test_a_full_board_in_the_middle(board: ModelBoard, index: IndexBuilder, install: Install, monkeypatch: Any) -> None:

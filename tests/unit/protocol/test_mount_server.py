@@ -93,7 +93,7 @@ def test_a_small_file_comes_with_its_open(asker: Asker, tmp_path: Path) -> None:
     assert asker.open("/f", "r")[1:] == (0, True, b"small")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(content=st.binary(max_size=700), limit=st.integers(60, 700))
 def test_any_content_at_any_limit(tmp_path: Path, content: bytes, limit: int) -> None:
     (tmp_path / "f").write_bytes(content)

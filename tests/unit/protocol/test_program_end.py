@@ -186,7 +186,7 @@ def test_a_wrapped_program_may_print_anything_in_any_chunks(output: bytes, error
         assert bytes(got) == output * 2
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     output=st.lists(st.sampled_from([*NASTY[:8], b"\x1c", b"\x1d\x1e", b">", b"\r\n", b"text"]), max_size=8),
     error=st.sampled_from(ERRORS),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.server import ServerProtocol
 
@@ -48,6 +48,7 @@ class Peer:
 pieces = st.lists(st.tuples(st.booleans(), st.binary(max_size=300)), max_size=8)
 
 
+@settings(deadline=None)
 @given(pieces, st.data())
 def test_frames_arrive_whole_however_they_are_cut(sent: list[tuple[bool, bytes]], data: st.DataObject) -> None:
     peer = Peer()
@@ -79,6 +80,15 @@ def test_what_is_typed_is_text_of_any_bytes_and_content_comes_in_short_frames() 
     assert {frame.opcode.name for frame in frames} == {"BINARY"}
     assert max(len(frame.data) for frame in frames) < 1 << 16
     assert sum(len(frame.data) for frame in frames) == 10_000
+
+
+@pytest.mark.parametrize("size", [2, 511, 512, 513, 514, 1025, 4097, 4609, 10_000])
+def test_no_frame_leaves_a_byte_alone(size: int) -> None:
+    peer = Peer()
+    content = bytes(index % 251 for index in range(size))
+    frames = [bytes(frame.data) for frame in peer.frames(peer.link.carry(content))]
+    assert b"".join(frames) == content
+    assert not any(len(frame) % 512 == 1 for frame in frames)
 
 
 def test_a_goodbye_ends_the_connection() -> None:
@@ -206,6 +216,7 @@ class Files:
                 return
             if not header:
                 header, done = data[:82], done + 82
+                assert header[:2] == b"WA", "one chunk too many was asked for, or one too few"
                 yield b"WB\0\0"
                 continue
             if header[2] == 1:
@@ -219,25 +230,72 @@ class Files:
             yield len(part).to_bytes(2, "little") + part
             if not part:
                 header, at = b"", 0
-                assert len(b"".join(self.sent)) == done, "one chunk too many was asked for"
                 yield b"WB\0\0"
+
+
+class ManyFiles:
+    """A MODEL of it that serves whatever was sent before it says a word. Attributes: turns (how often it waited)."""
+
+    def __init__(self, sizes: list[int]) -> None:
+        self.sizes, self.sent = sizes, []  # type: ignore[var-annotated]
+        self.turns = 0
+
+    def reads(self) -> Iterator[bytes]:
+        done = 0
+        waiting = True
+        for number, size in enumerate(self.sizes):
+            left: int | None = None
+            while True:
+                data = b"".join(self.sent)[done:]
+                if not data:
+                    self.turns += waiting
+                    waiting = False
+                    yield b""
+                    continue
+                waiting = True
+                if left is None:
+                    assert data[:3] == b"WA\x02"
+                    assert data[18:82].rstrip(b"\0") == b"/f%d" % number
+                    done, left = done + 82, size
+                    yield b"WB\0\0"
+                    continue
+                assert data[0] == 0
+                count = min(left, CHUNK)
+                done, left = done + 1, left - count
+                yield count.to_bytes(2, "little") + bytes((number,)) * count
+                if not count:
+                    yield b"WB\0\0"
+                    break
 
 
 @pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 511, 512, 513, CHUNK * AHEAD, CHUNK * AHEAD * 3 + 1])
 def test_a_file_comes_with_exactly_as_many_requests_as_it_has_chunks(size: int) -> None:
     board = Files(bytes(range(256)) * (size // 256) + bytes(size % 256))
     got: list[bytes] = []
-    run(Channel().get(b"/f", size, got.append), board.reads(), board.sent)
+    run(Channel().get([(b"/f", size, got.append)]), board.reads(), board.sent)
     assert b"".join(got) == board.content
+    assert len(b"".join(board.sent)) == 82 + size // CHUNK + (size % CHUNK > 0) + 1
     assert board.ahead <= AHEAD
     assert size <= CHUNK * AHEAD or board.ahead > AHEAD // 2
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 5 * CHUNK) | st.just(CHUNK * AHEAD + 1), max_size=6))
+def test_many_files_come_without_a_pause(sizes: list[int]) -> None:
+    """The next file is asked for before the last byte of the one before has come."""
+    got = [bytearray() for _ in sizes]
+    files = [(b"/f%d" % number, size, got[number].extend) for number, size in enumerate(sizes)]
+    board = ManyFiles(sizes)
+    run(Channel().get(files), board.reads(), board.sent)
+    assert list(map(bytes, got)) == [bytes((number,)) * size for number, size in enumerate(sizes)]
+    assert board.turns <= 1 + sum(-(-size // CHUNK) + 1 for size in sizes) // (AHEAD // 2)
 
 
 @pytest.mark.parametrize("expected", [699, 701, 0, 1024])
 def test_a_file_of_another_size_is_refused(expected: int) -> None:
     board = Files(bytes(700))
     with pytest.raises(StreamError):
-        run(Channel().get(b"/f", expected, lambda data: None), board.reads(), board.sent)
+        run(Channel().get([(b"/f", expected, lambda data: None)]), board.reads(), board.sent)
 
 
 @pytest.mark.parametrize("size", [0, 1, 5000])
@@ -258,7 +316,7 @@ def test_a_local_file_that_changes_meanwhile_is_noticed(size: int) -> None:
 
 def test_a_board_that_stops_in_a_file_is_not_waited_for_for_ever() -> None:
     with pytest.raises(DeviceTimeoutError):
-        run(Channel().get(b"/f", 10, lambda data: None), iter([b"WB\0\0", b"\x0a\0abc"]), [])
+        run(Channel().get([(b"/f", 10, lambda data: None)]), iter([b"WB\0\0", b"\x0a\0abc"]), [])
 
 
 def test_a_refusal_is_no_content() -> None:

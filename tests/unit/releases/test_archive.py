@@ -87,7 +87,7 @@ def test_unusual_packing_is_refused_unread(way: int) -> None:
 
 
 @given(st.integers(0, len(GOOD) - 1), st.binary(min_size=1, max_size=6), st.integers(0, 20))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_damage_is_one_error(at: int, noise: bytes, cut: int) -> None:
     data = GOOD[:at] + noise + GOOD[at + len(noise) : len(GOOD) - cut]
     try:

@@ -111,7 +111,7 @@ def test_links_elsewhere(link: str) -> None:
     assert links(f'<a href="{link}">', HERE) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet="hrefHREF=\"' <>/\\-v.0129RPI_PICOuf2%&;#?:\0\n", max_size=400))
 def test_any_page(text: str) -> None:
     for url, name in links(text, HERE):
@@ -119,7 +119,7 @@ def test_any_page(text: str) -> None:
         assert parse(name.name) == name
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=300), st.integers(0, 600))
 def test_a_damaged_page(noise: bytes, at: int) -> None:
     good = "".join(f'<a href="/resources/firmware/RPI_PICO-2025120{n}-v1.27.{n}.uf2">' for n in range(9))

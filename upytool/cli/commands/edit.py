@@ -34,7 +34,7 @@ def command(app: App, files: tuple[str, ...]) -> None:
     Only what was changed is written back, and as safely as `cp` does it. When that fails, your text is kept on
     this computer, and the error says where.
     """
-    from ...device.stream import creating
+    from ...device.fs_errors import creating
 
     device = app.device()
     for file in files:

@@ -176,11 +176,13 @@ def upgrade(
 
     with package_fetcher(app) as (fetcher, hosts):
         device = app.device()
-        where, sources, notes = upgrades(device, packages, hosts, target=target)
+        seen, sources, notes = upgrades(
+            device, packages, hosts, target=target, write=not dry_run, reporter=app.reporter
+        )
         for note in notes:
             app.warn(note)
-        options = InstallOptions(where, _indexes(app, index), mpy is not False)
-        plan = plan_install(device, sources, fetcher, hosts, options, write=not dry_run, reporter=app.reporter)
+        options = InstallOptions(seen.target, _indexes(app, index), mpy is not False)
+        plan = plan_install(device, sources, fetcher, hosts, options, seen=seen, reporter=app.reporter)
         if not dry_run:
             apply(device, plan, app.reporter)
     show_plan(app, plan, dry_run)

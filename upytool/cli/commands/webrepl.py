@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -88,7 +89,14 @@ def setup(app: App, wifi: str | None, password_stdin: bool, save: bool, no_check
         return
     work.apply(device, changes)
     restarted = app.settings.reset
-    state = work.restart(device, reporter=app.reporter) if restarted else work.look(device)
+    if restarted:
+        state, said = work.restart(device, reporter=app.reporter)
+        if not state.running:
+            app.warn(
+                "boot.py has not started WebREPL" + (f"; the last that the board said is {said!r}" if said else "")
+            )
+    else:
+        state = work.look(device)
     known = secret or state.password
     if save:
         _save(app, state, known)
@@ -152,7 +160,7 @@ def password(app: App, password_stdin: bool, save: bool, dry_run: bool) -> None:
 
     A WebREPL that is running asks for the new one from now on.
     """
-    from ...config.secrets import check_password
+    from ...config.secrets import VARIABLE, check_password
     from ...device import webrepl_setup as work
     from ..passwords import new_password, password_lines
 
@@ -174,6 +182,8 @@ def password(app: App, password_stdin: bool, save: bool, dry_run: bool) -> None:
     if save:
         _save(app, state, secret)
     _emit(app, changes, {"dry_run": False})
+    if os.environ.get(VARIABLE) not in (None, "", secret.reveal()):
+        app.warn(f"{VARIABLE} holds another password")
 
 
 @command.command(
@@ -219,8 +229,6 @@ def _yes(value: bool) -> str:
 
 def _ask_for(app: App, state: WebreplState, wifi: str | None, stdin: bool) -> tuple[Secret | None, Wifi | None]:
     """The passwords to write; None for the WebREPL password that the board keeps."""
-    import os
-
     from ...config.secrets import VARIABLE, check_password
     from ...device.webrepl_setup import check_wifi
     from ..passwords import new_password, password_lines

@@ -121,8 +121,9 @@ static bool wait_for_input(struct pollfd *sockets, bool serial, int timeout) {
 // Calls the callbacks of the sockets that have input, as the scheduler would: none while another one runs. The newest
 // first, as on the ESP32: the end of a session is seen before the client that comes after it.
 void rig_poll_sockets(void) {
+    // locked, maybe more than once; or an exception waits, which mp_handle_pending raises before what is scheduled
     if (MP_STATE_VM(sched_state) < 0 || MP_STATE_MAIN_THREAD(mp_pending_exception) != MP_OBJ_NULL) {
-        return; // the timer reminds us; mp_handle_pending raises first, then runs what is scheduled
+        return; // the timer reminds us
     }
     struct pollfd sockets[WATCHES + 1];
     io_event = rig_vm_event = 0; // before looking, so that what comes now counts

@@ -1,0 +1,3 @@
+# How it begins where the link itself is sure.
+t=TEMP
+p=PATH
