@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from .errors import ConnectionLostError
 from .events import Event
-from .protocol.ops import Interrupted, Op, Pause, Recv, Send
+from .protocol.ops import Interrupted, Op, Pause, Recv, Send, Work
 
 T = TypeVar("T")
 
@@ -68,6 +68,11 @@ class ScriptDriver:
                     case Pause(seconds):
                         self.now += seconds
                         answer = self.now
+                    case Work(call):
+                        try:
+                            answer = call()
+                        except Exception as error:
+                            step, answer = op.throw, error
                     case Recv(timeout):
                         self.waits += 1
                         if self.interrupt_at is not None and self.waits > self.interrupt_at:

@@ -56,12 +56,17 @@ class Job:
         return [FIRST, *(self.peer if tool == "mpremote" and self.peer else self.words)]
 
 
+TINY = "f=open('tiny.txt','wb');f.write(b'1234');f.close()"
 SMALL = "f=open('small.txt','wb');f.write(b'hello, board');f.close()"
 HASH = "import hashlib,binascii;print(binascii.hexlify(hashlib.sha256(open(%r,'rb').read()).digest()).decode()==%r)"
 
 
-def jobs(folder: Path, index: str) -> list[Job]:
-    """The rows; their files are made in `folder`."""
+def jobs(folder: Path, index: str, *, named: bool = False) -> list[Job]:
+    """The rows; their files are made in `folder`.
+
+    Args:
+        named: copies name their target, for mpremote's `cp FILE :` fails on the unix port, whose os.stat("") does.
+    """
     import hashlib
 
     generator = random.Random(9)
@@ -83,6 +88,10 @@ def jobs(folder: Path, index: str) -> list[Job]:
     back = folder / "back.bin"
     pattern = "b''.join(bytes(((i*7+j*j*31)>>2&255 for i in range(50))) for j in range(40))"
     content = b"".join(bytes(((i * 7 + j * j * 31) >> 2 & 255) for i in range(50)) for j in range(40))
+
+    def to(path: Path) -> str:
+        return f":{path.name}" if named else ":"
+
     mip = ["mip", "install", "--index", index]
     return [
         Job('exec "print(1)"', ["exec", "print(1)"]),
@@ -90,11 +99,16 @@ def jobs(folder: Path, index: str) -> list[Job]:
         Job("ls", ["ls"], before=SMALL),
         Job("cat, small", ["cat", ":small.txt"], before=SMALL),
         Job("cat, missing", ["cat", ":nothing.txt"], code=6),
-        Job("cp up, 4 B", ["cp", str(tiny), ":"], after=there(tiny)),
-        Job("cp up, 2 kB", ["cp", str(two), ":"], after=there(two)),
-        Job("cp up, 20 kB", ["cp", str(twenty), ":"], after=there(twenty)),
-        Job("cp up, 10 files of 1 kB", ["cp", *map(str, ten), ":"], after=there(ten[9])),
-        Job("cp up, unchanged", ["cp", str(tiny), ":"], before="f=open('tiny.txt','wb');f.write(b'1234');f.close()"),
+        Job("cp up, 4 B", ["cp", str(tiny), to(tiny)], after=there(tiny)),
+        Job("cp up, 2 kB", ["cp", str(two), to(two)], after=there(two)),
+        Job("cp up, 20 kB", ["cp", str(twenty), to(twenty)], after=there(twenty)),
+        Job(
+            "cp up, 10 files of 1 kB",
+            ["cp", *map(str, ten), ":d/" if named else ":"],
+            before="import os;os.mkdir('d')" if named else "",
+            after=there(ten[9], f"d/{ten[9].name}" if named else ""),
+        ),
+        Job("cp up, unchanged", ["cp", str(tiny), to(tiny)], before=TINY),
         Job(
             "cp down, 2 kB",
             ["cp", ":two.bin", str(back)],
@@ -225,6 +239,7 @@ def _prepare_rig(rig: Any, job: Job) -> None:
                 board.fs.rmtree(entry.name)
         if job.before:
             board.exec(job.before)
+        board.soft_reset()  # mpremote leaves its half of a mount on the board, and finds it there the next time
     if job.back:
         job.back[0].unlink(missing_ok=True)
 
@@ -308,7 +323,7 @@ def met(parts: dict[str, list[Line]]) -> bool:
 
 
 def lines(
-    words: Sequence[str] = (), runs: int = 3, show: Callable[[Line], None] = lambda line: None
+    words: Sequence[str] = (), runs: int = 5, show: Callable[[Line], None] = lambda line: None
 ) -> dict[str, list[Line]]:
     """All parts, or those of PARTS that are among `words`; of the rows those whose title holds one of the others."""
     from tests.fixtures.make_index import build, serve
@@ -320,8 +335,9 @@ def lines(
         tempfile.TemporaryDirectory(prefix="upytool-bench-") as folder,
         serve(build(Path(folder) / "index")) as index,
     ):
-        todo = [job for job in jobs(Path(folder), index) if not titles or any(word in job.title for word in titles)]
         for name in chosen:
+            every = jobs(Path(folder), index, named=name == "unix")
+            todo = [job for job in every if not titles or any(word in job.title for word in titles)]
             for line in _part(name, todo, runs):
                 show(line)
                 found[name].append(line)

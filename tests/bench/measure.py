@@ -43,7 +43,12 @@ def once(argv: Sequence[str], env: dict[str, str] | None = None, *, fails: bool 
     with tempfile.TemporaryFile() as output:
         start = time.monotonic()
         process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env={**os.environ, **(env or {})}
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **(env or {})},
+            cwd=tempfile.gettempdir(),  # not in a project, and not in this one, whose own files would be read
         )
         while True:
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)

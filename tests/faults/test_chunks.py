@@ -14,7 +14,7 @@ from upytool.device import program
 from upytool.device.fs_ops import FsOps
 from upytool.device.local import CallSink
 from upytool.device.session import Session
-from upytool.protocol.ops import Op, Pause, Recv, Send
+from upytool.protocol.ops import Op, Pause, Recv, Send, Work
 
 CONTENT = b"print('hello')\n" * 30 + bytes(range(256))
 
@@ -102,6 +102,8 @@ def replay(op: Op[Any], heard: list[tuple[int, bytes]], cuts: list[int]) -> Any:
             case Pause(seconds):
                 now += seconds
                 answer = now
+            case Work(call):
+                answer = call()
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -93,10 +93,14 @@ def cached_build(name: str, key: str, build: Callable[[Path], None]) -> Path:
     return final
 
 
+# Seconds a step of a build may take: at low priority beside busy processes it takes many times what it takes alone.
+STEP = 1200
+
+
 def run_step(
     argv: list[str],
     *,
-    timeout: float,
+    timeout: float = STEP,
     cwd: Path | None = None,
     env: dict[str, str] | None = None,
     low: bool = True,
@@ -179,7 +183,7 @@ def apt_install(*packages: str) -> None:
         except RigBroken:
             pass  # one refused list must not stop an installation that the other lists allow
         try:
-            run_step([*apt, "install", "-y", "--no-install-recommends", *missing], timeout=600, env=quiet)
+            run_step([*apt, "install", "-y", "--no-install-recommends", *missing], env=quiet)
         except RigBroken as failed:
             refused = [
                 text for text in str(failed).splitlines() if "Failed to fetch" in text or "Unable to locate" in text

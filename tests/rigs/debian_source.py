@@ -73,11 +73,11 @@ def source_tree(name: str) -> Path:
         scratch = Path(tempfile.mkdtemp(prefix=".src-", dir=cache_root()))
         try:
             if pin.kind == "deb":
-                run_step(["dpkg-deb", "-x", str(file), str(scratch)], timeout=120)
+                run_step(["dpkg-deb", "-x", str(file), str(scratch)])
                 inside = scratch / "usr" / "src" / name
             else:
                 apt_install("xz-utils", "bzip2")
-                run_step(["tar", "-C", str(scratch), "-xf", str(file)], timeout=120)
+                run_step(["tar", "-C", str(scratch), "-xf", str(file)])
                 inside = next(scratch.iterdir())
             inside.rename(final)
         finally:
@@ -158,7 +158,7 @@ class Archive:
                 f"{pin.package}={version}",
             ]
         try:
-            run_step(command, timeout=300, cwd=into)
+            run_step(command, cwd=into)
         except RigBroken as failed:
             refused = [line for line in str(failed).splitlines() if line.startswith("E: Failed to fetch")]
             if not refused:

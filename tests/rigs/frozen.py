@@ -50,7 +50,6 @@ def qemu_image() -> Path:
                 *("MICROPY_VFS_FAT=1", "MICROPY_VFS_LFS2=1", f"MICROPY_HEAP_SIZE={192 * 1024}"),
                 f'CFLAGS_EXTRA=-DMP_CONFIGFILE="<rig_config.h>" -DRIG_FEATURES=2 -I{module}',
             ],
-            timeout=300,
             env=build_environment(),
         )
         (directory / "build" / "firmware.elf").rename(directory / "firmware.elf")

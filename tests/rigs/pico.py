@@ -98,9 +98,9 @@ def build_rpi_pico(directory: Path, manifest: Path, *, name: str = SOURCE, confi
         timeout=120,
         env=env,
     )
-    run_step(["cmake", "--build", str(build), jobs()], timeout=600, env=env)
+    run_step(["cmake", "--build", str(build), jobs()], env=env)
     converter = [sys.executable, str(tree / "tools" / "uf2conv.py"), "-b", "0x10000000", "-f", RP2040_FAMILY, "-c"]
-    run_step([*converter, "-o", str(directory / "firmware.uf2"), str(build / "firmware.bin")], timeout=60)
+    run_step([*converter, "-o", str(directory / "firmware.uf2"), str(build / "firmware.bin")])
     (build / "firmware.elf").rename(directory / "firmware.elf")
     shutil.rmtree(build)
     shutil.rmtree(board)

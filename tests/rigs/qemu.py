@@ -83,7 +83,6 @@ def build(variant: Variant = "full") -> Path:
                 f"MICROPY_HEAP_SIZE={heap}",
                 f"CFLAGS_EXTRA={flags}",
             ],
-            timeout=300,
             env=build_environment(),
         )
         (directory / "build" / "firmware.elf").rename(directory / "firmware.elf")

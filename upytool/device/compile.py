@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UsageError
 from ..events import Reporter, notice
 from ..mpy.abi import Abi, refusal
 from ..mpy.cross import Cross, Module, never_compiled
-from ..protocol.ops import Op
+from ..protocol.ops import Op, on_host
 from .copy import Target, Targets
 from .fs_ops import FsOps
 from .info import BoardInfo
@@ -61,7 +60,7 @@ def prepare_modules(
         yield from mover.close()
     board = yield from fs.session.info()
     for item in modules:
-        problem = mpy_problem(_head(item), board)
+        problem = mpy_problem((yield from on_host(_head, item)), board)
         if problem:
             notice(reporter, f"{item.source}: the board will refuse it: {problem}", "warning")
     cross = compiler_for(board) if scripts else None
@@ -70,10 +69,10 @@ def prepare_modules(
     for item in wanted.files:
         if cross is not None and item in scripts and item.path[:-3] + ".mpy" not in paths:
             path = item.path[:-3] + ".mpy"
-            data = compile_module(cross, Path(item.source), item.relative or item.tree.name)
-            item = replace(item, path=path, content=data, size=len(data))
+            data = yield from on_host(compile_module, cross, Path(item.source), item.relative or item.tree.name)
+            item = item._replace(path=path, content=data, size=len(data))
         files.append(item)
-    return replace(wanted, files=tuple(files)), _shadows(files)
+    return wanted._replace(files=tuple(files)), _shadows(files)
 
 
 def _compiles(item: Target) -> bool:

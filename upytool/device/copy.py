@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ..errors import LocalFileError, UsageError
 from .mover import Status
@@ -22,8 +22,7 @@ VITAL = frozenset(("boot.py", "webrepl_cfg.py", "settings.toml"))
 _WORDS = {"mkdir": "make", "write": "write", "skip": "keep", "delete": "delete", "rmdir": "remove"}
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(NamedTuple):
     """Where a copy goes.
 
     Attributes:
@@ -46,8 +45,7 @@ class Destination:
         return f":{self.path}" if self.remote else self.path
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A file and where it is to go; `content` in place of the file's own where it was compiled."""
 
     tree: Tree
@@ -61,8 +59,7 @@ class Target:
         return self.tree.path_of(self.relative)
 
 
-@dataclass(frozen=True, slots=True)
-class Targets:
+class Targets(NamedTuple):
     """The folders to exist, parents first, and the files to be in them."""
 
     dirs: tuple[str, ...]
@@ -74,8 +71,7 @@ class Targets:
         return [item.path for item in self.files]
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """One step. `why`: new, changed, forced, unchanged, extra, shadowed."""
 
     what: What
@@ -264,3 +260,35 @@ def plan_copy(
     folders = sorted((path for path, size in gone.items() if size < 0), key=lambda path: -path.count("/"))
     actions.extend(Action("rmdir", mark + path, why="extra") for path in folders)
     return CopyPlan(tuple(actions), {mark + target.path: target for target in wanted.files})
+
+
+class CopyOptions(NamedTuple):
+    """How to copy.
+
+    Attributes:
+        recursive: folders too.
+        force: write also what is unchanged.
+        dry_run: plan only.
+        in_place: overwrite old files at once, where there is no room for two copies.
+        mpy: compile .py files for the board on the way.
+        ignore: patterns in addition to the defaults and .upytoolignore.
+        default_ignores: False copies dot files, __pycache__ and the like too.
+    """
+
+    recursive: bool = False
+    force: bool = False
+    dry_run: bool = False
+    in_place: bool = False
+    mpy: bool = False
+    ignore: tuple[str, ...] = ()
+    default_ignores: bool = True
+
+
+class CopyResult(NamedTuple):
+    """What was (or, after a dry run, would be) done."""
+
+    plan: CopyPlan
+    dry_run: bool = False
+
+    def data(self) -> dict[str, object]:
+        return {**self.plan.data(), "dry_run": self.dry_run}

@@ -6,59 +6,22 @@ what is there already; then everything streams.
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import LocalFileError, RemoteOSError, UsageError
+from ..errors import RemoteOSError, UsageError
 from ..events import NULL, Reporter, Task, notice
-from ..protocol.ops import Op
-from .copy import CopyPlan, Destination, Targets, plan_copy, targets
+from ..protocol.ops import Op, on_host
+from .copy import Action, CopyOptions, CopyPlan, CopyResult, Destination, Targets, plan_copy, targets
+from .copy_local import copy_locally, delete_local, local_destination, local_source, local_statuses, make_local
 from .fs_ops import FsOps
 from .fs_types import Agree, agreed
-from .hashes import equal_files, local_digest
-from .ignore import ignore_for
-from .local import FileSink, check_named, local_error, open_local, opener, replace_local, write_error
+from .hashes import local_digest
+from .local import FileSink, open_local, opener, replace_local
 from .mover import GetItem, Mover, PutItem, Status, check_space
 from .remote_path import within
-from .spelling import board_twins, check_spelt, local_spelling, local_twins
-from .tree import Tree, board_tree, is_link, local_tree
-
-
-@dataclass(frozen=True, slots=True)
-class CopyOptions:
-    """How to copy.
-
-    Attributes:
-        recursive: folders too.
-        force: write also what is unchanged.
-        dry_run: plan only.
-        in_place: overwrite old files at once, where there is no room for two copies.
-        mpy: compile .py files for the board on the way.
-        ignore: patterns in addition to the defaults and .upytoolignore.
-        default_ignores: False copies dot files, __pycache__ and the like too.
-    """
-
-    recursive: bool = False
-    force: bool = False
-    dry_run: bool = False
-    in_place: bool = False
-    mpy: bool = False
-    ignore: tuple[str, ...] = ()
-    default_ignores: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class CopyResult:
-    """What was (or, after a dry run, would be) done."""
-
-    plan: CopyPlan
-    dry_run: bool = False
-
-    def data(self) -> dict[str, object]:
-        return {**self.plan.data(), "dry_run": self.dry_run}
+from .spelling import board_twins, check_spelt, local_twins
+from .tree import Tree, board_tree
 
 
 def copy(
@@ -71,27 +34,19 @@ def copy(
     if not sources:
         raise UsageError("there is nothing to copy", hint="name sources, then the destination")
     if not dest.startswith(":") and not any(source.startswith(":") for source in sources):
-        return (yield from _copy_locally(sources, dest, options, reporter))
+        return (yield from on_host(copy_locally, sources, dest, options, reporter))
+    here = {}
+    for source in sources:
+        if source[:1] != ":":
+            here[source] = yield from on_host(local_source, source, options)
     cwd = ""
     if options.recursive and any(source in (":", ":.", ":./") for source in sources):
         cwd = yield from fs.getcwd()
 
     def work(mover: Mover) -> Op[CopyResult]:
-        return (yield from _Copy(fs, mover, options, reporter).run(sources, dest, cwd))
+        return (yield from _Copy(fs, mover, options, reporter).run(sources, dest, cwd, here))
 
-    return (yield from fs.moving(work))
-
-
-def _local(source: str, options: CopyOptions) -> Tree:
-    rule = lambda folder: ignore_for(folder, options.ignore, defaults=options.default_ignores)
-    return local_tree(source, recursive=options.recursive, ignore=rule)
-
-
-def local_destination(dest: str) -> Destination:
-    """A destination on this computer."""
-    path = Path(check_named(dest))
-    kind = "dir" if os.path.isdir(path) else "file" if os.path.exists(path) else "none"
-    return Destination(str(path), kind, dest.endswith(("/", os.sep)), False)
+    return (yield from fs.moving(work, [size for tree in here.values() for size in tree.files.values()]))
 
 
 class _Copy:
@@ -102,9 +57,11 @@ class _Copy:
     ) -> None:
         self.fs, self.mover, self.options, self.reporter, self.agree = fs, mover, options, reporter, agree
         self.delete_first = False
+        self._known: dict[tuple[str, int], Status] = {}  # what the first look found out
+        self._hash_kind = "sum"
 
-    def run(self, sources: Sequence[str], dest: str, cwd: str) -> Op[CopyResult]:
-        trees, to = yield from self._look(sources, dest, cwd)
+    def run(self, sources: Sequence[str], dest: str, cwd: str, here: Mapping[str, Tree]) -> Op[CopyResult]:
+        trees, to = yield from self._look(sources, dest, cwd, here)
         wanted = targets(trees, to)
         wanted, shadows = yield from self.prepared(wanted, to)
         plan, there = yield from self.plan(wanted, to, shadows)
@@ -122,7 +79,7 @@ class _Copy:
 
     def finish(self, plan: CopyPlan, there: Mapping[str, Status], to: Destination) -> Op[CopyResult]:
         """Apply the plan unless it was all that was wanted."""
-        _warn_of_marks(plan, self.reporter)
+        yield from on_host(_warn_of_marks, plan, self.reporter)
         if not self.options.dry_run:
             question = plan.question(to.shown)
             if question:
@@ -132,23 +89,30 @@ class _Copy:
             yield from self.apply(plan, there)
         return CopyResult(plan, self.options.dry_run)
 
-    def _look(self, sources: Sequence[str], dest: str, cwd: str) -> Op[tuple[list[Tree], Destination]]:
-        """The first round trip: what are the destination and the sources on the board?"""
+    def _look(
+        self, sources: Sequence[str], dest: str, cwd: str, here: Mapping[str, Tree]
+    ) -> Op[tuple[list[Tree], Destination]]:
+        """The first round trip: what are the destination and the sources on the board?
+
+        One file is likely to go to the very destination, which is compared with it at once.
+        """
         options = self.options
+        only = here.get(sources[0]) if len(sources) == 1 and not options.force else None
+        size = only.files[""] if only is not None and only.kind == "file" else -1
         far = [cwd or "" if source in (":", ":.", ":./") else source[1:] for source in sources if source[:1] == ":"]
         asked = [(path.rstrip("/") or "/", -1) for path in far]
         if dest.startswith(":"):
-            asked.append((dest[1:].rstrip("/") or ("/" if len(dest) > 1 else "."), -1))
+            asked.append((dest[1:].rstrip("/") or ("/" if len(dest) > 1 else "."), size))
         # '.' is no path for every file system of a board; its own folder always exists.
-        survey = yield from self.mover.survey(
-            [(path, size) for path, size in asked if path != "."],
-            [path for path, _ in asked[: len(far)]] if options.recursive else (),
-        )
+        wanted = [(path, size) for path, size in asked if path != "."]
+        scans = [path for path, _ in asked[: len(far)]] if options.recursive else []
+        survey = yield from self.mover.survey(wanted, scans, spelling=dest.startswith(":"))
+        self._known, self._hash_kind = dict(zip(wanted, survey.statuses, strict=True)), survey.hash_kind
         statuses = iter(survey.statuses)
         trees = []
         for source in sources:
-            if not source.startswith(":"):
-                trees.append(_local(source, options))
+            if source in here:
+                trees.append(here[source])
                 continue
             status = next(statuses)
             path = far[sum(tree.remote for tree in trees)]
@@ -157,7 +121,7 @@ class _Copy:
             tree = board_tree(path, status.kind, status.size, survey.listing, recursive=options.recursive)
             trees.append(tree)
         if not dest.startswith(":"):
-            return trees, local_destination(dest)
+            return trees, (yield from on_host(local_destination, dest))
         path = asked[-1][0]
         kind = "dir" if path == "." else next(statuses).kind
         return trees, Destination("" if path == "." else path, kind, len(dest) > 2 and dest.endswith("/"), True)
@@ -178,27 +142,31 @@ class _Copy:
             asked = [(path, -1) for path in wanted.dirs]
             asked += [(item.path, -1 if self.options.force else item.size) for item in wanted.files]
             asked += [(path, -1) for path in shadows]
-            survey = yield from self.mover.survey(asked)
-            there = dict(zip((path for path, _ in asked), survey.statuses, strict=True))
+            unasked = [each for each in asked if each not in self._known]
+            if unasked:
+                survey = yield from self.mover.survey(unasked)
+                self._known.update(zip(unasked, survey.statuses, strict=True))
+                self._hash_kind = survey.hash_kind
+            there = {path: self._known[path, size] for path, size in asked}
             for item in wanted.files:
                 digest = there[item.path].digest
-                if digest and survey.hash_kind != "sum" and not item.tree.remote:
+                if digest and self._hash_kind != "sum" and not item.tree.remote:
                     content = item.content if item.content is not None else Path(item.source)
-                    if local_digest(content, survey.hash_kind)[: len(digest)] == digest:
+                    if (yield from on_host(local_digest, content, self._hash_kind))[: len(digest)] == digest:
                         unchanged.add(item.path)
         else:
-            local_twins(names, to.path)
-            there = _local_statuses(wanted, to)
+            yield from on_host(local_twins, names, to.path)
+            there = yield from on_host(local_statuses, wanted, to)
             sizes = {item.path: there[item.path].size for item in wanted.files}
             asked = [(item.source, sizes[item.path]) for item in wanted.files if sizes[item.path] >= 0]
             if asked and not self.options.force:
-                survey = yield from self.mover.survey(asked)
+                survey = yield from self.mover.survey(asked, spelling=False)
                 states = dict(zip((path for path, _ in asked), survey.statuses, strict=True))
                 for item in wanted.files:
                     digest = states[item.source].digest if item.source in states else b""
                     if not digest or survey.hash_kind == "sum":
                         continue
-                    if local_digest(Path(item.path), survey.hash_kind)[: len(digest)] == digest:
+                    if (yield from on_host(local_digest, Path(item.path), survey.hash_kind))[: len(digest)] == digest:
                         unchanged.add(item.path)
         # A destination that is a directory, and what is above it, may be spelt as the user likes.
         check_spelt((name for name in names if there[name].kind != "dir" or not within(to.path, name)), there)
@@ -244,7 +212,7 @@ class _Copy:
             puts, gets, copies = [], [], []
             for action in plan.of("mkdir"):
                 if action.path[:1] != ":":
-                    _make_local(action.path)
+                    yield from on_host(make_local, action.path)
             for action in writes:
                 item = plan.targets[action.path]
                 remote = action.path[:1] == ":"
@@ -256,7 +224,7 @@ class _Copy:
                 elif item.tree.remote:
                     gets.append(GetItem(item.source, item.size, FileSink(Path(item.path))))
                 else:
-                    replace_local(Path(item.source), Path(item.path), task.advance)
+                    yield from on_host(replace_local, Path(item.source), Path(item.path), task.advance)
             gone = plan.of("delete", "rmdir")
             if self.delete_first:
                 yield from self.mover.close()
@@ -281,7 +249,7 @@ class _Copy:
                     if error.errno != 2:
                         raise
             else:
-                _delete_local(Path(path))
+                yield from on_host(delete_local, Path(path))
 
     def _done(self, path: str) -> None:
         notice(self.reporter, f"copied {path}", "debug")
@@ -300,94 +268,5 @@ def _warn_of_marks(plan: CopyPlan, reporter: Reporter) -> None:
 
 
 def _with_shadows(plan: CopyPlan, gone: Mapping[str, int]) -> CopyPlan:
-    from .copy import Action
-
     more = tuple(Action("delete", f":{path}", size, "shadowed") for path, size in gone.items())
     return CopyPlan(plan.actions + more, plan.targets)
-
-
-def _local_statuses(wanted: Targets, to: Destination) -> dict[str, Status]:
-    """What is at the targets on this computer.
-
-    A link counts as what it leads to only where the user named it, as the destination or by naming one file. Of a tree
-    nothing is written through a link, which may lead anywhere.
-    """
-    there = {path: _local_status(path, path == to.path) for path in wanted.dirs}
-    there.update((item.path, _local_status(item.path, not item.relative)) for item in wanted.files)
-    listed: dict[str, frozenset[str]] = {}
-    for path, status in there.items():
-        if status.kind != "none":
-            there[path] = status._replace(spelt=local_spelling(path, listed))
-    return there
-
-
-def _local_status(path: str, named: bool) -> Status:
-    """Its kind, also `link` and `special`; the size is -1 where there is no content to compare."""
-    link = not named and is_link(path)
-    try:
-        state = os.stat(path)
-    except (OSError, ValueError):
-        return Status("link" if link else "none", -1)
-    size = state.st_size if stat.S_ISREG(state.st_mode) else -1
-    if link:
-        return Status("link", size)
-    if stat.S_ISDIR(state.st_mode):
-        return Status("dir", -1)
-    return Status("file" if named or size >= 0 else "special", size)
-
-
-def _make_local(path: str) -> None:
-    try:
-        os.mkdir(path)
-    except (OSError, ValueError) as error:
-        raise write_error(error, Path(path)) from error
-
-
-def _delete_local(path: Path) -> None:
-    try:
-        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
-    except OSError as error:
-        raise local_error(error, path) from error
-
-
-def copy_locally(sources: Sequence[str], dest: str, options: CopyOptions, reporter: Reporter = NULL) -> CopyResult:
-    """Copy from this computer to this computer; no board is needed. Errors: UsageError, LocalFileError."""
-    op = _copy_locally(sources, dest, options, reporter)
-    try:
-        next(op)
-    except StopIteration as done:
-        result: CopyResult = done.value
-        return result
-    raise AssertionError("a local copy asked for a board")
-
-
-def _copy_locally(sources: Sequence[str], dest: str, options: CopyOptions, reporter: Reporter) -> Op[CopyResult]:
-    """mpremote copies from this computer to this computer as well.
-
-    Here a source's trailing `/` means nothing, as for Unix's and mpremote's cp (their test_recursive_cp.sh).
-    """
-    yield from ()
-    trees = [_local(source.rstrip("/" + os.sep) or source, options) for source in sources]
-    to = local_destination(dest)
-    wanted = targets(trees, to)
-    names = [*wanted.dirs, *wanted.paths]
-    local_twins(names, to.path)
-    there = _local_statuses(wanted, to)
-    check_spelt((name for name in names if there[name].kind != "dir" or name != to.path), there)
-    unchanged = {
-        item.path
-        for item in wanted.files
-        if there[item.path].kind in ("file", "link")
-        and there[item.path].size == item.size
-        and equal_files(Path(item.source), Path(item.path))
-    }
-    if any(item.path in unchanged and os.path.samefile(item.source, item.path) for item in wanted.files):
-        raise LocalFileError(f"{dest} is the source itself", hint="choose another destination")
-    plan = plan_copy(wanted, there, unchanged, remote=False, force=options.force)
-    if not options.dry_run:
-        with Task(reporter, "copying", plan.bytes) as task:
-            for action in plan.of("mkdir"):
-                _make_local(action.path)
-            for action in plan.of("write"):
-                replace_local(Path(plan.targets[action.path].source), Path(action.path), task.advance)
-    return CopyResult(plan, options.dry_run)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import LocalFileError, RemoteOSError, StreamError, UsageError
-from ..protocol.ops import Op
+from ..protocol.ops import Op, on_host
 from .backup import choose
 from .backup_file import Reader, SavedFile
 from .fs_ops import FsOps
@@ -147,7 +147,7 @@ def diff(
             if not there_name and os.path.isdir(here_name):
                 raise UsageError(f"compare {here_name} with what?", hint=f"upytool diff {here_name} :")
             try:
-                reader = opened.enter_context(Reader(Path(here_name)))
+                reader = opened.enter_context((yield from on_host(Reader, Path(here_name))))
             except LocalFileError as error:
                 if not there_name and os.path.isfile(here_name):
                     error.hint = f"`upytool diff {here_name} :` compares a file with the board's"
@@ -158,7 +158,7 @@ def diff(
             saved = {str(mount["path"]) for mount in reader.backup.mounts}
         else:
             root = yield from _root(fs, there_name)
-            here, saved = _Local(here_name, ignore, default_ignores), set()
+            here, saved = (yield from on_host(_Local, here_name, ignore, default_ignores)), set()
         names = (there_name, here_name) if swapped else (here_name, there_name)
         far: Mapping[str, int] | None = None
         if root == "/" or isinstance(here, _Saved):
@@ -244,14 +244,14 @@ class _Compare:
             size = here.files[name]
             if state.kind != "file":
                 differs[name] = self._difference(name, size, None)
-            elif state.size != size or state.digest != here.digest(name, survey.hash_kind)[: len(state.digest)]:
+            elif state.size != size or not (yield from self._agrees(here, name, survey.hash_kind, state.digest)):
                 differs[name] = self._difference(name, size, state.size)
             elif survey.hash_kind == "sum":
                 doubtful.append(name)
         if doubtful:
             digests = yield from _digests(self.mover, [(there.path(name), here.files[name]) for name in doubtful])
             for name, digest in zip(doubtful, digests, strict=True):
-                if digest != here.digest(name, "sha256"):
+                if not (yield from self._agrees(here, name, "sha256", digest)):
                     differs[name] = self._difference(name, here.files[name], here.files[name])
         for name, size in far.items():
             if name not in here.files:
@@ -264,9 +264,12 @@ class _Compare:
         if self.text:
             for name in _showable(differs):
                 theirs = yield from _content(self.mover, there.path(name), there.files[name])
-                texts[name] = self._unified(name, here.read(name), theirs)
+                texts[name] = self._unified(name, (yield from on_host(here.read, name)), theirs)
         same = sum(name not in differs for name in here.files)
         return DiffResult(*self.names, _sorted(differs), same, {name: lines for name, lines in texts.items() if lines})
+
+    def _agrees(self, here: _Local | _Saved, name: str, kind: str, digest: bytes) -> Op[bool]:
+        return (yield from on_host(here.digest, name, kind))[: len(digest)] == digest
 
     def _difference(self, name: str, here: int | None, there: int | None) -> Difference:
         left, right = (there, here) if self.swapped else (here, there)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from .backup import BackupResult
-    from .copy_ops import CopyResult
+    from .copy import CopyResult
     from .device import Device
     from .diff import DiffResult
 
@@ -197,7 +197,8 @@ class RemoteFS:
 
         Errors: UsageError, LocalFileError.
         """
-        from .copy_ops import CopyOptions, copy
+        from .copy import CopyOptions
+        from .copy_ops import copy
 
         options = CopyOptions(recursive, force, dry_run, in_place, mpy, tuple(ignore), default_ignores)
         many = [sources] if isinstance(sources, str) else list(sources)
@@ -229,7 +230,7 @@ class RemoteFS:
 
         The other arguments, and errors, are those of `copy`.
         """
-        from .copy_ops import CopyOptions
+        from .copy import CopyOptions
         from .sync import sync
 
         options = CopyOptions(True, force, dry_run, in_place, mpy, tuple(ignore), default_ignores)

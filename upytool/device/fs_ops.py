@@ -23,13 +23,13 @@ from ..errors import (
     UpytoolError,
     UsageError,
 )
-from ..protocol.ops import Op
+from ..protocol.ops import Op, on_host
 from .answers import sensible
 from .fs_errors import creating, named, refused
 from .fs_short import ShortFs, mount
 from .fs_types import Entry, Mount, Removed, Stat
 from .local import CallSink, local_size, opener
-from .mover import GetItem, Mover, Progress, PutItem, Sink, check_space, ignore
+from .mover import GetItem, Mover, Progress, PutItem, Sink, check_space, fill, finish, ignore
 from .ondevice import argument, snippet
 from .remote_path import parent_of
 from .retry import Capabilities
@@ -312,11 +312,11 @@ class FsOps:
                         raise
                     data = None  # a directory, for instance: looking tells which
                 if data is not None:
-                    sink.write(data)
-                    sink.done()
+                    yield from fill(sink, data)
+                    yield from finish(sink)
                     progress(len(data))
                     return len(data)
-            survey = yield from mover.survey([(path, -1)])
+            survey = yield from mover.survey([(path, -1)], spelling=False)
             found = survey.statuses[0]
             if found.kind == "none":
                 # The survey tells what is there, not why something is not; opening it does.
@@ -330,11 +330,11 @@ class FsOps:
 
     def store(self, path: str, source: Path | bytes, *, in_place: bool = False, progress: Progress = ignore) -> Op[int]:
         """Content into a file of the board; returns its size. A failure keeps the old file."""
-        size = len(source) if isinstance(source, bytes) else local_size(source)
+        size = len(source) if isinstance(source, bytes) else (yield from on_host(local_size, source))
         item = PutItem(path, size, opener(source), in_place)
 
         def work(mover: Mover) -> Op[None]:
-            survey = yield from mover.survey([(path, -1)])
+            survey = yield from mover.survey([(path, -1)], spelling=False)
             if survey.statuses[0].kind == "dir":
                 raise RemoteOSError(21, path)
             space = yield from mover.space(parent_of(path) or ".", [size])
@@ -358,7 +358,7 @@ class FsOps:
 
         def work(mover: Mover) -> Op[None]:
             if look:
-                survey = yield from mover.survey([(item.path, -1) for item in puts])
+                survey = yield from mover.survey([(item.path, -1) for item in puts], spelling=False)
                 for item, status in zip(puts, survey.statuses, strict=True):
                     if status.kind == "dir":
                         raise RemoteOSError(21, item.path)
@@ -377,7 +377,7 @@ class FsOps:
         parts: dict[str, list[bytes]] = {path: [] for path in paths}
 
         def work(mover: Mover) -> Op[None]:
-            survey = yield from mover.survey([(path, -1) for path in parts])
+            survey = yield from mover.survey([(path, -1) for path in parts], spelling=False)
             for (path, chunks), status in zip(parts.items(), survey.statuses, strict=True):
                 chunks.clear()
                 if status.kind != "file":

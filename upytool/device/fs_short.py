@@ -28,6 +28,7 @@ from .oneshot import Code, Unfit
 from .session import Session
 
 _DIRECTORY = 0x4000
+FEW = 12  # files whose sizes are asked for one by one at less than what the longer program costs
 
 
 class ShortFs:
@@ -75,13 +76,26 @@ class ShortFs:
         if answer is None:
             return None
         with sensible():
-            # Some file systems tell no size: the longer program asks for each.
-            if not all(item[1] & _DIRECTORY or len(item) > 3 for item in answer):
-                return None
-            return [
-                Entry(str(item[0]), "dir", 0) if item[1] & _DIRECTORY else Entry(str(item[0]), "file", int(item[3]))
-                for item in answer
-            ]
+            files = [str(item[0]) for item in answer if not item[1] & _DIRECTORY]
+            sizes = {str(item[0]): int(item[3]) for item in answer if len(item) > 3}
+            if missing := [name for name in files if name not in sizes]:  # some file systems tell no size
+                if len(missing) > FEW:
+                    return None
+                found = yield from self._sizes(path, missing)
+                if found is None:
+                    return None
+                sizes.update(zip(missing, found, strict=True))
+            folders = [Entry(str(item[0]), "dir", 0) for item in answer if item[1] & _DIRECTORY]
+            return [*folders, *(Entry(name, "file", sizes[name]) for name in files)]
+
+    def _sizes(self, path: str, names: Sequence[str]) -> Op[list[int] | None]:
+        folder = path.rstrip("/") + "/" if path else ""
+        try:
+            found = yield from self._session.one("stats", PATHS=tuple(folder + name for name in names))
+        except (RemoteError, StreamError, DeviceTimeoutError):
+            return None
+        with sensible():
+            return [int(state[6]) for state in found] if all(found) else None
 
     def mounts(self) -> Op[list[Mount]]:
         """The mounted file systems that tell what is free, sorted; none where that has to be asked in another way."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal["file", "dir"]
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(NamedTuple):
     """A path of the board. `size` in bytes (0 for a folder), `mtime` in seconds since 1970 (0 where unknown)."""
 
     kind: Kind
@@ -22,8 +20,7 @@ class Stat:
         return self.kind == "dir"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of a folder; `path` is the name, or from `walk` and `tree` the path below what was asked for."""
 
     name: str
@@ -38,8 +35,7 @@ class Entry:
         return {"name": self.name, "kind": self.kind, "size": self.size}
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """A mounted file system; sizes in bytes, `kind` as the board names it (`VfsLfs2`), '' where it does not say."""
 
     path: str
@@ -60,8 +56,7 @@ class Mount:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(NamedTuple):
     """What `rmtree` did with a path: `removed`, or `kept` because something is mounted there."""
 
     path: str

@@ -21,6 +21,8 @@ _BINARY_AT_ONCE = getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | ge
 class FileSink:
     """Writes beside `path` and takes its place when all has come. Errors: LocalFileError."""
 
+    blocks = True
+
     def __init__(self, path: Path) -> None:
         # A link stays a link, and what it points to is replaced.
         self._path = Path(os.path.realpath(path)) if os.path.islink(path) else path
@@ -70,6 +72,8 @@ class FileSink:
 
 class CallSink:
     """Hands the content on as it comes."""
+
+    blocks = False
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self._write = write

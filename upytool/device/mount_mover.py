@@ -15,11 +15,26 @@ from contextlib import contextmanager
 from .. import limits
 from ..errors import RemoteOSError, StreamError
 from ..protocol.mount_server import Volume, board_errno
-from ..protocol.ops import Op, Pause
+from ..protocol.ops import Op, Pause, on_host
 from ..whole_file import new_name
 from .answers import sensible
 from .fs_errors import refused
-from .mover import CHUNK, DIGEST, Done, GetItem, Mover, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
+from .mover import (
+    CHUNK,
+    DIGEST,
+    Done,
+    GetItem,
+    Mover,
+    Progress,
+    PutItem,
+    Space,
+    Status,
+    Survey,
+    fill,
+    finish,
+    ignore,
+    read_chunks,
+)
 from .ondevice import snippet
 from .session import Session
 from .stream import new_hash
@@ -60,7 +75,9 @@ class MountMover:
 
     # -- looking --------------------------------------------------------------------------------
 
-    def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]:
+    def survey(
+        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), *, spelling: bool = True
+    ) -> Op[Survey]:
         yield from self._look_around([*(path for path, _ in asked), *scans])
         listing: dict[str, int] = {}
         far = []
@@ -77,7 +94,7 @@ class MountMover:
         other = [(path, size) for path, size in asked if not self._here(path)]
         found = Survey([], {}, "sha256")
         if other or far:
-            found = yield from self._board.survey(other, far)
+            found = yield from self._board.survey(other, far, spelling=spelling)
         listing.update(found.listing)
         theirs = iter(found.statuses)
         statuses = []
@@ -208,7 +225,8 @@ def _store(volume: Volume, path: str, item: PutItem, progress: Progress) -> Op[N
     try:
         with _refusals(item.path), _opened(volume, temporary, "w" if item.in_place else "x") as handle:
             at = 0
-            for data in read_chunks(item):
+            chunks = read_chunks(item)
+            while (data := (yield from on_host(next, chunks, None))) is not None:
                 volume.write(handle, at, data)
                 at += len(data)
                 progress(len(data))
@@ -228,13 +246,13 @@ def _fetch(volume: Volume, path: str, item: GetItem, progress: Progress) -> Op[N
         with _refusals(item.path), _opened(volume, path, "r") as handle:
             at = 0
             while at < item.size and (data := volume.read(handle, at, min(CHUNK, item.size - at))):
-                item.sink.write(data)
+                yield from fill(item.sink, data)
                 at += len(data)
                 progress(len(data))
                 yield Pause(0)
         if at < item.size:
             raise StreamError(f"{item.path} changed while it was read", hint="try again")
-        item.sink.done()
+        yield from finish(item.sink)
     except BaseException:
         item.sink.drop()
         raise

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple, Protocol
 
 from ..errors import LocalFileError, RemoteOSError
-from ..protocol.ops import Op
+from ..protocol.ops import Op, on_host
 
-CHUNK = 16384
+CHUNK = 4096
 DIGEST = 6  # bytes of a SHA-256 that travel to compare files: 48 bits, no accident makes two of them equal
 
 
@@ -61,7 +61,13 @@ class PutItem(NamedTuple):
 
 
 class Sink(Protocol):
-    """Takes a file from the board: all bytes in order, then `done`; or `drop` when it will not be complete."""
+    """Takes a file from the board: all bytes in order, then `done`; or `drop` when it will not be complete.
+
+    Attributes:
+        blocks: whether `write` and `done` wait for a disk; others are called where the operation's callbacks are.
+    """
+
+    blocks: bool
 
     def write(self, data: bytes) -> None: ...
 
@@ -86,12 +92,29 @@ def ignore(_: object) -> None:
     return
 
 
+def fill(sink: Sink, data: bytes) -> Op[None]:
+    """Give a sink the next bytes. Errors: its own."""
+    if sink.blocks:
+        yield from on_host(sink.write, data)
+    else:
+        sink.write(data)
+
+
+def finish(sink: Sink) -> Op[None]:
+    """Tell a sink that all has come. Errors: its own."""
+    if sink.blocks:
+        yield from on_host(sink.done)
+    else:
+        sink.done()
+
+
 class Mover(Protocol):
     """A way to move files; `StreamMover` is the fast one.
 
     survey: the state of many paths, and what lies below folders.
         asked: (path, size to compare with or -1).
         scans: folders to list with all below.
+        spelling: whether anybody wants to know `Status.spelt`, which may cost more.
     space: what is free where `path` is or will be, before files of `sizes` are put there. Space() where it is not
         worth the asking.
     put: make `folders`, then write `items`, without a pause between files.
@@ -102,7 +125,9 @@ class Mover(Protocol):
     get: read `items` into their sinks. Errors: RemoteOSError, LocalFileError.
     """
 
-    def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]: ...
+    def survey(
+        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), *, spelling: bool = True
+    ) -> Op[Survey]: ...
 
     def space(self, path: str, sizes: Sequence[int]) -> Op[Space]: ...
 
@@ -116,7 +141,7 @@ class Mover(Protocol):
 
 
 def read_chunks(item: PutItem) -> Iterator[bytes]:
-    """The content of a local file in pieces of 16 kB, at least one (empty) piece. Errors: LocalFileError."""
+    """The content of a local file in pieces of 4 kB, at least one (empty) piece. Errors: LocalFileError."""
     try:
         with item.open() as file:
             data = file.read(CHUNK)

@@ -101,9 +101,11 @@ def leaves_a_name(text: bytes) -> bool:
     return text.endswith(b";" + TIDY)
 
 
-def _last_line(error: bytes) -> str:
+def _answer_line(error: bytes) -> str:
+    """The line of an error that is an answer, else its last one: something else of the board may print behind it."""
     # Not rstrip(): it takes 1e for a space.
-    return error.decode("utf-8", "replace").rstrip("\r\n").rpartition("\n")[2]
+    lines = error.decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n").split("\n")
+    return next((line for line in reversed(lines) if _ANSWER.match(line)), lines[-1])
 
 
 def answer_of(error: bytes, path: str) -> Any:
@@ -111,7 +113,7 @@ def answer_of(error: bytes, path: str) -> Any:
 
     Errors: RemoteOSError for `path`, RemoteError; Unfit where the board lacks what it used.
     """
-    last = _last_line(error)
+    last = _answer_line(error)
     found = _ANSWER.match(last)
     if found:
         try:

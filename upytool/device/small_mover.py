@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from ..errors import (
+    ENOENT,
     ConnectionLostError,
     DeviceTimeoutError,
     OperationInterrupted,
@@ -27,10 +28,24 @@ from ..errors import (
     RemoteOSError,
     StreamError,
 )
-from ..protocol.ops import Interrupted, Op
+from ..protocol.ops import Interrupted, Op, on_host
 from .answers import sensible, unpacked
 from .fs_errors import EIO, creating, refused
-from .mover import DIGEST, Done, GetItem, Mover, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
+from .mover import (
+    DIGEST,
+    Done,
+    GetItem,
+    Mover,
+    Progress,
+    PutItem,
+    Space,
+    Status,
+    Survey,
+    fill,
+    finish,
+    ignore,
+    read_chunks,
+)
 from .oneshot import Code, Unfit
 from .session import Session
 
@@ -74,8 +89,12 @@ class SmallMover:
     def _fits(self, sizes: Sequence[int]) -> bool:
         return self._other is None and self._session.short and are_small(sizes)
 
-    def _try(self, work: Callable[[], Op[T]]) -> Op[T]:
-        """Do `work`, which may be done again. Errors: RemoteOSError; _Broken."""
+    def _try(self, work: Callable[[], Op[T]], path: str = "") -> Op[T]:
+        """Do `work`, which may be done again. Errors: RemoteOSError; _Broken.
+
+        Args:
+            path: what it reads, where that may not be there; to look at it costs less than to do the work again.
+        """
         refused = None
         while True:
             try:
@@ -86,6 +105,8 @@ class SmallMover:
                 if refused is not None or error.errno == EIO:
                     raise _Broken from error
                 refused = error.errno
+                if path and refused == ENOENT and (yield from self._is_missing(path)):
+                    raise
             except ConnectionLostError as error:
                 if not self._session.can_reconnect:
                     raise
@@ -94,21 +115,32 @@ class SmallMover:
                 # A lost byte of a program's end looks like a reset; after either the work is done from the start.
                 raise _Broken from error
 
+    def _is_missing(self, path: str) -> Op[bool]:
+        try:
+            yield from self._session.one("stat", path, PATH=path)
+        except RemoteOSError as error:
+            return error.errno == ENOENT
+        except (RemoteError, StreamError, DeviceTimeoutError):
+            pass
+        return False
+
     # -- looking --------------------------------------------------------------------------------
 
-    def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]:
+    def survey(
+        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), *, spelling: bool = True
+    ) -> Op[Survey]:
         # Where large files go over a channel of their own, nothing speaks for the transfer program.
         sizes = [0 if self._session.has_files else max(0, size) for _, size in asked]
         if not scans and self._fits(sizes):
             try:
-                statuses = yield from self._try(lambda: self._look(asked))
+                statuses = yield from self._try(lambda: self._look(asked, spelling))
             except _Broken:
                 pass
             else:
                 pairs = zip(asked, statuses, strict=True)
                 self._there.update(path for (path, _), found in pairs if found.kind != "none")
                 return Survey(statuses, hash_kind="sha256")
-        return (yield from self._large().survey(asked, scans))
+        return (yield from self._large().survey(asked, scans, spelling=spelling))
 
     def space(self, path: str, sizes: Sequence[int]) -> Op[Space]:
         """Of what goes by short programs it is not looked up: that costs more than to write a small file."""
@@ -116,7 +148,7 @@ class SmallMover:
             return Space()
         return (yield from self._large().space(path, sizes))
 
-    def _look(self, asked: Sequence[tuple[str, int]]) -> Op[list[Status]]:
+    def _look(self, asked: Sequence[tuple[str, int]], spelling: bool) -> Op[list[Status]]:
         found: list[Any] = []
         if len(asked) == 1:
             try:
@@ -133,28 +165,36 @@ class SmallMover:
                 if not state:
                     out.append(Status("none"))
                     continue
-                yield from self._check_spelling(path)
+                spelt = (yield from self._spelling(path)) if spelling else ""
                 if state[0] & 0x4000:
-                    out.append(Status("dir"))
+                    out.append(Status("dir", spelt=spelt))
                 elif state[6] != size:
-                    out.append(Status("file", int(state[6])))
+                    out.append(Status("file", int(state[6]), spelt=spelt))
                 else:
                     digest = yield from self._session.one("sum", path, PATH=path, SIZE=size + 1, KEEP=DIGEST)
-                    out.append(Status("file", size, bytes(digest)))
+                    out.append(Status("file", size, bytes(digest), spelt))
         return out
 
-    def _check_spelling(self, path: str) -> Op[None]:
-        """Errors: Unfit where the file system may take `a` and `A` for one: there the other mover looks closer."""
+    def _spelling(self, path: str) -> Op[str]:
+        """The name that is there, where the file system takes `a` and `A` for one and it is another; else ''.
+
+        Errors: Unfit where the board's small letters are not ours: there the other mover looks closer.
+        """
         cut = path.rfind("/") + 1
-        name = path[cut:]
+        folder, name = path[:cut], path[cut:]
         other = name.upper() if name != name.upper() else name.lower()
         if other == name:
-            return
+            return ""
         try:
-            yield from self._session.one("stat", PATH=path[:cut] + other)
+            yield from self._session.one("stat", PATH=folder + other)
         except RemoteOSError:
-            return
-        raise Unfit("names may be spelt otherwise there", hint="a longer way is used")
+            return ""
+        answer = yield from self._session.one("spelt", PATH=folder.rstrip("/") or folder, NAME=name.lower())
+        with sensible():
+            found = [str(each) for each in answer]
+        if not found:
+            raise Unfit("names may be spelt otherwise there", hint="a longer way is used")
+        return "" if name in found else found[0]
 
     # -- to the board ---------------------------------------------------------------------------
 
@@ -166,7 +206,7 @@ class SmallMover:
         if not folders and self._fits([item.size for item in todo]) and not any(item.in_place for item in todo):
             while todo:
                 item = todo[0]
-                data = b"".join(read_chunks(item))
+                data = yield from on_host(lambda item: b"".join(read_chunks(item)), item)
                 if len(data) > FILE_BYTES:  # it grew
                     break
                 try:
@@ -227,9 +267,9 @@ class SmallMover:
                     break
                 if len(data) != item.size:
                     break
-                item.sink.write(data)
+                yield from fill(item.sink, data)
                 progress(len(data))
-                item.sink.done()
+                yield from finish(item.sink)
                 done(item.path)
                 todo.pop(0)
         if todo:
@@ -255,4 +295,4 @@ class SmallMover:
             checksum = yield from self._session.one("get", path, said=text, PATH=path, SIZE=size)
             return unpacked(text, checksum)
 
-        return (yield from self._try(read))
+        return (yield from self._try(read, path))

@@ -152,7 +152,7 @@ class Server:
 
     def _greet(self, hello: Message) -> None:
         try:
-            unit, wbits, kind, checksum, _, rename, platform = parse_answer(hello.payload.decode())
+            unit, wbits, kind, checksum, rename, platform = parse_answer(hello.payload.decode())
             if hello.kind != HELLO or not (isinstance(unit, int) and 256 <= unit < 1 << 16):
                 raise ValueError
             if kind not in ("sha256", "crc32", "sum") or wbits not in (0, *range(9, 16)):
@@ -202,7 +202,7 @@ class Server:
 
     def widen(self, sample: bytes, content: int) -> Op[None]:
         """Before `content` bytes that begin with `sample`: where these shrink, the board gets a fitting window."""
-        bits = min(self.widest, (content // WINDOWS).bit_length())
+        bits = min(self.widest, ((content - 1) // WINDOWS).bit_length())
         if bits > self.packer.wbits and worth_packing(sample):
             yield from self.say(f"inflate=deflate.DeflateIO(come,deflate.RAW,{bits});rest=b''")
             self.packer = Packer(self.unit, bits)

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from ..errors import LocalFileError, RemoteOSError, UsageError
 from ..events import NULL, Reporter
-from ..protocol.ops import Op
-from .copy import Destination, Targets, targets
-from .copy_ops import CopyOptions, CopyResult, _Copy, local_destination
+from ..protocol.ops import Op, on_host
+from .copy import CopyOptions, CopyResult, Destination, Targets, targets
+from .copy_local import local_destination
+from .copy_ops import _Copy
 from .fs_ops import FsOps
 from .fs_types import Agree, agreed
 from .ignore import ignore_for
@@ -49,12 +50,7 @@ def sync(
     far = remote.removeprefix(":").rstrip("/")
     if not far:
         far = "/" if remote.removeprefix(":").startswith("/") else (yield from fs.getcwd())
-    if not pull and not os.path.isdir(local):
-        local_tree(local, recursive=True)  # where there is nothing, that is what is wrong
-        raise LocalFileError(f"{local} is not a directory", hint=f"copy a file with cp: `upytool cp {local} :`")
-
-    rule = ignore_for(Path(local), options.ignore, defaults=options.default_ignores)
-    tree = None if pull else local_tree(local, recursive=True, ignore=lambda folder: rule)
+    rule, tree = yield from on_host(_here, local, options, pull)
     foreign: frozenset[str] = frozenset()
     if delete and not pull:
         mounts = yield from fs.df()
@@ -63,12 +59,21 @@ def sync(
         foreign = frozenset(path[len(inside) :] for path in paths if path.startswith(inside))
 
     def work(mover: Mover) -> Op[CopyResult]:
-        run = _Copy(fs, mover, replace(options, recursive=True), reporter, agree)
+        run = _Copy(fs, mover, options._replace(recursive=True), reporter, agree)
         if tree is None:
             return (yield from _pull(run, local, far, delete, keep, rule))
         return (yield from _push(run, replace(tree, contents=True), far, delete, keep, rule, foreign))
 
     return (yield from fs.moving(work, list(tree.files.values()) if tree else ()))
+
+
+def _here(local: str, options: CopyOptions, pull: bool) -> tuple[IgnoreRule, Tree | None]:
+    """The rules of the local folder, and what it holds where that is the source. Errors: LocalFileError, UsageError."""
+    if not pull and not os.path.isdir(local):
+        local_tree(local, recursive=True)  # where there is nothing, that is what is wrong
+        raise LocalFileError(f"{local} is not a directory", hint=f"copy a file with cp: `upytool cp {local} :`")
+    rule = ignore_for(Path(local), options.ignore, defaults=options.default_ignores)
+    return rule, None if pull else local_tree(local, recursive=True, ignore=lambda folder: rule)
 
 
 def _push(
@@ -105,11 +110,11 @@ def _pull(run: _Copy, local: str, far: str, delete: bool, keep: Sequence[str], r
         raise UsageError(f":{far} is a file", hint="sync needs a directory")
     tree = replace(board_tree(far, "dir", 0, survey.listing, recursive=True), contents=True)
     tree = without(tree, rule)
-    to = local_destination(local)
+    to = yield from on_host(local_destination, local)
     wanted = targets([tree], to)
     extra: Mapping[str, int] = {}
     if delete and to.kind == "dir":
-        here = local_tree(local, recursive=True, ignore=lambda folder: rule, follow=False)
+        here = yield from on_host(local_tree, local, recursive=True, ignore=lambda folder: rule, follow=False)
         extra = extras(here, wanted, to, keep, rule)
     plan, there = yield from run.plan(wanted, to, extra=extra)
     return (yield from run.finish(plan, there, to))
@@ -132,7 +137,7 @@ def with_parents(wanted: Targets, far: str) -> Targets:
     parts = far.strip("/").split("/")
     start = "/" if far.startswith("/") else ""
     above = [start + "/".join(parts[:count]) for count in range(1, len(parts))]
-    return replace(wanted, dirs=tuple(dict.fromkeys([*above, *wanted.dirs])))
+    return wanted._replace(dirs=tuple(dict.fromkeys([*above, *wanted.dirs])))
 
 
 def extras(

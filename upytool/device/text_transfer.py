@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 
 from .. import limits
 from ..errors import OperationInterrupted, RemoteOSError, StreamError, UpytoolError
-from ..protocol.ops import Interrupted, Op
+from ..protocol.ops import Interrupted, Op, on_host
 from .answers import sensible
 from .fs_errors import creating
-from .mover import DIGEST, Done, GetItem, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
+from .mover import DIGEST, Done, GetItem, Progress, PutItem, Space, Status, Survey, fill, finish, ignore, read_chunks
 from .ondevice import argument, snippet
 from .session import Session
 from .stream import new_hash
@@ -36,7 +36,9 @@ class TextMover:
         """Nothing runs on the board."""
         yield from ()
 
-    def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]:
+    def survey(
+        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), *, spelling: bool = True
+    ) -> Op[Survey]:
         statuses: list[Status] = []
         for at in range(0, len(asked) or 1, 20):
             part = asked[at : at + 20]
@@ -96,7 +98,8 @@ class TextMover:
         temp = item.path if in_place else item.path[: item.path.rfind("/") + 1] + "~upytool.tmp"
         try:
             check, size = new_hash(self._kind), 0
-            for data in read_chunks(item):
+            chunks = read_chunks(item)
+            while (data := (yield from on_host(next, chunks, None))) is not None:
                 check.update(data)
                 for at in range(0, max(1, len(data)), PIECE):
                     piece = data[at : at + PIECE]
@@ -130,10 +133,10 @@ class TextMover:
                         data = bytes.fromhex(text)
                     if not data or len(data) > min(PIECE, item.size - at):
                         raise StreamError(f"{item.path} changed while it was read", hint="try again")
-                    item.sink.write(data)
+                    yield from fill(item.sink, data)
                     at += len(data)
                     progress(len(data))
-                item.sink.done()
+                yield from finish(item.sink)
             except BaseException:
                 item.sink.drop()
                 raise

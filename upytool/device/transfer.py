@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import limits
 from ..errors import StreamError
-from ..protocol.ops import Op
+from ..protocol.ops import Op, on_host
 from ..protocol.transfer import DATA, LISTING, RESULT, Message, StreamDamaged
 from ..protocol.units import plain_unit
 from .answers import parse_answer, sensible
 from .fs_errors import creating
-from .mover import DIGEST, Done, GetItem, Progress, PutItem, Space, Status, Survey, ignore, read_chunks
+from .mover import DIGEST, Done, GetItem, Progress, PutItem, Space, Status, Survey, fill, finish, ignore, read_chunks
 from .ondevice import argument
 from .retry import Capabilities, Retry
 from .session import Session
@@ -81,7 +81,9 @@ class StreamMover:
 
     # -- survey ---------------------------------------------------------------------------------
 
-    def survey(self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = ()) -> Op[Survey]:
+    def survey(
+        self, asked: Sequence[tuple[str, int]], scans: Sequence[str] = (), *, spelling: bool = True
+    ) -> Op[Survey]:
         """In one round trip."""
         return (
             yield from self._steadily(
@@ -162,7 +164,7 @@ class StreamMover:
             content = sum(item.size for item in todo)
             for item in list(todo):
                 counted.append(0)
-                yield from self._put_one(server, item, content, counted, progress)
+                yield from self._put_one(server, item, content, len(waiting), counted, progress)
                 waiting.append(item.path)
                 while link.messages:
                     skip = yield from self._confirm(server, waiting, skip, todo, counted, done)
@@ -195,13 +197,16 @@ class StreamMover:
         return 0
 
     def _put_one(
-        self, server: Server, item: PutItem, content: int, counted: deque[int], progress: Progress
+        self, server: Server, item: PutItem, content: int, before: int, counted: deque[int], progress: Progress
     ) -> Op[None]:
+        """Send one file. `content` bytes go over in all; `before` of what was sent is still to be answered."""
         link, in_place = server.link, item.in_place or not server.can_rename
         check = new_hash(server.hash_kind)
-        for number, data in enumerate(read_chunks(item)):
+        chunks, begun = read_chunks(item), False
+        while (data := (yield from on_host(next, chunks, None))) is not None:
             check.update(data)
-            if not number:
+            if not begun:
+                begun = True
                 yield from server.widen(data, content)
                 yield from server.say(f"put({argument(item.path)},1)" if in_place else f"put({argument(item.path)})")
                 server.packer.begin(data)
@@ -209,6 +214,8 @@ class StreamMover:
                 yield from link.write(unit)
             counted[-1] += len(data)
             progress(len(data))
+            if len(link.messages) > before:
+                break  # it was refused: the board reads on to the end, which may as well be here
         for unit in server.packer.finish():
             yield from link.write(unit)
         yield from link.write(plain_unit(b"") + plain_unit(check.digest()))
@@ -253,7 +260,7 @@ class StreamMover:
                             f"{item.path} changed while it was read ({at[0]} bytes came of {end})",
                             hint="stop the program that writes it, then try again",
                         )
-                    item.sink.done()
+                    yield from finish(item.sink)
                     todo.popleft()
                     at[0] = 0
                     done(item.path)
@@ -270,7 +277,7 @@ class StreamMover:
                 raise StreamError(
                     f"the board sent more of {item.path} than was asked for", hint="reset the board, then try again"
                 )
-            item.sink.write(answer.payload)
+            yield from fill(item.sink, answer.payload)
             at[0] += len(answer.payload)
             self._steps += 1
             progress(len(answer.payload))

@@ -168,7 +168,7 @@ def refuse(e):
 
 
 def serve():
-    tell(72, repr((UNIT, WBITS, HASH, SUM, free, hasattr(os, "rename"), sys.platform)).encode())
+    tell(72, repr((UNIT, WBITS, HASH, SUM, hasattr(os, "rename"), sys.platform)).encode())
     while 1:
         u = unit()
         if not u:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from .. import limits
-from .ops import Op, Pause, Recv
+from .ops import Op, Pause, Recv, Work
 
 T = TypeVar("T")
 
@@ -103,7 +103,8 @@ def announced(op: Op[T], tell: Callable[[str], None], text: str, after: float = 
                     answer = data, now
                 else:
                     answer = yield request
-                    now = answer[1] if isinstance(request, Recv) else answer
+                    if not isinstance(request, Work):
+                        now = answer[1] if isinstance(request, Recv) else answer
             except GeneratorExit:
                 raise
             except BaseException as error:

@@ -89,7 +89,7 @@ class ProgramEnd:
 
     def doubt(self) -> float | None:
         """Seconds of silence after which `settle` is due; None: nothing speaks for an end."""
-        if self._marked and self._held.rfind(b"\n" + END) > 0:
+        if self._marked and self._told():
             return SETTLE
         if self._asked:
             return None
@@ -98,9 +98,8 @@ class ProgramEnd:
 
     def settle(self) -> bool:
         """It was silent for as long as `doubt` says: True when the far end has to be asked, else `error` is there."""
-        at = self._held.rfind(b"\n" + END)
-        if self._marked and at > 0:
-            self._end(1, at + 1)
+        if self._marked and (told := self._told()):
+            self._end(1, *told)
             return False
         self._asked = True
         return True
@@ -172,7 +171,20 @@ class ProgramEnd:
         held = self._held
         if held[1:2] == END[:1]:
             return self._prompted(1)
+        if (told := self._told()) and len(held) - told[1] > _LATE:
+            self._end(1, *told)
+            return 0
         return len(held) if len(held) > _LONGEST else 0
+
+    def _told(self) -> tuple[int, int] | None:
+        """Where an error text ends and what is behind the prompt begins, if both are there.
+
+        The text may hold what looks like its own end, so the last one counts, after a silence. A timer of the board may
+        print before the > and go on, so that it is never silent.
+        """
+        at = self._held.rfind(b"\n" + END[:1])
+        prompt = self._held.find(END[1], at + 2) if at > 0 else -1
+        return (at + 1, prompt + 1) if prompt > 0 else None
 
     def _prompted(self, second: int) -> int:
         """The 04 behind an error text is certain: its > may come behind what a timer of the board prints."""

@@ -357,7 +357,10 @@ class RawRepl:
             yield from meanwhile
         answer = yield from self.inbox.read_exact(2, timeout)
         if answer != b"OK":
-            raise DisturbedError(f"the board did not take the program: {answer!r}")
+            # A timer or a thread of the board printed first.
+            self.inbox.data[:0] = answer
+            if (yield from self.inbox.hunt(b"OK", min(timeout, ANSWER))) is None:
+                raise DisturbedError(f"the board did not take the program: {answer!r}")
 
     def _abandon(self) -> Op[None]:
         """End a hand-over that Ctrl-C cut short: the board is left at a prompt when it can be.

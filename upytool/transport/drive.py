@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from ..errors import OperationInterrupted
-from ..protocol.ops import Interrupted, Op, Pause, Reconnect, Recv, Request, Send
+from ..protocol.ops import Interrupted, Op, Pause, Reconnect, Recv, Request, Send, Work
 from .base import AsyncFileChannel, AsyncReconnecting, AsyncTransport, FileChannel, Reconnecting, Transport
 from .turns import turn, turn_async
 
 T = TypeVar("T")
+WORK_ENDS = 1.0  # seconds that a cancelled task gives work in a thread to let go of its files
 
 
 class _Interrupts:
@@ -125,6 +126,8 @@ def perform(
             sleep(seconds)
         case Reconnect():
             cast(Reconnecting, transport).reconnect()
+        case Work(call):
+            return call()
     return clock()
 
 
@@ -165,6 +168,8 @@ async def _drive_async(op: Op[T], transport: AsyncTransport, clock: Callable[[],
                     case Reconnect():
                         await cast(AsyncReconnecting, transport).reconnect()
                         answer = clock()
+                    case Work(call):
+                        answer = await _in_thread(call)
                 step = op.send
             except asyncio.CancelledError as error:
                 cancelled = error
@@ -182,3 +187,22 @@ async def _drive_async(op: Op[T], transport: AsyncTransport, clock: Callable[[],
         raise OperationInterrupted() from error
     finally:
         op.close()
+
+
+async def _in_thread(call: Callable[[], Any]) -> Any:
+    """Its result; the event loop goes on meanwhile. A thread cannot be stopped, so a cancelled task waits a little."""
+    import asyncio
+
+    working = asyncio.ensure_future(asyncio.to_thread(call))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        working.add_done_callback(_heard)
+        await asyncio.wait({working}, timeout=WORK_ENDS)
+        raise
+
+
+def _heard(working: Any) -> None:
+    """Nobody waits for it any more: what it raised is no news."""
+    if not working.cancelled():
+        working.exception()

@@ -137,7 +137,7 @@ def tell(kind, data=b""):
 def refuse(e):
  tell(69, repr(e.args[0] if e.args else 5).encode())
 def serve():
- tell(72, repr((UNIT, WBITS, HASH, SUM, free, hasattr(os, "rename"), sys.platform)).encode())
+ tell(72, repr((UNIT, WBITS, HASH, SUM, hasattr(os, "rename"), sys.platform)).encode())
  while 1:
   u = unit()
   if not u:

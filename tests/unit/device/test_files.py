@@ -140,6 +140,28 @@ def test_a_failing_local_file_keeps_the_old_one(device: Device, tmp_path: Path) 
     assert names(device) == ["a"]
 
 
+def test_what_the_board_refuses_is_not_sent_to_its_end(device: Device) -> None:
+    device.fs.write_bytes("/a", b"x" * 5000)  # all that a first transfer sends has gone over
+    before = wire(device).up
+    with pytest.raises(RemoteOSError) as caught:
+        device.fs.write_bytes("/none/f", os.urandom(1_000_000))
+    assert caught.value.errno == 2
+    assert wire(device).up - before < 20_000
+
+
+def test_one_file_to_its_own_name_is_looked_at_once(device: Device, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("1234")
+    turns = []
+    for dest in (":", ":a.txt", ":/a.txt"):
+        device.exec("import os\nif 'a.txt' in os.listdir('/'): os.remove('/a.txt')")
+        before = wire(device).turns
+        device.fs.copy([str(tmp_path / "a.txt")], dest)
+        turns.append(wire(device).turns - before)
+        assert device.fs.read_bytes("/a.txt") == b"1234"
+        assert not device.fs.copy([str(tmp_path / "a.txt")], dest).plan.changes
+    assert turns[0] == turns[1] == turns[2]
+
+
 def test_a_rename_that_a_power_cut_stopped_is_finished(device: Device) -> None:
     device.exec("f=open('/m.py.upynew','wb')\nf.write(b'whole')\nf.close()")
     with pytest.raises(RemoteOSError):
@@ -211,9 +233,7 @@ def test_cp_means_what_mpremotes_means(device: Device, tmp_path: Path) -> None:
         ([":/dir"], ".", False),
     ],
 )
-def test_cp_refuses(
-    device: Device, tmp_path: Path, sources: list[str], dest: str, recursive: bool
-) -> None:
+def test_cp_refuses(device: Device, tmp_path: Path, sources: list[str], dest: str, recursive: bool) -> None:
     project(tmp_path / "p")
     device.fs.write_bytes("/file", b"x")
     device.fs.mkdir("/dir")
@@ -271,7 +291,10 @@ def test_ignores(device: Device, tmp_path: Path) -> None:
     (folder / ".upytoolignore").write_text("*.bin\n!.hidden\n")
     device.fs.copy(str(folder) + "/", ":/a", recursive=True)
     assert {e.name for e in device.fs.walk("/a") if not e.is_dir} == {
-        "/a/main.py", "/a/lib/__init__.py", "/a/lib/b.py", "/a/.hidden"
+        "/a/main.py",
+        "/a/lib/__init__.py",
+        "/a/lib/b.py",
+        "/a/.hidden",
     }
     device.fs.copy(str(folder) + "/", ":/b", recursive=True, default_ignores=False, ignore=["lib/"])
     assert "/b/.git/config" in {e.name for e in device.fs.walk("/b")}

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.device.boards import board_device
-from upytool.device.copy_ops import CopyOptions, copy_locally
+from upytool.device.copy import CopyOptions
+from upytool.device.copy_local import copy_locally
 from upytool.device.spelling import Same, local_same, local_spelling, twins
 from upytool.errors import UsageError
 

@@ -24,6 +24,7 @@ from upytool.errors import (
     RemoteOSError,
     TimeLimitError,
 )
+from upytool.protocol.program_end import SETTLE, ProgramEnd
 from upytool.protocol.raw_repl import RawRepl, ReplState
 from upytool.testing import ModelBoard, ScriptDriver
 
@@ -292,6 +293,22 @@ def test_a_program_that_prints_an_end_and_pauses_goes_on(output: bytes, mark: by
     assert repl.state is ReplState.RAW
     # The next program begins in step.
     program.script.run(repl.start(b"y"))
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_what_a_timer_prints_within_the_end_does_not_hide_it(silent: bool) -> None:
+    mark, tick = b"\x1c\x1d" * 12, b"tick\r\n"
+    end, out = ProgramEnd(mark), bytearray()
+    end.feed(b"out\r\n" + mark + tick + b"\x04" + tick + b"\x04" + tick + b">" + tick, out.extend)
+    assert end.error is None
+    if silent:
+        assert end.doubt() == SETTLE
+        assert not end.settle()
+    else:
+        for _ in range(300):
+            end.feed(tick, out.extend)
+    assert end.error == tick
+    assert out == b"out\r\n" + tick
 
 
 def test_a_marked_program_that_prints_an_empty_end_is_asked_after_a_long_silence_only() -> None:

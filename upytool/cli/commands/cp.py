@@ -60,7 +60,8 @@ def command(
     """
     if len(paths) < 2:
         raise UsageError("cp needs at least one source and a target", hint="upytool cp main.py :")
-    from ...device.copy_ops import CopyOptions, copy
+    from ...device.copy import CopyOptions
+    from ...device.copy_ops import copy
 
     *sources, target = paths
     here = not target.remote and not any(source.remote for source in sources)
@@ -77,7 +78,7 @@ def command(
     words, to = [str(source) for source in sources], str(target)
     start = time.monotonic()
     if here:
-        from ...device.copy_ops import copy_locally
+        from ...device.copy_local import copy_locally
 
         result = copy_locally(words, to, options, app.reporter)
         if app.echoes and result.plan.changes and not dry_run:

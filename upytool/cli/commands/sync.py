@@ -68,7 +68,7 @@ def command(
         everything = everything or not project.default_ignores
     if len(paths) != 2 or paths[0].remote == paths[1].remote:
         raise UsageError("sync takes two directories, one of them on the board", hint="upytool sync src :/app")
-    from ...device.copy_ops import CopyOptions
+    from ...device.copy import CopyOptions
     from ...device.sync import sync
 
     pull = paths[0].remote
