@@ -78,6 +78,9 @@ class PipeBoard:
             parts.append(Characteristic(ble.LOGIN, _P.READ | _P.WRITE, rights, self._login))
         return [Service(ble.SERVICE, parts)]
 
+    def joined(self, air: Peripheral) -> None:
+        pass
+
     def connected(self, air: Peripheral) -> None:
         self._air, self._pumping = air, False
         if self._board is not None:

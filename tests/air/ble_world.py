@@ -52,7 +52,11 @@ class Board(Protocol):
         ...
 
     def services(self, air: Peripheral) -> list[Service]:
-        """Its GATT services, made anew for each air."""
+        """Its GATT services, made anew for each air before it says something there."""
+        ...
+
+    def joined(self, air: Peripheral) -> None:
+        """It is part of another air."""
         ...
 
     def connected(self, air: Peripheral) -> None: ...
@@ -130,20 +134,24 @@ class Peripheral:
         self.on_mtu: Callable[[int], object] = lambda mtu: None
         self.characteristics: dict[int, Characteristic[Any]] = {}
         self._advertising = asyncio.Lock()
+        self._served = False
         self._tasks: set[asyncio.Future[Any]] = set()
 
     async def begin(self) -> None:
         self.device.pairing_config_factory = lambda _: PairingConfig(
             mitm=False, delegate=_Delegate(self.board.accepts_pairing)
         )
-        self.device.add_services(self.board.services(self))
         self.device.on(Device.EVENT_CONNECTION, self._on_connection)
         await self.device.power_on()
+        self.board.joined(self)
         await self.advertise()
 
     async def advertise(self) -> None:
         async with self._advertising:
             said = self.board.advertisement()
+            if said is not None and not self._served:  # a board registers its services, then it advertises
+                self._served = True
+                self.device.add_services(self.board.services(self))
             await self.device.stop_advertising()
             if said is not None and self._connection is None:
                 await self.device.start_advertising(

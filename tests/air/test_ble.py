@@ -39,7 +39,7 @@ from upytool.errors import (
 from upytool.protocol import ble as protocol
 from upytool.protocol.raw_repl import ReplState
 from upytool.sim.wasm import WasmBoard
-from upytool.transport import ble
+from upytool.transport import ble, ble_scan
 from upytool.transport.ble import BleTransport
 from upytool.transport.ble_scan import scan
 from upytool.transport.registry import open_transport
@@ -63,7 +63,7 @@ def board(sim: WasmBoard) -> PipeBoard:
 def world(board: PipeBoard, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     made = World(board)
     made.bleak_uses(monkeypatch)
-    monkeypatch.setattr(ble, "FIND_SECONDS", 3.0)
+    monkeypatch.setattr(ble_scan, "NAMESAKES", 0.05)
     yield made
     for thread in threading.enumerate():
         if thread.name == "bluetooth":
@@ -173,7 +173,7 @@ def test_a_transfer_goes_on_after_a_cut(world: World, board: PipeBoard, cut: int
     assert board.cut_after is None, "it was cut"
 
 
-@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("cut", [600, 4500])
 def test_a_file_is_the_old_or_the_new_one_when_the_board_is_gone(
     world: World, board: PipeBoard, cut: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,6 +270,7 @@ def test_nobody_of_that_name(world: World, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(PortMissingError):
         open_transport("ble://nobody", tell=told.append)
     assert len(told) == 1, "after a second the user is told"
+    monkeypatch.setattr(ble, "FIND_SECONDS", 0.3)
     with pytest.raises(PortMissingError):
         open_transport("ble://00:11:22:33:44:55")
 
@@ -279,7 +280,8 @@ def test_an_address_without_a_name(world: World) -> None:
         open_transport("ble://")
 
 
-def test_two_of_the_same_name(world: World) -> None:
+def test_two_of_the_same_name(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ble_scan, "NAMESAKES", 0.7)
     world.boards.append(PipeBoard(None, address="F0:F1:F2:F3:F4:F6"))
     with pytest.raises(AmbiguousDeviceError) as error:
         open_transport("ble://mpy-pipe")
@@ -300,7 +302,7 @@ def test_scan_lists_boards(world: World) -> None:
         PipeBoard(None, name="mpy-repl", address="F0:F1:F2:F3:F4:02", announces=False),
         PipeBoard(None, name="my board", address="F0:F1:F2:F3:F4:03"),
     ]
-    found = {device.name: device for device in scan(1.0)}
+    found = {device.name: device for device in scan(0.5)}
     assert {name: (device.uart, device.is_board) for name, device in found.items()} == {
         "mpy-pipe": (True, True),
         "a watch": (False, False),
@@ -402,7 +404,9 @@ def test_a_write_that_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> No
 # -- the command line -----------------------------------------------------------------------------------
 
 
-def test_commands(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     there = ["-d", "ble://mpy-pipe"]
     (tmp_path / "main.py").write_text("print('from a file')\n")
     assert run([*there, "exec", "print(6 * 7)"]) == 0
@@ -412,19 +416,20 @@ def test_commands(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert run([*there, "run", str(tmp_path / "main.py")]) == 0
     assert "from a file" in capsys.readouterr().out
     assert run([*there, "cat", ":main.py", "+", "rm", ":main.py"]) == 0
+    monkeypatch.setattr(ble, "FIND_SECONDS", 0.3)
     assert run(["-d", "ble://nobody", "ls"]) == 4
 
 
 def test_the_command_scan(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     import json
 
-    assert run(["ble", "scan", "--seconds", "1", "--json"]) == 0
+    assert run(["ble", "scan", "--seconds", "0.5", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)["result"]
     assert [device["selector"] for device in result] == ["ble://mpy-pipe"]
     world.boards = [PipeBoard(None, name="a watch", announces=False)]
-    assert run(["ble", "scan", "--seconds", "1"]) == 0
+    assert run(["ble", "scan", "--seconds", "0.5"]) == 0
     assert capsys.readouterr().out == ""
-    assert run(["ble", "scan", "--seconds", "1", "--all"]) == 0
+    assert run(["ble", "scan", "--seconds", "0.5", "--all"]) == 0
     assert "a%20watch" in capsys.readouterr().out
 
 

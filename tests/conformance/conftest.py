@@ -87,7 +87,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
             air = stack.enter_context(BleReplBoard())
             air.install(boot=UNLOCKED)
             World(air).bleak_uses(stack.enter_context(pytest.MonkeyPatch.context()))
-            port = "ble://mpy-3f2a"
+            port = f"ble://{air.address}"
         else:
             port = stack.enter_context(rigs.start(name)).port
         yield Bench(name, port)

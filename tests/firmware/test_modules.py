@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,15 @@ def test_ble_repl_is_a_package() -> None:
     manifest = parse_manifest((folder / "package.json").read_bytes(), "package.json")
     assert [(str(file.path), file.url) for file in manifest.urls] == [("ble_repl.py", "ble_repl.py")]
     assert (folder / "ble_repl.py").is_file()
+
+
+def test_ble_repl_does_not_need_the_builtins_of_the_moment() -> None:
+    tree = ast.parse((OURS / "modules" / "ble_repl" / "ble_repl.py").read_text(encoding="utf-8"))
+    kept = {
+        alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module == "builtins"
+        for alias in node.names
+    }
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & set(dir(builtins))
+    assert kept == used

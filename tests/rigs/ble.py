@@ -13,11 +13,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import shutil
 import socket
 import struct
 import threading
+import time
 import weakref
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,7 @@ from bumble.core import AdvertisingData
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 
 from tests.air.ble_world import Peripheral
-from tests.rigs.base import FIRMWARE
+from tests.rigs.base import FIRMWARE, RigBroken
 from tests.rigs.unix import NOBODY, Unix
 from tests.rigs.webrepl import build
 
@@ -60,9 +63,13 @@ class BleReplBoard(Unix):
         self._radio: socket.socket | None = None
         self._airs: weakref.WeakSet[Peripheral] = weakref.WeakSet()
         self._links: dict[int, Peripheral] = {}
+        self._flying: Counter[int] = Counter()  # notifications on the way, of each link
         self._last_link = 63
+        self._arrived = b""
+        self._turn = threading.Lock()
         self._forget()
-        threading.Thread(target=self._serve, name="radio", daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, name="radio", daemon=True)
+        self._thread.start()
         settings = {
             "RIG_RING": "260",
             "RIG_RADIO": str(self._listener.getsockname()[1]),
@@ -73,12 +80,23 @@ class BleReplBoard(Unix):
         try:
             super().__init__(build(), settings=settings, lossy=True)
         except BaseException:
-            self._listener.close()
+            self._stop()
             raise
+
+    def power_cycle(self) -> None:
+        """As on any rig; what `boot.py` has started can then be heard."""
+        super().power_cycle()
+        self._settle()
 
     def close(self) -> None:
         """Switch the board off and remove its files."""
         super().close()
+        self._stop()
+
+    def _stop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread
+        self._thread.join(ANSWER_SECONDS)
         self._listener.close()
 
     def install(
@@ -105,45 +123,75 @@ class BleReplBoard(Unix):
         self._reads: dict[int, list[asyncio.Future[bytes]]] = {}
 
     def _serve(self) -> None:
-        with contextlib.suppress(OSError):
+        """Take what the board sends, a piece at a time; `_turn` is held by whoever looks whether anything is left."""
+        with contextlib.suppress(OSError, ValueError):  # the board is switched off
             while True:
-                radio, _ = self._listener.accept()
-                radio.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                with self._lock:
-                    self._radio = radio
-                with radio, contextlib.suppress(OSError):
-                    self._listen(radio)
-                with self._lock:
-                    self._radio = None
-                # The board was reset: nothing of its radio is left.
-                self._forget()
-                for air in list(self._links.values()):
-                    air.disconnect()
-                self._announce()
+                source = self._radio or self._listener
+                select.select([source], [], [])
+                with self._turn:
+                    if source is self._listener:
+                        self._arrived = b""
+                        radio, _ = self._listener.accept()
+                        radio.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                        with self._lock:
+                            self._radio = radio
+                    else:
+                        self._hear(source)
 
-    def _listen(self, radio: socket.socket) -> None:
-        stream = radio.makefile("rb")
-        while head := stream.read(3):
-            kind, size = struct.unpack("<cH", head)
-            data = stream.read(size)
-            if kind == b"R":
-                self._register(data.decode())
-            elif kind == b"A":
-                self._said = _in_one(data) if data else None
-                self._announce()
-            elif kind == b"X":
-                link = int.from_bytes(data, "little")
-                if link in self._links:
-                    self._links[link].disconnect()
-            elif kind == b"V":
-                self._reply(int.from_bytes(data[:2], "little"), data[2:])
-            elif kind == b"N":
-                link, handle = struct.unpack("<HH", data[:4])
+    def _hear(self, radio: socket.socket) -> None:
+        try:
+            data = radio.recv(1 << 16)
+        except OSError:
+            data = b""
+        if not data:
+            # The board was reset: nothing of its radio is left.
+            with self._lock, radio:
+                self._radio = None
+            self._forget()
+            for air in list(self._links.values()):
+                air.disconnect()
+            self._announce()
+        self._arrived += data
+        while len(self._arrived) >= 3:
+            end = 3 + int.from_bytes(self._arrived[1:3], "little")
+            if len(self._arrived) < end:
+                break
+            frame, self._arrived = self._arrived[:end], self._arrived[end:]
+            self._take(frame[:1], frame[3:])
+
+    def _settle(self) -> None:
+        """Wait until all that the board has sent so far is taken."""
+        end = time.monotonic() + ANSWER_SECONDS
+        while time.monotonic() < end:
+            with self._turn:
+                sources = [self._listener, *([self._radio] if self._radio is not None else [])]
+                if not select.select(sources, [], [], 0)[0]:
+                    return
+            time.sleep(0.002)
+        raise RigBroken("the board's radio does not come to rest")
+
+    def _take(self, kind: bytes, data: bytes) -> None:
+        if kind == b"R":
+            self._register(data.decode())
+        elif kind == b"A":
+            self._said = _in_one(data) if data else None
+            self._announce()
+        elif kind == b"X":
+            link = int.from_bytes(data, "little")
+            if link in self._links:
+                self._links[link].disconnect()
+        elif kind == b"V":
+            self._reply(int.from_bytes(data[:2], "little"), data[2:])
+        elif kind == b"N":
+            link, handle = struct.unpack("<HH", data[:4])
+            with self._lock:
                 air = self._links.get(link)
-                if air is None:
-                    self._tell(b"n", b"")
-                else:
-                    air.soon(lambda air=air, handle=handle, data=data[4:]: air.later(self._notify(air, handle, data)))
+                if air is not None:
+                    self._flying[link] += 1
+            if air is None:
+                self._tell(b"n", b"")
+            else:
+                air.soon(lambda: air.later(self._notify(air, link, handle, data[4:])))
 
     def _register(self, text: str) -> None:
         services: list[tuple[str, list[tuple[int, int, str]]]] = []
@@ -159,9 +207,13 @@ class BleReplBoard(Unix):
         for air in list(self._airs):
             air.say()
 
-    async def _notify(self, air: Peripheral, handle: int, data: bytes) -> None:
+    async def _notify(self, air: Peripheral, link: int, handle: int, data: bytes) -> None:
         await air.notify(air.characteristics[handle], data[: air.mtu - 3])
-        self._tell(b"n", b"")
+        with self._lock:
+            counts = self._flying[link] > 0
+            self._flying[link] -= counts
+        if counts:
+            self._tell(b"n", b"")
 
     def _tell(self, kind: bytes, data: bytes) -> None:
         with self._lock, contextlib.suppress(OSError):
@@ -174,7 +226,6 @@ class BleReplBoard(Unix):
         return self._said
 
     def services(self, air: Peripheral) -> list[Service]:
-        self._airs.add(air)
         return [
             Service(uuid, [self._characteristic(air, *each) for each in characteristics])
             for uuid, characteristics in self._services
@@ -214,6 +265,9 @@ class BleReplBoard(Unix):
     def _link_of(self, air: Peripheral) -> int:
         return next((link for link, other in self._links.items() if other is air), 0xFFFF)
 
+    def joined(self, air: Peripheral) -> None:
+        self._airs.add(air)
+
     def connected(self, air: Peripheral) -> None:
         self._last_link += 1
         self._links[self._last_link] = air
@@ -222,7 +276,11 @@ class BleReplBoard(Unix):
 
     def disconnected(self, air: Peripheral) -> None:
         link = self._link_of(air)
-        self._links.pop(link, None)
+        with self._lock:
+            self._links.pop(link, None)
+            lost = self._flying.pop(link, 0)
+        for _ in range(lost):  # its buffers are free
+            self._tell(b"n", b"")
         self._tell(b"d", struct.pack("<H", link) + bytes(6))
 
 

@@ -80,11 +80,13 @@ def scan(seconds: float, tell: Callable[[str], None] = lambda text: None) -> lis
     return sorted(found, key=lambda device: (-(device.rssi or -999), device.address))
 
 
-async def listen(seconds: float, enough: Callable[[BleDevice], bool] = lambda _: False) -> list[BleDevice]:
+async def listen(
+    seconds: float, enough: Callable[[BleDevice], bool] = lambda _: False, longer: float = 0.0
+) -> list[BleDevice]:
     """The devices that are heard within `seconds`.
 
     Args:
-        enough: whether this device is looked for; the wait then ends, for a name after `NAMESAKES`.
+        enough: whether this device is looked for; then the wait ends after another `longer` seconds.
     """
     import asyncio
     import contextlib
@@ -107,7 +109,7 @@ async def listen(seconds: float, enough: Callable[[BleDevice], bool] = lambda _:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await wanted.wait()
-                await asyncio.sleep(NAMESAKES)
+                await asyncio.sleep(longer)
     return list(heard.values())
 
 
@@ -124,7 +126,8 @@ async def find(wanted: str, seconds: float) -> BleDevice:
     def fits(device: BleDevice) -> bool:
         return plain(device.address) == plain(wanted) if by_address else device.name == wanted
 
-    fitting = [device for device in await listen(seconds, fits) if fits(device)]
+    heard = await listen(seconds, fits, 0.0 if by_address else NAMESAKES)
+    fitting = [device for device in heard if fits(device)]
     if not fitting:
         raise not_found(f"ble://{wanted}")
     if len(fitting) > 1:

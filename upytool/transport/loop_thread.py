@@ -29,12 +29,13 @@ class LoopThread:
 
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
-        # What is still under way is broken off and gets the time to tidy up.
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
+        # What is still under way is broken off and gets the time to tidy up; and so what it starts at its end.
+        until = time.monotonic() + GRACE
         with contextlib.suppress(Exception):
-            self._loop.run_until_complete(asyncio.wait(tasks, timeout=GRACE) if tasks else asyncio.sleep(0))
+            while (tasks := asyncio.all_tasks(self._loop)) and (left := until - time.monotonic()) > 0:
+                for task in tasks:
+                    task.cancel()
+                self._loop.run_until_complete(asyncio.wait(tasks, timeout=left))
         self._loop.close()
 
     def run(self, work: Coroutine[Any, Any, T], limit: float, tell: Callable[[float], object] | None = None) -> T:

@@ -11,6 +11,7 @@
 # 2. Between two jumps nothing interrupts. What must stay together (taking bytes and giving them away) has none.
 # 3. Nothing grows: _IN bytes of input, two packets of output. The window that upytool is told fits in the ring of the
 #    port's stdin (260 bytes on esp32), which loses what does not fit.
+# 4. The terminal outlives what a program does to `builtins`: what is used of them is kept by name.
 import bluetooth
 import hashlib
 import io
@@ -18,6 +19,8 @@ import micropython
 import os
 import sys
 import time
+from builtins import Exception, ImportError, KeyboardInterrupt, OSError, RuntimeError, ValueError, bytearray, bytes
+from builtins import getattr, int, isinstance, len, list, max, memoryview, min, open, print, reversed, str
 from micropython import const
 
 _CONNECT = const(1)

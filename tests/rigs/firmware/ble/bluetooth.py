@@ -3,10 +3,12 @@
 # back between two steps of a program, in the main thread, as BTstack does on a Pico W.
 #
 # What is C on a board raises no KeyboardInterrupt in its middle. So whatever counts here has no jump behind it: an
-# event calls its handler last, and behind a notification that was sent there is only its count.
+# event calls its handler last, and behind a notification that was sent there is only its count. Nor does C look a name
+# up in `builtins`.
 import socket
 import struct
 import sys
+from builtins import BaseException, OSError, ValueError, bool, bytes, int, len, max, memoryview, object, print, tuple  # noqa: UP029
 
 import micropython
 import rig
