@@ -100,7 +100,7 @@ def test_a_long_program_arrives_whole(device: Device) -> None:
     assert device.exec(program) == f"{sum(range(1500))}\n"
 
 
-@pytest.mark.parametrize("size", [0, 1, 99, 100, 257, 20_000])
+@pytest.mark.parametrize("size", [0, 100, 20_000])
 def test_a_file_goes_and_comes_back(device: Device, board: PipeBoard, size: int) -> None:
     data = os.urandom(size)
     device.fs.write_bytes("/x.bin", data)
@@ -160,10 +160,7 @@ def test_writes_are_no_longer_than_the_link_takes(world: World, mtu: int) -> Non
 # -- the end of a connection ----------------------------------------------------------------------------
 
 
-CUTS = [50, 600, 2500, 4500, 7000]  # bytes after which the connection ends
-
-
-@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("cut", [50, 2500, 4500, 7000])  # bytes
 def test_a_transfer_goes_on_after_a_cut(world: World, board: PipeBoard, cut: int) -> None:
     data = os.urandom(5000)
     board.received, board.cut_after = 0, cut
