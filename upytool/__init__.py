@@ -19,7 +19,7 @@ _HOMES = {
     "connect": "upytool.device.connect",
     "aconnect": "upytool.device.aio",
     "Device": "upytool.device.device",
-    "AsyncDevice": "upytool.device.aio",
+    "AsyncDevice": "upytool.device.aio_device",
     "RemotePath": "upytool.device.fs",
     "list_ports": "upytool.discovery.ports",
     "AmbiguousDeviceError": "upytool.errors",
@@ -53,7 +53,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .device.aio import AsyncDevice, aconnect
+    from .device.aio import aconnect
+    from .device.aio_device import AsyncDevice
     from .device.connect import connect
     from .device.device import Device
     from .device.fs import RemotePath

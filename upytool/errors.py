@@ -153,6 +153,26 @@ class PortUnusableError(TransportError):
     code = "transport.unusable"
 
 
+class NoWebReplError(PortUnusableError):
+    """Something listens there, and it is no WebREPL server."""
+
+    code = "transport.no-webrepl"
+
+
+class ProxyError(PortUnusableError):
+    """A proxy in front of a board does not reach it."""
+
+    code = "transport.proxy"
+
+
+class TlsError(PortUnusableError):
+    code = "transport.tls"
+
+
+class CertificateError(TlsError):
+    code = "transport.certificate"
+
+
 class NotAuthorizedError(TransportError):
     code = "transport.password"
 

@@ -28,7 +28,6 @@ from upytool.errors import (
     NotAuthorizedError,
     OperationInterrupted,
     PortMissingError,
-    RemoteException,
 )
 from upytool.protocol import ble as protocol
 from upytool.secret import Secret
@@ -276,10 +275,17 @@ def test_a_second_one_does_not_find_it(connect: Connect, monkeypatch: pytest.Mon
     assert connect().exec("print(2)") == "2\n"
 
 
-@pytest.mark.parametrize("settings", ["", 'PASSWORD = "short"\n', "PASSWORD = None\n", f'PASSWORD = "{"x" * 65}"\n'])
-def test_without_a_password_there_is_no_repl(board: BleReplBoard, world: World, settings: str) -> None:
-    board.install(settings)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *("", 'PASSWORD = "short"\n', "PASSWORD = None\n", f'PASSWORD = "{"x" * 65}"\n'),
+        *("PASSWORD = (\n", "raise OSError\n", f'PASSWORD = "{PASSWORD}"\nNAME = 3\n'),
+    ],
+)
+def test_without_a_password_there_is_no_repl(board: BleReplBoard, settings: str) -> None:
+    board.install(settings, "import ble_repl\nif not ble_repl.start():\n    open('/went_on', 'w').close()\n")
     assert board.advertisement() is None
+    assert (board.root / "went_on").exists(), "what follows in boot.py and main.py runs"
 
 
 def test_unlocked_is_a_decision(board: BleReplBoard, connect: Connect) -> None:

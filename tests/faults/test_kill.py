@@ -21,10 +21,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"),
     pytest.mark.timeout(400),
 ]
-KILLS = 200
-ROUNDS = 600
+KILLS = 500 if os.environ.get("UPYTOOL_DENSE") else 60
+ROUNDS = 8 * KILLS
 # By the transfer program, and by short ones.
-SIZES = {24_000: KILLS, 1_500: 60}
+SIZES = {24_000: KILLS, 1_500: KILLS // 2}
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,8 @@ def test_the_file_is_the_old_or_the_new_one(port: str, tmp_path: Path, size: int
             break
         status = upload_and_die(port, content(number, size), chance.uniform(0, whole))
         killed += os.WIFSIGNALED(status)
+        # How long a whole one takes depends on what else the computer does: follow it, so that some come to the end.
+        whole *= 1.1 if os.WIFSIGNALED(status) else 0.75
         again = time.monotonic()
         with Device(SerialTransport(port)) as device:
             got = device.fs.read_bytes("/main.py")

@@ -22,6 +22,7 @@ from upytool.device.small_mover import ALL_BYTES
 from upytool.device.stream import Server, _sent
 from upytool.discovery import selector
 from upytool.discovery.remembered import FILE_NAME, Remembered
+from upytool.errors import UsageError
 from upytool.mpy.abi import Abi
 from upytool.mpy.cross import Cross, Module
 
@@ -222,6 +223,23 @@ def test_a_usb_device_is_asked_once_and_remembered(
                 tried.append(wire.sent.count(frozen.PROGRAM))
         assert tried == ([1, 1] if answer else [1, 0])
         assert Remembered(str(tmp_path / FILE_NAME)).frozen(usb) is answer
+
+
+@pytest.mark.parametrize("name", ["t.txt", "a-longer-name.txt", "T.TXT"])
+def test_fat_costs_a_small_file_no_program(
+    qemu: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """FAT takes `t.txt` and `T.TXT` for one, so the directory is looked at; the short way does that as well."""
+    (tmp_path / name).write_bytes(b"1234")
+    with connect(qemu.port) as board:
+        wire = Wire(board, monkeypatch)
+        for wanted in (1, 0):
+            plan = board.fs.copy(str(tmp_path / name), ":").plan
+            assert len(plan.of("write")) == wanted
+        with pytest.raises(UsageError):
+            board.fs.copy(str(tmp_path / name), f":{name.swapcase()}")
+        assert not wire.uploaded
+        assert [entry.name for entry in board.fs.ls()] == [name]
 
 
 def test_modules_in_the_file_system_serve_as_well(qemu_lfs: Board, monkeypatch: pytest.MonkeyPatch) -> None:

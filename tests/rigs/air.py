@@ -193,7 +193,7 @@ class _Pair:
 
 
 class Air:
-    """The relay, in a thread of its own. Attributes: url, connections (how many there were).
+    """The relay, in a thread of its own. Attributes: url, connections (how many there were), cut (how many of them).
 
     Args:
         to: ws:// URL of the board.
@@ -213,7 +213,7 @@ class Air:
         self._pairs: list[_Pair] = []
         self._last: _Pair | None = None
         self._forgetting = self._stopping = False
-        self.connections = 0
+        self.connections = self.cut = 0
         self._thread = threading.Thread(target=self._main, name="air", daemon=True)
 
     def __enter__(self) -> Air:
@@ -289,6 +289,7 @@ class Air:
                 cut = pair.cut if pair.cut is not None and pair.cut.direction == name else None
                 frame = way.counter.between_frames
                 passing, pair.breaking = way.counter.take(data, cut)
+                self.cut += pair.breaking
                 way.ended = way.ended or not data
                 way.push(data[:passing], now, frame=frame)
             way.send(now)

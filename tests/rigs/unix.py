@@ -167,14 +167,17 @@ class _Bridge:
         self.unread_since: float | None = None
         self.outer, self.held = pty.openpty()
         tty.setraw(self.held)
-        self.inner, self.inner_slave = pty.openpty()
-        tty.setraw(self.inner_slave)  # also switches OPOST off: the board's banners bring their own \r\n
         os.set_blocking(self.outer, False)
-        os.set_blocking(self.inner, False)
+        self._new_terminal()
         self.libc = ctypes.CDLL(None, use_errno=True)
         self.pid = self.pidfd = -1
         self.to_board = self.to_client = b""
         self.forward_from = 0.0
+
+    def _new_terminal(self) -> None:
+        self.inner, self.inner_slave = pty.openpty()
+        tty.setraw(self.inner_slave)  # also switches OPOST off: the board's banners bring their own \r\n
+        os.set_blocking(self.inner, False)
 
     def start(self, raw: bool) -> None:
         wait, go = os.pipe()
@@ -316,7 +319,11 @@ class _Bridge:
                 else:
                     entry.unlink()
         termios.tcflush(self.held, termios.TCIOFLUSH)
-        termios.tcflush(self.inner_slave, termios.TCIOFLUSH)
+        # The kernel hands on what was written to a terminal when it finds time, also behind a flush: in the old one the
+        # last board's prompt may still come, and would be taken for the next one's.
+        os.close(self.inner)
+        os.close(self.inner_slave)
+        self._new_terminal()
         self.start(False)
         self._await_prompt()
         print("ok", flush=True)

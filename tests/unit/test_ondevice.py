@@ -50,7 +50,7 @@ def test_it_holds_no_byte_that_the_raw_repl_takes_for_a_command(name: str) -> No
     assert not set(ondevice.snippet(name).encode()) & set(range(1, 5))
 
 
-BUILT_IN = {"binascii", "builtins", "deflate", "esp32", "gc", "hashlib", "io", "machine", "micropython"}
+BUILT_IN = {"binascii", "builtins", "deflate", "esp", "esp32", "gc", "hashlib", "io", "machine", "micropython"}
 BUILT_IN |= {"mimxrt", "nrf", "os", "pyb", "samd", "select", "sys", "time", "uctypes", "vfs"}
 
 

@@ -8,7 +8,7 @@ from .app import App
 from .ui.text import plural, seconds, size
 
 if TYPE_CHECKING:
-    from ..device.copy import CopyResult
+    from ..api.files import CopyResult
 
 
 def report(app: App, result: CopyResult, took: float, prefix: str = "", *, tells: bool = False) -> None:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 # -- words ----------------------------------------------------------------------------------------
 
 
-
 def plan_lines(plan: FlashPlan, style: Style, backup: str = "") -> list[str]:
     """The plan for a person: a few aligned lines."""
     target, image = plan.target, plan.image
@@ -105,6 +104,8 @@ def _how(plan: FlashPlan) -> str:
     kind = {"all": "erase the whole flash, then write it", "fs": "erase the file system, write what differs"}
     if any(step.startswith("compare") for step in plan.steps):
         parts.append(f"{plan.flasher}: compare only")
+    elif plan.slot:
+        parts.append(f"{plan.flasher}: write the slot {plan.slot}, which does not run, read it back, then start it")
     else:
         back = ", read it back" if "read it back" in plan.steps else ""
         kind["changed"] = "copy it to the board's drive" if plan.flasher in DRIVES else "write what differs"
@@ -147,6 +148,7 @@ def plan_data(plan: FlashPlan) -> dict[str, object]:
             "version": image_version(image) or None,
         },
         "flasher": plan.flasher,
+        "slot": plan.slot or None,
         "way_in": plan.way_in or None,
         "segments": [list(each) for each in plan.segments],
         "erase": plan.erase,

@@ -88,6 +88,13 @@ def _resolved(app: App) -> str:
     return text
 
 
+def by_ota(app: App, tool: str) -> bool:
+    """Whether the board is flashed by its running MicroPython: asked for, or the only way without a cable."""
+    from ..flash.probe import over_the_air
+
+    return tool == "ota" or (tool == "auto" and over_the_air(_resolved(app)))
+
+
 def targets(app: App, around: Surroundings | None = None) -> list[FlashTarget]:
     """Every board there is, in whatever state; those that may run were asked what they are."""
     from ..flash.probe import find_targets, identify

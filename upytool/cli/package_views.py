@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .app import App
 from .ui.style import Style
 
 if TYPE_CHECKING:
-    from ..packages.inspect import Place
-    from ..packages.plan import InstallPlan
-    from ..packages.record import Installed
-
-
-def installed_in(places: list[Place]) -> list[tuple[str, Installed]]:
-    """Each installed package with the directory that it is in."""
-    return [(place.path, each) for place in places for each in place.record.packages.values()]
+    from ..api.packages import InstallPlan, PackageInfo
 
 
 def show_plan(app: App, plan: InstallPlan, dry_run: bool, installed: Iterable[str] | None = None) -> None:
@@ -35,9 +28,9 @@ def show_plan(app: App, plan: InstallPlan, dry_run: bool, installed: Iterable[st
         app.note("Nothing was done")
 
 
-def source_lines(data: dict[str, Any], style: Style) -> list[str]:
+def source_lines(package: PackageInfo, style: Style) -> list[str]:
     """A package as its source has it, for a person."""
-    lines = [f"{style.strong(data['name'])} {data['version'] or ''}".rstrip(), f"  from    {data['source']}"]
-    if data["deps"]:
-        lines.append(f"  needs   {', '.join(data['deps'])}")
-    return lines + [f"  file    {file['path']}" for file in data["files"]]
+    lines = [f"{style.strong(package.name)} {package.version or ''}".rstrip(), f"  from    {package.source}"]
+    if package.deps:
+        lines.append(f"  needs   {', '.join(package.deps)}")
+    return lines + [f"  file    {path}" for path, _ in package.files]

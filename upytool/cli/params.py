@@ -7,13 +7,14 @@ that command may make what a later one reads.
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from .. import limits
 from ..errors import UsageError
+from ..place import Place as Place
 
 # `/lib` and `:/lib` as Git Bash, MSYS2 and Cygwin hand them to a program of Windows.
 _REWRITTEN = re.compile(r"[:;]?[A-Za-z]:[\\/]")
@@ -29,17 +30,7 @@ def board_path(path: str) -> str:
     return path
 
 
-class CopyArgument(NamedTuple):
-    """A source or target of `cp`: a path, and whether it is on the board."""
-
-    path: str
-    remote: bool
-
-    def __str__(self) -> str:
-        return ":" + self.path if self.remote else self.path
-
-
-class CopyPath(click.ParamType[CopyArgument]):
+class CopyPath(click.ParamType[Place]):
     """`:path` is on the board, anything else is local; `C:\\x` is local since only a leading colon counts.
 
     `-` is stdin or stdout.
@@ -47,14 +38,14 @@ class CopyPath(click.ParamType[CopyArgument]):
 
     name = "path"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> CopyArgument:
-        if isinstance(value, CopyArgument):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Place:
+        if isinstance(value, Place):
             return value
         if value.startswith(":"):
-            return CopyArgument(board_path(value[1:]), True)
+            return Place(board_path(value[1:]), True)
         if value.startswith(";"):  # what Git Bash makes of `:/lib`
             board_path(value)
-        return CopyArgument(value, False)
+        return Place(value, False)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         if incomplete.startswith(":"):

@@ -43,6 +43,7 @@ from .mover import (
     Space,
     Status,
     Survey,
+    fill,
     finish,
     ignore,
     read_chunks,
@@ -110,11 +111,16 @@ class ChannelMover:
         if not self._able:
             return (yield from self._other.space(path, sizes))
         yield from self._other.close()
-        answer = yield from self._session.call("text_space", path, again=True)
-        with sensible():
-            found = Space(int(answer[0]), int(answer[1]))
-        self._room = found.block * found.free or BYTES
-        return found
+        try:
+            state = yield from self._session.one("space", PATH=path)
+            with sensible():
+                block, free = int(state[1] or state[0]), int(state[3])
+        except (ConnectionLostError, RemoteError, StreamError, RemoteOSError):  # no directory there yet, for instance
+            answer = yield from self._session.call("text_space", path, again=True)
+            with sensible():
+                block, free = int(answer[0]), int(answer[1])
+        self._room = block * free or BYTES
+        return Space(block, free)
 
     # -- to the board ---------------------------------------------------------------------------
 
@@ -126,7 +132,10 @@ class ChannelMover:
             return
         yield from self._other.close()
         todo, others = deque[PutItem](items), list[PutItem]()
-        there = yield from self._ready(folders, {_folder(item.path) for item in todo})
+        there = {"./", "/"}
+        look = {_folder(item.path) for item in todo} - there
+        if folders or look:
+            there |= yield from self._ready(folders, look)
         for _ in range(len(todo)):
             item = todo.popleft()
             fits = not item.in_place and len(_name(_temp(item.path, 0))) <= NAME_BYTES and _folder(item.path) in there
@@ -295,13 +304,13 @@ class _Copied:
         """It comes from its first byte on; what has come before is passed over."""
         self._skip = self.count
 
-    def __call__(self, data: bytes) -> None:
+    def __call__(self, data: bytes) -> Op[None]:
         passed = min(self._skip, len(data))
         self._skip -= passed
         data = data[passed:]
         if data:
             self.check.update(data)
-            self.item.sink.write(data)
+            yield from fill(self.item.sink, data)
             self.count += len(data)
             self._progress(len(data))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..errors import RemoteOSError, UsageError
 from ..events import NULL, Reporter, Task, notice
+from ..place import Place
 from ..protocol.ops import Op, on_host
 from .copy import Action, CopyOptions, CopyPlan, CopyResult, Destination, Targets, plan_copy, targets
 from .copy_local import copy_locally, delete_local, local_destination, local_source, local_statuses, make_local
@@ -25,22 +26,22 @@ from .tree import Tree, board_tree
 
 
 def copy(
-    fs: FsOps, sources: Sequence[str], dest: str, options: CopyOptions, reporter: Reporter = NULL
+    fs: FsOps, sources: Sequence[Place], dest: Place, options: CopyOptions, reporter: Reporter = NULL
 ) -> Op[CopyResult]:
-    """Copy `sources` to `dest`; what begins with `:` is on the board, as for mpremote.
+    """Copy `sources` to `dest`.
 
     Errors: UsageError, LocalFileError, RemoteOSError.
     """
     if not sources:
         raise UsageError("there is nothing to copy", hint="name sources, then the destination")
-    if not dest.startswith(":") and not any(source.startswith(":") for source in sources):
-        return (yield from on_host(copy_locally, sources, dest, options, reporter))
+    if not dest.remote and not any(source.remote for source in sources):
+        return (yield from on_host(copy_locally, [source.path for source in sources], dest.path, options, reporter))
     here = {}
     for source in sources:
-        if source[:1] != ":":
-            here[source] = yield from on_host(local_source, source, options)
+        if not source.remote:
+            here[source] = yield from on_host(local_source, source.path, options)
     cwd = ""
-    if options.recursive and any(source in (":", ":.", ":./") for source in sources):
+    if options.recursive and any(source.is_cwd for source in sources):
         cwd = yield from fs.getcwd()
 
     def work(mover: Mover) -> Op[CopyResult]:
@@ -60,7 +61,7 @@ class _Copy:
         self._known: dict[tuple[str, int], Status] = {}  # what the first look found out
         self._hash_kind = "sum"
 
-    def run(self, sources: Sequence[str], dest: str, cwd: str, here: Mapping[str, Tree]) -> Op[CopyResult]:
+    def run(self, sources: Sequence[Place], dest: Place, cwd: str, here: Mapping[Place, Tree]) -> Op[CopyResult]:
         trees, to = yield from self._look(sources, dest, cwd, here)
         wanted = targets(trees, to)
         wanted, shadows = yield from self.prepared(wanted, to)
@@ -90,7 +91,7 @@ class _Copy:
         return CopyResult(plan, self.options.dry_run)
 
     def _look(
-        self, sources: Sequence[str], dest: str, cwd: str, here: Mapping[str, Tree]
+        self, sources: Sequence[Place], dest: Place, cwd: str, here: Mapping[Place, Tree]
     ) -> Op[tuple[list[Tree], Destination]]:
         """The first round trip: what are the destination and the sources on the board?
 
@@ -99,14 +100,14 @@ class _Copy:
         options = self.options
         only = here.get(sources[0]) if len(sources) == 1 and not options.force else None
         size = only.files[""] if only is not None and only.kind == "file" else -1
-        far = [cwd or "" if source in (":", ":.", ":./") else source[1:] for source in sources if source[:1] == ":"]
+        far = [cwd or "" if source.is_cwd else source.path for source in sources if source.remote]
         asked = [(path.rstrip("/") or "/", -1) for path in far]
-        if dest.startswith(":"):
-            asked.append((dest[1:].rstrip("/") or ("/" if len(dest) > 1 else "."), size))
+        if dest.remote:
+            asked.append((dest.path.rstrip("/") or ("/" if dest.path else "."), size))
         # '.' is no path for every file system of a board; its own folder always exists.
         wanted = [(path, size) for path, size in asked if path != "."]
         scans = [path for path, _ in asked[: len(far)]] if options.recursive else []
-        survey = yield from self.mover.survey(wanted, scans, spelling=dest.startswith(":"))
+        survey = yield from self.mover.survey(wanted, scans, spelling=dest.remote)
         self._known, self._hash_kind = dict(zip(wanted, survey.statuses, strict=True)), survey.hash_kind
         statuses = iter(survey.statuses)
         trees = []
@@ -120,11 +121,12 @@ class _Copy:
                 raise RemoteOSError(2, path)
             tree = board_tree(path, status.kind, status.size, survey.listing, recursive=options.recursive)
             trees.append(tree)
-        if not dest.startswith(":"):
-            return trees, (yield from on_host(local_destination, dest))
+        if not dest.remote:
+            return trees, (yield from on_host(local_destination, dest.path))
         path = asked[-1][0]
         kind = "dir" if path == "." else next(statuses).kind
-        return trees, Destination("" if path == "." else path, kind, len(dest) > 2 and dest.endswith("/"), True)
+        inside = len(dest.path) > 1 and dest.path.endswith("/")
+        return trees, Destination("" if path == "." else path, kind, inside, True)
 
     def plan(
         self,

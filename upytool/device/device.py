@@ -231,4 +231,4 @@ class Device:
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
 
     def __repr__(self) -> str:
-        return f"<Device {self.name}>"
+        return f"<{type(self).__name__} {self.name}>"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..events import Task
+from ..place import Place
 from .fs_ops import FsOps
 from .fs_types import Agree, Entry, Mount, Removed, Stat, agreed
 from .local import CallSink, FileSink
@@ -121,6 +122,10 @@ class RemoteFS:
         self._device.drive(self.ops.fetch(path, CallSink(parts.append)))
         return b"".join(parts)
 
+    def read_to(self, path: str, sink: Callable[[bytes], object]) -> int:
+        """Give a file's content to `sink` as it comes; returns its size."""
+        return self._device.drive(self.ops.fetch(path, CallSink(sink)))
+
     def read_text(self, path: str) -> str:
         return self.read_bytes(path).decode("utf-8")
 
@@ -173,8 +178,8 @@ class RemoteFS:
 
     def copy(
         self,
-        sources: Sequence[str] | str,
-        dest: str,
+        sources: Sequence[str | Place] | str | Place,
+        dest: str | Place,
         *,
         recursive: bool = False,
         force: bool = False,
@@ -201,8 +206,9 @@ class RemoteFS:
         from .copy_ops import copy
 
         options = CopyOptions(recursive, force, dry_run, in_place, mpy, tuple(ignore), default_ignores)
-        many = [sources] if isinstance(sources, str) else list(sources)
-        return self._device.drive(copy(self.ops, many, dest, options, self._device.reporter))
+        many = [sources] if isinstance(sources, (str, Place)) else sources
+        places = [Place.parse(each) for each in many]
+        return self._device.drive(copy(self.ops, places, Place.parse(dest), options, self._device.reporter))
 
     def sync(
         self,

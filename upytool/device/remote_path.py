@@ -38,7 +38,7 @@ class RemotePath:
         return str(self._path)
 
     def __repr__(self) -> str:
-        return f"RemotePath({str(self)!r})"
+        return f"{type(self).__name__}({str(self)!r})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RemotePath) and other._fs is self._fs and other._path == self._path

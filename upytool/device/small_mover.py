@@ -46,6 +46,7 @@ from .mover import (
     ignore,
     read_chunks,
 )
+from .ondevice import argument
 from .oneshot import Code, Unfit
 from .session import Session
 
@@ -189,7 +190,8 @@ class SmallMover:
             yield from self._session.one("stat", PATH=folder + other)
         except RemoteOSError:
             return ""
-        answer = yield from self._session.one("spelt", PATH=folder.rstrip("/") or folder, NAME=name.lower())
+        small = Code(argument(name.lower()))  # a value to compare with: nothing may be added to it
+        answer = yield from self._session.one("spelt", PATH=folder.rstrip("/") or folder, NAME=small)
         with sensible():
             found = [str(each) for each in answer]
         if not found:

@@ -15,6 +15,7 @@ from ..image.base import FirmwareImage
 from ..image.memory import Memory
 
 if TYPE_CHECKING:
+    from ..device.slots import Slots
     from ..discovery.ports import SerialPort
     from ..discovery.usb_devices import UsbDevice
     from .uf2_volume import Volume
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 State = Literal["running", "bootloader", "unknown"]
 Ability = Literal["read", "erase", "erase-all", "program", "verify"]
 Leave = Literal["run", "bootloader", "stay"]
-Tool = Literal["auto", "picoboot", "picotool", "uf2", "dfu", "dfu-util", "esptool", "daplink"]
+Tool = Literal["auto", "picoboot", "picotool", "uf2", "dfu", "dfu-util", "esptool", "daplink", "ota"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class FlashTarget:
         chip, mcu_port: as in FirmwareImage.chip and .port ("rp2040", "rp2").
         unique_id: `machine.unique_id()` or the boot loader's, hexadecimal.
         filesystems: of the firmware that is on it.
+        slots: an ESP32's applications, where it was asked for them (flash.ota).
     """
 
     state: State
@@ -85,6 +87,7 @@ class FlashTarget:
     mcu_port: str = ""
     unique_id: str = ""
     filesystems: tuple[FileSystem, ...] = ()
+    slots: Slots | None = None
 
     @property
     def name(self) -> str:
@@ -253,6 +256,7 @@ class FlashPlan:
         warnings: a sentence each; `asks` are those that need a yes of their own.
         steps: what will be done, in order, a few words each.
         seconds: an estimate, None where there is none.
+        slot: label of the slot that is written, where the application alone is (flash.ota).
     """
 
     target: FlashTarget
@@ -269,6 +273,7 @@ class FlashPlan:
     asks: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     seconds: float | None = None
+    slot: str = ""
 
 
 @dataclass(frozen=True)

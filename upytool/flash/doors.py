@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..errors import DeviceTimeoutError, FlashError, OperationInterrupted, TransportError, UpytoolError
 from ..events import NULL, Reporter, notice
-from ..protocol.ops import Op, Send
+from ..protocol.ops import Op, Pause, Recv, Send
 from . import probe
 from .base import Flasher, FlashOptions, FlashTarget, Loader
 from .bootloader import PATIENCE, enter, plan_way_in, wait_for_volume
@@ -132,7 +132,7 @@ class Doors:
             info = device.info
             known = probe.described(target, info, probe.filesystems(device))
             # The question stopped main.py, if there is one: Ctrl-D at the friendly prompt starts it.
-            device.drive(_restart(device.session.leave()))
+            device.drive(restart(device.session.leave()))
             return known
         finally:
             device.close(leave=False)
@@ -145,6 +145,15 @@ class Doors:
         return known
 
 
-def _restart(leave: Op[None]) -> Op[None]:
+def restart(leave: Op[None]) -> Op[None]:
+    """Let the board's own program start again, after `leave` brought the friendly prompt."""
     yield from leave
     yield Send(b"\x04")
+
+
+def until_gone(seconds: float) -> Op[None]:
+    """Until the connection ends. Errors: ConnectionLostError, as wished; returns where it did not."""
+    now = yield Pause(0)
+    end = now + seconds
+    while now < end:
+        _, now = yield Recv(end - now)

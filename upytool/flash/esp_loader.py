@@ -16,7 +16,7 @@ from ..events import NULL, Reporter, Task, notice
 from ..image.base import FirmwareImage
 from ..image.esp_partitions import TABLE_OFFSET, TABLE_SIZE
 from ..image.memory import Memory
-from . import esp_plan
+from . import esp_plan, esp_slots
 from .base import Ability, Chip, FlashOptions, Leave, Programmed
 from .esp_plan import BLOCK, SECTOR, size_text
 
@@ -198,15 +198,15 @@ class EspLoader:
         )  # fmt: skip
 
     def _slot(self, image: FirmwareImage) -> tuple[Memory, str]:
-        table = esp_plan.device_table(self.read(TABLE_OFFSET, TABLE_SIZE))
+        table = esp_slots.device_table(self.read(TABLE_OFFSET, TABLE_SIZE))
         if table is None:
             raise FlashError(
                 "the board has no partition table, so no slot for an application", hint="write the full .bin file first"
             )
-        row = esp_plan.ota_row(table)
+        row = esp_slots.ota_row(table)
         otadata = self.read(row.offset, min(row.size, 2 * SECTOR)) if row is not None else b""
-        slot = esp_plan.choose_slot(table, otadata, self._options.slot)
-        return esp_plan.slot_memory(image, slot), slot.label
+        slot = esp_slots.choose_slot(table, otadata, self._options.slot)
+        return esp_slots.slot_memory(image, slot), slot.label
 
     # -- what may fail on the way -------------------------------------------------------------------------------------
 

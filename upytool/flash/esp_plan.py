@@ -1,17 +1,14 @@
-"""What can be said of an Espressif flash job without a chip at hand: checks, slots, changed sectors.
+"""What can be said of an Espressif flash job without a chip at hand: checks, changed sectors.
 
 Nothing here knows esptool: the only thing asked of a chip is the MD5 of a range of its flash, through a function.
 
-Sources: MicroPython `ports/esp32/makeimg.py` (what firmware.bin
-is made of), `ports/esp8266/README.md` (the header has to state the real flash size); ESP-IDF "Over The Air Updates"
-and `components/app_update/otatool.py` (what the two sectors of `otadata` mean), ESP-IDF `bootloader_support` (flash
-smaller than the header says, or a partition behind the end of flash: it refuses to start).
+Sources: MicroPython `ports/esp32/makeimg.py` (what firmware.bin is made of), `ports/esp8266/README.md` (the header has
+to state the real flash size); ESP-IDF `bootloader_support` (flash smaller than the header says, or a partition behind
+the end of flash: it refuses to start).
 """
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import md5
 
@@ -20,16 +17,13 @@ from ..image import esp
 from ..image.base import FirmwareImage
 from ..image.chips import ESP_BY_NAME
 from ..image.esp import EspFirmware
-from ..image.esp_partitions import APP, DATA, TABLE_SIZE, Partition, PartitionTable, read_table
+from ..image.esp_partitions import DATA
 from ..image.memory import Memory
 from ..image.volume import volumes
 from .base import Chip, FlashOptions
 from .sectors import join
 
 SECTOR, BLOCK = 0x1000, 0x10000
-_OTA_DATA = 0x00
-_OTA_ENTRY = struct.Struct("<I20sII")
-_OTA_INVALID, _OTA_ABORTED = 3, 4
 
 Md5 = Callable[[int, int], str]
 """(address, size) -> the MD5 of that range of flash, in small hexadecimal letters."""
@@ -216,68 +210,6 @@ def _by_name(values: dict[str, int], name: str, what: str) -> int | None:
     return values[name]
 
 
-# -- slots ---------------------------------------------------------------------------------------------------------
-
-
-def device_table(data: bytes) -> PartitionTable | None:
-    """The table in the 0xC00 bytes at flash offset 0x8000 of a device; None where there is none (or no more)."""
-    try:
-        return read_table(data[:TABLE_SIZE])
-    except ImageError:
-        return None
-
-
-def running_slot(table: PartitionTable, otadata: bytes) -> Partition | None:
-    """The application that the boot loader starts.
-
-    Args:
-        otadata: the two sectors of the partition `data, ota` (b"" where there is none): each begins with an entry,
-            u32 sequence, 20 bytes, u32 state, u32 CRC-32 of the sequence. The highest valid sequence wins, and
-            (sequence - 1) modulo the number of OTA slots is the slot. Without a valid entry: factory, or ota_0.
-    """
-    slots = sorted(
-        (row for row in table.rows if row.type == APP and 0x10 <= row.subtype < 0x20), key=lambda row: row.subtype
-    )
-    best = 0
-    for at in (0, SECTOR):
-        if len(otadata) < at + _OTA_ENTRY.size:
-            continue
-        sequence, _, state, crc = _OTA_ENTRY.unpack_from(otadata, at)
-        if sequence == 0xFFFFFFFF or state in (_OTA_INVALID, _OTA_ABORTED):
-            continue
-        if zlib.crc32(struct.pack("<I", sequence), 0xFFFFFFFF) == crc:
-            best = max(best, sequence)
-    if best and slots:
-        return slots[(best - 1) % len(slots)]
-    return table.first_app()
-
-
-def ota_row(table: PartitionTable) -> Partition | None:
-    """The partition with the two sectors that choose the slot."""
-    return next((row for row in table.rows if row.type == DATA and row.subtype == _OTA_DATA), None)
-
-
-def choose_slot(table: PartitionTable, otadata: bytes, name: str) -> Partition:
-    """The partition for `name`: "running", or an application's label. Raises FlashError."""
-    row = running_slot(table, otadata) if name == "running" else table.find(name)
-    if row is None or row.type != APP:
-        names = [each.label for each in table.rows if each.type == APP]
-        raise FlashError(
-            f"the board has no application slot {name}", hint=f"its slots: running, {', '.join(names) or 'none'}"
-        )
-    return row
-
-
-def slot_memory(image: FirmwareImage, row: Partition) -> Memory:
-    """What is written where for an application in this slot. Raises ImageError when it does not fit."""
-    if len(image.raw) > row.size:
-        raise ImageError(
-            f"the application has {len(image.raw)} bytes, the slot {row.label} {row.size}",
-            hint="take the full .bin file, which brings its own partitions",
-        )
-    return Memory.of([(row.offset, image.raw)])
-
-
 def nvs_cleared(image: FirmwareImage) -> tuple[int, int] | None:
     """(offset, size) of the settings (NVS) that the image's filling would erase; None where it holds none."""
     firmware = image.detail
@@ -296,9 +228,7 @@ def nvs_cleared(image: FirmwareImage) -> tuple[int, int] | None:
 
 def touched_ranges(memory: Memory) -> list[tuple[int, int]]:
     """(address, size) of the sectors that writing `memory` erases, joined."""
-    return _joined(
-        sector for each in memory for sector in range(each.address // SECTOR, -(-each.end // SECTOR))
-    )
+    return _joined(sector for each in memory for sector in range(each.address // SECTOR, -(-each.end // SECTOR)))
 
 
 def _joined(sectors: Iterable[int]) -> list[tuple[int, int]]:

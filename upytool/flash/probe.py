@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from .uf2_volume import Volume
     from .usb import UsbBus
 
-_AIR = ("ws", "wss", "ble")
+_AIR = ("ws://", "wss://", "ble://")
 _URL = re.compile(r"\w+://")
 _SHORTCUT = re.compile(r"([auc])(\d{1,3})")
 _SHORT_PATHS = {"a": "/dev/ttyACM", "u": "/dev/ttyUSB", "c": "COM"}
@@ -153,6 +153,11 @@ def of_port(port: SerialPort) -> FlashTarget:
 # -- which one ------------------------------------------------------------------------------------
 
 
+def over_the_air(selector: str) -> bool:
+    """Whether a selector names a board that is reached without a cable."""
+    return selector.strip().lower().startswith(_AIR)
+
+
 def choose(selector: str | None, around: Surroundings, *, reporter: Reporter = NULL) -> FlashTarget:
     """The one board that `selector` names (None, "auto": the only one there is); it is not asked anything yet.
 
@@ -168,10 +173,11 @@ def choose(selector: str | None, around: Surroundings, *, reporter: Reporter = N
         return _only(find_targets(around, reporter=reporter), around, reporter)
     if text.startswith("sim:") or text == "sim":
         return _simulated(text, around)
-    if text.partition("://")[0].lower() in _AIR and "://" in text:
+    if over_the_air(text):
         raise FlashError(
             f"cannot flash {text} over the air: the bootloader needs a cable",
-            hint="nothing was changed; connect the board by USB and name its port (see `upytool devs`)",
+            hint="nothing was changed; an ESP32 with OTA slots needs neither a cable nor --tool,\n"
+            "any other board a USB port (see `upytool devs`)",
         )
     if _URL.match(text):
         return FlashTarget("unknown", text, "", text)

@@ -13,16 +13,26 @@ Facts: extmod/modwebrepl.c, extmod/modwebsocket.c, and micropython-lib's webrepl
 
 from __future__ import annotations
 
+import logging
+import re
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from ..errors import ConnectionLostError, NotAuthorizedError, PortBusyError, PortUnusableError, StreamError
+from ..errors import (
+    ConnectionLostError,
+    NotAuthorizedError,
+    NoWebReplError,
+    PortBusyError,
+    PortUnusableError,
+    ProxyError,
+    StreamError,
+)
 from .buffer import Inbox
-from .ops import Op, Pause, Send
+from .ops import Op, Pause, Send, on_host
 
 PutFile = tuple[bytes, int, Iterable[bytes]]  # name (at most 63 bytes), size, content
-GetFile = tuple[bytes, int, Callable[[bytes], None]]  # name, size, what takes the content in order
+GetFile = tuple[bytes, int, Callable[[bytes], Op[None]]]  # name, size, what takes the content in order
 NAME_BYTES = 63
 FRAME = 4096  # bytes of a binary frame: the board copes with 65,535, and others' data come in between more often
 AHEAD = 256  # chunks that are asked for before they came: 64 kB
@@ -52,25 +62,29 @@ class WebReplLink:
         from websockets.uri import parse_uri
 
         self._url = url
-        self._protocol: Any = ClientProtocol(parse_uri(url), max_size=1 << 16)
+        # By default it logs every frame where a program logs all there is, that with the password, too.
+        silent = logging.Logger("upytool.webrepl", logging.CRITICAL + 1)
+        self._protocol: Any = ClientProtocol(parse_uri(url), max_size=1 << 16, logger=silent)
         self._protocol.send_request(self._protocol.connect())
         self.terminal, self.files = bytearray(), bytearray()
-        self.open = False
+        self.open = self._ended = False
         self._text = True
+        self._answer = b""  # the first bytes of the handshake's
 
     def outgoing(self) -> bytes:
         """What is to be sent now."""
         return b"".join(self._protocol.data_to_send())
 
     def say(self, data: bytes) -> bytes:
-        """The frame that types `data` at the terminal."""
-        self._protocol.send_text(data)
+        """The frame that types `data` at the terminal; b"" once the connection has ended."""
+        if not self._ended:
+            self._protocol.send_text(data)
         return self.outgoing()
 
     def carry(self, data: bytes) -> bytes:
-        """The frames that bring `data` to the file channel."""
+        """The frames that bring `data` to the file channel; b"" once the connection has ended."""
         start = 0
-        while start < len(data):
+        while start < len(data) and not self._ended:
             left = len(data) - start
             size = min(FRAME, left)
             # The board reads a byte, then up to 511 more (modwebrepl.c); a last byte that comes alone is lost.
@@ -82,7 +96,7 @@ class WebReplLink:
 
     def close(self) -> bytes:
         """The frame that says goodbye, b"" where it cannot be said."""
-        if not self.open:
+        if not self.open or self._ended:
             return b""
         self._protocol.send_close()
         return self.outgoing()
@@ -90,7 +104,7 @@ class WebReplLink:
     def feed(self, data: bytes) -> bool:
         """Take what arrived (b"": the far end closed); False once the connection has ended.
 
-        Errors: PortBusyError, PortUnusableError: the far end accepts no WebSocket, or is none.
+        Errors: PortUnusableError, NoWebReplError, ProxyError: the far end accepts no WebSocket, or is none.
         """
         from websockets.frames import Opcode
         from websockets.protocol import State
@@ -99,9 +113,10 @@ class WebReplLink:
             self._protocol.receive_data(data)
         else:
             self._protocol.receive_eof()
+        self._answer += b"" if self.open else data[:64]
         for event in self._protocol.events_received():
             if not self.open:
-                self._opened(event)
+                self.open = self._protocol.handshake_exc is None
                 continue
             if event.opcode in (Opcode.TEXT, Opcode.BINARY):
                 self._text = event.opcode is Opcode.TEXT
@@ -109,27 +124,30 @@ class WebReplLink:
                 continue
             (self.terminal if self._text else self.files).extend(event.data)
         if not self.open:
-            self._not_opened(ended=not data)
+            if not data or self._protocol.handshake_exc is not None:
+                raise self._refusal()
             return True
-        return bool(data) and self._protocol.state is State.OPEN
+        self._ended = not data or self._protocol.state is not State.OPEN
+        return not self._ended
 
-    def _opened(self, response: Any) -> None:
-        status = response.status_code
-        if status in _BUSY_STATUS:
-            raise PortUnusableError(
-                f"the proxy at {self._url} cannot reach the board: HTTP {status}",
-                hint="check that the board is on, and that the proxy forwards to its port 8266",
+    def _refusal(self) -> PortUnusableError:
+        """Why the far end did not accept. (A board that has a client accepts, and closes then.)"""
+        if not self._answer:
+            return PortUnusableError(
+                f"{self._url} closed the connection without an answer",
+                hint="WebREPL's port is 8266; a board that restarts does this too: retry",
             )
-        if self._protocol.handshake_exc is not None:
-            raise _no_webrepl(self._url, f"HTTP status {status}")
-        self.open = True
-
-    def _not_opened(self, *, ended: bool) -> None:
-        error = self._protocol.handshake_exc
-        if ended:
-            raise _busy(self._url)
-        if error is not None:
-            raise _no_webrepl(self._url, "not an HTTP response")
+        # Not what the library made of it, which knows HTTP/1.1 alone; HAProxy has other errors, and so has a board.
+        found = re.match(rb"HTTP/1\.\d (\d{3})\b", self._answer)
+        if found is None:
+            return _no_webrepl(self._url, "not an HTTP response")
+        status = int(found[1])
+        if status not in _BUSY_STATUS:
+            return _no_webrepl(self._url, f"HTTP status {status}")
+        return ProxyError(
+            f"the proxy at {self._url} cannot reach the board: HTTP {status}",
+            hint="check that the board is on, and that the proxy forwards to its port 8266",
+        )
 
 
 def _busy(name: str) -> PortBusyError:
@@ -139,8 +157,8 @@ def _busy(name: str) -> PortBusyError:
     )
 
 
-def _no_webrepl(url: str, why: str) -> PortUnusableError:
-    return PortUnusableError(
+def _no_webrepl(url: str, why: str) -> NoWebReplError:
+    return NoWebReplError(
         f"{url} is not a WebREPL server: {why}",
         hint="WebREPL's port is 8266; over USB, `upytool webrepl status` shows whether it runs",
     )
@@ -153,7 +171,7 @@ def login(name: str, password: Callable[[], bytes]) -> Op[None]:
         name: of the board, for messages.
         password: asked for it only when the board does.
 
-    Errors: NotAuthorizedError; PortUnusableError where no WebREPL asks; PortBusyError; ConnectionLostError.
+    Errors: NotAuthorizedError; NoWebReplError where no WebREPL asks; PortBusyError; ConnectionLostError.
     """
     inbox = Inbox()
     try:
@@ -203,7 +221,8 @@ class Channel:
         for name, size, content in files:
             yield Send(_request(_PUT, name, size), files=True)
             left = size
-            for data in content:
+            chunks = iter(content)
+            while (data := (yield from on_host(next, chunks, None))) is not None:
                 left -= len(data)
                 if left < 0:
                     break
@@ -238,7 +257,7 @@ class Channel:
                     raise StreamError("the file changed while it was copied", hint="try again")
                 asked -= 1
                 if count:
-                    take((yield from inbox.read_exact(count, FILE_SECONDS)))
+                    yield from take((yield from inbox.read_exact(count, FILE_SECONDS)))
                     came += count
             yield from self._good()
 

@@ -95,9 +95,12 @@ def drive_now(
                 except KeyboardInterrupt:
                     interrupts.waiting = interrupts.pending = False
                     step, answer = op.throw, Interrupted()
-                except Exception as error:
-                    # A lost connection is the operation's to know: it may have promises to keep.
+                except BaseException as error:
+                    # A lost connection is the operation's to know: it may have promises to keep. So is a signal that
+                    # ends the process, where it comes amid the operation's own work.
                     interrupts.waiting = False
+                    if not isinstance(error, Exception) and not isinstance(request, Work):
+                        raise
                     step, answer = op.throw, error
         except StopIteration as done:
             result: T = done.value

@@ -22,12 +22,14 @@ from importlib.util import find_spec
 from typing import TypeVar
 
 from ..errors import (
+    CertificateError,
     ConnectionLostError,
     MissingExtraError,
     NotAuthorizedError,
     PortBusyError,
     PortMissingError,
     PortUnusableError,
+    TlsError,
     TransportError,
     UpytoolError,
 )
@@ -68,8 +70,9 @@ class WebReplTransport:
         password: gives the password for an address; it is asked once, when the board asks.
         tell: receives a sentence for the user about what is waited for.
 
-    Errors: PortMissingError (no such host, nobody listens), PortUnusableError (no WebREPL, TLS), PortBusyError (another
-    client), NotAuthorizedError, UsageError (no address, or one with a password in it).
+    Errors: PortMissingError (no such host, nobody listens), PortUnusableError (silence) and its kinds NoWebReplError,
+    ProxyError, TlsError and CertificateError, PortBusyError (another client), NotAuthorizedError, UsageError (no
+    address, or one with a password in it).
     """
 
     interrupts = True
@@ -110,11 +113,12 @@ class WebReplTransport:
                     self._tell(f"another client is connected to {self.name}, trying again (up to {BUSY_SECONDS:.0f} s)")
                 time.sleep(BUSY_PAUSE)
 
-    def _open(self, seconds: float = OPEN_SECONDS) -> None:
+    def _open(self, seconds: float | None = None) -> None:
         self._unsent = b""
         self._lost = False
         self._interrupted = -AFTER_INTERRUPT
-        self._socket = _patiently(lambda: _connect(self._where, seconds), self._tell, f"connecting to {self.name}")
+        most = seconds or OPEN_SECONDS
+        self._socket = _patiently(lambda: _connect(self._where, most), self._tell, f"connecting to {self.name}")
         self._link = WebReplLink(self.name)
         try:
             self._send(self._link.outgoing())
@@ -210,13 +214,14 @@ class WebReplTransport:
             data = b""
         if data is None:
             return False
-        if not self._link.feed(data):
+        goes_on = self._link.feed(data)
+        nudge = goes_on and time.monotonic() - self._interrupted < AFTER_INTERRUPT
+        with contextlib.suppress(TransportError):  # behind a goodbye
+            self._send(self._link.say(b"") if nudge else self._link.outgoing())
+        if not goes_on:
             self._lost = True
             if not self._link.terminal and not self._link.files:
                 raise self._gone()
-        nudge = time.monotonic() - self._interrupted < AFTER_INTERRUPT
-        with contextlib.suppress(TransportError):  # behind a goodbye
-            self._send(self._link.say(b"") if nudge else self._link.outgoing())
         return True
 
     def _arrived(self, timeout: float | None) -> bytes | None:
@@ -232,6 +237,8 @@ class WebReplTransport:
         return None
 
     def _send(self, data: bytes) -> None:
+        if self._lost:
+            raise self._gone()
         self._unsent += data
         try:
             while self._unsent:
@@ -269,7 +276,7 @@ class WebReplTransport:
 
 
 def _connect(where: WebreplAddress, seconds: float) -> socket.socket:
-    """An open, non-blocking socket. Errors: PortMissingError, PortUnusableError."""
+    """An open, non-blocking socket. Errors: PortMissingError, PortUnusableError, TlsError."""
     try:
         plain = socket.create_connection((where.host, where.port), timeout=seconds)
     except ConnectionRefusedError as error:
@@ -304,13 +311,13 @@ def _wrapped(plain: socket.socket, host: str) -> socket.socket:
         return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
     except ssl.SSLCertVerificationError as error:
         plain.close()
-        raise PortUnusableError(
+        raise CertificateError(
             f"certificate verification failed for {host}: {error.verify_message}",
             hint="use the host name in the certificate; SSL_CERT_FILE adds certificates of your own",
         ) from error
     except OSError as error:
         plain.close()
-        raise PortUnusableError(
+        raise TlsError(
             f"TLS handshake with {host} failed: {error}",
             hint="boards have no TLS: use ws://, or the address of the proxy in front of it",
         ) from error

@@ -20,7 +20,7 @@ import os
 import sys
 import time
 from builtins import Exception, ImportError, KeyboardInterrupt, OSError, RuntimeError, ValueError, bytearray, bytes
-from builtins import getattr, int, isinstance, len, list, max, memoryview, min, open, print, reversed, str
+from builtins import getattr, int, isinstance, len, list, max, memoryview, min, open, print, repr, reversed, str
 from micropython import const
 
 _CONNECT = const(1)
@@ -396,6 +396,18 @@ def _save_secrets(secrets):
 def start(password=None, name=None, pair=None, unlocked=False):
     # Offer the REPL. What is not given here is in ble_repl_cfg.py: PASSWORD (8 to 64 characters of ASCII), NAME, PAIR.
     # unlocked: without a password, for whoever is in range. pair: only encrypted. True where it was started.
+    stop()
+    try:
+        reason = _start(password, name, pair, unlocked)
+    except Exception as error:
+        # What leaves boot.py keeps main.py from running: a settings file with a mistake in it, no memory for Bluetooth.
+        reason = repr(error)
+    if reason:
+        print("ble_repl: not started,", reason)
+    return not reason
+
+
+def _start(password, name, pair, unlocked):
     global _terminal
     try:
         import ble_repl_cfg as settings
@@ -408,21 +420,19 @@ def start(password=None, name=None, pair=None, unlocked=False):
     if unlocked:
         password = None
     elif not isinstance(password, str) or not 8 <= len(password.encode()) <= 64:
-        print("ble_repl: not started, PASSWORD in ble_repl_cfg.py must have 8 to 64 characters")
-        return False
-    stop()
-    bluetooth.BLE().active(True)
+        return "PASSWORD in ble_repl_cfg.py must have 8 to 64 characters"
+    ble = bluetooth.BLE()
+    ble.active(True)
     if not name:
-        name = "mpy-" + bytes(bluetooth.BLE().config("mac")[1])[-2:].hex()
+        name = "mpy-" + bytes(ble.config("mac")[1])[-2:].hex()
     try:
-        _terminal = _Terminal(name.encode()[:29], password and password.encode(), pair)
+        terminal = _Terminal(name.encode()[:29], password and password.encode(), pair)
     except ValueError:
         # BTstack's build for Pico W knows nothing of pairing; open to all is not what was asked for.
-        print("ble_repl: not started, this firmware cannot pair")
-        return False
-    os.dupterm(_terminal)
+        return "this firmware cannot pair"
+    os.dupterm(terminal)
+    _terminal = terminal
     print("ble_repl: ble://" + name)
-    return True
 
 
 def stop():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from upytool.cli.params import ByteSize, CopyArgument, CopyPath, LocalPath, RemotePath
+from upytool.cli.params import ByteSize, CopyPath, LocalPath, Place, RemotePath
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from upytool.cli.params import ByteSize, CopyArgument, CopyPath, LocalPath, Remo
 )
 def test_only_a_leading_colon_is_remote(word: str, path: str, remote: bool) -> None:
     found = CopyPath().convert(word, None, None)
-    assert found == CopyArgument(path, remote)
+    assert found == Place(path, remote)
     assert str(found) == word
 
 

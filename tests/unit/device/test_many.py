@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.device.boards import board_device, wire
-from upytool.device.aio import AsyncDevice
+from upytool.device.aio_device import AsyncDevice
 from upytool.device.device import Device
 from upytool.device.mount import mounts_of
 from upytool.errors import RemoteException, RemoteOSError, StreamError

@@ -12,7 +12,7 @@ import pytest
 from tests.fakes.esp_firmware import TABLE, esp_image, firmware
 from tests.unit.build.bases import esp8266, made
 from upytool.errors import FlashError, ImageError
-from upytool.flash import esp_plan
+from upytool.flash import esp_plan, esp_slots
 from upytool.flash.base import Chip, FlashOptions, FlashTarget
 from upytool.flash.esp_advice import boot_mode, button_steps, explain, is_transfer_error
 from upytool.flash.sectors import join
@@ -110,17 +110,17 @@ def entry(sequence: int, state: int = 2, crc: int | None = None) -> bytes:
     ],
 )
 def test_the_slot_that_starts(otadata: bytes, label: str) -> None:
-    assert esp_plan.choose_slot(OTA, otadata, "running").label == label
+    assert esp_slots.choose_slot(OTA, otadata, "running").label == label
 
 
 def test_slots_by_name() -> None:
-    assert esp_plan.choose_slot(OTA, b"", "ota_1").offset == 0x190000
-    assert esp_plan.choose_slot(PartitionTable(TABLE), b"", "running").label == "factory"
+    assert esp_slots.choose_slot(OTA, b"", "ota_1").offset == 0x190000
+    assert esp_slots.choose_slot(PartitionTable(TABLE), b"", "running").label == "factory"
     with pytest.raises(FlashError, match="no application slot nvs"):
-        esp_plan.choose_slot(OTA, b"", "nvs")
+        esp_slots.choose_slot(OTA, b"", "nvs")
     app = FirmwareImage.read(esp_image("esp32", bytes(40_000), app=True))
     with pytest.raises(ImageError, match="the slot tiny 4096"):
-        esp_plan.slot_memory(app, Partition("tiny", APP, 0x10, 0x10000, 0x1000))
+        esp_slots.slot_memory(app, Partition("tiny", APP, 0x10, 0x10000, 0x1000))
 
 
 def test_a_uf2_file_is_for_another_boot_loader() -> None:

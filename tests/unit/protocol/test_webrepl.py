@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from upytool.errors import (
     StreamError,
     TransportError,
 )
-from upytool.protocol.ops import Op, Pause, Recv, Send
+from upytool.protocol.ops import Op, Pause, Recv, Send, Work
 from upytool.protocol.webrepl import AHEAD, CHUNK, Channel, WebReplLink, login
 
 URL = "ws://board:8266"
@@ -97,13 +97,15 @@ def test_a_goodbye_ends_the_connection() -> None:
     peer.server.send_close()
     assert not peer.link.feed(peer.outgoing())
     assert bytes(peer.link.terminal) == b"last words"
+    assert [frame.opcode.name for frame in peer.frames(peer.link.outgoing())] == ["CLOSE"]
+    assert (peer.link.say(b"x"), peer.link.carry(b"y"), peer.link.close()) == (b"", b"", b"")
     assert not Peer().link.feed(b"")
 
 
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (b"", PortBusyError),
+        (b"", PortUnusableError),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", PortUnusableError),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", PortUnusableError),
         (b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", PortUnusableError),
@@ -153,6 +155,8 @@ def run(op: Op[Any], board: Iterator[bytes | Exception | None], sent: list[bytes
             case Pause(seconds):
                 now += seconds
                 answer = now
+            case Work(call):
+                answer = call()
             case Recv(timeout):
                 came = next(board, None)
                 if isinstance(came, Exception):
@@ -161,6 +165,16 @@ def run(op: Op[Any], board: Iterator[bytes | Exception | None], sent: list[bytes
                 if came is None:
                     now += timeout or 0.0
                 answer = (came or b"", now)
+
+
+def taking(take: Callable[[bytes], object]) -> Callable[[bytes], Op[None]]:
+    """What takes content, as an operation."""
+
+    def op(data: bytes) -> Op[None]:
+        yield from ()
+        take(data)
+
+    return op
 
 
 LOST = ConnectionLostError("gone")
@@ -272,7 +286,7 @@ class ManyFiles:
 def test_a_file_comes_with_exactly_as_many_requests_as_it_has_chunks(size: int) -> None:
     board = Files(bytes(range(256)) * (size // 256) + bytes(size % 256))
     got: list[bytes] = []
-    run(Channel().get([(b"/f", size, got.append)]), board.reads(), board.sent)
+    run(Channel().get([(b"/f", size, taking(got.append))]), board.reads(), board.sent)
     assert b"".join(got) == board.content
     assert len(b"".join(board.sent)) == 82 + size // CHUNK + (size % CHUNK > 0) + 1
     assert board.ahead <= AHEAD
@@ -284,7 +298,7 @@ def test_a_file_comes_with_exactly_as_many_requests_as_it_has_chunks(size: int) 
 def test_many_files_come_without_a_pause(sizes: list[int]) -> None:
     """The next file is asked for before the last byte of the one before has come."""
     got = [bytearray() for _ in sizes]
-    files = [(b"/f%d" % number, size, got[number].extend) for number, size in enumerate(sizes)]
+    files = [(b"/f%d" % number, size, taking(got[number].extend)) for number, size in enumerate(sizes)]
     board = ManyFiles(sizes)
     run(Channel().get(files), board.reads(), board.sent)
     assert list(map(bytes, got)) == [bytes((number,)) * size for number, size in enumerate(sizes)]
@@ -295,7 +309,7 @@ def test_many_files_come_without_a_pause(sizes: list[int]) -> None:
 def test_a_file_of_another_size_is_refused(expected: int) -> None:
     board = Files(bytes(700))
     with pytest.raises(StreamError):
-        run(Channel().get([(b"/f", expected, lambda data: None)]), board.reads(), board.sent)
+        run(Channel().get([(b"/f", expected, taking(len))]), board.reads(), board.sent)
 
 
 @pytest.mark.parametrize("size", [0, 1, 5000])
@@ -316,7 +330,7 @@ def test_a_local_file_that_changes_meanwhile_is_noticed(size: int) -> None:
 
 def test_a_board_that_stops_in_a_file_is_not_waited_for_for_ever() -> None:
     with pytest.raises(DeviceTimeoutError):
-        run(Channel().get([(b"/f", 10, lambda data: None)]), iter([b"WB\0\0", b"\x0a\0abc"]), [])
+        run(Channel().get([(b"/f", 10, taking(len))]), iter([b"WB\0\0", b"\x0a\0abc"]), [])
 
 
 def test_a_refusal_is_no_content() -> None:

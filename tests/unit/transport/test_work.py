@@ -15,7 +15,7 @@ import pytest
 from tests.unit.device.boards import InProcess
 from tests.unit.transport.test_drive import AsyncScript, Script
 from upytool.device import compile as compiling
-from upytool.device.aio import AsyncDevice
+from upytool.device.aio_device import AsyncDevice
 from upytool.errors import LocalFileError, OperationInterrupted
 from upytool.protocol.ops import Interrupted, Op, Pause, Send, on_host
 from upytool.protocol.pace import announced
@@ -81,6 +81,22 @@ def test_ctrl_c_ends_what_blocks() -> None:
     assert not never.is_set()
     for number in (reading, writing):
         os.close(number)
+
+
+def test_the_end_of_the_process_is_the_operations_to_know() -> None:
+    """A signal's SystemExit, which comes amid work: what cleans up may still speak with the board."""
+    script = Script()
+
+    def op() -> Op[None]:
+        try:
+            yield from on_host(sys.exit, 143)
+        except BaseException:
+            yield Send(b"cleaned")
+            raise
+
+    with pytest.raises(SystemExit) as caught:
+        drive(op(), script)
+    assert (caught.value.code, script.sent) == (143, [b"cleaned"])
 
 
 def test_a_cancelled_task_waits_until_the_file_is_let_go_of() -> None:

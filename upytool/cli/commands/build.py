@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...config.paths import working_dir
-from ...errors import DifferencesFound, UsageError
+from ...errors import DifferencesFound
 from ..app import App, pass_app
 from ..group import define
+from ..package_source import package_settings
 from ..params import LocalPath
 from ..ui.text import plural, rows, size, wrapped
 
 if TYPE_CHECKING:
-    from ...build.base import BuildReport, SourceOptions
-    from ...project.build_table import BuildTable
-    from ...project.pipeline import Built, Services
-
-
-_VERSION = re.compile(r"latest|preview|v?\d+\.\d+(\.\d+)?(-preview)?|\d{8}", re.IGNORECASE)
+    from ...api.build import BuildReport, Comparison, Firmware
 
 
 @define(
@@ -72,40 +63,36 @@ def command(app: App, /, modules: tuple[str, ...], **options: Any) -> None:
     Without a compiler, the modules go into official firmware as .mpy files: into its ROMFS where it has one, else
     into the file system of its first start. From source they are frozen into it.
     """
-    only_report = modules[:1] == ("report",) and not os.path.exists("report")
-    table = _table(app, modules[1:] if only_report else modules, options)
-    options["container"] = options["container"] or table.container or "auto"
-    with _services(app) as services:
-        if options["verify"]:
-            _verify(app, table, services, options)
-            return
-        built = _build(table, services, options, scratch=only_report)
-    if only_report:
-        for note in built.result.report.notes:
-            app.note(note)
-        app.emit(_report_data(built.result.report), lambda style: _report_lines(built.result.report, style))
-        return
-    result = built.result
-    seen = None
-    if options["check"]:
-        from ..boot_check import boot_check
+    from ...api import build
 
-        seen = boot_check(result.output, reporter=app.reporter)
-    data = {
-        "output": str(result.output),
-        "bytes": result.bytes,
-        "sha256": result.sha256,
-        "unchanged": result.unchanged,
-        "keeps_files": result.keeps_files,
-        "lock": str(built.lock) if built.lock else None,
-        "seconds": round(result.seconds, 3),
-        "check": {"version": seen.version, "said": seen.said, "runs_on": seen.runs_on} if seen is not None else None,
-        "report": _report_data(result.report),
-    }
-    app.emit(data, lambda style: _summary(result.report, style))
+    only_report = modules[:1] == ("report",) and not os.path.exists("report")
+    project = Path(app.settings.project_file) if app.settings.project_file else None
+    locked, update, check, again = (options.pop(name) for name in ("locked", "update", "check", "verify"))
+    options["region"] = _region(options["region"])
+    wish = build.BuildWish(modules=modules[1:] if only_report else modules, **options)
+    settings = build.BuildSettings(package_settings(app), app.settings.firmware_url)
+    if again:
+        _compare(app, build.verify(project, wish, settings=settings, reporter=app.reporter))
+        return
+    if only_report:
+        found = build.report(project, wish, locked=locked, update=update, settings=settings, reporter=app.reporter)
+        for note in found.notes:
+            app.note(note)
+        app.emit(build.report_data(found), lambda style: _report_lines(found, style))
+        return
+    _tell(
+        app,
+        build.build(project, wish, locked=locked, update=update, check=check, settings=settings, reporter=app.reporter),
+    )
+
+
+def _tell(app: App, firmware: Firmware) -> None:
+    built, seen = firmware.built, firmware.check
+    result = built.result
+    app.emit(firmware.data(), lambda style: _summary(result.report, style))
     for note in result.report.notes:
         app.note(note)
-    if not result.keeps_files and not _starts(result.report):
+    if not result.keeps_files and not firmware.starts:
         app.note("no main.py goes in, so nothing starts by itself: --entry MODULE[:CALL] makes one")
     base = built.recipe.firmware
     if base is not None and base.suffix and result.output.suffix.lower() != base.suffix.lower():
@@ -119,138 +106,16 @@ def command(app: App, /, modules: tuple[str, ...], **options: Any) -> None:
     app.note(f"next: `upytool flash{named}`")
 
 
-def _starts(report: BuildReport) -> bool:
-    return any(each.target.partition(".")[0] in ("main", "boot") for each in report.modules)
-
-
-def _table(app: App, modules: tuple[str, ...], options: dict[str, Any]) -> BuildTable:
-    """The project's table with what the command line says in its place."""
-    from ...project.build_table import load_build_table, parse_flash_size
-
-    file = app.settings.project_file
-    table = load_build_table(Path(file) if file else None)
-    changed: dict[str, Any] = {}
-    for name in ("kind", "board", "version", "entry", "filesystem", "source", "optimize"):
-        if options[name] is not None:
-            changed[name] = options[name]
-    if options["flash_size"] is not None:
-        if parse_flash_size(options["flash_size"]) is None:
-            raise UsageError(f"{options['flash_size']!r} is no size of a flash", hint="write --flash-size 4MB")
-        changed["flash_size"] = options["flash_size"]
-    if options["safe_boot"]:
-        changed["safe_boot"] = True
-    if (options["source"] or options["manifest"]) and options["kind"] is None and not table.kind:
-        changed["kind"] = "source"
-    kind = str(changed.get("kind") or table.kind)
-    if options["board"] is not None:
-        changed["board"], changed["variant"] = _board(options["board"], kind)
-        if table.firmware and options["firmware"] is None:
-            changed["firmware"] = ""
-    elif table.board:
-        changed["board"], own = _board(table.board, kind)
-        changed["variant"] = table.variant or own
-    here = os.path.relpath(working_dir(), table.root)
-    for each in (*modules, *options["data"]):
-        if not os.path.exists(each):
-            raise UsageError(f"there is no {each}", hint="name files and directories that are there")
-    typed = {"modules": modules, "manifest": options["manifest"], "source": options["source"]}
-    changed["anywhere"] = tuple(key for key, value in typed.items() if value)
-    if modules:
-        changed["modules"] = tuple(os.path.normpath(os.path.join(here, each)) for each in modules)
-    if options["data"]:
-        changed["data"] = tuple(os.path.normpath(os.path.join(here, each)) for each in options["data"])
-    firmware = options["firmware"]
-    if firmware is not None and _VERSION.fullmatch(firmware) and not os.path.exists(firmware):
-        if options["version"] is not None:
-            raise UsageError(f"--firmware {firmware} and --version say the same", hint="leave one of them out")
-        changed["version"], firmware = firmware, None
-    elif firmware is not None and options["version"] is not None:
-        raise UsageError("--version has no meaning with --firmware FILE", hint="the file has its version")
-    if firmware is not None:
-        changed["firmware"] = firmware if "://" in firmware else os.path.abspath(firmware)
-    elif "version" in changed and table.firmware:
-        changed["firmware"] = ""
-    if options["manifest"] is not None:
-        changed["manifest"] = os.path.abspath(options["manifest"])
-    if options["source"] is not None and "://" not in options["source"]:
-        changed["source"] = os.path.abspath(options["source"])
-    made = replace(table, **changed)
-    if made.kind == "source" and made.manifest and not os.path.isfile(made.root / made.manifest):
-        raise UsageError(f"there is no manifest {made.manifest}", hint="mend the path, or leave it out")
-    return made
-
-
-def _board(name: str, kind: str) -> tuple[str, str]:
-    """MicroPython's names for what a user calls a board. A source tree may have boards that no release has."""
-    from ...boards.catalogue import get
-    from ...releases.resolve import find_board
-
-    if kind == "source" and get(name.partition("-")[0]) is None:
-        board, _, variant = name.partition("-")
-        return board, variant
-    return find_board(name)
-
-
-def _build(table: BuildTable, services: Services, options: dict[str, Any], *, scratch: bool = False) -> Built:
-    from ...project.pipeline import build_project
-
-    output = Path(options["output"]) if options["output"] else None
-    region = _region(options["region"])
-    if not scratch:
-        return build_project(
-            table, services, locked=options["locked"], update=options["update"], output=output, region=region,
-            source_options=_source_options(services, options),
-        )  # fmt: skip
-    from ...scratch import scratch_directory
-
-    with scratch_directory() as folder:
-        return build_project(
-            table, services, locked=options["locked"], update=options["update"], output=folder / "firmware",
-            region=region, write_lockfile=False, source_options=_source_options(services, options),
-        )  # fmt: skip
-
-
-def _verify(app: App, table: BuildTable, services: Services, options: dict[str, Any]) -> None:
-    from ...project.build_lock import changes, lock_path, read_lock
-
-    path = lock_path(table)
-    lock = read_lock(path)
-    if lock is None:
-        raise UsageError(f"there is no {path.name} to compare with", hint="`upytool build` makes it")
-    built = _build(table, services, {**options, "locked": True}, scratch=True)
-    found = changes(lock.pins, built.result.pins)
-    same = lock.output.get("sha256") == built.result.sha256
-    data = {"same": same, "sha256": built.result.sha256, "locked": lock.output.get("sha256"), "changes": found}
-    app.emit(data, found)
-    if not same:
+def _compare(app: App, found: Comparison) -> None:
+    app.emit(found.data(), found.changes)
+    if not found.same:
         raise DifferencesFound(
-            f"this build gives {built.result.sha256[:12]}, {path.name} has {str(lock.output.get('sha256'))[:12]}",
-            hint="what differs is listed above" if found else "the same inputs gave other bytes: please report this",
+            f"this build gives {found.sha256[:12]}, {found.lock.name} has {str(found.locked)[:12]}",
+            hint="what differs is listed above"
+            if found.changes
+            else "the same inputs gave other bytes: please report this",
         )
-    app.note(f"The same bytes again: sha256 {built.result.sha256[:12]}")
-
-
-@contextmanager
-def _services(app: App) -> Iterator[Services]:
-    from ...config.paths import cache_dir
-    from ...project.pipeline import Services
-    from ...releases.source import ReleaseSource
-    from ..package_source import package_fetcher
-
-    settings = app.settings
-    with (
-        package_fetcher(app) as (fetcher, hosts),
-        ReleaseSource(settings.firmware_url, offline=settings.offline, reporter=app.reporter) as releases,
-    ):
-        yield Services(fetcher, hosts, tuple(settings.index.split()), releases, Path(cache_dir()), app.reporter)
-
-
-def _source_options(services: Services, options: dict[str, Any]) -> SourceOptions:
-    from ...build.base import SourceOptions
-
-    return SourceOptions(
-        container=options["container"], jobs=options["jobs"], clean=options["clean"], offline=services.releases.offline
-    )
+    app.note(f"The same bytes again: sha256 {found.sha256[:12]}")
 
 
 def _region(text: str | None) -> tuple[int, int] | None:
@@ -260,29 +125,6 @@ def _region(text: str | None) -> tuple[int, int] | None:
 
     found = region_of(text)
     return found.start, found.size
-
-
-def _report_data(report: BuildReport) -> dict[str, Any]:
-    return {
-        "kind": report.kind,
-        "board": report.board,
-        "version": report.version.removeprefix("v"),
-        "mpy": report.abi.text if report.abi else None,
-        "modules": [
-            {
-                "file": each.target, "from": each.origin, "package": each.package or None, "source": each.source,
-                "stored": None if each.placement == "frozen" else each.stored, "flash": each.flash,
-                "placement": each.placement, "ram": each.ram,
-            }
-            for each in report.modules
-        ],
-        "regions": [
-            {"name": each.name, "start": each.start, "size": each.size, "used": each.used, "free": each.free}
-            for each in report.regions
-        ],
-        "what_if": list(report.what_if),
-        "notes": list(report.notes),
-    }  # fmt: skip
 
 
 def _summary(report: BuildReport, style: Any) -> list[str]:
@@ -298,7 +140,7 @@ def _summary(report: BuildReport, style: Any) -> list[str]:
 
 
 def _report_lines(report: BuildReport, style: Any) -> list[str]:
-    from ...build.sizes import loaded
+    from ...api.build import loaded
 
     body = [
         (
@@ -313,7 +155,7 @@ def _report_lines(report: BuildReport, style: Any) -> list[str]:
     ]
     titles = ["file", "source", "compiled", "in flash", "in RAM", "from"]
     lines = list(rows(style, titles, body, align="lrrrll"))
-    whole = loaded(report.modules)
+    whole = loaded(report)
     if whole:
         lines += ["", f"Importing all of it loads about {size(whole)} into RAM"]
     lines += ["", *_regions(report, style)]

@@ -23,8 +23,6 @@ def command(app: App, paths: tuple[str, ...]) -> None:
 
     The colon in front of a path of the board may be left out, as in all commands but `cp`, `sync` and `diff`.
     """
-    from ...device.local import CallSink
-
-    device = app.device()
+    fs = app.device().fs
     for path in paths:
-        device.drive(device.fs.ops.fetch(path, CallSink(app.out)))
+        fs.read_to(path, app.out)

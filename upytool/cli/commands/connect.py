@@ -26,10 +26,10 @@ def command(app: App, device: str) -> None:
     `upytool help selectors` tells how to name a board. `auto` is the only board there is.
     """
     if device == "list":
-        from ...discovery.ports import list_ports
-        from .devs import mpremote_lines, port_data
+        from ...api.boards import port_data, serial_ports
+        from .devs import mpremote_lines
 
-        ports = list_ports()
+        ports = serial_ports()
         app.emit([port_data(port) for port in ports], mpremote_lines(ports))
         app.acted = True
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from typing import Any
 
 import click
 
@@ -12,7 +13,7 @@ from ...errors import LocalFileError, UsageError
 from ..app import App, pass_app
 from ..copying import report
 from ..group import define
-from ..params import CopyArgument, CopyPath
+from ..params import CopyPath, Place
 
 
 @define(
@@ -39,7 +40,7 @@ from ..params import CopyArgument, CopyPath
 @pass_app
 def command(
     app: App,
-    paths: tuple[CopyArgument, ...],
+    paths: tuple[Place, ...],
     recursive: bool,
     force: bool,
     mpy: bool,
@@ -60,9 +61,6 @@ def command(
     """
     if len(paths) < 2:
         raise UsageError("cp needs at least one source and a target", hint="upytool cp main.py :")
-    from ...device.copy import CopyOptions
-    from ...device.copy_ops import copy
-
     *sources, target = paths
     here = not target.remote and not any(source.remote for source in sources)
     if here and not local and not app.mpremote and not any(str(path) == "-" for path in paths):
@@ -74,23 +72,24 @@ def command(
     if any(str(path) == "-" for path in paths):
         _pipe(app, sources, target, in_place)
         return
-    options = CopyOptions(recursive, force, dry_run, in_place, mpy, ignore, not everything)
-    words, to = [str(source) for source in sources], str(target)
+    how: dict[str, Any] = {
+        "recursive": recursive, "force": force, "dry_run": dry_run, "ignore": ignore, "default_ignores": not everything
+    }  # fmt: skip
     start = time.monotonic()
     if here:
-        from ...device.copy_local import copy_locally
+        from ...api.files import copy_here
 
-        result = copy_locally(words, to, options, app.reporter)
+        result = copy_here([source.path for source in sources], target.path, **how, reporter=app.reporter)
         if app.echoes and result.plan.changes and not dry_run:
             app.note("Copied on this computer, not to the board")
     else:
         device = app.device()
         with app.turbo(turbo):
-            result = device.drive(copy(device.fs.ops, words, to, options, app.reporter))
-    report(app, result, time.monotonic() - start, "./" if recursive and to == ":" else "")
+            result = device.fs.copy(sources, target, **how, in_place=in_place, mpy=mpy)
+    report(app, result, time.monotonic() - start, "./" if recursive and target == ("", True) else "")
 
 
-def _colon(sources: list[CopyArgument], target: CopyArgument) -> str:
+def _colon(sources: list[Place], target: Place) -> str:
     """What was meant, most likely: the target on the board, or the sources where they are not here."""
     from shlex import join
 
@@ -113,7 +112,7 @@ def _stdin() -> bytes:
     return data
 
 
-def _pipe(app: App, sources: list[CopyArgument], target: CopyArgument, in_place: bool) -> None:
+def _pipe(app: App, sources: list[Place], target: Place, in_place: bool) -> None:
     """`-` on one side: stdin to a file of the board, or a file of the board to stdout."""
     if len(sources) != 1 or not (sources[0].remote or target.remote):
         raise UsageError("with `-` there is one source and one target, and the other one is on the board")
@@ -123,6 +122,4 @@ def _pipe(app: App, sources: list[CopyArgument], target: CopyArgument, in_place:
             app.note("Reading from the terminal; end with Ctrl-D")
         fs.write_bytes(target.path, _stdin(), in_place=in_place)
         return
-    from ...device.local import CallSink
-
-    app.device().drive(fs.ops.fetch(sources[0].path, CallSink(app.out)))
+    fs.read_to(sources[0].path, app.out)

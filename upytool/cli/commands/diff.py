@@ -9,11 +9,11 @@ import click
 from ...errors import DifferencesFound, UsageError
 from ..app import App, pass_app
 from ..group import define
-from ..params import CopyArgument, CopyPath
+from ..params import CopyPath, Place
 from ..ui.text import plural, size
 
 if TYPE_CHECKING:
-    from ...device.diff import Difference, DiffResult
+    from ...api.files import Difference, DiffResult
 
 MARKS = {"added": "+", "removed": "-", "changed": "~"}
 
@@ -32,7 +32,7 @@ MARKS = {"added": "+", "removed": "-", "changed": "~"}
 @click.option("--ignore", multiple=True, metavar="PATTERN", help="Leave these out as well; may be given again.")
 @click.option("--all", "everything", is_flag=True, help="Dot files, __pycache__ and the like too.")
 @pass_app
-def command(app: App, paths: tuple[CopyArgument, ...], text: bool, ignore: tuple[str, ...], everything: bool) -> None:
+def command(app: App, paths: tuple[Place, ...], text: bool, ignore: tuple[str, ...], everything: bool) -> None:
     """Compare files with those on the board, by content. The exit code is 0 when they are equal, 1 when not.
 
     The first path is the old side, the second the new one: `+` is only in the second, `-` only in the first, `~` is in

@@ -13,7 +13,7 @@ from ..ui.style import Style
 from ..ui.text import plural
 
 if TYPE_CHECKING:
-    from ...discovery.doctor import Check
+    from ...api.health import Check
 
 
 @define(
@@ -33,10 +33,9 @@ def command(app: App, report: str | None) -> None:
     missing drivers, drives that are not mounted, WSL and containers, upytool's parts, configuration, directories
     and network. No port is opened, nothing is changed. The exit code is 1 where a problem was found.
     """
-    from ...discovery import doctor
-    from .. import health
+    from ...api import health
 
-    checks = [*doctor.examine(), *_drives(), *health.examine(app.settings)]
+    checks = health.examine(app.settings)
     data = health.report(checks)
     if report:
         _write(report, data)
@@ -66,22 +65,6 @@ def lines(checks: list[Check], style: Style) -> list[str]:
         found.append(f"{marks[check.verdict]} {style.strong(check.name)}: {check.message}")
         found += [f"    {line}" for line in check.remedy.splitlines()]
     return found
-
-
-def _drives() -> list[Check]:
-    """UF2 drives that are plugged in and not mounted: only where no desktop does it."""
-    from ...discovery.doctor import Check
-    from ...flash.volumes import find_unmounted, find_volumes
-
-    checks = [
-        Check(f"drive {volume.path}", "ok", volume.info.loader or volume.label or "UF2 drive")
-        for volume in find_volumes()
-    ]
-    for drive in find_unmounted():
-        name = f"drive {drive.device}"
-        message = f"{drive.label or 'a boot loader'}'s drive at {drive.location} is not mounted"
-        checks.append(Check(name, "note", message, f"{drive.command}\nPICOBOOT goes without it: `upytool flash`"))
-    return checks
 
 
 def _write(path: str, data: dict[str, Any]) -> None:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ...errors import DifferencesFound, UsageError
-from ...events import notice
 from ..app import App, pass_app
 from ..group import define_group
-from ..package_source import package_fetcher
-from ..package_views import installed_in, show_plan, source_lines
+from ..package_source import package_settings
+from ..package_views import show_plan, source_lines
 from ..params import LocalPath, RemotePath
 from ..ui.text import plural, rows
 
 if TYPE_CHECKING:
-    from ...packages.hosts import Hosts
-    from ...packages.sources import Source
+    from pathlib import Path
+
+    from ...api.packages import PackageSettings, Source
 
 Option = Callable[[Any], Any]
 target_option: Option = click.option(
@@ -101,30 +101,25 @@ def install(
     Everything is downloaded, checked and compiled for this board before anything is written to it; then all
     of it takes effect at once. Files that are there already are left alone.
     """
-    from ...packages.apply import apply
-    from ...packages.installer import InstallOptions, plan_install
-    from ...packages.lockfile import read_lock
+    from ...api import packages as api
     from ...secret import redact
 
-    with package_fetcher(app) as (fetcher, hosts):
-        if locked and (packages or requirement):
-            raise UsageError("--locked installs what the lock says, and no other packages")
-        sources = [] if locked else _sources(app, packages, requirement, hosts)
-        device = app.device()
-        options = InstallOptions(target, _indexes(app, index), mpy is not False, optimize, deps, force)
-        lock = _lock_path(app, lock_file)
-        plan = plan_install(
-            device,
-            sources,
-            fetcher,
-            hosts,
-            options,
-            fixed=(lambda abi: read_lock(lock, abi)) if locked else None,
-            write=not dry_run,
-            reporter=app.reporter,
-        )
-        if not dry_run:
-            apply(device, plan, app.reporter)
+    if locked and (packages or requirement):
+        raise UsageError("--locked installs what the lock says, and no other packages")
+    settings = package_settings(app, index)
+    sources = [] if locked else _sources(app, packages, requirement, settings)
+    device = app.device()
+    plan = api.plan_install(
+        device,
+        sources,
+        lock_file=_lock_path(app, lock_file) if locked else None,
+        wish=api.InstallWish(target, mpy is not False, optimize, deps, force),
+        settings=settings,
+        write=not dry_run,
+        reporter=app.reporter,
+    )
+    if not dry_run:
+        api.apply(device, plan, app.reporter)
     show_plan(app, plan, dry_run, [redact(each) for each in (*packages, *requirement)])
 
 
@@ -142,15 +137,14 @@ def uninstall(
 
     Files go that no other package owns and that nobody changed.
     """
-    from ...packages.apply import apply
-    from ...packages.uninstall import plan_uninstall
+    from ...api import packages as api
 
     device = app.device()
-    plan = plan_uninstall(
+    plan = api.plan_uninstall(
         device, packages, target=target, unused=unused, force=force, write=not dry_run, reporter=app.reporter
     )
     if not dry_run:
-        apply(device, plan, app.reporter)
+        api.apply(device, plan, app.reporter)
     show_plan(app, plan, dry_run)
 
 
@@ -170,21 +164,20 @@ def upgrade(
     dry_run: bool,
 ) -> None:
     """Install the newest version of what is installed."""
-    from ...packages.apply import apply
-    from ...packages.inspect import upgrades
-    from ...packages.installer import InstallOptions, plan_install
+    from ...api import packages as api
 
-    with package_fetcher(app) as (fetcher, hosts):
-        device = app.device()
-        seen, sources, notes = upgrades(
-            device, packages, hosts, target=target, write=not dry_run, reporter=app.reporter
-        )
-        for note in notes:
-            app.warn(note)
-        options = InstallOptions(seen.target, _indexes(app, index), mpy is not False)
-        plan = plan_install(device, sources, fetcher, hosts, options, seen=seen, reporter=app.reporter)
-        if not dry_run:
-            apply(device, plan, app.reporter)
+    device = app.device()
+    plan = api.plan_upgrade(
+        device,
+        packages,
+        target=target,
+        mpy=mpy is not False,
+        settings=package_settings(app, index),
+        write=not dry_run,
+        reporter=app.reporter,
+    )
+    if not dry_run:
+        api.apply(device, plan, app.reporter)
     show_plan(app, plan, dry_run)
 
 
@@ -193,9 +186,9 @@ def upgrade(
 @pass_app
 def list_(app: App, target: str | None) -> None:
     """List the installed packages."""
-    from ...packages.inspect import places
+    from ...api.packages import installed
 
-    found = installed_in(places(app.device(), target))
+    found = installed(app.device(), target)
     body = [
         (
             each.name,
@@ -219,10 +212,9 @@ def list_(app: App, target: str | None) -> None:
 @pass_app
 def tree(app: App, target: str | None) -> None:
     """Show the installed packages with what they need."""
-    from ...packages.inspect import places
-    from ...packages.inspect import tree as grow
+    from ...api import packages as api
 
-    roots = [branch for place in places(app.device(), target) for branch in grow(place.record)]
+    roots = api.tree(app.device(), target)
     app.emit(
         [branch.data() for branch in roots],
         [line for branch in roots for line in branch.lines()],
@@ -237,9 +229,9 @@ def check(app: App, target: str | None) -> None:
 
     Compares the board's files with the records; the exit code is 1 where something differs.
     """
-    from ...packages.inspect import check as compare
+    from ...api import packages as api
 
-    problems = compare(app.device(), target)
+    problems = api.check(app.device(), target)
     app.emit([each.data() for each in problems], [each.message for each in problems])
     if problems:
         raise DifferencesFound(
@@ -255,10 +247,9 @@ def check(app: App, target: str | None) -> None:
 @pass_app
 def outdated(app: App, target: str | None, index: tuple[str, ...]) -> None:
     """List the packages that have changed at their source."""
-    from ...packages.inspect import outdated as compare
+    from ...api import packages as api
 
-    with package_fetcher(app) as (fetcher, hosts):
-        found, notes = compare(app.device(), fetcher, hosts, _indexes(app, index), target=target)
+    found, notes = api.outdated(app.device(), target, settings=package_settings(app, index), reporter=app.reporter)
     for note in notes:
         app.warn(note)
     body = [(each.name, each.installed or "-", each.newest or "changed", each.source) for each in found]
@@ -276,12 +267,9 @@ def outdated(app: App, target: str | None, index: tuple[str, ...]) -> None:
 @pass_app
 def search(app: App, terms: tuple[str, ...], index: tuple[str, ...]) -> None:
     """Search the package index."""
-    from ...packages.index import PackageIndex
-    from ...packages.index import search as match
+    from ...api import packages as api
 
-    with package_fetcher(app) as (fetcher, _):
-        entries = [entry for base in _indexes(app, index) for entry in PackageIndex(base).entries(fetcher)]
-    found = match(entries, list(terms))
+    found = api.search(terms, settings=package_settings(app, index), reporter=app.reporter)
     body = [(each.name, each.version, each.description) for each in found]
     app.emit([each.data() for each in found], lambda style: rows(style, ["name", "version", "description"], body))
     if not found:
@@ -298,29 +286,13 @@ def show(app: App, packages: tuple[str, ...], index: tuple[str, ...], mpy: bool 
 
     Needs no board.
     """
-    from ...packages.installer import context_for
-    from ...packages.resolver import resolve
-    from ...packages.sources import parse_source
+    from ...api import packages as api
 
-    abi = "py" if mpy is False else "6"
-    with package_fetcher(app) as (fetcher, hosts):
-        context = context_for(fetcher, hosts, _indexes(app, index), abi)
-        made = [
-            (parse_source(text, hosts), resolve([parse_source(text, hosts)], context, deps=False).packages[0])
-            for text in packages
-        ]
-        needs = {each.key: [dep.text() for dep in source.load(context).deps] for source, each in made}
-    data = [
-        {
-            "name": each.name,
-            "version": each.version,
-            "source": each.source,
-            "deps": needs[each.key],
-            "files": [{"path": file.path, "from": file.location} for file in each.files],
-        }
-        for _, each in made
-    ]
-    app.emit(data, lambda style: [line for each in data for line in source_lines(each, style)])
+    settings = package_settings(app, index)
+    found = api.show(packages, mpy=mpy is not False, settings=settings, reporter=app.reporter)
+    app.emit(
+        [each.data() for each in found], lambda style: [line for each in found for line in source_lines(each, style)]
+    )
 
 
 @command.command("lock", examples=[("upytool mip lock", "write mip.lock for [packages] of upytool.toml")])
@@ -342,55 +314,46 @@ def lock(
 
     It holds exactly the files that an install would bring to this board now, with their whole digests.
     """
-    from ...packages.installer import context_for, index_abi
-    from ...packages.lockfile import locked, write_lock
-    from ...packages.resolver import resolve
+    from ...api import packages as api
 
-    with package_fetcher(app) as (fetcher, hosts):
-        sources = _sources(app, packages, requirement, hosts)
-        abi = index_abi(app.device(), mpy is not False)
-        made = locked(resolve(sources, context_for(fetcher, hosts, _indexes(app, index), abi)), fetcher)
-    path = _lock_path(app, lock_file)
-    write_lock(path, made, abi)
-    body = [(each.name, each.version or "-", each.source) for each in made.packages]
-    app.emit(
-        {"lock": str(path), "packages": [{"name": a, "version": b, "source": c} for a, b, c in body]},
-        lambda style: [] if app.settings.verbosity < 0 else rows(style, ["name", "version", "source"], body),
+    settings = package_settings(app, index)
+    sources = _sources(app, packages, requirement, settings)
+    made = api.lock(
+        app.device(),
+        _lock_path(app, lock_file),
+        sources,
+        mpy=mpy is not False,
+        settings=settings,
+        reporter=app.reporter,
     )
-    app.note(f"Wrote {path.name}; `upytool mip install --locked` installs from it")
+    app.emit(
+        made.data(),
+        lambda style: [] if app.settings.verbosity < 0 else rows(style, ["name", "version", "source"], made.packages),
+    )
+    app.note(f"Wrote {made.path.name}; `upytool mip install --locked` installs from it")
 
 
-def _indexes(app: App, given: tuple[str, ...]) -> tuple[str, ...]:
-    return given or tuple(app.settings.index.split())
-
-
-def _sources(app: App, packages: tuple[str, ...], lists: tuple[str, ...], hosts: Hosts) -> list[Source]:
+def _sources(
+    app: App, packages: tuple[str, ...], lists: tuple[str, ...], settings: PackageSettings
+) -> Sequence[Source]:
+    """What the user named; without a word what the project's file lists."""
     from pathlib import Path
 
-    from ...packages.requirements import read_requirements
-    from ...packages.sources import parse_source
+    from ...api.packages import parse
 
-    found = [parse_source(each, hosts) for each in packages]
-    for each in lists:
-        found += read_requirements(Path(each), hosts, pipes=True, tell=lambda text: notice(app.reporter, text, "wait"))
     if not packages and not lists and app.settings.project_file:
-        found += read_requirements(Path(app.settings.project_file), hosts)
-    if not found:
-        raise UsageError(
-            "there is nothing to install",
-            hint="name packages, or list them in [packages] of upytool.toml: `upytool mip install --help`",
-        )
-    return found
+        lists = (app.settings.project_file,)
+    return parse(packages, lists=[Path(each) for each in lists], settings=settings, reporter=app.reporter)
 
 
-def _lock_path(app: App, given: str | None) -> Any:
+def _lock_path(app: App, given: str | None) -> Path:
     from pathlib import Path
 
+    from ...api.packages import LOCK_NAME
     from ...config.paths import inside_project, working_dir
-    from ...packages.lockfile import NAME
 
     if given:
         return Path(given)
     project = app.settings.project_file
     # A project may come with a link of that name, which leads anywhere.
-    return Path(inside_project(Path(project).parent if project else working_dir(), NAME, "the lock"))
+    return Path(inside_project(Path(project).parent if project else working_dir(), LOCK_NAME, "the lock"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
@@ -11,10 +11,7 @@ from ...errors import DifferencesFound, UsageError
 from ..app import App, pass_app
 from ..copying import report
 from ..group import define
-from ..params import CopyArgument, CopyPath
-
-if TYPE_CHECKING:
-    from ...project.load import Project
+from ..params import CopyPath, Place
 
 
 @define(
@@ -42,7 +39,7 @@ if TYPE_CHECKING:
 @pass_app
 def command(
     app: App,
-    paths: tuple[CopyArgument, ...],
+    paths: tuple[Place, ...],
     delete: bool,
     keep: tuple[str, ...],
     check: bool,
@@ -61,51 +58,37 @@ def command(
     project's file says what goes where; options given here count as well.
     """
     if not paths:
-        project = _project()
-        paths = (CopyArgument(str(project.local), False), CopyArgument(project.remote, True))
+        from ...api.files import project_sync
+        from ...config.paths import working_dir
+
+        project = project_sync(Path(working_dir()))
+        paths = (Place(str(project.local), False), Place(project.remote, True))
         delete, mpy = delete or project.delete, mpy or project.mpy
         keep, ignore = (*project.keep, *keep), (*project.ignore, *ignore)
         everything = everything or not project.default_ignores
     if len(paths) != 2 or paths[0].remote == paths[1].remote:
         raise UsageError("sync takes two directories, one of them on the board", hint="upytool sync src :/app")
-    from ...device.copy import CopyOptions
-    from ...device.sync import sync
-
     pull = paths[0].remote
     local, remote = (paths[1], paths[0]) if pull else (paths[0], paths[1])
-    options = CopyOptions(True, force, dry_run or check, in_place, mpy, ignore, not everything)
     device = app.device()
     start = time.monotonic()
     with app.turbo(turbo):
-        result = device.drive(
-            sync(
-                device.fs.ops,
-                local.path,
-                str(remote),
-                options,
-                delete=delete,
-                keep=keep,
-                pull=pull,
-                reporter=app.reporter,
-                agree=app.require,
-            )
+        result = device.fs.sync(
+            local.path,
+            str(remote),
+            delete=delete,
+            keep=keep,
+            pull=pull,
+            force=force,
+            dry_run=dry_run or check,
+            in_place=in_place,
+            mpy=mpy,
+            ignore=ignore,
+            default_ignores=not everything,
+            agree=app.require,
         )
     report(app, result, time.monotonic() - start, tells=True)
     if check and result.plan.changes:
         raise DifferencesFound(
             f"{paths[0]} and {paths[1]} differ", hint="the same command without --check makes them equal"
         )
-
-
-def _project() -> Project:
-    """The project of this directory, with its [sync]. Errors: ConfigError, UsageError."""
-    from pathlib import Path
-
-    from ...config.paths import working_dir
-    from ...project.load import find_project
-
-    project = find_project(Path(working_dir()))
-    if project is None or not project.has_sync:
-        where = f"{project.file} has no [sync] table" if project else "there is no upytool.toml here or above"
-        raise UsageError(f"sync needs two directories: {where}", hint="upytool sync src :/app")
-    return project

@@ -38,10 +38,19 @@ static mp_obj_t rig_setting(mp_obj_t name) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(rig_setting_obj, rig_setting);
 
+// fullest(): how many bytes were in the input's ring at once since this was asked last.
+static mp_obj_t rig_fullest_py(void) {
+    int fullest = rig_fullest;
+    rig_fullest = 0;
+    return MP_OBJ_NEW_SMALL_INT(fullest);
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(rig_fullest_obj, rig_fullest_py);
+
 static const mp_rom_map_elem_t rig_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_rig) },
     { MP_ROM_QSTR(MP_QSTR_repl), MP_ROM_PTR(&rig_repl_obj) },
     { MP_ROM_QSTR(MP_QSTR_watch), MP_ROM_PTR(&rig_watch_obj) },
+    { MP_ROM_QSTR(MP_QSTR_fullest), MP_ROM_PTR(&rig_fullest_obj) },
     { MP_ROM_QSTR(MP_QSTR_setting), MP_ROM_PTR(&rig_setting_obj) },
 };
 static MP_DEFINE_CONST_DICT(rig_globals, rig_globals_table);

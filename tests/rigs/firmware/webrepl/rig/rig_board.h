@@ -6,4 +6,5 @@
 #define RIG_EXIT_RESET (12)
 
 void rig_terminal_init(void);
+extern int rig_fullest;
 void rig_watch(mp_obj_t socket, mp_obj_t callback);

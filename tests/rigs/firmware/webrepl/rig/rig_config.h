@@ -16,6 +16,10 @@
 #define MICROPY_PY_OS_GETENV_PUTENV_UNSETENV (0)
 #define MICROPY_PY_OS_SYSTEM (0)
 
+// With them each poll of a stream that is not the system's waits a millisecond, ready or not; a board's looks first.
+#undef MICROPY_PY_SELECT_POSIX_OPTIMISATIONS
+#define MICROPY_PY_SELECT_POSIX_OPTIMISATIONS (0)
+
 #undef MICROPY_PY_MACHINE_INCLUDEFILE
 #define MICROPY_PY_MACHINE_INCLUDEFILE "rig_machine.c"
 #define MICROPY_PY_MACHINE_RESET (1)

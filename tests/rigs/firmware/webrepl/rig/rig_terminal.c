@@ -26,6 +26,7 @@ static byte stdin_ring[65535];
 ringbuf_t stdin_ringbuf = { stdin_ring, 260, 0, 0 }; // 260 as on the ESP32
 
 int mp_interrupt_char = -1;
+int rig_fullest; // bytes that were in the ring at once
 volatile int rig_vm_event; // the VM is to look at the sockets
 static volatile int io_event; // the same, for waits
 static bool only_waits;
@@ -91,6 +92,7 @@ void rig_watch(mp_obj_t socket, mp_obj_t callback) {
             MP_STATE_VM(rig_callbacks)[i] = callback;
             fcntl(descriptor, F_SETOWN, getpid());
             fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_ASYNC);
+            on_signal(SIGIO); // what came before that gave no signal
             return;
         }
     }
@@ -132,6 +134,7 @@ void rig_poll_sockets(void) {
     for (int i = WATCHES - 1; i >= 0; i--) {
         if (watched[i] == sockets[i].fd && watched[i] >= 0 && sockets[i].revents) {
             mp_call_function_1_protected(MP_STATE_VM(rig_callbacks)[i], MP_STATE_VM(rig_sockets)[i]);
+            rig_fullest = MAX(rig_fullest, (int)ringbuf_avail(&stdin_ringbuf));
         }
     }
     mp_sched_unlock();

@@ -1,4 +1,13 @@
-"""The checks of `upytool doctor` that are about upytool itself: versions, configuration, directories, network."""
+"""What stands between this computer and its boards, and what mends it.
+
+    from upytool.api import health
+
+    for check in health.examine():
+        print(check.verdict, check.name, check.message, check.remedy)
+
+Rights of ports and boot loaders, programs that hold them, drives that are not mounted, upytool's parts, its
+configuration and directories, and the network. No port is opened, nothing is changed.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +16,9 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..config.load import Settings, read_toml
+from ..config.load import Settings, load, read_toml
 from ..config.paths import cache_dir, config_dir, config_file, data_dir, find_project_file, state_dir
-from ..discovery.doctor import Check
+from ..discovery.doctor import Check as Check
 from ..errors import ConfigError, UpytoolError
 from ..secret import redact
 
@@ -22,14 +31,37 @@ FIRMWARE_SERVER = "https://micropython.org"
 _SMALL = "/pi/v2/package/6/ntptime/latest.json"
 
 
-def examine(settings: Settings, fetch: Callable[[str], object] | None = None) -> list[Check]:
-    """Every check.
+def examine(settings: Settings | None = None, fetch: Callable[[str], object] | None = None) -> list[Check]:
+    """Make every check.
 
     Args:
+        settings: those of the run, whose files and servers are looked at; None: they are read.
         fetch: gets a URL within seconds or raises; None uses the network.
     """
+    from ..discovery import doctor
+
+    return [*doctor.examine(), *_drives(), *examine_upytool(settings or load(), fetch)]
+
+
+def examine_upytool(settings: Settings, fetch: Callable[[str], object] | None = None) -> list[Check]:
+    """Make the checks of upytool itself: its parts, configuration, directories and network."""
     checks = [*_versions(), *_configuration(settings), *_directories()]
     checks.append(_network(settings, fetch or _fetch))
+    return checks
+
+
+def _drives() -> list[Check]:
+    """UF2 drives that are plugged in and not mounted: only where no desktop does it."""
+    from ..flash.volumes import find_unmounted, find_volumes
+
+    checks = [
+        Check(f"drive {volume.path}", "ok", volume.info.loader or volume.label or "UF2 drive")
+        for volume in find_volumes()
+    ]
+    for drive in find_unmounted():
+        name = f"drive {drive.device}"
+        message = f"{drive.label or 'a boot loader'}'s drive at {drive.location} is not mounted"
+        checks.append(Check(name, "note", message, f"{drive.command}\nPICOBOOT goes without it: `upytool flash`"))
     return checks
 
 

@@ -1,0 +1,6 @@
+"""The public library: one module a job. The command line is its first client.
+
+Plain arguments go in, with a `Reporter` for events and, where something may be lost, an `Ask` for questions; a plan or
+a result comes out. Nothing here prints, reads the environment or knows Click: what a program of its own cannot do with
+these modules, the command line cannot do either.
+"""

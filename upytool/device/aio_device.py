@@ -1,0 +1,236 @@
+"""A connected, running board, for asyncio.
+
+Made from device.py by tests/architecture/async_face.py, which a test runs again: change that file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..errors import ConnectionLostError, UpytoolError, UsageError
+from ..events import NULL, Reporter
+from ..protocol.ops import Op
+from ..transport.base import AsyncTransport
+from ..transport.drive import drive_async
+from .answers import literal_or_text
+from .ondevice import shielded
+from .session import SNIPPET_LIMIT, OutputSink, Session
+
+if TYPE_CHECKING:
+    from ..discovery.ports import SerialPort
+    from .aio_fs import AsyncRemoteFS
+    from .info import BoardInfo
+
+T = TypeVar("T")
+
+
+class AsyncDevice:
+    """A board at the end of an open transport. `await upytool.aconnect()` makes one; use it in an `async with` block.
+
+    Args:
+        transport: the open pipe; the device closes it.
+        reporter: receives progress, notices and the output of programs.
+        fresh: True makes the first program of yours start in a fresh interpreter (a soft reset, boot.py runs,
+            main.py does not); file operations need none and do none.
+    """
+
+    def __init__(self, transport: AsyncTransport, *, reporter: Reporter = NULL, fresh: bool = False) -> None:
+        self.transport = transport
+        self.reporter = reporter
+        self.session = Session(reporter, reset_pending=fresh and transport.survives_reset)
+        self.session.attach(transport)
+        # What is known of the serial port, where it is one (turbo.why_not asks).
+        self.port: SerialPort | None = None
+        self.on_close: list[Callable[[AsyncDevice], None]] = []
+        self._fs: AsyncRemoteFS | None = None
+        self._closed = False
+
+    async def drive(self, op: Op[T]) -> T:
+        """Run an operation on this board (how every method here works; for operations of your own).
+
+        Tasks take turns. Errors: UsageError after `close`, and from within an operation on this board.
+        """
+        if self._closed:
+            op.close()
+            raise UsageError(f"{self.name} is closed", hint="connect again")
+        return await drive_async(op, self.transport)
+
+    @property
+    def name(self) -> str:
+        """The port's path or the URL."""
+        return self.transport.name
+
+    async def info(self) -> BoardInfo:
+        """What the board is; asked once."""
+        return await self.drive(self.session.info())
+
+    @property
+    def fs(self) -> AsyncRemoteFS:
+        """The board's files."""
+        if self._fs is None:
+            from .aio_fs import AsyncRemoteFS
+
+            self._fs = AsyncRemoteFS(self)
+        return self._fs
+
+    async def exec(self, source: bytes | str, *, timeout: float | None = None) -> str:
+        """Run a program; returns what it printed.
+
+        Args:
+            source: MicroPython source text.
+            timeout: seconds it may take; None for ever.
+
+        Errors: RemoteException (with .traceback and .output), RemoteExit, TimeLimitError.
+        """
+        return (await self.exec_bytes(source, timeout=timeout)).decode("utf-8", "replace").replace("\r\n", "\n")
+
+    async def exec_bytes(self, source: bytes | str, *, timeout: float | None = None) -> bytes:
+        """The same; the output byte for byte as the board sent it."""
+        return await self.drive(self.session.exec(source, limit=timeout))
+
+    async def run(
+        self,
+        source: bytes | str,
+        *,
+        filename: str = "<stdin>",
+        on_output: OutputSink | None = None,
+        timeout: float | None = None,
+        follow: bool = True,
+    ) -> None:
+        """Run a program; its output goes to `on_output` (or as events to the reporter) while it runs.
+
+        Args:
+            filename: what its tracebacks are to call it.
+            follow: False returns as soon as the board has the program.
+
+        Errors: RemoteException, RemoteExit, TimeLimitError, OperationInterrupted (Ctrl-C stops the program).
+        """
+        await self.drive(self.session.run(source, filename=filename, on_output=on_output, limit=timeout, follow=follow))
+
+    async def eval(self, expression: str, *, timeout: float | None = None) -> Any:
+        """The value of an expression where it is a literal (numbers, text, tuples ...), else its `repr`."""
+        text = await self.drive(self.session.eval(expression, limit=timeout))
+        return literal_or_text(text)
+
+    async def call(
+        self, snippet: str, *args: object, path: str = "", timeout: float = SNIPPET_LIMIT, again: bool = False
+    ) -> Any:
+        """Run `run(*args)` of upytool/ondevice/SNIPPET.py; literals in, a literal out.
+
+        Args:
+            again: it changes nothing on the board, so that it may run once more where other output broke its answer.
+        """
+        return await self.drive(self.session.call(snippet, *args, path=path, limit=timeout, again=again))
+
+    async def ask(self, source: str, *, timeout: float = SNIPPET_LIMIT, again: bool = False) -> Any:
+        """Run a program of ours, shielded from the user's names and files; returns the literal that it prints.
+
+        A 1e stands before the literal. The soft reset that is due happens first, as before a program of the user's.
+
+        Args:
+            again: as of `call`.
+
+        Errors: as `call`.
+        """
+        return await self.drive(self._ask(source, timeout, again))
+
+    def _ask(self, source: str, limit: float, again: bool) -> Op[Any]:
+        yield from self.session.ready(fresh=True)
+        return (yield from self.session.call_source(source, limit=limit, again=again))
+
+    @property
+    def sure(self) -> bool:
+        """Whether the link itself repeats what was damaged, as USB does to a chip's own port."""
+        return self.session.sure
+
+    async def one(self, *names: str, said: bytearray | None = None, **values: Any) -> Any:
+        """Run a short program of ours, which takes the board next to nothing: device.oneshot.
+
+        Args:
+            names: of the parts that it is made of, ondevice/one_NAME.py.
+            said: takes what it prints.
+            values: what stands in its text for these names.
+
+        Errors: as `call`; Unfit (a StreamError) where this is no board or no moment for it.
+        """
+        return await self.drive(self._one(names, said, values))
+
+    def _one(self, names: tuple[str, ...], said: bytearray | None, values: dict[str, Any]) -> Op[Any]:
+        from .oneshot import Unfit
+
+        if self.session.host_mounts:
+            raise Unfit("a directory of this computer is mounted", hint="a longer way is used")
+        yield from self.session.ready(fresh=True)
+        return (yield from self.session.one(names[-1], first=names[:-1], said=said, **values))
+
+    async def soft_reset(self) -> None:
+        """A fresh interpreter: boot.py runs, main.py does not."""
+        await self.drive(self.session.soft_reset())
+
+    async def reset(self) -> None:
+        """A hard reset (`machine.reset()`). The board starts main.py; on native USB its port goes away."""
+        await self._start_and_leave("import machine,time\ntime.sleep_ms(100)\nmachine.reset()")
+
+    async def bootloader(self) -> None:
+        """Into the boot loader (`machine.bootloader()`); the port goes away."""
+        await self._start_and_leave("import machine,time\ntime.sleep_ms(100)\nmachine.bootloader()")
+
+    async def _start_and_leave(self, source: str) -> None:
+        with contextlib.suppress(ConnectionLostError):
+            await self.drive(self._launch(source))
+
+    def _launch(self, source: str) -> Op[None]:
+        from ..protocol.raw_repl import ReplState
+
+        yield from self.session.ready()
+        yield from self.session.hand_over(shielded(source).encode())
+        self.session.repl.state = ReplState.UNKNOWN
+
+    async def interrupt(self) -> None:
+        """Stop what runs; the board waits at its raw prompt then."""
+        await self.drive(self.session.ready())
+
+    async def close(self, *, leave: bool = True) -> None:
+        """Back to the friendly prompt, and close the transport. Never raises."""
+        if self._closed:
+            return
+        for hook in self.on_close:
+            hook(self)
+        if leave:
+            with contextlib.suppress(UpytoolError):
+                await self.drive(self.session.leave())
+        self._closed = True
+        await self.transport.close()
+
+    def disown(self) -> AsyncTransport:
+        """Give the open transport away: it is the caller's, and this device is closed."""
+        self._closed = True
+        return self.transport
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def on_output(self, sink: Callable[[bytes], None]) -> None:
+        """Send programs' output to `sink` instead of the reporter."""
+        self.session.print = sink
+
+    async def __aenter__(self) -> AsyncDevice:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            import warnings
+
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"

@@ -1,0 +1,399 @@
+"""Flashing an ESP32 by its running MicroPython: ask, write the slot that does not run, prove it, start it, confirm it.
+
+The way is any connection to a REPL: WebREPL, BLE, a cable. At every moment the board can lose its power or its network:
+until the new slot is complete and compared, the next start is the old firmware's; from its first start on, the
+bootloader's rollback starts the old one again unless the new one was confirmed, which is done here once it answers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+from ..device import slots as device_slots
+from ..device.device import Device
+from ..device.fs_ops import FsOps
+from ..device.slots import SlotRow, Slots
+from ..errors import (
+    ConnectionLostError,
+    DeviceTimeoutError,
+    FlashError,
+    NotAuthorizedError,
+    OperationInterrupted,
+    TransportError,
+    UpytoolError,
+)
+from ..events import NULL, Reporter, Task, notice
+from ..image.base import FirmwareImage
+from ..image.chips import ESP_CHIPS
+from ..protocol.ops import Interrupted
+from ..transport.base import Reconnecting, Transport
+from . import layout, verify
+from .base import FlashPlan, FlashResult, FlashTarget, Programmed
+from .comeback import wait_for_repl
+from .doors import restart, until_gone
+from .ota_plan import application, kept, same_build, table_of, unconfirmed
+from .planning import UNCHANGED, Request, image_version
+from .probe import Surroundings, described, version_of
+
+PROOF = "read back"
+LEAVES = 3.0  # seconds from the command to restart until the board is gone
+RETRY = 0.5
+
+Ask = Callable[[str], bool]
+
+
+def identify(device: Device, selector: str) -> FlashTarget:
+    """The board at the end of a connection, as its REPL describes it, with its slots where it has any.
+
+    Args:
+        selector: names this board on a command line.
+    """
+    port = device.port
+    place = port.hub_port if port is not None else ""
+    target = described(FlashTarget("running", selector, place, device.name, port), device.info, ())
+    found = device.drive(device_slots.query(device.session))
+    if found is None:
+        return target
+    chip = ESP_CHIPS.get(int.from_bytes(found.head[12:14], "little"))
+    return replace(
+        target,
+        chip=chip.name if chip is not None else target.chip,
+        mcu_port="esp32",
+        filesystems=layout.of_table(table_of(found), found.flash_size or None),
+        slots=found,
+    )
+
+
+def settle(
+    plan: FlashPlan,
+    request: Request,
+    device: Device,
+    *,
+    reporter: Reporter = NULL,
+    clock: Callable[[], float] = time.monotonic,
+) -> FlashResult | None:
+    """The result, where the board runs this very firmware already; None where there is something to do.
+
+    A firmware that was started and not confirmed, because the last run was cut off, is confirmed; the other slot,
+    chosen and not started, is not started any more.
+
+    Raises: DifferencesFound where the request is only to compare, and it does not run it.
+    """
+    start = clock()
+    image, slots, _ = _parts(plan)
+    data = application(image).data
+    differ = [0]
+    if request.verify_only or same_build(image, slots):
+        with Task(reporter, "comparing", len(data)) as task:
+            differ = device.drive(device_slots.differing(device.session, slots.running, data, advance=task.advance))
+    if request.verify_only and differ:
+        size = device_slots.PIECE
+        raise verify.differ(plan.image_name, [(slots.running.address + at, min(size, len(data) - at)) for at in differ])
+    if differ or (request.options.whole and not request.verify_only):
+        return None
+    warnings: list[str] = []
+    if not kept(slots) and not request.verify_only:
+        now, warnings = _confirm(device, slots.running)
+        if now.running.address != slots.running.address:
+            return None  # it lost its power just then, and went back
+    target = plan.target
+    name = "-".join(filter(None, (target.board, target.variant)))
+    done = Programmed(len(data), 0, 0, len(data), PROOF)
+    return FlashResult(
+        plan, done, "", target.version, target.version, name, target.address, True, clock() - start, tuple(warnings)
+    )
+
+
+def apply(
+    plan: FlashPlan,
+    request: Request,
+    device: Device,
+    *,
+    around: Surroundings | None = None,
+    ask: Ask | None = None,
+    reporter: Reporter = NULL,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> FlashResult:
+    """Do what `plan` says over an open connection, which is closed once the board was restarted.
+
+    Args:
+        request: the one that the plan was made from.
+        around: where a serial port is found again that goes away with the restart.
+        ask: a question that the board raised; None answers no.
+
+    Raises: FlashError with `state`, what the board starts now; TransportError while nothing is changed yet;
+    OperationInterrupted for Ctrl-C or a no.
+    """
+    return _Run(plan, request, device, around or Surroundings(), ask, reporter, clock, sleep).run()
+
+
+def _parts(plan: FlashPlan) -> tuple[FirmwareImage, Slots, SlotRow]:
+    """What is flashed, the board's slots, and the one that is written."""
+    image, slots = plan.image, plan.target.slots
+    if image is None or slots is None or slots.next is None:
+        raise FlashError("the plan has no firmware or no slot", hint="make it with flash.ota_plan.plan")
+    return image, slots, slots.next
+
+
+def _query(device: Device) -> Slots:
+    found = device.drive(device_slots.query(device.session))
+    if found is None:
+        raise FlashError("unexpected response from the board: it has no slots any more", hint="reset it, then retry")
+    return found
+
+
+def _confirm(device: Device, row: SlotRow) -> tuple[Slots, list[str]]:
+    """Say that the firmware in `row`, which runs, works; returns what the board says then, and warnings."""
+    refused = device.drive(device_slots.act(device.session, "keep", row))
+    now = _query(device)
+    if kept(now):
+        return now, []
+    return now, [f"the firmware could not be confirmed ({refused or 'no reason given'}): the next reset may undo it"]
+
+
+class _Run:
+    def __init__(
+        self,
+        plan: FlashPlan,
+        request: Request,
+        device: Device,
+        around: Surroundings,
+        ask: Ask | None,
+        reporter: Reporter,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self.plan, self.request, self.device, self.around = plan, request, device, around
+        self.ask, self.reporter, self.clock, self.sleep = ask, reporter, clock, sleep
+        self.image, self.slots, self.row = _parts(plan)
+        self.old = f"{f'MicroPython {plan.target.version}'.strip()} in {self.slots.running.label}"
+        self.state, self.doing = UNCHANGED, "preparing"
+        self.chosen = self.restarted = self.rollback = False
+        self.backup = ""
+        self.warnings: list[str] = []
+
+    def run(self) -> FlashResult:
+        start = self.clock()
+        with self._told():
+            self._save_files()
+            filled = self._fill()
+            now = self._choose()
+            if now is None:
+                now = self._restart()
+            return self._result(start, filled, now)
+
+    # -- what goes wrong ----------------------------------------------------------------------------
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Every way out that is no success says what the board starts now, and what to do."""
+        try:
+            yield
+        except (KeyboardInterrupt, Interrupted, OperationInterrupted) as error:
+            self._take_back(error)
+            known = error if isinstance(error, OperationInterrupted) and error.message != "interrupted" else None
+            message = known.message if known else f"interrupted while {self.doing}"
+            parts = [self.state] if self.state == UNCHANGED else [self.state, self._again()]
+            raise OperationInterrupted(message, hint="\n".join(parts)) from None
+        except UpytoolError as error:
+            self._take_back(error)
+            own = error.hint.removeprefix(error.state).strip("\n") if isinstance(error, FlashError) else error.hint
+            if self.state == UNCHANGED and not isinstance(error, FlashError):
+                error.hint = "\n".join(part for part in (self.state, own) if part)
+                raise
+            kind = type(error) if isinstance(error, FlashError) else FlashError
+            message = error.message if isinstance(error, FlashError) else f"{error.message}, while {self.doing}"
+            again = "" if self.restarted else self._again()
+            hint = "\n".join(dict.fromkeys(part for part in (own, again) if part))
+            raise kind(message, hint=hint, state=self.state) from error
+        finally:
+            if self.restarted:
+                self.device.close()
+
+    def _take_back(self, error: BaseException) -> None:
+        """Before the restart the old firmware can still be chosen again; it then starts as ever."""
+        if not self.chosen or self.restarted or isinstance(error, ConnectionLostError):
+            return
+        with suppress(UpytoolError):
+            if not self.device.drive(device_slots.act(self.device.session, "keep", self.slots.running)):
+                self.state = self._written()
+
+    def _again(self) -> str:
+        return f"run it again: `{self.request.again}`"
+
+    def _warn(self, sentence: str) -> None:
+        self.warnings.append(sentence)
+        notice(self.reporter, sentence, "warning")
+
+    # -- the steps ----------------------------------------------------------------------------------
+
+    def _save_files(self) -> None:
+        if not self.request.backup:
+            return
+        self.doing = "saving the files"
+        self.backup = self.device.fs.backup(self.request.backup).file
+        notice(self.reporter, f"Saved the files in {self.backup}")
+
+    def _fill(self) -> device_slots.Filled:
+        self.doing = f"writing {self.row.label}"
+        if not kept(self.slots):  # a reset would give up what runs, or start the slot while it is half written
+            refused = self.device.drive(device_slots.act(self.device.session, "keep", self.slots.running))
+            if refused:
+                raise FlashError(f"the board refuses to keep {self.old}: {refused}", hint="reset it, then retry")
+
+        def begun() -> None:
+            self.state = f"{self.row.label} is partly written and not started; the board starts {self.old} as before"
+
+        filled = self.device.drive(
+            device_slots.fill(
+                FsOps(self.device.session),
+                self.row,
+                application(self.image).data,
+                whole=self.request.options.whole,
+                begun=begun,
+                reporter=self.reporter,
+            )
+        )
+        self.state = self._written()
+        return filled
+
+    def _written(self) -> str:
+        return (
+            f"{self.row.label} holds the new firmware, verified and not started; the board starts {self.old} as before"
+        )
+
+    def _choose(self) -> Slots | None:
+        """Have the next start be the new firmware's; what the board says where it runs that already."""
+        self.doing = f"choosing {self.row.label}"
+        notice(self.reporter, f"Checking {self.row.label} on the board")
+        self.chosen = True
+        self.state = f"the board starts {self.old} or {self.row.label}: both are complete"
+        refused = self.device.drive(device_slots.act(self.device.session, "start", self.row))
+        now = _query(self.device)
+        if now.running.address == self.row.address:  # it lost its power just then
+            return now
+        if refused or now.boot != self.row.address:
+            raise FlashError(
+                f"the board refuses to start {self.row.label}: {refused or 'it still starts the other slot'}",
+                hint="the firmware may need another revision of the chip, or the bootloader a signature",
+            )
+        self.rollback = unconfirmed(now)
+        self.state = f"the board runs {self.old}; its next reset starts {self.row.label}, which is verified"
+        if not self.rollback:
+            note = "this board has no rollback: if the new firmware does not start, going back takes a cable"
+            if self.ask is None or not self.ask(note):
+                raise OperationInterrupted(f"aborted: {note}")
+        return None
+
+    def _restart(self) -> Slots:
+        self.doing = f"starting {self.row.label}"
+        notice(self.reporter, f"Starting {self.row.label}")
+        self.device.drive(device_slots.restart(self.device.session, self.row))
+        self.restarted = True
+        back = "its next reset starts" if self.rollback else "without a rollback only a cable brings back"
+        self.state = f"the board was told to start {self.row.label}, which is not confirmed: {back} {self.old}"
+        transport = self.device.disown()
+        lost = self._gone(transport)
+        deadline = self.clock() + self.request.wait
+        while True:
+            try:
+                transport = self._connected(transport, lost, max(1.0, deadline - self.clock()))
+                self.device = self._another(transport)
+                now = _query(self.device)
+                if now.running.address == self.row.address or now.boot != self.row.address:
+                    return now
+                reason: UpytoolError = DeviceTimeoutError("it did not restart")
+                self.device.drive(device_slots.restart(self.device.session, self.row))  # it may not have heard of it
+                lost = self._gone(transport)
+            except OperationInterrupted:
+                raise
+            except UpytoolError as error:
+                reason, lost = error, isinstance(error, TransportError)
+            if self.clock() >= deadline or isinstance(reason, NotAuthorizedError):
+                raise FlashError(
+                    f"the board does not answer after its restart: {reason.message}",
+                    hint=f"once it answers, confirm the new firmware by running it again: `{self.request.again}`",
+                ) from reason
+            self.sleep(RETRY)
+
+    def _gone(self, transport: Transport) -> bool:
+        """Whether the connection ended with the restart; waits for it."""
+        self.device = self._another(transport)
+        try:
+            self.device.drive(until_gone(LEAVES))
+        except ConnectionLostError:
+            return True
+        return False
+
+    def _another(self, transport: Transport) -> Device:
+        device = Device(transport, reporter=self.reporter)
+        device.port, device.session.sure = self.plan.target.port, self.device.session.sure
+        return device
+
+    def _connected(self, transport: Transport, lost: bool, seconds: float) -> Transport:
+        """The connection to the board that restarts: made again, kept (a UART that is closed and opened may reset the
+        board, which would undo an update), or that of a USB port which came back.
+        """
+        if isinstance(transport, Reconnecting):
+            transport.reconnect()
+            return transport
+        if not lost:
+            return transport
+        transport.close()
+        found = wait_for_repl(
+            self.plan.target,
+            seconds,
+            sight=self.around.sight(),
+            reporter=self.reporter,
+            clock=self.clock,
+            sleep=self.sleep,
+        )
+        return self.around.open(found.address).disown()
+
+    def _result(self, start: float, filled: device_slots.Filled, now: Slots) -> FlashResult:
+        self.restarted = True
+        self.doing = "asking the new firmware"
+        info = None
+        if now.running.address == self.row.address:
+            info = self.device.info
+            now, warnings = _confirm(self.device, self.row)
+            for warning in warnings:
+                self._warn(warning)
+        if info is None or now.running.address != self.row.address:
+            self.state = f"the board runs {self.old} as before; {self.row.label} is not started again"
+            raise FlashError(
+                f"the new firmware in {self.row.label} did not start, and the board went back",
+                hint="it may be for another board or variant; by cable `upytool monitor` shows why it does not start",
+            )
+        wanted, answered = image_version(self.image), version_of(info)
+        if wanted and wanted != answered:
+            self._warn(f"the board says it runs {answered or 'something else'}, the image is {wanted}")
+        self._let_go()
+        total = len(application(self.image).data)
+        return FlashResult(
+            self.plan,
+            Programmed(total, filled.written, filled.written, filled.unchanged, PROOF),
+            self.backup,
+            self.plan.target.version,
+            answered,
+            info.build,
+            self.device.name,
+            not wanted or wanted == answered,
+            self.clock() - start,
+            tuple(self.warnings),
+        )
+
+    def _let_go(self) -> None:
+        """Start main.py, which the questions stopped; where that ends the connection, there can be another one then."""
+        transport = self.device.transport
+        with suppress(UpytoolError):
+            self.device.drive(restart(self.device.session.leave()))
+            if isinstance(transport, Reconnecting):
+                with suppress(ConnectionLostError):
+                    self.device.drive(until_gone(LEAVES))
+                transport.reconnect()
+        self.device.close(leave=False)

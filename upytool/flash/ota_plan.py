@@ -1,0 +1,247 @@
+"""Flashing an ESP32 by its running MicroPython: what a run would do, as a value, and why it cannot be.
+
+An ESP32 with OTA slots holds two applications. A new one goes into the slot that does not run, from the REPL, so that a
+wireless board needs no cable, and the old one stays where it is until the new one has answered. Bootloader, partition
+table and file system are the board's own and stay so.
+
+Sources: ESP-IDF "Over The Air Updates" and `esp_image_verify`; MicroPython's docs/library/esp32.rst (Partition).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..device.slots import HEAD, Slots
+from ..errors import FlashError, ImageError, UsageError
+from ..image.base import FirmwareImage
+from ..image.esp import EspFirmware, EspImage
+from ..image.esp_partitions import APP, DATA, ROMFS, Partition, PartitionTable
+from . import layout
+from .base import FileSystem, FlashPlan, FlashTarget
+from .esp_plan import SECTOR, size_text, why_not
+from .esp_slots import NEW, PENDING, active, ota_row
+from .planning import RAW, Request, image_board, keep_or_refuse
+from .select import board_doubt, require_fit
+
+NAME = "ota"
+_FILES = (0x81, 0x82, 0x83, ROMFS)  # subtypes of partitions with file systems
+_OWN_PLACE = (1, 26, 0)  # from here on MicroPython makes a file system without a row in the table
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The application of a firmware file, without what surrounds it there."""
+
+    data: bytes
+    image: EspImage
+
+
+def application(image: FirmwareImage) -> Application:
+    """Cut the application out of an ESP32's firmware.bin, or take it from a file that holds nothing else (.app-bin).
+
+    Raises: ImageError where the file holds none.
+    """
+    reason = why_not(image)
+    if reason:
+        raise ImageError(reason)
+    firmware = image.detail
+    assert isinstance(firmware, EspFirmware)
+    app = firmware.app
+    if app is None or app.app is None:
+        raise ImageError("the file holds no application for an ESP32", hint="use the board's .bin or .app-bin file")
+    return Application(image.raw[app.offset : app.offset + app.length], app)
+
+
+def check_request(request: Request) -> None:
+    """Refuse what only a boot loader can do. Raises: UsageError."""
+    options = request.options
+    given = {
+        "--erase": request.erase == "all",
+        "--erase-fs": request.erase == "fs",
+        "--at": request.raw,
+        "--slot": bool(options.slot),
+        "--flash-size": options.flash_size != "keep",
+        "--flash-mode": options.flash_mode != "keep",
+        "--layout": bool(options.layout),
+        "--no-stub": not options.stub,
+    }
+    for flag, is_given in given.items():
+        if is_given:
+            raise UsageError(
+                f"{flag} cannot be used over the air", hint="only the application is written; use a cable for the rest"
+            )
+    if not options.verify:
+        raise UsageError("--no-verify cannot be used over the air", hint="only verified firmware is started")
+    if not request.wait and not request.verify_only:
+        raise UsageError(
+            "--no-wait cannot be used over the air",
+            hint="new firmware has to answer, or the board goes back to the old one",
+        )
+    if request.backup.lower().endswith(RAW):
+        raise UsageError("the whole flash cannot be saved over the air", hint="--backup FILE.tar saves the files")
+
+
+def table_of(slots: Slots) -> PartitionTable:
+    """The board's partition table."""
+    return PartitionTable(
+        tuple(Partition(row.label, row.type, row.subtype, row.address, row.size) for row in slots.rows)
+    )
+
+
+def unconfirmed(slots: Slots) -> bool:
+    """Whether a reset would give up the slot that the board starts, as nothing said yet that it works."""
+    return active(slots.otadata[:32], slots.otadata[32:])[1] in (NEW, PENDING)
+
+
+def kept(slots: Slots) -> bool:
+    """Whether every reset starts the slot that runs."""
+    return slots.boot == slots.running.address and not unconfirmed(slots)
+
+
+def refusal(target: FlashTarget) -> str:
+    """Why this board cannot be flashed from its REPL; "" where it can."""
+    slots = target.slots
+    if slots is None:
+        return "only ESP32 boards have OTA slots"
+    table = table_of(slots)
+    count = sum(row.type == APP and 0x10 <= row.subtype < 0x20 for row in table.rows)
+    if not count or ota_row(table) is None:
+        return "its partition table has no OTA slots"
+    if slots.next is None:
+        return "its partition table has one OTA slot, and an update needs another"
+    if slots.next.encrypted or slots.running.encrypted:
+        return "its flash is encrypted"
+    if slots.signed:
+        return "its firmware is signed (Secure Boot)"
+    return ""
+
+
+def require_slots(target: FlashTarget) -> None:
+    """Raises: FlashError for a board that `refusal` says something of."""
+    reason = refusal(target)
+    if not reason:
+        return
+    if "://" in target.address:
+        hint = "nothing was changed; connect the board by USB and name its port (see `upytool devs`)"
+    else:
+        hint = "nothing was changed; run it again without --tool"
+    raise FlashError(f"cannot flash {target.name} over the air: {reason}", hint=hint)
+
+
+def plan(
+    target: FlashTarget, image: FirmwareImage, request: Request | None = None, *, name: str = "", sha256: str = ""
+) -> FlashPlan:
+    """What `ota.apply` would do. Nothing is opened.
+
+    Args:
+        target: of `ota.identify`.
+        name: how to call the image, its file's name unless given.
+
+    Raises: FlashError, ImageError, UsageError: it cannot work.
+    """
+    request = request or Request()
+    check_request(request)
+    require_slots(target)
+    slots = target.slots
+    assert slots is not None
+    assert slots.next is not None
+    require_fit(target, image)
+    app = application(image)
+    _check(app, image, slots)
+    touched = (slots.next.address, -(-len(app.data) // SECTOR) * SECTOR)
+    files = layout.effect(target.filesystems, _filesystems(image, slots), [touched])
+    keep_or_refuse(request, files)
+    return FlashPlan(
+        target=target,
+        image=image,
+        image_name=name or os.path.basename(image.path) or "firmware",
+        sha256=sha256,
+        flasher=NAME,
+        way_in="",
+        segments=((slots.next.address, len(app.data)),),
+        erase="changed",
+        fs_effect=files.effect,
+        fs_note=files.note,
+        warnings=tuple(_warnings(target, image, slots, request)),
+        steps=tuple(_steps(slots.next.label, request)),
+        slot=slots.next.label,
+    )
+
+
+def same_build(image: FirmwareImage, slots: Slots) -> bool:
+    """Whether the application that runs begins as this one does: its head holds the SHA-256 of the program's ELF."""
+    data = application(image).data[:HEAD]
+    return slots.head[: len(data)] == data
+
+
+def _check(app: Application, image: FirmwareImage, slots: Slots) -> None:
+    row = slots.next
+    assert row is not None
+    if image.identity.implementation != "MicroPython":
+        raise ImageError(
+            "the file is not MicroPython: over the air, new firmware has to answer at its REPL to be confirmed",
+            hint="use a cable",
+        )
+    if len(app.data) > row.size:
+        raise ImageError(
+            f"the application does not fit: {len(app.data)} bytes, and {row.label} has {row.size}",
+            hint="use the build for OTA (a variant that ends in OTA), or leave modules out",
+        )
+    stated = app.image.flash_size
+    if stated is not None and 0 < slots.flash_size < stated:
+        raise ImageError(
+            f"the firmware is built for {size_text(stated)} of flash, this board has {size_text(slots.flash_size)}",
+            hint="use the variant for a smaller flash",
+        )
+
+
+def _filesystems(image: FirmwareImage, slots: Slots) -> tuple[FileSystem, ...]:
+    """Where the new firmware will look for its files: in the table that the board has."""
+    release = image.identity.release
+    makes_one = slots.flash_size and (release is None or release >= _OWN_PLACE)
+    return layout.of_table(table_of(slots), slots.flash_size if makes_one else None)
+
+
+def _warnings(target: FlashTarget, image: FirmwareImage, slots: Slots, request: Request) -> Iterator[str]:
+    doubt = board_doubt(target, image, image_board(image))
+    if doubt:
+        yield doubt
+    if not request.verify_only and slots.boot == slots.running.address and unconfirmed(slots):
+        yield f"the running firmware was never confirmed: this confirms it, and replaces the one in {_next(slots)}"
+    firmware = image.detail
+    if not isinstance(firmware, EspFirmware) or firmware.table is None:
+        return
+    for row in firmware.table.rows:
+        size = min(row.size, image.end - row.offset)
+        if (
+            row.type == DATA
+            and row.subtype in _FILES
+            and size > 0
+            and image.memory.read(row.offset, size).strip(b"\xff")
+        ):
+            yield f"the file's content for the partition {row.label} is not written over the air"
+    if _has_romfs(firmware.table) and not _has_romfs(table_of(slots)):
+        yield "the firmware is built for a board with a ROMFS partition, which this board does not have"
+
+
+def _next(slots: Slots) -> str:
+    return slots.next.label if slots.next is not None else ""
+
+
+def _has_romfs(table: PartitionTable) -> bool:
+    return any(row.type == DATA and row.subtype == ROMFS for row in table.rows)
+
+
+def _steps(label: str, request: Request) -> Iterator[str]:
+    if request.verify_only:
+        yield "compare with the slot that runs"
+        return
+    if request.backup:
+        yield f"save the files to {request.backup}"
+    yield f"write {label} by {NAME}"
+    yield "read it back"
+    yield "start the firmware"
+    yield "ask it for its version"
+    yield "confirm it"
