@@ -12,7 +12,7 @@ from ..ui.style import Style
 from ..ui.text import plural, rows
 
 if TYPE_CHECKING:
-    from ...transport.ble_scan import BleDevice
+    from ...api.boards import BleDevice
 
 
 @define_group("ble", examples=[("upytool ble scan", "then `upytool -d ble://NAME ls`")])
@@ -41,15 +41,12 @@ def scan(app: App, every: bool, seconds: float) -> None:
 
     Nothing is connected to. A board is listed when it has the Nordic UART service or a name that begins with `mpy-`.
     """
-    from ...events import notice
-    from ...transport.ble_scan import scan
+    from ...api import boards
 
-    found = scan(seconds, lambda text: notice(app.reporter, text, "wait"))
-    shown = [device for device in found if every or device.is_board]
-    app.emit([device.data() for device in shown], lambda style: _table(style, shown))
-    if not shown:
+    found, hidden = boards.over_ble(seconds, every=every, reporter=app.reporter)
+    app.emit([device.data() for device in found], lambda style: _table(style, found))
+    if not found:
         app.note("No board was found; its program has to start `ble_repl`, and one that is connected is not listed")
-    hidden = len(found) - len(shown)
     if hidden:
         others = plural(hidden, "other device was heard", "other devices were heard")
         app.note(f"{others}; --all lists {'it' if hidden == 1 else 'them'}")
