@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +66,11 @@ def world(board: PipeBoard, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     made = World(board)
     made.bleak_uses(monkeypatch)
     monkeypatch.setattr(ble_scan, "NAMESAKES", 0.05)
+    before = threading.enumerate()
     yield made
     for thread in threading.enumerate():
-        if thread.name == "bluetooth":
-            thread.join(30)
+        if thread.name == "bluetooth" and thread not in before:
+            thread.join(10)
             assert not thread.is_alive(), "a loop was left running"
 
 
@@ -203,19 +206,25 @@ def test_who_waits_is_told_of_the_end(device: Device, board: PipeBoard) -> None:
     assert device.exec("print('again')") == "again\n", "the next program gets a new connection"
 
 
-def test_what_came_before_the_end_can_still_be_read(world: World, board: PipeBoard, sim: WasmBoard) -> None:
-    transport = open_transport("ble://mpy-pipe")
-    transport.write(b"\x03\r\x02")
-    said = transport.read(5.0)
-    assert board._air is not None
-    board._air.disconnect()
-    while True:
-        try:
-            said += transport.read(5.0)
-        except ConnectionLostError:
-            break
-    assert b">" in said
-    transport.close()
+def until(true: Callable[[], bool]) -> None:
+    """Wait for what happens in other threads, for 30 s at most."""
+    end = time.monotonic() + 30
+    while not true() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert true()
+
+
+def test_what_came_before_the_end_can_still_be_read(world: World, board: PipeBoard) -> None:
+    with contextlib.closing(open_transport("ble://mpy-pipe")) as transport:
+        assert isinstance(transport, BleTransport)
+        transport.write(b"\x03\r\x02")
+        until(lambda: transport._data.endswith(b">>> "))
+        assert board._air is not None
+        board._air.disconnect()
+        until(lambda: transport._gone)
+        assert transport.read(5.0).endswith(b">>> ")
+        with pytest.raises(ConnectionLostError):
+            transport.read(5.0)
     transport.close()
 
 

@@ -39,7 +39,10 @@ CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Con
 
 
 @pytest.fixture(autouse=True)
-def _buses_of_ended_loops(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _bleaks_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # The conformance suite may have put bumble in its place for this process.
+    monkeypatch.setattr("bleak.get_platform_client_backend_type", get_platform_client_backend_type)
+    monkeypatch.setattr("bleak.get_platform_scanner_backend_type", get_platform_scanner_backend_type)
     # bleak lets go of the bus of a loop that has ended when it is used the next time, and of no other.
     made: list[Any] = []
 
@@ -67,9 +70,6 @@ def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         address = daemon.stdout.readline().decode().strip()
         assert address
         monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
-        # The conformance suite may have put bumble in its place for this process.
-        monkeypatch.setattr("bleak.get_platform_client_backend_type", get_platform_client_backend_type)
-        monkeypatch.setattr("bleak.get_platform_scanner_backend_type", get_platform_scanner_backend_type)
         yield address
     finally:
         daemon.kill()
