@@ -163,7 +163,7 @@ def test_writes_are_no_longer_than_the_link_takes(world: World, mtu: int) -> Non
 # -- the end of a connection ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cut", [50, 2500, 4500, 7000])  # bytes
+@pytest.mark.parametrize("cut", [2500, 4500, 7000])  # bytes
 def test_a_transfer_goes_on_after_a_cut(world: World, board: PipeBoard, cut: int) -> None:
     data = os.urandom(5000)
     board.received, board.cut_after = 0, cut
@@ -173,7 +173,7 @@ def test_a_transfer_goes_on_after_a_cut(world: World, board: PipeBoard, cut: int
     assert board.cut_after is None, "it was cut"
 
 
-@pytest.mark.parametrize("cut", [600, 4500])
+@pytest.mark.parametrize("cut", [50, 4500])
 def test_a_file_is_the_old_or_the_new_one_when_the_board_is_gone(
     world: World, board: PipeBoard, cut: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,7 +271,7 @@ def test_ways_to_name_it(world: World, url: str) -> None:
 
 
 def test_nobody_of_that_name(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ble, "FIND_SECONDS", 1.5)
+    monkeypatch.setattr(ble, "FIND_SECONDS", 1.2)
     told: list[str] = []
     with pytest.raises(PortMissingError):
         open_transport("ble://nobody", tell=told.append)

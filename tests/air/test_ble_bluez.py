@@ -190,7 +190,7 @@ def test_classic_only(bluez: Callable[[Adapter | None], None]) -> None:
 
 
 def test_nothing_in_range(bluez: Callable[[Adapter | None], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ble, "FIND_SECONDS", 1.0)
+    monkeypatch.setattr(ble, "FIND_SECONDS", 0.3)
     bluez(Adapter(True, ["central", "peripheral"]))
     assert scan(0.5) == []
     with pytest.raises(PortMissingError):

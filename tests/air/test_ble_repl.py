@@ -109,8 +109,6 @@ def test_a_flood_of_output_arrives_whole(connect: Connect) -> None:
 
 LOOPS = {
     "silent": "while True: pass",
-    "sleeping": "import time\nwhile True: time.sleep(1)",
-    "printing": "while True: print('x', end='')",
     "printing lines": "i = 0\nwhile True:\n    i += 1\n    print('line', i)",
     "printing much": "while True: print('x' * 1000)",
     "reading": "import sys\nsys.stdin.read(1)",
@@ -147,12 +145,12 @@ def test_ctrl_c_never_takes_the_terminal_away(connect: Connect) -> None:
     device = connect()
     device.drive(device.session.ready())
     transport = device.transport
-    for number in range(60):
+    for number in range(45):
         transport.write(b"i = 0\nwhile True:\n    i += 1\n    print(i)\n\x04")
         said, end = b"", time.monotonic() + 20
         while len(said) < 4:  # the OK, and a word of the program: before it runs, a 03 is input like any other
             said += transport.read(1.0)
-        time.sleep(0.0017 * number)
+        time.sleep(0.0023 * number)
         transport.write(b"\x03")
         while not said.endswith(b"\x04>"):
             said += transport.read(1.0)
@@ -369,7 +367,7 @@ def test_a_radio_that_stands_still_loses_output_and_not_the_program(connect: Con
     tell, still = board._tell, threading.Event()
     board._tell = lambda kind, data: None if kind == b"n" and not still.is_set() else tell(kind, data)  # type: ignore[method-assign]
     try:
-        device.run("for i in range(3000): print(i, 'x' * 50)\nopen('/done', 'w').close()", follow=False)
+        device.run("for i in range(1500): print(i, 'x' * 50)\nopen('/done', 'w').close()", follow=False)
         end = time.monotonic() + 30
         while not (board.root / "done").exists() and time.monotonic() < end:
             time.sleep(0.05)
@@ -435,6 +433,6 @@ def test_names(board: BleReplBoard, world: World) -> None:
     from upytool.transport.ble_scan import scan
 
     board.install(f'PASSWORD = "{PASSWORD}"\nNAME = "greenhouse"\n')
-    assert [device.selector for device in scan(0.5)] == ["ble://greenhouse"]
+    assert [device.selector for device in scan(0.3)] == ["ble://greenhouse"]
     board.install(f'PASSWORD = "{PASSWORD}"\nNAME = "{"long" * 20}"\n')
-    assert [device.name for device in scan(0.5)] == [("long" * 20)[:29]]
+    assert [device.name for device in scan(0.3)] == [("long" * 20)[:29]]
