@@ -151,15 +151,14 @@ def test_modules_from_anywhere(cli: Any, project: Path) -> None:
 
 
 def test_a_board_and_its_firmware_name_file_systems_differently(cli: Any, project: Path) -> None:
-    from upytool.cli.imaging import Held, as_trees
-    from upytool.image.tree import difference
+    from upytool.image.compare import Side, difference
 
     rom, files = {"app.mpy": b"1"}, {"main.py": b"2"}
-    board = [Held("flash", False, files, []), Held("ROMFS", True, rom, [])]
-    file = [Held("ROMFS", True, rom, []), Held("MicroPython", False, {**files, "new.py": b""}, [])]
-    assert [change.path for change in difference(*as_trees(board, file))] == ["flash:new.py"]
-    bare = [Held("", True, files, [])]
-    assert difference(*as_trees(bare, [Held("", False, files, [])])) == []
+    board = [Side("flash", False, files, []), Side("ROMFS", True, rom, [])]
+    file = [Side("ROMFS", True, rom, []), Side("MicroPython", False, {**files, "new.py": b""}, [])]
+    assert [change.path for change in difference(board, file)] == ["flash:new.py"]
+    bare = [Side("", True, files, [])]
+    assert difference(bare, [Side("", False, files, [])]) == []
 
 
 def test_nothing_starts_by_itself(cli: Any, project: Path) -> None:

@@ -206,7 +206,8 @@ def test_every_command_in_a_page_is_one(page: Path) -> None:
 
 # A program that is not run here, by its first line, and why.
 PARTS = {
-    "import upytool\nfrom upytool.device import romfs": ROMFS,
+    "import upytool\nfrom upytool.api import images, romfs": ROMFS,
+    "import upytool\nfrom upytool.api import packages": OTHERS,  # tests/packages/test_api.py
     "from upytool.flash import chain": PICO,
     "from upytool.releases.download import fetch": OTHERS,
     "def test_adc(board)": "a test of somebody's board",

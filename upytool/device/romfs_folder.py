@@ -1,4 +1,4 @@
-"""A folder as the content of a ROMFS image: what goes in, under which names, compiled for which board; and back."""
+"""A folder as the content of an image: what goes in, under which names, compiled for which board; and back."""
 
 from __future__ import annotations
 
@@ -106,6 +106,33 @@ def collect(
         sources[name] = path
     files = _read(root, sources, set(compiled), board, reporter)
     return Content(files, tuple(sorted(names[path] for path in tree.dirs)), tuple(sorted(compiled)), sources)
+
+
+def gather(paths: Sequence[str | Path], to: str = "", *, default_ignores: bool = True) -> Content:
+    """Read files and directories as they are, by the path that they get: a directory with its name, `lib/` without.
+
+    Args:
+        to: the directory that all of it goes to, "" for the root.
+
+    Errors: LocalFileError, UsageError.
+    """
+    files: dict[str, bytes] = {}
+    folders: list[str] = []
+    base = to.strip("/")
+    for each in paths:
+        text, path = os.fspath(each), Path(each)
+        prefix = [base] if base else []
+        if not os.path.isdir(path):
+            data = documents.read_bytes(text, error=LocalFileError, limit=limits.IMAGE_BYTES)
+            files["/".join([*prefix, path.name])] = data
+            continue
+        if not text.endswith(("/", "\\")) and path.name not in ("", "."):
+            prefix.append(path.name)
+            folders.append("/".join(prefix))
+        content = collect(path, None, default_ignores=default_ignores)
+        files |= {"/".join([*prefix, name]): data for name, data in content.files.items()}
+        folders += ["/".join([*prefix, name]) for name in content.directories]
+    return Content(files, tuple(folders))
 
 
 def check_modules(content: Content, board: BoardInfo, reporter: Reporter) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from .memory import Memory
+if TYPE_CHECKING:
+    from .memory import Memory
 
 
 class BlockSource(Protocol):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import ImageError
-from .memory import Memory
+
+if TYPE_CHECKING:
+    from .memory import Memory
 
 Kind = Literal["littlefs2", "littlefs1", "fat", "romfs"]
 KIND_NAMES: dict[str, str] = {
@@ -37,6 +38,10 @@ class Entry:
     path: str
     directory: bool
     size: int = 0
+
+    def data(self) -> dict[str, Any]:
+        """As a JSON value."""
+        return {"path": self.path, "kind": "dir" if self.directory else "file", "size": self.size}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,8 @@ class BuiltFs:
         return bytes(out)
 
     def memory(self, start: int) -> Memory:
+        from .memory import Memory
+
         return Memory.of((start + offset, data) for offset, data in self.blocks.items())
 
 
@@ -219,7 +226,7 @@ class FileTree(ABC):
             return
         name = found.path if found is not None else self._parents(name)
         self._write(name, data)
-        model[name] = (len(data), sha256(data).digest())
+        model[name] = (len(data), _digest(data))
         self._entries[name] = Entry(name, False, len(data))
 
     def mkdir(self, path: str, parents: bool = True) -> None:
@@ -311,44 +318,20 @@ class FileTree(ABC):
             self._model = {
                 entry.path: None
                 if entry.directory
-                else (entry.size, sha256(self._read(entry.path)).digest() if self.deep else b"")
+                else (entry.size, _digest(self._read(entry.path)) if self.deep else b"")
                 for entry in self.entries()
             }
         return self._model
+
+
+def _digest(data: bytes) -> bytes:
+    from hashlib import sha256  # its library takes as long to load as all that lists files
+
+    return sha256(data).digest()
 
 
 def _agrees(tree: FileTree, entry: Entry, state: _State) -> bool:
     if state is None or entry.directory:
         return state is None and entry.directory
     length, digest = state
-    return entry.size == length and (not digest or sha256(tree._read(entry.path)).digest() == digest)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A difference between two trees; sizes None where it is not there, or a directory."""
-
-    path: str
-    what: Literal["added", "removed", "changed"]
-    old_size: int | None = None
-    new_size: int | None = None
-
-
-def difference(old: FileTree, new: FileTree) -> list[Change]:
-    """What is other in `new`, sorted by path; files are compared by their content."""
-    before = {entry.path: entry for entry in old.entries()}
-    after = {entry.path: entry for entry in new.entries()}
-    out = []
-    for path in sorted(before.keys() | after.keys()):
-        one, two = before.get(path), after.get(path)
-        first = None if one is None or one.directory else one.size
-        second = None if two is None or two.directory else two.size
-        if one is None:
-            out.append(Change(path, "added", None, second))
-        elif two is None:
-            out.append(Change(path, "removed", first, None))
-        elif one.directory != two.directory or (
-            not one.directory and (first != second or old.read(path) != new.read(path))
-        ):
-            out.append(Change(path, "changed", first, second))
-    return out
+    return entry.size == length and (not digest or _digest(tree._read(entry.path)) == digest)

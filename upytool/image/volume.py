@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ..errors import ImageError
@@ -17,19 +17,16 @@ from .base import FirmwareImage, load_file
 from .blocks import BlockSource, BytesBlocks, MemoryBlocks, ReadBlocks
 from .esp import EspFirmware
 from .esp_partitions import DATA, ROMFS, TABLE_OFFSET, TABLE_SIZE, PartitionTable, read_table
-from .fat import FatTree
 from .fat_layout import read_layout
 from .fs_build import build_fs, default_kind
-from .lfs1 import Lfs1Tree
+from .fs_volume import FsVolume
 from .lfs2_reader import MAGIC as LITTLEFS
 from .lfs2_reader import read_superblock
-from .littlefs import Lfs2Tree
 from .memory import Memory, Segment
 from .romfs import MAGIC as ROMFS_MAGIC
 from .romfs import image_size, is_romfs
-from .romfs_tree import RomfsTree
 from .rp2_binary_info import FLASH, read_binary_info
-from .tree import KIND_NAMES, FileTree
+from .tree import FileTree
 
 __all__ = [
     "FsVolume", "Region", "build_fs", "default_kind", "kind_of", "open_image", "volumes", "volumes_on_flash",
@@ -38,12 +35,6 @@ __all__ = [
 
 SECTOR = 4096
 _MAX_HITS = 64
-_TREES: dict[str, Callable[[BlockSource], FileTree]] = {
-    "littlefs2": Lfs2Tree,
-    "littlefs1": Lfs1Tree,
-    "fat": FatTree,
-    "romfs": RomfsTree,
-}
 # ESP8266: ports/esp8266/modules/flashbdev.py: from 1 MiB to 20 KiB before the end; on 1 MiB chips the rest.
 _ESP8266_START, _ESP8266_TAIL = 0x100000, 0x5000
 
@@ -62,46 +53,6 @@ class Region:
     @property
     def end(self) -> int:
         return self.start + self.size
-
-
-@dataclass(frozen=True)
-class FsVolume:
-    """A place for a file system, and what is in it.
-
-    Attributes:
-        name: the partition's, or the region's.
-        kind: of its content: "littlefs2", "littlefs1", "fat", "romfs"; "" for none.
-        source: who says that it is here: "binary info", "partition table", "board table", "you", "content".
-        block_size: of the file system, 0 for none.
-        blocks: to read it with.
-        present: whether the file has any byte of it.
-        problem: why the firmware will not take it as it is, "" where it will.
-    """
-
-    name: str
-    start: int
-    size: int
-    kind: str
-    source: str
-    block_size: int
-    blocks: BlockSource = field(repr=False, compare=False)
-    present: bool = True
-    problem: str = ""
-
-    @property
-    def end(self) -> int:
-        return self.start + self.size
-
-    @property
-    def kind_name(self) -> str:
-        return KIND_NAMES.get(self.kind, "nothing")
-
-    def open(self) -> FileTree:
-        """Read it. Raises ImageError: nothing is in it, or what is in it is damaged."""
-        if not self.kind:
-            where = f"{self.name or 'the region'} at {self.start:#x}"
-            raise ImageError(f"there is no file system in {where}", hint=self.problem)
-        return _TREES[self.kind](self.blocks)
 
 
 class _Flash(Protocol):
@@ -166,7 +117,7 @@ def kind_of(blocks: BlockSource) -> tuple[str, int, int]:
 def _look(flash: _Flash, region: Region, port: str = "") -> FsVolume:
     blocks = flash.blocks(region.start, region.size)
     kind, block_size, size = kind_of(blocks)
-    problem = ""
+    problem, taken = "", False
     strict = kind.startswith("littlefs") and port != "stm32" and kind != "littlefs1"
     if kind and size > region.size:
         problem = f"its {size} bytes are more than the region's {region.size}"
@@ -174,7 +125,8 @@ def _look(flash: _Flash, region: Region, port: str = "") -> FsVolume:
         problem = f"it has {size // block_size} blocks, its region {region.size // block_size}: firmware formats it"
     elif not kind and region.size and flash.present(region.start, region.size):
         head = blocks.read(0, min(region.size, 512))
-        problem = "it holds something else" if head.strip(b"\xff") else "it is erased"
+        taken = bool(head.strip(b"\xff"))
+        problem = "it holds something else" if taken else "it is erased"
     return FsVolume(
         region.name,
         region.start,
@@ -185,6 +137,7 @@ def _look(flash: _Flash, region: Region, port: str = "") -> FsVolume:
         blocks,
         flash.present(region.start, region.size),
         problem,
+        taken,
     )
 
 
@@ -214,9 +167,7 @@ def _of_esp8266(flash_size: int | None) -> Iterator[Region]:
         yield Region(0x99000, 0xFB000 - 0x99000, "flash", source="partition table")
 
 
-def volumes(
-    image: FirmwareImage, regions: Iterable[Region] = (), *, flash_size: int | None = None
-) -> list[FsVolume]:
+def volumes(image: FirmwareImage, regions: Iterable[Region] = (), *, flash_size: int | None = None) -> list[FsVolume]:
     """The file systems of a firmware file or a dump, also those that are still empty, by address.
 
     Args:

@@ -12,13 +12,13 @@ from upytool.errors import ImageError
 from upytool.image.base import FirmwareImage
 from upytool.image.blocks import BytesBlocks
 from upytool.image.chips import RP2040
+from upytool.image.compare import Side, difference
 from upytool.image.dfuse import DfuElement, DfuTarget, write_dfu
 from upytool.image.esp_partitions import DATA, Partition, write_table
 from upytool.image.intel_hex import write_hex
 from upytool.image.littlefs import build_littlefs, lfs_parameters
 from upytool.image.memory import Memory
 from upytool.image.romfs import build_romfs
-from upytool.image.tree import difference
 from upytool.image.uf2 import write_uf2
 from upytool.image.volume import (
     FsVolume,
@@ -85,7 +85,7 @@ def test_changes_come_back_complete() -> None:
         assert memory.get(volume.start + offset, 4096) is not None  # also the halves that are still erased
     again = FirmwareImage.read(image.encode(memory), name="x")
     there = next(each for each in volumes(again) if each.kind).open()
-    assert [(c.path, c.what) for c in difference(volume.open(), there)] == [
+    assert [(c.path, c.what) for c in difference([Side.of(volume.open())], [Side.of(there)])] == [
         ("main.py", "removed"),
         ("main.py.off-1", "added"),
         ("new", "added"),

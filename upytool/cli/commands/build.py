@@ -64,11 +64,12 @@ def command(app: App, /, modules: tuple[str, ...], **options: Any) -> None:
     into the file system of its first start. From source they are frozen into it.
     """
     from ...api import build
+    from ...api.images import parse_region
 
     only_report = modules[:1] == ("report",) and not os.path.exists("report")
     project = Path(app.settings.project_file) if app.settings.project_file else None
     locked, update, check, again = (options.pop(name) for name in ("locked", "update", "check", "verify"))
-    options["region"] = _region(options["region"])
+    options["region"] = None if options["region"] is None else parse_region(options["region"])
     wish = build.BuildWish(modules=modules[1:] if only_report else modules, **options)
     settings = build.BuildSettings(package_settings(app), app.settings.firmware_url)
     if again:
@@ -116,15 +117,6 @@ def _compare(app: App, found: Comparison) -> None:
             else "the same inputs gave other bytes: please report this",
         )
     app.note(f"The same bytes again: sha256 {found.sha256[:12]}")
-
-
-def _region(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    from ..imaging import region_of
-
-    found = region_of(text)
-    return found.start, found.size
 
 
 def _summary(report: BuildReport, style: Any) -> list[str]:

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 @click.option("--boot", "-b", is_flag=True, help="Put boot.py out of the way as well.")
 @click.option("--stop-only", is_flag=True, help="Only stop the program; rename nothing.")
 @click.option("--restore", is_flag=True, help="Give the files their names back.")
-@click.option(
-    "--patience", type=click.FloatRange(1), default=60.0, metavar="SECONDS", help="How long to try (60)."
-)
+@click.option("--patience", type=click.FloatRange(1), default=60.0, metavar="SECONDS", help="How long to try (60).")
 @click.option(
     "--pulse/--no-pulse",
     default=None,
@@ -96,13 +94,15 @@ def command(
 
 
 def _in_bootloader(app: App, boot: bool, stop_only: bool, restore: bool, region: str) -> None:
+    from ...api import images
     from ...flash import rescue
-    from ..imaging import BOARD, Place, opened
+    from ..imaging import board_flash
 
     if stop_only:
         raise UsageError("--stop-only and --bootloader exclude one another: nothing runs in a boot loader")
     app.disconnect()
-    with opened(app, BOARD, Place(region=region)) as found:
+    place = images.Place(region=images.parse_region(region) if region else None)
+    with images.opened(board_flash(app), place, reporter=app.reporter) as found:
         assert found.loader is not None
         if restore:
             moved = rescue.restore(found.loader, found.volumes, reporter=app.reporter)

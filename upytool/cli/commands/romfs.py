@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ... import documents, limits
 from ...config.paths import working_dir
-from ...errors import DeviceSelectionError, ImageError, LocalFileError, TransportError, UsageError
+from ...errors import DeviceSelectionError, TransportError, UsageError
 from ..app import App, pass_app
 from ..group import define_group
+from ..imaging import entry_rows, show_extracted
 from ..params import LocalPath
 from ..ui.text import plural, rows, size
 
 if TYPE_CHECKING:
-    from ...device.info import BoardInfo
-    from ...device.romfs import Deployed, RomPartition
-    from ...device.romfs_folder import Content
-    from ...image.romfs import Romfs
+    from ...api.images import FsVolume
+    from ...api.romfs import BoardInfo, Deployed, Partition
 
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -70,50 +68,26 @@ def command() -> None:
 @pass_app
 def query(app: App, path: str | None, partition: int | None) -> None:
     """Show the ROMFS partitions of the board and what is in them."""
-    if path is not None:
-        image = _image_file(path)
-        files = sum(1 for entry in image.entries if not entry.directory)
-        data = {"file": path, "size": image.size, "files": files}
-        app.emit(data, f"{path}: {image.size} bytes, {plural(files, 'file')}")
-        return
-    from ...device import romfs
+    from ...api import images, romfs
 
-    device = app.device()
-    if partition is None:
-        found = device.drive(romfs.query(device.session))
-    else:
-        found = [device.drive(romfs.partition(device.session, partition))]
-    body = [(part.number, part.size, part.unit, _holds(part)[1]) for part in found]
+    if path is not None:
+        (listed,) = images.ls(romfs.fetch(path))
+        image, files = listed.volume.size, sum(not entry.directory for entry in listed.entries or ())
+        data = {"file": path, "size": image, "files": files}
+        app.emit(data, f"{path}: {image} bytes, {plural(files, 'file')}")
+        return
+    found = romfs.query(app.device(), partition)
+    body = [(each.number, each.size, each.unit, _holds(each)) for each in found]
     app.emit(
-        [_partition_data(part) for part in found],
+        [each.data() for each in found],
         lambda style: rows(style, ["partition", "size", "erase unit", "image"], body, align="rrrl"),
     )
 
 
-def _partition_data(part: RomPartition) -> dict[str, object]:
-    return {
-        "partition": part.number,
-        "size": part.size,
-        "unit": part.unit,
-        "block_device": part.block_device,
-        "image_size": _holds(part)[0],
-        "head": part.head.hex(),
-    }
-
-
-def _holds(part: RomPartition) -> tuple[int | None, str]:
-    """The size of the image in a partition, None for none, and the same in words."""
-    from ...image.romfs import image_size
-
-    if not part.holds_image:
-        return None, "none"
-    try:
-        length = image_size(part.head)
-    except ImageError:
-        return None, "damaged"
-    if length > part.size:
-        return None, "damaged"
-    return length, f"{length} bytes ({100 * length / part.size:.0f} %)"
+def _holds(part: Partition) -> str:
+    if part.image_size is None:
+        return "damaged" if part.damaged else "none"
+    return f"{part.image_size} bytes ({100 * part.image_size / part.size:.0f} %)"
 
 
 @command.command(
@@ -151,24 +125,22 @@ def build(
         raise UsageError("romfs build needs the directory to make an image of", hint="upytool romfs build lib")
     if mpy is False and (arch or mpy_version):
         raise UsageError("--no-mpy compiles nothing: --arch and --mpy-version have no meaning with it")
-    from ...device.local import FileSink
+    from ...api import romfs
 
-    board = None if mpy is False else _board_to_build_for(app, arch, mpy_version)
-    target = Path(output) if output else _default_output(path)
-    content, image = _make(app, path, board, ignore, everything, target)
-    sink = FileSink(target)
-    sink.write(image)
-    sink.done()
-    app.emit(
-        {
-            "output": str(target),
-            "size": len(image),
-            "files": sorted(content.files),
-            "compiled": list(content.compiled),
-        },
-        str(target),
+    made = romfs.build(
+        path,
+        output or _default_output(path),
+        mpy=mpy is not False,
+        board=None if mpy is False or arch or mpy_version else _board_to_build_for(app),
+        mpy_version=mpy_version or "",
+        arch=arch or "",
+        ignore=ignore,
+        everything=everything,
+        reporter=app.reporter,
     )
-    app.note(f"{_counted(content)}, {size(len(image))}")
+    app.emit(made.data(), made.output)
+    compiled = f", {len(made.compiled)} compiled" if made.compiled else ""
+    app.note(f"{plural(len(made.files), 'file')}{compiled}, {size(made.size)}")
 
 
 def _default_output(path: str) -> Path:
@@ -176,62 +148,16 @@ def _default_output(path: str) -> Path:
     return folder.with_name(folder.name + ".romfs") if folder.name else Path(Path(working_dir(), path).name + ".romfs")
 
 
-def _board_to_build_for(app: App, arch: str | None, mpy_version: str | None) -> BoardInfo | None:
-    """What to compile for; a board is only asked where one was named."""
-    from ...device.romfs_folder import target_board
-
-    if arch or mpy_version:
-        return target_board(mpy_version or "6.3", arch or "")
+def _board_to_build_for(app: App) -> BoardInfo | None:
+    """The board whose modules are compiled; it is only asked where one was named. None is any board."""
     if app.connected or app.settings.origins.get("device", ("",))[0] == "flag":
-        return _loads_mpy(app, app.device().info)
+        return app.device().info
     if app.selector:
         try:
-            return _loads_mpy(app, app.device().info)
+            return app.device().info
         except (DeviceSelectionError, TransportError) as error:
             app.warn(f"{error}: compiled for any board of .mpy version 6, without native code")
-    return target_board()
-
-
-def _loads_mpy(app: App, board: BoardInfo) -> BoardInfo | None:
-    if board.mpy_version:
-        return board
-    app.warn("this board loads no .mpy files: the sources are taken")
     return None
-
-
-def _make(
-    app: App,
-    path: str,
-    board: BoardInfo | None,
-    ignore: tuple[str, ...],
-    everything: bool,
-    output: Path | None = None,
-) -> tuple[Content, bytes]:
-    """Content and image of a folder, read back before anybody gets it."""
-    from ...device.romfs_folder import check_modules, collect
-    from ...image.romfs import build_romfs, read_romfs
-
-    content = collect(
-        path,
-        board,
-        ignore=ignore,
-        default_ignores=not everything,
-        leave_out=output,
-        reporter=app.reporter,
-    )
-    if board is not None:
-        check_modules(content, board, app.reporter)
-    image = build_romfs(content.files, directories=content.directories)
-    if dict(read_romfs(image).files()) != content.files:
-        raise ImageError("the image does not read back as what was put in", hint="please report this")
-    for name in sorted(content.files):
-        app.detail(f"{name}  {len(content.files[name])} bytes")
-    return content, image
-
-
-def _counted(content: Content) -> str:
-    said = plural(len(content.files), "file")
-    return f"{said}, {len(content.compiled)} compiled" if content.compiled else said
 
 
 @command.command(
@@ -258,20 +184,20 @@ def deploy(
     """
     if path is None:
         raise UsageError("romfs deploy needs a directory or an image", hint="upytool romfs deploy lib")
-    from ...device import romfs
+    from ...api import romfs
 
-    if os.path.isdir(path):
-        device = app.device()
-        board = None if mpy is False else _loads_mpy(app, device.info)
-        image = _make(app, path, board, ignore, everything)[1]
-    else:
-        found = _image_file(path)
-        image = found.raw[: found.size]
-        device = app.device()
-    work = romfs.deploy(
-        device.fs.ops, image, partition, reset=app.settings.reset and not app.resumed, reporter=app.reporter
+    # A file is checked before a board is asked.
+    image = path if os.path.isdir(path) else romfs.fetch(path)
+    result = romfs.deploy(
+        app.device(),
+        image,
+        partition,
+        mpy=mpy is not False,
+        ignore=ignore,
+        everything=everything,
+        reset=app.settings.reset and not app.resumed,
+        reporter=app.reporter,
     )
-    result = device.drive(work)
     app.emit(result.data(), "")
     _tell(app, result)
 
@@ -303,13 +229,10 @@ def _tell(app: App, result: Deployed) -> None:
 @pass_app
 def ls(app: App, path: str | None, partition: int) -> None:
     """List what is in an image, in a file or on the board."""
-    image = _image(app, path, partition)
-    entries = sorted(image.entries, key=lambda entry: entry.path.split("/"))
-    body = [(entry.path + "/", None) if entry.directory else (entry.path, entry.size) for entry in entries]
-    app.emit(
-        [{"path": entry.path, "kind": "dir" if entry.directory else "file", "size": entry.size} for entry in entries],
-        (lambda style: rows(style, ["path", "size"], body, align="lr")) if body else "",
-    )
+    from ...api import images
+
+    listed = images.ls(_image(app, path, partition))
+    app.emit([entry.data() for entry in listed[0].entries or ()], lambda style: entry_rows(style, listed))
 
 
 @command.command(
@@ -326,38 +249,16 @@ def ls(app: App, path: str | None, partition: int) -> None:
 @pass_app
 def extract(app: App, path: str | None, output: str | None, force: bool, partition: int) -> None:
     """Write the files of an image into a directory."""
-    from ...device.romfs_folder import save
+    from ...api import images
 
     image = _image(app, path, partition)
     if output is None:
         output = f"romfs-{partition}" if path is None else str(Path(path).with_suffix(""))
-    files = dict(image.files())
-    save(files, [entry.path for entry in image.entries if entry.directory], Path(output), force=force)
-    app.emit({"output": output, "files": sorted(files)}, output)
-    app.note(f"{plural(len(files), 'file')}, {size(sum(map(len, files.values())))}")
+    show_extracted(app, images.extract(image, output, force=force))
 
 
-def _image(app: App, path: str | None, number: int) -> Romfs:
-    """The image of a file or of a partition of the board. Errors: ImageError."""
-    if path is not None:
-        return _image_file(path)
-    from ...device import romfs
-    from ...image.romfs import image_size, read_romfs
+def _image(app: App, path: str | None, partition: int) -> FsVolume:
+    """The image of a file, or of a partition of the board."""
+    from ...api import romfs
 
-    device = app.device()
-    part = device.drive(romfs.partition(device.session, number))
-    if not part.holds_image:
-        raise ImageError(f"ROMFS partition {number} holds no image", hint="`upytool romfs deploy` puts one there")
-    length = min(image_size(part.head), part.size)
-    return read_romfs(device.drive(romfs.read(device.fs.ops, part, length, reporter=app.reporter)))
-
-
-def _image_file(path: str) -> Romfs:
-    """A checked image from a file. Errors: LocalFileError, ImageError."""
-    from ...image.romfs import read_romfs
-
-    data = documents.read_bytes(path, error=LocalFileError, limit=limits.IMAGE_BYTES)
-    try:
-        return read_romfs(data)
-    except ImageError as error:
-        raise ImageError(f"{path}: {error}", hint=error.hint) from error
+    return romfs.fetch(app.device() if path is None else path, partition, reporter=app.reporter)
