@@ -237,7 +237,8 @@ class Server:
             yield from self.link.write(plain_unit(b""), flush=True)
             error = yield from self._repl.finish(_ignore, 1.5, stop=False)
         except (StreamError, DeviceTimeoutError, OperationInterrupted):
-            yield from self.stop()
+            # Its end may have come together with its last confirmation: then there is nothing to stop.
+            yield from self._last_words()
             return
         if error:
             # Everything was answered for and compared by now: what the program says at its end changes nothing.
