@@ -240,6 +240,8 @@ class Server:
             # Its end may have come together with its last confirmation: then there is nothing to stop.
             yield from self._last_words()
             return
+        except BoardResetError:
+            return  # as below; a lost byte of its end looks like a reset
         if error:
             # Everything was answered for and compared by now: what the program says at its end changes nothing.
             said = error.decode("utf-8", "replace").strip()[-80:]
