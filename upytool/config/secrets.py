@@ -1,4 +1,4 @@
-"""Where the WebREPL password of a board comes from, and where it is kept on this computer.
+"""Where the password of a board over the air comes from, and where WebREPL's is kept on this computer.
 
 The first of: UPYTOOL_WEBREPL_PASSWORD, the table [webrepl-passwords] of the user's configuration file, the system's
 keyring where the package `keyring` is installed, a question. A project's file is never asked: it is shared, and may be
@@ -24,6 +24,7 @@ from .load import PASSWORDS, read_toml
 from .paths import config_file
 
 VARIABLE = "UPYTOOL_WEBREPL_PASSWORD"
+BLE_VARIABLE = "UPYTOOL_BLE_PASSWORD"
 SERVICE = "upytool"
 # extmod/modwebrepl.c: webrepl_passwd[10], the end of the string in it.
 LONGEST = 9
@@ -75,6 +76,26 @@ def find_password(address: str, aliases: Mapping[str, str], *, tell: Tell = lamb
             if kept is not None:
                 return check_password(kept, f"{store.name} ({key})", error=ConfigError)
     return None
+
+
+def ble_password(board: str, *, ask: Ask | None = None) -> Secret:
+    """The password of a board over Bluetooth LE: from UPYTOOL_BLE_PASSWORD, or a question.
+
+    Args:
+        board: `ble://NAME` or `ble://ADDRESS`.
+        ask: as of `webrepl_password`.
+
+    Raises:
+        NotAuthorizedError: nobody knows one.
+    """
+    kept = os.environ.get(BLE_VARIABLE, "")
+    text = kept or (ask(f"Password of {board}: ") if ask is not None else None)
+    if not text:
+        raise NotAuthorizedError(
+            f"{board} requires a password, and none is known for it",
+            hint=f"set {BLE_VARIABLE}, or run the command in a terminal to be asked",
+        )
+    return Secret(text, BLE_VARIABLE if kept else "")
 
 
 def check_password(text: str, source: str = "", *, error: type[UpytoolError] = UsageError) -> Secret:

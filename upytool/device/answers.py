@@ -62,6 +62,21 @@ def sensible() -> Iterator[None]:
         raise StreamError("unexpected response from the board", hint="try again") from error
 
 
+def is_directory(mode: int, *, sure: bool) -> bool:
+    """Whether an `st_mode` of a board is a directory's.
+
+    Args:
+        sure: the link repeats what was damaged. Where it does not, a digit too much or too few makes another number of
+            it, which is seen: file systems of boards have directories and regular files (extmod/vfs.h), nothing else.
+
+    Raises: ValueError for a number that is neither.
+    """
+    kind = mode >> 12
+    if not sure and kind not in (4, 8):
+        raise ValueError(f"{mode} is not the mode of a file")
+    return kind == 4
+
+
 def unpacked(text: bytes | bytearray, checksum: object) -> bytes:
     """The content that a short program printed as base64, compared with its CRC-32. Errors: StreamError."""
     with sensible():

@@ -66,10 +66,10 @@ def open_address(
 
     Errors: TransportError.
     """
-    if not is_webrepl(address):
+    if not is_webrepl(address) and not address.lower().startswith("ble://"):
         return open_transport(address, baud=baud, lines=lines)
 
-    from ..config.secrets import webrepl_password
+    from ..config.secrets import ble_password, webrepl_password
 
     typed = 0
 
@@ -80,6 +80,8 @@ def open_address(
         return answer
 
     def password(where: str) -> Secret:
+        if not is_webrepl(where):
+            return ble_password(where, ask=question)
         return webrepl_password(where, aliases or {}, ask=question, tell=lambda text: notice(reporter, text, "warning"))
 
     while True:

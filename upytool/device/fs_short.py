@@ -20,7 +20,7 @@ from ..errors import (
     StreamError,
 )
 from ..protocol.ops import Op
-from .answers import sensible
+from .answers import is_directory, sensible
 from .fs_errors import named
 from .fs_types import Entry, Mount
 from .ondevice import INTERNED
@@ -60,7 +60,10 @@ class ShortFs:
     def is_directory(self, path: str) -> Op[bool]:
         """Whether a path is a directory; False where that has to be asked in another way."""
         looked, state = yield from self._run("stat", path)
-        return bool(looked and state and state[0] & _DIRECTORY)
+        try:
+            return bool(looked and state) and is_directory(state[0], sure=self._session.sure)
+        except (TypeError, LookupError, ValueError):
+            return False
 
     def digests(self, paths: Sequence[str]) -> Op[list[str | None] | None]:
         """SHA-256 digests as hexadecimal text, None for what is not a file; None where it is asked otherwise."""

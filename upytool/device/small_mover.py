@@ -29,7 +29,7 @@ from ..errors import (
     StreamError,
 )
 from ..protocol.ops import Interrupted, Op, on_host
-from .answers import sensible, unpacked
+from .answers import is_directory, sensible, unpacked
 from .fs_errors import EIO, creating, refused
 from .mover import (
     DIGEST,
@@ -167,7 +167,7 @@ class SmallMover:
                     out.append(Status("none"))
                     continue
                 spelt = (yield from self._spelling(path)) if spelling else ""
-                if state[0] & 0x4000:
+                if is_directory(state[0], sure=self._session.sure):
                     out.append(Status("dir", spelt=spelt))
                 elif state[6] != size:
                     out.append(Status("file", int(state[6]), spelt=spelt))

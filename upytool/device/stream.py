@@ -237,8 +237,11 @@ class Server:
             yield from self.link.write(plain_unit(b""), flush=True)
             error = yield from self._repl.finish(_ignore, 1.5, stop=False)
         except (StreamError, DeviceTimeoutError, OperationInterrupted):
-            yield from self.stop()
+            # Its end may have come together with its last confirmation: then there is nothing to stop.
+            yield from self._last_words()
             return
+        except BoardResetError:
+            return  # as below; a lost byte of its end looks like a reset
         if error:
             # Everything was answered for and compared by now: what the program says at its end changes nothing.
             said = error.decode("utf-8", "replace").strip()[-80:]

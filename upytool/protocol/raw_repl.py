@@ -363,8 +363,11 @@ class RawRepl:
                 raise DisturbedError(f"the board did not take the program: {answer!r}")
 
     def _abandon(self) -> Op[None]:
-        """End a hand-over that Ctrl-C cut short: the board is left at a prompt when it can be."""
-        yield Send(CTRL_C + CTRL_D)
+        """End a hand-over that Ctrl-C cut short: the board is left at a prompt when it can be.
+
+        A 03 ends raw paste as a 04 does (pyexec.c, mp_reader_stdin_close); a 04 at the prompt would reset the board.
+        """
+        yield Send(CTRL_C)
         yield from self.inbox.drain(0.1, 1.0)
         self.state = ReplState.BROKEN
 

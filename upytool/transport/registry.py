@@ -67,6 +67,10 @@ def open_transport(
         from .webrepl import WebReplTransport
 
         return WebReplTransport(address, password, tell)
+    if scheme == "ble":
+        from .ble import BleTransport
+
+        return BleTransport(address, password, tell)
     if scheme is None or scheme in _PYSERIAL:
         return _serial(address, baud, lines)
     opener = _SCHEMES.get(scheme) or _plugin(scheme)

@@ -18,6 +18,7 @@ from upytool.errors import (
     TimeLimitError,
     UsageError,
 )
+from upytool.protocol.ops import Interrupted
 from upytool.protocol.raw_repl import RawRepl, ReplState
 from upytool.testing import ModelBoard, ScriptDriver
 
@@ -216,6 +217,26 @@ def test_ctrl_c_stops_the_program_and_keeps_its_traceback() -> None:
     with pytest.raises(OperationInterrupted) as caught:
         script.run(repl.follow(lambda data: None))
     assert "KeyboardInterrupt" in caught.value.traceback
+    assert repl.state is ReplState.RAW
+
+
+def test_ctrl_c_in_a_hand_over_resets_nothing() -> None:
+    board, repl = ModelBoard(), RawRepl()
+
+    def feed(data: bytes) -> list[bytes]:
+        answer = board.feed(data)
+        # The board's grants do not come: the hand-over waits.
+        return [] if board.line and board.mode == "pasting" else [answer]
+
+    script = ScriptDriver(feed)
+    script.run(repl.enter())
+    script.waits, script.interrupt_at = 0, 3
+    with pytest.raises(Interrupted):
+        script.run(repl.start(b"x = 1\n" * 200))
+    assert board.soft_resets == 0
+    assert board.mode == "raw"
+    script.interrupt_at = None
+    script.run(repl.enter())
     assert repl.state is ReplState.RAW
 
 

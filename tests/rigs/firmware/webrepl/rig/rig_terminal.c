@@ -123,7 +123,8 @@ static bool wait_for_input(struct pollfd *sockets, bool serial, int timeout) {
 // Calls the callbacks of the sockets that have input, as the scheduler would: none while another one runs. The newest
 // first, as on the ESP32: the end of a session is seen before the client that comes after it.
 void rig_poll_sockets(void) {
-    if (MP_STATE_VM(sched_state) < 0) { // locked, maybe more than once
+    // locked, maybe more than once; or an exception waits, which mp_handle_pending raises before what is scheduled
+    if (MP_STATE_VM(sched_state) < 0 || MP_STATE_MAIN_THREAD(mp_pending_exception) != MP_OBJ_NULL) {
         return; // the timer reminds us
     }
     struct pollfd sockets[WATCHES + 1];
@@ -156,7 +157,8 @@ int __wrap_mp_hal_stdin_rx_chr(void) {
         }
         rig_poll_sockets();
         mp_handle_pending(true);
-        if (ringbuf_peek(&stdin_ringbuf) >= 0) {
+        // One scheduled function is run at a time; no port sleeps while more of them wait.
+        if (ringbuf_peek(&stdin_ringbuf) >= 0 || MP_STATE_VM(sched_state) == MP_SCHED_PENDING) {
             continue;
         }
         struct pollfd sockets[WATCHES + 1];
