@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
     missing = [name for name in NEEDED if find_spec(name) is None] if os.environ.get("CI") else []
     if missing:
         raise pytest.UsageError(f"not installed, and CI is set: {', '.join(missing)}")
+    # A shell starts what is in the background deaf to Ctrl-C, and so are its children; many tests press it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

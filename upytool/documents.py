@@ -73,7 +73,7 @@ def read_pipe(
         tell: is told once, after a second, what is waited for.
 
     Raises:
-        error: it cannot be read, is no pipe, or more comes than `limit`.
+        error: it cannot be read, is not a pipe, or more comes than `limit`.
     """
     import select
 

@@ -154,7 +154,7 @@ class PortUnusableError(TransportError):
 
 
 class NoWebReplError(PortUnusableError):
-    """Something listens there, and it is no WebREPL server."""
+    """Something listens there, and it is not a WebREPL server."""
 
     code = "transport.no-webrepl"
 
@@ -351,7 +351,7 @@ class FlashError(UpytoolError):
 
     Args:
         state: what is on the board now, a sentence without a full stop ("" where nothing was changed); shown
-            before the hint, which names the command that mends it.
+            before the hint, which names the command that fixes it.
     """
 
     code = "flash"
@@ -388,7 +388,7 @@ class CompileError(BuildError):
 
     def __init__(self, path: str, reason: str, *, line: int = 0, native: bool = False, output: str = "") -> None:
         where = f"{path}:{line}" if line else path
-        hint = "mend it, or leave the file out"
+        hint = "fix it, or leave the file out"
         if native:
             hint = "it holds native, viper or assembler code: name the board's architecture (--arch), or keep the .py"
         super().__init__(f"{where}: {reason}", hint=hint)

@@ -29,7 +29,7 @@ class InnerPath(str):
 
     Raises:
         ValueError: it is empty, absolute, has empty parts, `.` or `..` (with either slash, as FAT reads both), NUL, a
-            lone surrogate that is no undecodable byte, or is longer than file systems take. The message is one clause.
+            lone surrogate that is not an undecodable byte, or is longer than file systems take. One clause.
     """
 
     __slots__ = ()

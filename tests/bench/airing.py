@@ -211,7 +211,7 @@ def document(found: Sequence[Line]) -> str:
             "start to exit, connecting included. `20 ms each way` is a relay of ours. Beside upytool is a peer that",
             "does what webrepl_cli.py does, written for this bench from the protocol: one chunk of 256 bytes a round",
             "trip to read, frames of 1,024 bytes to write, nothing looked at before or compared behind. It reads 64",
-            "kB; what 1 MB takes at that rate is shown. Most of that is no bandwidth: a board sends header and payload",
+            "kB; what 1 MB takes at that rate is shown. Little of it is bandwidth: a board sends header and payload",
             "of an answer apart, and its Nagle's algorithm waits for the reader's delayed ACK (40 ms), twice a chunk.",
             "A PUT from far away is slower than the peer's: upytool looks what is there and whether it fits, and has",
             "the board compare a digest before the file takes its name: round trips that the peer does not make.",

@@ -140,7 +140,7 @@ does and esptool does not: it asks the port whether MicroPython runs there, whic
 four seconds on a board that says nothing.""",
     FILES: """### Files
 
-`upytool firmware inspect` from start to exit: format, chip, version, board, check sums, frozen modules, file
+`upytool firmware inspect` from start to exit: format, chip, version, board, checksums, frozen modules, file
 system.""",
 }
 

@@ -194,7 +194,7 @@ def test_an_option_that_changed_and_a_module_that_is_gone_count(tmp_path: Path) 
 def test_two_folders_give_the_same_bytes(tmp_path: Path) -> None:
     """Two caches, so two compilers of bytecode and two build folders; and two projects."""
     one = build(recipe("qemu", tmp_path / "one", "twice"))
-    two = build(recipe("qemu", tmp_path / "another folder", "twice"), "two")
+    two = build(recipe("qemu", tmp_path / "another directory", "twice"), "two")
     assert one.sha256 == two.sha256
     assert str(tmp_path).encode() not in one.output.read_bytes()
     assert str(Path.home()).encode() not in one.output.read_bytes()

@@ -156,7 +156,7 @@ def use(board: PicoBoard) -> None:
 
 
 def drop(board: PicoBoard, data: bytes) -> None:
-    """Put a file onto the boot loader's drive, as a file manager does; the chip restarts by itself."""
+    """Put a file onto the bootloader's drive, as a file manager does; the chip restarts by itself."""
     if board.state != "bootloader":
         board.reset(bootsel=True)
         board.wait_usb("bootloader")

@@ -45,7 +45,7 @@ def test_a_layout_that_nobody_knows_is_a_warning(cli: Any) -> None:
         ("show picoo", "did you mean RPI_PICO"),
         ("show RPI_PICO-X", "RPI_PICO has no variants"),
         ("show ESP32_GENERIC-OTX", "OTA"),
-        ("show RPI_PICO --version soon", "is no version of MicroPython"),
+        ("show RPI_PICO --version soon", "is not a version of MicroPython"),
     ],
 )
 def test_refused(cli: Any, line: str, said: str) -> None:

@@ -1,4 +1,4 @@
-"""`upytool bootloader` and `upytool reset` of a board in its boot loader."""
+"""`upytool bootloader` and `upytool reset` of a board in its bootloader."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_board_that_is_not_on_our_usb_is_only_sent_there(board: BoardCli) -> N
     board.ok("exec", "x = 1")
     run = board("bootloader")
     assert run.code == 0, run.err
-    assert "on its way into the boot loader" in run.err
+    assert "on its way into the bootloader" in run.err
     assert board.ok("resume", "exec", "print('x' in globals())") == "False\n"
 
 
@@ -130,7 +130,7 @@ def test_espressifs_chips_stay_in_their_rom(cli: Cli, monkeypatch: pytest.Monkey
 def test_words_for_what_waits() -> None:
     port = zoo.port("/dev/ttyACM0", "303a:0009", location="1-2")
     assert "ROM loader" in bootloader.what_waits(FlashTarget("bootloader", "x", port=port))
-    assert bootloader.what_waits(FlashTarget("bootloader", "x", board="PYBV11")) == "PYBV11 in its boot loader"
+    assert bootloader.what_waits(FlashTarget("bootloader", "x", board="PYBV11")) == "PYBV11 in its bootloader"
 
 
 # -- reset -----------------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ def test_reset_out_of_the_boot_loader(cli: Cli, monkeypatch: pytest.MonkeyPatch)
     run = cli("reset")
     assert run.code == 0, run.err
     assert left == ["run"]
-    assert "left its boot loader" in run.err
+    assert "left its bootloader" in run.err
 
 
 def test_reset_of_no_board_stays_the_same_error(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +168,7 @@ def test_reset_of_no_board_stays_the_same_error(cli: Cli, monkeypatch: pytest.Mo
 
 
 def test_reset_of_a_silent_board_is_no_matter_of_boot_loaders(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second board in its boot loader must not be restarted in place of one that does not answer."""
+    """A second board in its bootloader must not be restarted in place of one that does not answer."""
     plug(monkeypatch, replace(BOOTSEL, location="1-9"))
     app: Any = None  # never asked
     assert reset._out_of_boot_loader(app, RawReplError("no prompt")) is False

@@ -214,7 +214,7 @@ def test_levels_and_emitters_by_pattern(cli: Any, project: Path) -> None:
         ({"upytool.toml": '[build]\nfirmware = "gone.uf2"\nmodules = ["src"]\n'}, 8, "there is no firmware"),
         ({"upytool.toml": '[build]\nmodules = ["src"]\n'}, 2, "for which board?"),
         ({"upytool.toml": '[build]\nboard = "ESP32_GENRIC"\nmodules = ["src"]\n'}, 2, "ESP32_GENERIC"),
-        ({"upytool.toml": '[build]\nfirmware = "base.uf2"\nentry = "a b"\n'}, 8, "'a b' is no entry"),
+        ({"upytool.toml": '[build]\nfirmware = "base.uf2"\nentry = "a b"\n'}, 8, "'a b' is not an entry"),
         ({"upytool.toml": '[build]\nfirmware = "base.uf2"\nfilesystem = "romfs"\nmodules = ["src"]\n'}, 8, "no ROMFS"),
         ({"upytool.toml": '[build]\nfirmware = "base.uf2"\n'}, 2, "nothing to put into firmware"),
         ({"base.uf2": "<html>not here</html>"}, 7, "web page"),
@@ -340,9 +340,9 @@ def test_advice_when_the_firmware_changes(cli: Any, project: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["--flash-size", "huge"], 2, "no size of a flash"),
+        (["--flash-size", "huge"], 2, "not a size of a flash"),
         (["--flash-size", "8MB"], 8, "for Espressif's chips"),
-        (["--region", "12"], 2, "is no region"),
+        (["--region", "12"], 2, "is not a region"),
         (["--firmware", "1.27", "--version", "1.26"], 2, "say the same"),
         (["--firmware", "base.uf2", "--version", "1.26"], 2, "the file has its version"),
         (["--manifest", "gone.py", "--from", "source"], 2, "there is no manifest"),

@@ -203,7 +203,7 @@ def test_tree(board: BoardCli) -> None:
         (("touch", "no/x"), 6, "no: no such file or directory on the board"),
         (("mv", "no", "x"), 6, "no: no such file or directory on the board"),
         (("mv", "file"), 2, "mv needs at least one source and a target"),
-        (("mv", "file", "dir/x", "no"), 2, ":no is no directory"),
+        (("mv", "file", "dir/x", "no"), 2, ":no is not a directory"),
         (("cd", "no"), 6, "no: no such file or directory on the board"),
         (("sha256sum", "no"), 6, "no: no such file or directory on the board"),
         (("sha256sum", "dir"), 6, "dir: is a directory on the board"),

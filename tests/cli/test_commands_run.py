@@ -63,7 +63,7 @@ def test_an_exception_is_status_1_with_the_local_file_in_its_traceback(board: Bo
     Path("src").mkdir()
     Path("src/app.py").write_text("# comment\nprint('on')\n\n\ndef f():\n    raise ValueError('x')\n\n\nf()\n")
     run = board("run", "src/app.py")
-    assert (run.code, run.text) == (1, "on\n"), "the traceback is no output (d3)"
+    assert (run.code, run.text) == (1, "on\n"), "the traceback is not output (d3)"
     assert run.err.splitlines() == [
         "Traceback (most recent call last):",
         '  File "src/app.py", line 9, in <module>',
@@ -314,7 +314,7 @@ def test_rtc_set_to_a_given_time(board: BoardCli) -> None:
     assert board.json("rtc")["skew_seconds"] > 86400
     for words, says in (
         (("rtc", "--to", "2031-02-03T04:05:06"), "--to gives the time for --set"),
-        (("rtc", "--set", "--to", "tomorrow"), "'tomorrow' is no time"),
+        (("rtc", "--set", "--to", "tomorrow"), "'tomorrow' is not a time"),
     ):
         run = board(*words)
         assert (run.code, says in run.err) == (2, True)

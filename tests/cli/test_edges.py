@@ -114,7 +114,7 @@ def test_odd_selectors(cli: Cli, selector: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_host_that_no_name_server_knows(cli: Cli) -> None:
-    """Without the nets of the other tests: what the codec of names refuses is no host."""
+    """Without the nets of the other tests: what the codec of names refuses is not a host."""
     assert cli("-d", "socket://a..b:1", "ls").code == 4
 
 

@@ -61,7 +61,7 @@ def test_flash(bench: Callable[..., Bench]) -> None:
     assert lines[0] == "Board     RPI_PICO (Raspberry Pi Pico with RP2040) on /dev/ttyACM0"
     assert lines[1].startswith("Firmware  new.uf2: MicroPython 1.25.0 -> 1.28.0 for RPI_PICO, 65.5 kB, sha256 ")
     assert lines[2] == (
-        "How       into the boot loader: by machine.bootloader() from the REPL; model: write what differs, read it back"
+        "How       into the bootloader: by machine.bootloader() from the REPL; model: write what differs, read it back"
     )
     assert lines[3] == "Files     kept: the file system stays as it is (1408 KiB at 0x100a0000)"
     assert re.match(r"Wrote 65\.5 kB in [\d.]+ s\b", lines[-2])
@@ -90,7 +90,7 @@ def test_dry_run(bench: Callable[..., Bench]) -> None:
     assert run.err == "Dry run: nothing was changed\n"
     data = json.loads(there("flash", "new.uf2", "-n", "--json").out)["result"]
     assert data["flasher"] == "model"
-    assert data["steps"][0] == "enter the boot loader"
+    assert data["steps"][0] == "enter the bootloader"
     assert there.boards[0].flash == before
     assert there.boards[0].log == []
 

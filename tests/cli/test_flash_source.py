@@ -158,7 +158,7 @@ def test_a_port_without_a_chip_says_both_that_failed(app: App, monkeypatch: pyte
 
     monkeypatch.setattr("upytool.flash.esp.probe", silent)
     port = SerialPort("/dev/ttyUSB0", None, 0x1A86, 0x7523)
-    with pytest.raises(FlashError, match="no REPL, and no boot loader of an ESP chip") as caught:
+    with pytest.raises(FlashError, match="no REPL, and no bootloader of an ESP chip") as caught:
         flash_source.board_of(app, FlashTarget("unknown", "u0", "", "/dev/ttyUSB0", port))
     assert caught.value.hint == "hold BOOT"
 

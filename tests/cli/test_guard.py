@@ -50,7 +50,7 @@ def test_nothing_that_commands_passes(text: str) -> None:
         assert not commands(shown)
     assert "\x1b" not in guarded(text)
     assert "\n" not in one_line(text)
-    # What is no command is as it was, and nothing is dropped.
+    # What is not a command is as it was, and nothing is dropped.
     assert len(guarded(text)) >= len(text)
     if harmless(text):
         assert guarded(text) == text

@@ -126,13 +126,13 @@ def test_mkfs(cli: Cli, firmware: str, words: list[str], kind: str, size: int, b
         (["add", "disk.img", "big"], 7, "no room"),
         (["add", "disk.img", "app", "--volume", "7"], 2, "no file system 7"),
         (["ls", "disk.img", "--region", "5"], 2, "START,SIZE"),
-        (["ls", "disk.img", "--region", "0,zz"], 2, "no size"),
+        (["ls", "disk.img", "--region", "0,zz"], 2, "not a size"),
         (["mkfs", "x.img"], 2, "needs --size"),
         (["mkfs", "x.img", "--size", "10"], 7, "two blocks"),
         (["mkfs", "x.img", "--size", "64K", "big"], 7, "do not fit"),
         (["mkfs", "x.img", "--board", "PYBV11"], 2, "--version"),
         (["mkfs", "x.img", "--board", "NOBOARD", "--version", "1.26"], 7, "not known"),
-        (["mkfs", "x.img", "--size", "64K", "--version", "new"], 2, "no version"),
+        (["mkfs", "x.img", "--size", "64K", "--version", "new"], 2, "not a version"),
     ],
 )
 def test_refusals_leave_everything_as_it_is(cli: Cli, firmware: str, words: list[str], code: int, said: str) -> None:
@@ -214,7 +214,7 @@ def test_a_deaf_board_is_rescued_by_the_real_boot_rom(cli: Cli, pico: str) -> No
     _running()
     names = "import os; print(sorted(os.listdir()))"
     assert on("exec", names).text == "['lib', 'main.py.off-1']\n"
-    # From here on the REPL itself leads into the boot loader.
+    # From here on the REPL itself leads into the bootloader.
     Path("good.py").write_text("print('good')\n")
     assert on("image", "add", ":", "good.py", "--yes").code == 0
     _running()

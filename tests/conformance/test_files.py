@@ -135,7 +135,7 @@ def test_a_tree_goes_there_and_back(bench: Bench, device: Device, home: str, tmp
     there = {entry.name.removeprefix(f"{home}/p/") for entry in device.fs.walk(f"{home}/p") if not entry.is_dir}
     assert there == set(files)
     again = device.fs.copy([f"{source}/"], f":{home}/p", recursive=True)
-    if bench.name != "qemu-bare":  # which can make no check sum of any kind: it cannot know what is unchanged
+    if bench.name != "qemu-bare":  # which can make no checksum of any kind: it cannot know what is unchanged
         assert not again.plan.of("write")
     (source / "main.py").write_bytes(b"changed\n")
     third = device.fs.copy([f"{source}/"], f":{home}/p", recursive=True)

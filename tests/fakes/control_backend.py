@@ -217,7 +217,7 @@ class ControlBackend(usb.backend.IBackend):  # type: ignore[misc]
             raise usb.core.USBError("No such device (it may have been disconnected)", errno=errno.ENODEV)
 
     def plug_in(self) -> None:
-        """Back on the bus, in its boot loader."""
+        """Back on the bus, in its bootloader."""
         self.present = True
 
 

@@ -1,4 +1,4 @@
-"""Firmware for Espressif's chips, made for tests: valid in every header and check sum, and runs nowhere."""
+"""Firmware for Espressif's chips, made for tests: valid in every header and checksum, and runs nowhere."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def firmware(
     chip: str, size: int = 150_000, *, seed: int = 1, table: tuple[Partition, ...] = TABLE,
     revisions: tuple[int, int] = (0, 0xFFFF), flash: int = 0x20,
 ) -> bytes:  # fmt: skip
-    """A firmware.bin of about `size` bytes: as MicroPython's, it begins at the boot loader's place."""
+    """A firmware.bin of about `size` bytes: as MicroPython's, it begins at the bootloader's place."""
     code = code_like(size - (0x10000 - KINDS[chip].base) - 600 if chip != "esp8266" else size - 600, seed)
     if chip == "esp8266":
         return esp_image(chip, code[:0x7000], flash=0x40) + code[0x7000:]

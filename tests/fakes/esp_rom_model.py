@@ -1,4 +1,4 @@
-"""A MODEL of the serial boot loader in the ROM of Espressif's chips, and of esptool's stub.
+"""A MODEL of the serial bootloader in the ROM of Espressif's chips, and of esptool's stub.
 
 It answers commands; it runs no code. What esptool uploads as its stub is counted and thrown away, and from then on
 the model answers as the stub does: it impersonates it. Real are: esptool, pyserial, the wire (a socket, a pseudo
@@ -128,7 +128,7 @@ class EspRomModel:
     # -- power and reset ------------------------------------------------------------------------------------------
 
     def reset(self, mode: str, why: str) -> bytes:
-        """A reset: into the ROM's boot loader ("rom"), or into the firmware ("run"). Returns the boot log."""
+        """A reset: into the ROM's bootloader ("rom"), or into the firmware ("run"). Returns the boot log."""
         self.mode, self.baud, self.stalled, self._dog = mode, 115200, False, False
         self._frame, self._read = None, None
         self._write = {}

@@ -1,4 +1,4 @@
-"""A MODEL of a board, its boot loader and the doors to both: flash is a bytearray, and every step can fail.
+"""A MODEL of a board, its bootloader and the doors to both: flash is a bytearray, and every step can fail.
 
 Real are chain, layout, select and verify. What a fault does to flash is modelled: a power cut in an erase or a write
 leaves what was done until then.

@@ -1,7 +1,7 @@
 """A model of RP2040 and RP2350 in BOOTSEL mode: their PICOBOOT interface over a flash in memory, behind pyusb.
 
 It is written from the boot ROMs' sources and from what the real RP2040 ROM did in an emulator, quirks included; it
-is no proof that a real ROM takes what the model takes (tests/flash/test_picoboot_rom.py runs the same loader
+is not a proof that a real ROM takes what the model takes (tests/flash/test_picoboot_rom.py runs the same loader
 against the real one). Every fault can be switched on at every transfer; time does not pass: a timeout comes at once.
 """
 

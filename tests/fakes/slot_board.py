@@ -1,4 +1,4 @@
-"""A board of ours as an ESP32 with two slots: a MODEL of its flash, `esp32.Partition` and boot loader is put on it.
+"""A board of ours as an ESP32 with two slots: a MODEL of its flash, `esp32.Partition` and bootloader is put on it.
 
 The model is esp32_board/esp32.py; real are the MicroPython that runs it, the transport and all that upytool sends.
 Which slot runs is a word in a file: the VM stays the one that it is, so every image here is "its" version.
@@ -39,7 +39,7 @@ def application(
 
 
 def combined(app: bytes, table: Sequence[Partition] = OTA, *, chip: str = "esp32") -> bytes:
-    """A firmware.bin: boot loader, table and application, from the boot loader's place on (ESP32)."""
+    """A firmware.bin: bootloader, table and application, from the bootloader's place on (ESP32)."""
     first = next(row for row in table if row.type == 0)
     boot = esp_image(chip, code_like(0x4000, 99))
     base = 0x1000 if chip == "esp32" else 0
@@ -110,7 +110,7 @@ class SlotBoard:
         return self.device.fs.read_text("/flash/running")
 
     def power_on(self) -> None:
-        """What the boot loader does at a start."""
+        """What the bootloader does at a start."""
         self.device.exec("exec(open('/boot.py').read())")
 
 

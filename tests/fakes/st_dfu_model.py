@@ -146,7 +146,7 @@ class StRom:
     @property
     def boots(self) -> str:
         """What an empty-checking ROM or mboot would do at power-on."""
-        return "boot loader" if self.peek(0x08000000, 4) == b"\xff" * 4 else "firmware"
+        return "bootloader" if self.peek(0x08000000, 4) == b"\xff" * 4 else "firmware"
 
     # -- the protocol
 

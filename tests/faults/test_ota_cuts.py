@@ -1,7 +1,7 @@
 """Flashing over the air, cut everywhere: the firmware that runs is never touched, and what starts next is whole.
 
 Real: MicroPython's WebREPL (modwebrepl.c), its VM, the network, a killed process for the power. A MODEL: the flash and
-the boot loader (tests/fakes/esp32_board).
+the bootloader (tests/fakes/esp32_board).
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def test_the_file_system_wins(board: Qemu) -> None:
     assert "rom\r\n" not in said
     with connect(board.port) as device:
         device.fs.remove("/main.py")
-        device.fs.mkdir("/main.py")  # a folder of that name is no program
+        device.fs.mkdir("/main.py")  # a folder of that name is not a program
     assert "rom\r\n" in start(board)
 
 

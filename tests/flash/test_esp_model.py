@@ -391,7 +391,7 @@ def test_another_program_answers() -> None:
         def feed(self, data: bytes) -> bytes:
             return b"temperature 21.5\r\n"
 
-    with PtyWire(Chatter("esp32")) as link, pytest.raises(FlashError, match="no boot loader of an Espressif chip"):
+    with PtyWire(Chatter("esp32")) as link, pytest.raises(FlashError, match="no bootloader of an Espressif chip"):
         EspFlasher().open(target(link.address), FlashOptions(connect_attempts=1))
 
 
@@ -409,7 +409,7 @@ def commands_of_a_write(chip: str) -> int:
     "fault", ["disconnect", "power_loss", "drop_byte", "lose_reply", "cut_reply", "stall", "flip_write"]
 )
 def test_a_fault_while_writing_is_mended(fault: str) -> None:
-    """Once the connection stands, at several commands of the run: it mends that by itself."""
+    """Once the connection stands, at several commands of the run: it fixes that by itself."""
     last = commands_of_a_write("esp32c3")
     image, data = image_for("esp32c3"), firmware("esp32c3", seed=2)
     model = EspRomModel("esp32c3")

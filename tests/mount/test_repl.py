@@ -265,7 +265,7 @@ def test_a_board_that_is_reset_comes_back(tmp_path: Path) -> None:
         session.expect(rb"leaves")
         sim.stop("repl-lost")
         session.expect(rb"The board is gone")
-        session.send(b"\x1d")  # left while there is no board: that is no success
+        session.send(b"\x1d")  # left while there is no board: that is not a success
         assert session.wait() == 4
         sim.start("wasm", name="repl-lost")
         once = Session("-d", instance.port, "repl", "--once")

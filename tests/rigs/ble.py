@@ -1,4 +1,4 @@
-"""The BLE rig: our module ble_repl on real MicroPython, in front of a stack that is no model.
+"""The BLE rig: our module ble_repl on real MicroPython, in front of a stack that is not a model.
 
 The board is the unix port of the WebREPL rig, in its chroot: MicroPython's own os_dupterm.c, pyexec.c and the stdin
 ring of an ESP32 (260 bytes, what does not fit is lost). `firmware/modules/ble_repl` runs on it unchanged. What is below

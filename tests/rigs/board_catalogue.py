@@ -2,7 +2,7 @@
 
     python -m tests.rigs.board_catalogue          # needs the trees in the rigs' cache (Debian's source packages)
 
-What the trees do not say in a form for programs (which boot loader, how to enter it) stands in the tables
+What the trees do not say in a form for programs (which bootloader, how to enter it) stands in the tables
 here, after their deploy.md files. A test compares the files with a fresh run.
 """
 
@@ -47,7 +47,7 @@ SPECIAL: dict[str, tuple[list[str], list[str]]] = {
     "MICROBIT": (["daplink"], ["hex"]),
     "ARDUINO_PORTENTA_C33": (["dfu"], ["bin", "hex"]),
 }
-# How a person brings the board into its boot loader.
+# How a person brings the board into its bootloader.
 ENTER: dict[str, list[str]] = {
     "picoboot": ["hold the BOOTSEL (or BOOT) button while you plug the board in"],
     "esptool": ["hold BOOT (or IO0), press RESET, let go of BOOT"],
@@ -67,10 +67,10 @@ STEPS: dict[str, list[str]] = {
     "vendor": ["this board needs its maker's own tool: see its page on micropython.org"],
 }
 OWN_STEPS: dict[str, list[str]] = {
-    "SAMD21_XPLAINED_PRO": ["the first time: copy the .hex file of a UF2 boot loader to the drive of the debug port"],
-    "OLIMEX_RT1010": ["the first time: install the UF2 boot loader (tinyuf2 for the imxrt1010) with NXP's sdphost"],
+    "SAMD21_XPLAINED_PRO": ["the first time: copy the .hex file of a UF2 bootloader to the drive of the debug port"],
+    "OLIMEX_RT1010": ["the first time: install the UF2 bootloader (tinyuf2 for the imxrt1010) with NXP's sdphost"],
     "ARDUINO_NANO_33_BLE_SENSE": [
-        "update the boot loader first (it has to lie at the end of the flash): Arduino's page for OpenMV tells how",
+        "update the bootloader first (it has to lie at the end of the flash): Arduino's page for OpenMV tells how",
         *STEPS["bossac"],
     ],
     "WIPY": ["send the image over FTP to /flash/sys/mcuimg.bin of the running board"],
@@ -86,7 +86,7 @@ OWN_ENTER: dict[str, list[str]] = {
     **dict.fromkeys(("ARDUINO_PORTENTA_H7", "ARDUINO_PORTENTA_C33", "ARDUINO_NANO_ESP32"), _TWICE),
     "UM_TINYC6": ["hold BOOT while you plug the board in"],
 }
-# Boot loaders' USB ids (pico-sdk; ST's ROM; Arduino's deploy.md and mpconfigboard.mk; LEGO's mboot; PJRC).
+# Bootloaders' USB ids (pico-sdk; ST's ROM; Arduino's deploy.md and mpconfigboard.mk; LEGO's mboot; PJRC).
 LOADER_IDS: dict[str, list[str]] = {
     "rp2040": ["2e8a:0003"],
     "rp2350": ["2e8a:000f"],
@@ -232,7 +232,7 @@ def flash_sizes(board: TreeBoard) -> dict[str, int]:
 
 
 def touch(board: TreeBoard) -> bool:
-    """Whether opening the port at 1200 baud starts the boot loader."""
+    """Whether opening the port at 1200 baud starts the bootloader."""
     if board.id == "SEEED_XIAO_NRF52":  # says so, its USB driver does not do it (comment in its header)
         return False
     return board.port in ("samd", "mimxrt") or "MICROPY_HW_USB_CDC_1200BPS_TOUCH" in board.header

@@ -68,7 +68,7 @@ def test_only_a_registry_may_leave_a_test_out_in_ci(
 def test_the_clock_stands_still_while_a_rig_is_built(method: str, tmp_path: Path, repository: Path) -> None:
     """Building takes longer than the test may; what comes after it is timed again."""
     text = (
-        "def slow(folder):\n    time.sleep(4)\n"
+        "def slow(directory):\n    time.sleep(4)\n"
         "def test_builds():\n    cached_build('outer', 'k', lambda to: cached_build('inner', 'k', slow))\n"
         "def test_hangs():\n    cached_build('more', 'k', lambda to: None)\n    time.sleep(90)\n"
     )

@@ -15,7 +15,7 @@ OUT, IN = 0x03, 0x84
 
 
 class Picoboot:
-    """One opened boot loader."""
+    """One opened bootloader."""
 
     def __init__(self, backend: Any) -> None:
         device = usb.core.find(backend=backend, idVendor=0x2E8A, idProduct=0x0003)

@@ -78,7 +78,7 @@ def test_memory_is_written_by_the_byte(rom: Picoboot) -> None:
     assert rom.command(READ, where, read=len(data)) == data
 
 
-# What the ROM answers, (command, arguments, bytes read or data) -> status; it stalls, and IF_RESET mends it.
+# What the ROM answers, (command, arguments, bytes read or data) -> status; it stalls, and IF_RESET fixes it.
 @pytest.mark.parametrize(
     ("number", "arguments", "size", "status"),
     [

@@ -131,7 +131,7 @@ def test_the_button_and_machine_bootloader(board: PicoBoard) -> None:
 
 @pytest.mark.slow
 def test_the_whole_way_from_an_empty_chip(image: Path, state: Path) -> None:
-    """Flash, read back, restart, REPL, boot loader again, all from another process than the board's."""
+    """Flash, read back, restart, REPL, bootloader again, all from another process than the board's."""
     info = start("pico")
     assert board_state("pico") == "bootloader"
     rom = Picoboot(backend("pico"))

@@ -37,10 +37,10 @@ class Found:
 
     Attributes:
         place: the port's path, the host on the network, or the place on the USB bus.
-        selector: what `connect` takes; '' for a boot loader, which has no REPL.
+        selector: what `connect` takes; '' for a bootloader, which has no REPL.
         kind: a serial port's kind (discovery.ports), or `simulated`, `bootloader`, `network`.
         what: what is known of it without asking; the board's own answer where it was asked.
-        usb_id: `vid:pid` in hexadecimal digits, '' where it is no USB device.
+        usb_id: `vid:pid` in hexadecimal digits, '' where it is not a USB device.
         alias: the user's own name for it, '' where there is none.
     """
 
@@ -95,7 +95,7 @@ def find(
     baud: int = 115200,
     reporter: Reporter = NULL,
 ) -> Boards:
-    """Find the boards that are connected, simulated ones that run, and boot loaders that wait.
+    """Find the boards that are connected, simulated ones that run, and bootloaders that wait.
 
     Args:
         every: also serial ports that are surely no boards.

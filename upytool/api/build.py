@@ -228,7 +228,7 @@ def build_table(project: Path | None, wish: BuildWish) -> BuildTable:
             changed[name] = getattr(wish, name)
     if wish.flash_size is not None:
         if parse_flash_size(wish.flash_size) is None:
-            raise UsageError(f"{wish.flash_size!r} is no size of a flash", hint="write --flash-size 4MB")
+            raise UsageError(f"{wish.flash_size!r} is not a size of a flash", hint="write --flash-size 4MB")
         changed["flash_size"] = wish.flash_size
     if wish.safe_boot:
         changed["safe_boot"] = True
@@ -269,7 +269,7 @@ def build_table(project: Path | None, wish: BuildWish) -> BuildTable:
         changed["source"] = os.path.abspath(wish.source)
     made = replace(table, **changed)
     if made.kind == "source" and made.manifest and not os.path.isfile(made.root / made.manifest):
-        raise UsageError(f"there is no manifest {made.manifest}", hint="mend the path, or leave it out")
+        raise UsageError(f"there is no manifest {made.manifest}", hint="fix the path, or leave it out")
     return made
 
 

@@ -1,11 +1,11 @@
-"""What stands between this computer and its boards, and what mends it.
+"""What stands between this computer and its boards, and what fixes it.
 
     from upytool.api import health
 
     for check in health.examine():
         print(check.verdict, check.name, check.message, check.remedy)
 
-Rights of ports and boot loaders, programs that hold them, drives that are not mounted, upytool's parts, its
+Rights of ports and bootloaders, programs that hold them, drives that are not mounted, upytool's parts, its
 configuration and directories, and the network. No port is opened, nothing is changed.
 """
 
@@ -145,7 +145,7 @@ def _not_writable(path: str) -> str:
             return "there is no such place"
         place = parent
     if not os.path.isdir(place):
-        return f"{place} is no directory"
+        return f"{place} is not a directory"
     if not os.access(place, os.W_OK | os.X_OK):
         return "you may not"
     return ""

@@ -365,7 +365,7 @@ def mkfs(
     content = gather(paths, default_ignores=not everything)
     release = release_of(version) if version else None
     if version and release is None:
-        raise UsageError(f"{version} is no version of MicroPython", hint="such as 1.26.1")
+        raise UsageError(f"{version} is not a version of MicroPython", hint="such as 1.26.1")
     built = build_fs(
         kind or "littlefs",
         size,

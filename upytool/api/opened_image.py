@@ -187,7 +187,7 @@ def opened(
 
 
 def known_regions(board: str, version: str, flash_size: int | None) -> list[Region]:
-    """What the table of boards knows; nothing is no error here."""
+    """What the table of boards knows; nothing is not an error here."""
     if not board or not version:
         return []
     from ..boards.layouts import LayoutError, layouts

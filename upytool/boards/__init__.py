@@ -1,4 +1,4 @@
-"""What is known about MicroPython's boards: names, firmware files, ways into boot loaders, flash layouts.
+"""What is known about MicroPython's boards: names, firmware files, ways into bootloaders, flash layouts.
 
 catalogue   boards by name, and the board that runs here
 layouts     where a board's firmware keeps its file systems

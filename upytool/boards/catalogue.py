@@ -1,7 +1,7 @@
 """The boards that MicroPython has firmware for: 200 of them, by any name that people use.
 
 Facts are those of the release trees (`board.json`, `mpconfigboard.*`); each board says its source. The site
-may know younger boards: a name that is missing here is no proof that there is no such board.
+may know younger boards: a name that is missing here is not a proof that there is no such board.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Board:
         kinds: extensions of its firmware files, the best first.
         flash_offset: what board.json says of esptool's offset; only to compare, the chip decides.
         flash_sizes: variant to bytes.
-        touch_1200: opening its port at 1200 baud starts the boot loader.
-        usb, bootloader_usb: (vendor, product) ids with MicroPython running and in the boot loader.
-        enter: how to get into the boot loader by hand, a sentence each.
+        touch_1200: opening its port at 1200 baud starts the bootloader.
+        usb, bootloader_usb: (vendor, product) ids with MicroPython running and in the bootloader.
+        enter: how to get into the bootloader by hand, a sentence each.
         steps: what to do with other tools, a sentence each, where upytool can't write it.
         tags: the releases whose tree has it.
         source: where the facts are from.

@@ -109,7 +109,7 @@ def layouts(board: str, variant: str = "", version: str = "", *, flash_size: int
 def _minor(version: str) -> tuple[int, int]:
     found = re.match(r"v?(\d{1,4})\.(\d{1,4})(?![0-9])", version)
     if found is None:
-        raise LayoutError(f"{version!r} is no version of MicroPython", hint="such as 1.26.1")
+        raise LayoutError(f"{version!r} is not a version of MicroPython", hint="such as 1.26.1")
     return int(found[1]), int(found[2])
 
 

@@ -116,7 +116,7 @@ def read_base(recipe: Recipe) -> FirmwareImage:
     if image.identity.implementation == "CircuitPython":
         raise BuildError(f"{recipe.firmware.name} is CircuitPython", hint="take a firmware of MicroPython")
     if image.port == "esp32" and (image.role != "firmware" or image.format != "esp"):
-        what = "the boot loader" if image.role == "bootloader" else "the application"
+        what = "the bootloader" if image.role == "bootloader" else "the application"
         raise BuildError(
             f"{recipe.firmware.name} is {what} alone, without a partition table", hint="take the firmware's .bin file"
         )

@@ -55,7 +55,7 @@ def build_source(
         return _build(recipe, source, options, cache, reporter)
     except OSError as error:  # the cache is full or not ours, a lock is held for hours
         said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
-        raise BuildError(f"the build cannot go on: {said}", hint="UPYTOOL_CACHE_DIR names another folder") from error
+        raise BuildError(f"the build cannot go on: {said}", hint="UPYTOOL_CACHE_DIR names another directory") from error
 
 
 def _build(recipe: Recipe, source: str, options: SourceOptions, cache: Path, reporter: Reporter) -> BuildResult:

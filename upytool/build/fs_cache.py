@@ -58,7 +58,7 @@ def _read(place: Path) -> BuiltFs | None:
 
 
 def _keep(place: Path, fs: BuiltFs) -> None:
-    """A cache is a convenience: that it can't be written is no failure."""
+    """A cache is a convenience: that it can't be written is not a failure."""
     offsets = sorted(fs.blocks)
     head = {"kind": fs.kind, "size": fs.size, "block_size": fs.block_size,
             "blocks": [[offset, len(fs.blocks[offset])] for offset in offsets]}  # fmt: skip

@@ -169,7 +169,7 @@ class _Runner:
         step = self._step(spelled("require", name, version=version, library=library, **options))
         self._needs_metadata()
         if version is not None:
-            text = f"require({name!r}) asks for version {version}, and nothing looks at it: a folder has one version"
+            text = f"require({name!r}) asks for version {version}, and nothing looks at it: a directory has one version"
             self._find("unused-version", "warning", text, step)
         if self.mode == "pyproject" and pypi:
             self.dependencies.append(pypi)
@@ -202,7 +202,7 @@ class _Runner:
         self._needs_metadata()
         step = self._step(spelled("module", module_path, base_path=base_path if base_path != "." else None, opt=opt))
         if not module_path.lower().endswith(".py"):
-            self._refuse(f"module({module_path!r}) is no .py file", "package() takes a folder")
+            self._refuse(f"module({module_path!r}) is no .py file", "package() takes a directory")
         self._add(self._path(base_path), module_path, "compile", opt, step)
 
     def freeze(self, path: str, script: Any = None, opt: int | None = None) -> None:
@@ -258,7 +258,7 @@ class _Runner:
             self._chain.append(step)
         self._running.append(path)
         try:
-            # What it prints is no result of ours: that alone goes to stdout.
+            # What it prints is not a result of ours: that alone goes to stdout.
             with working_in(path.parent), redirect_stdout(sys.stderr):
                 exec(code, self.globals(options, path))
         except LeaveOut as left:
@@ -329,7 +329,7 @@ class _Runner:
             return
         folder = base / package if package else base
         if not os.path.isdir(folder):
-            self._refuse(f"there is no folder {folder}", "a path is relative to the manifest that names it")
+            self._refuse(f"there is no directory {folder}", "a path is relative to the manifest that names it")
         found = 0
         for name in walk(folder):
             target = f"{package}/{name}" if package else name
@@ -349,13 +349,13 @@ class _Runner:
         target = os.path.normpath(name).replace(os.sep, "/")
         suffix = source.suffix.lower()
         if target.startswith("../") or target.startswith("/"):
-            self._refuse(f"{name} leads out of {base}", "name the folder as the path, and files below it")
+            self._refuse(f"{name} leads out of {base}", "name the directory as the path, and files below it")
         if not os.path.isfile(source):
             self._refuse(f"there is no file {source}", "a path is relative to the manifest that names it")
         if suffix not in (".py", ".mpy"):
-            self._refuse(f"{source} is no Python module", "data does not freeze; a project's [build] data takes it")
+            self._refuse(f"{source} is not a Python module", "data does not freeze; a project's [build] data takes it")
         if opt is not None and opt not in (0, 1, 2, 3):
-            self._refuse(f"opt={opt!r} is no optimisation level", "0 to 3")
+            self._refuse(f"opt={opt!r} is not an optimisation level", "0 to 3")
         chosen: Kind = kind or ("mpy" if suffix == ".mpy" else "compile")
         metadata = self._metadata[-1][0]
         chain = (*self._chain, step)

@@ -30,7 +30,7 @@ def check_region(image: FirmwareImage, region: tuple[int, int]) -> None:
     unit = _SECTORS.get(image.port, 256)
     if start % unit or size % unit:
         raise BuildError(
-            f"a region of {size} bytes at {start:#x} is no whole number of sectors",
+            f"a region of {size} bytes at {start:#x} is not a whole number of sectors",
             hint=f"this chip's flash is erased by {unit} bytes",
         )
 

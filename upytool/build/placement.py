@@ -137,7 +137,7 @@ def board_of(image: FirmwareImage, recipe: Recipe) -> tuple[Board | None, str]:
         if base.upper() != recipe.board.upper():
             raise BuildError(
                 f"the firmware is for {own}, the project for {recipe.board}",
-                hint="name the board's own firmware, or mend `board`",
+                hint="name the board's own firmware, or fix `board`",
             )
     name = own or (f"{recipe.board}-{recipe.variant}" if recipe.variant else recipe.board)
     if not name:
@@ -161,7 +161,7 @@ def version_of(image: FirmwareImage, recipe: Recipe) -> str:
         if any(one != two for one, two in zip(_numbers(own), _numbers(recipe.version), strict=False)):
             raise BuildError(
                 f"the firmware is MicroPython {own}, the project asks for {recipe.version}",
-                hint="name a firmware of that version, or mend `version`",
+                hint="name a firmware of that version, or fix `version`",
             )
         return own
     if recipe.version and release_of(recipe.version) is not None:

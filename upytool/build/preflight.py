@@ -148,7 +148,7 @@ def check_paths(*places: Path) -> None:
         if any(letter.isspace() for letter in str(place)):
             raise BuildError(
                 f"MicroPython's build takes no path with a blank in it: {place}",
-                hint="move the tree, or set UPYTOOL_CACHE_DIR to a folder without blanks",
+                hint="move the tree, or set UPYTOOL_CACHE_DIR to a directory without blanks",
             )
 
 

@@ -40,7 +40,7 @@ class SourceBoard:
     Attributes:
         name, variant: "" for the default variant.
         port: facts; `port_dir` and `directory` are absolute.
-        outside: the board is no part of the tree.
+        outside: the board is not a part of the tree.
         settings: what its mpconfigboard.cmake sets (cmake ports).
     """
 
@@ -90,7 +90,7 @@ def find_source_board(tree: Tree, recipe: Recipe, overlays: Iterable[Path] = ())
     if given:
         place = Path(os.path.abspath(recipe.root / Path(given).expanduser()))
         if not place.is_dir():
-            raise UsageError(f"there is no board folder {place}", hint="BOARD_DIR is a folder with mpconfigboard.h")
+            raise UsageError(f"there is no board directory {place}", hint="BOARD_DIR has an mpconfigboard.h")
         name = options.get("BOARD", "") or place.name
         return _board(tree, name, recipe, place, _port_of(place, options), outside=True)
     if not recipe.board:

@@ -135,7 +135,7 @@ def _options(recipe: Recipe) -> list[str]:
 def c_modules_of(runner: Runner, board: SourceBoard, recipe: Recipe, build: Path) -> str:
     """USER_C_MODULES for a build: what the options say, or the project's folders gathered as the port wants them.
 
-    Raises: BuildError for a folder that is no C module; UsageError for both.
+    Raises: BuildError for a folder that is not a C module; UsageError for both.
     """
     given = dict(recipe.options).get("USER_C_MODULES", "")
     if given and recipe.c_modules:
@@ -143,14 +143,14 @@ def c_modules_of(runner: Runner, board: SourceBoard, recipe: Recipe, build: Path
     if given:
         place = Path(os.path.normpath(recipe.root / Path(given).expanduser()))
         if not place.exists():
-            raise BuildError(f"USER_C_MODULES: there is no {place}", hint="mend the path, or take it out")
+            raise BuildError(f"USER_C_MODULES: there is no {place}", hint="fix the path, or take it out")
         return runner.path(place)
     if not recipe.c_modules:
         return ""
     wanted = "micropython.cmake" if board.port.cmake else "micropython.mk"
     for place in recipe.c_modules:
         if not (place / wanted).is_file():
-            raise BuildError(f"{place} is no C module for {board.port.name}: it has no {wanted}", hint="mend c_modules")
+            raise BuildError(f"{place} is not a C module for {board.port.name}: no {wanted}", hint="fix c_modules")
     home = build / HOME
     if board.port.cmake:
         lines = [f'include("{runner.path(place / wanted)}")' for place in recipe.c_modules]

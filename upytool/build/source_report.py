@@ -49,7 +49,7 @@ class Elf:
 
     def __init__(self, data: bytes) -> None:
         if len(data) < 64 or data[:4] != b"\x7fELF" or data[5] != 1 or data[4] not in (1, 2):
-            raise BuildError("this is no little-endian ELF file")
+            raise BuildError("this is not a little-endian ELF file")
         self.data, self.wide = data, data[4] == 2
 
     def loads(self) -> list[Load]:
@@ -121,7 +121,7 @@ def read_elf(build: Path) -> Elf | None:
 
 
 def escaped(target: str) -> str:
-    """A module's name in the C symbols that mpy-tool.py makes: what is no letter or digit is spelled."""
+    """A module's name in the C symbols that mpy-tool.py makes: what is not a letter or digit is spelled."""
     stem = target.rpartition(".")[0]
     return "".join(
         each if each.isascii() and (each.isalnum() or each == "_") else f"_{_LETTERS.get(each, f'0x{ord(each):02x}')}_"
@@ -249,7 +249,7 @@ def rp2_uf2(firmware: bytes, board: SourceBoard) -> bytes:
 
 
 def firmware_image(name: str, data: bytes) -> FirmwareImage | None:
-    """The output opened, None for a kind that is no flash image (.elf, .zip). Raises: ImageError: it is damaged."""
+    """The output opened, None for a kind that is not a flash image (.elf, .zip). Raises: ImageError: it is damaged."""
     if Path(name).suffix not in (".uf2", ".bin", ".hex", ".dfu"):
         return None
     image = FirmwareImage.read(data, name=name)

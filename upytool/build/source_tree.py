@@ -31,7 +31,7 @@ class Tree:
     Attributes:
         path: absolute.
         version: "1.27.0", or "1.28.0-preview".
-        commit: 40 hex digits; "" where the tree is no git checkout.
+        commit: 40 hex digits; "" where the tree is not a git checkout.
         tag: what its firmware calls itself, "v1.27.0" for instance.
         dirty: tracked files were changed.
         time: of the commit, seconds since 1970; 0 where there is none.
@@ -64,7 +64,7 @@ def open_tree(
         cache: where fetched trees live.
         tree: a folder that is taken before all that.
 
-    Raises: UsageError (it is no tree), OfflineError, NetworkError, BuildError.
+    Raises: UsageError (it is not a tree), OfflineError, NetworkError, BuildError.
     """
     if tree is not None:
         return describe(tree)
@@ -74,7 +74,7 @@ def open_tree(
             return describe(place)
         if not _RELEASE.fullmatch(source) and source not in ("latest", "preview"):
             raise UsageError(
-                f"there is no folder {place}", hint="name a MicroPython tree, git+URL#ref, or a release (v1.27.0)"
+                f"there is no directory {place}", hint="name a MicroPython tree, git+URL#ref, or a release (v1.27.0)"
             )
         return _fetched(UPSTREAM, source, cache, offline, reporter)
     if source:
@@ -84,11 +84,11 @@ def open_tree(
 
 
 def describe(place: Path) -> Tree:
-    """What a folder holds. Raises: UsageError when it is no MicroPython tree."""
+    """What a folder holds. Raises: UsageError when it is not a MicroPython tree."""
     path = place.resolve()
     head = path / "py" / "mpconfig.h"
     if not head.is_file() or not (path / "ports").is_dir():
-        raise UsageError(f"{place} is no MicroPython tree", hint="name the folder that holds py/ and ports/")
+        raise UsageError(f"{place} is not a MicroPython tree", hint="name the directory that holds py/ and ports/")
     parts = dict(_PART.findall(head.read_text("utf-8", "replace")))
     if "MAJOR" not in parts:
         raise UsageError(f"{head} does not say which version this is", hint="take a tree of MicroPython 1.20 or later")
@@ -126,7 +126,7 @@ def submodule_state(tree: Tree, names: Iterable[str]) -> tuple[list[str], dict[s
 def fetch_submodules(tree: Tree, names: Sequence[str], *, offline: bool, reporter: Reporter = NULL) -> None:
     """Bring in submodules that are missing.
 
-    Raises: BuildError naming them when the tree is no git checkout; OfflineError; NetworkError.
+    Raises: BuildError naming them when the tree is not a git checkout; OfflineError; NetworkError.
     """
     if not names:
         return
@@ -134,7 +134,7 @@ def fetch_submodules(tree: Tree, names: Sequence[str], *, offline: bool, reporte
     if not tree.commit:
         raise BuildError(
             f"the tree {tree.path} lacks {shown}",
-            hint="it is no git checkout, so nothing can fetch them: put them there, or name a git source "
+            hint="it is not a git checkout, so nothing can fetch them: put them there, or name a git source "
             f"(--source v{tree.version})",
         )
     if offline:
@@ -153,7 +153,7 @@ def _fetched(url: str, ref: str, cache: Path, offline: bool, reporter: Reporter)
     if not _can_git():
         raise BuildError("git is not installed, so no MicroPython source can be fetched", hint="install git")
     if url.startswith("-") or ref.startswith("-") or "\n" in url + ref:
-        raise UsageError(f"{url}#{ref} is no git source", hint="write git+URL#ref")
+        raise UsageError(f"{url}#{ref} is not a git source", hint="write git+URL#ref")
     released = _RELEASE.fullmatch(ref)
     if ref in ("", "latest"):
         if offline:
@@ -193,7 +193,7 @@ def _checkout(url: str, ref: str, place: Path) -> None:
         _git(place, "fetch", "--quiet", *depth, "--no-tags", "--", "origin", ref, timeout=FETCH_TIMEOUT)
         wanted = "FETCH_HEAD"
     except NetworkError as error:
-        # A server may give no single commit, and an abbreviated one is no name for it: then all of them.
+        # A server may give no single commit, and an abbreviated one is not a name for it: then all of them.
         if not re.fullmatch(r"[0-9a-f]{7,40}", ref):
             raise NetworkError(f"git finds no {ref} in {url}", hint=error.message) from error
         heads = "+refs/heads/*:refs/remotes/origin/*"

@@ -69,7 +69,7 @@ def split_items(items: tuple[Item, ...]) -> tuple[dict[str, Item], tuple[Item, .
         if twin is not None:
             raise BuildError(
                 f"{modules[twin].origin} and {item.origin} would be frozen as the same module",
-                hint="frozen modules have one root, lib/ is no folder there: rename one, or take it out",
+                hint="frozen modules have one root, lib/ is not a directory there: rename one, or take it out",
             )
         modules[target] = item
     return modules, tuple(data)
@@ -103,7 +103,7 @@ def stage(
         notes.append(f"what {board.port.name}'s Makefile freezes for its own tests is left out")
     if recipe.manifest is not None:
         if not recipe.manifest.is_file():
-            raise BuildError(f"there is no manifest {recipe.manifest}", hint="mend the path, or take it out")
+            raise BuildError(f"there is no manifest {recipe.manifest}", hint="fix the path, or take it out")
         lines.append(f"include({_relative(recipe.manifest, home)!r})")
     if recipe.safe_boot:
         place = _relative(shipped("manifests", "safe_boot.py"), home)
@@ -191,7 +191,7 @@ def _stop_at_errors(frozen: FreezeManifest, recipe: Recipe) -> None:
     wrong: list[Finding] = [finding for finding in frozen.findings if finding.severity == "error"]
     if wrong:
         where = recipe.manifest or frozen.path
-        raise BuildError(wrong[0].message, hint=f"mend {where}; `upytool manifest lint` shows everything")
+        raise BuildError(wrong[0].message, hint=f"fix {where}; `upytool manifest lint` shows everything")
 
 
 def _forget_stale(build: Path, frozen: FreezeManifest, cross_digest: str) -> bool:

@@ -119,7 +119,7 @@ def tree_variables(tree: Path, *, port: str = "", board: str = "") -> dict[str, 
     """
     root = tree.resolve()
     if not (root / "ports").is_dir():
-        raise UsageError(f"{tree} is no MicroPython tree", hint="name the folder that holds py/ and ports/")
+        raise UsageError(f"{tree} is not a MicroPython tree", hint="name the directory that holds py/ and ports/")
     values = {"MPY_DIR": str(root)}
     library = root / "lib" / "micropython-lib"
     if (library / "micropython").is_dir():

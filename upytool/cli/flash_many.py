@@ -89,7 +89,7 @@ def _plans(
     reasons = []
     for target in targets:
         if target.state == "unknown":
-            reasons.append(f"{target.selector}: no REPL answers, and no boot loader shows")
+            reasons.append(f"{target.selector}: no REPL answers, and no bootloader shows")
             continue
         try:
             own = found or obtain(app, wanted, target)

@@ -1,4 +1,4 @@
-"""One board for `upytool flash`: plan, question, run, by its boot loader or by its running MicroPython."""
+"""One board for `upytool flash`: plan, question, run, by its bootloader or by its running MicroPython."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def command_again(target: FlashTarget, request: Request, wanted: Wanted, at: int
 
 
 def flash_one(app: App, wanted: Wanted, request: Request, found: Found | None, *, at: int | None, dry: bool) -> None:
-    """One board by its boot loader. Args: at: the address for a file of bare bytes; dry: only show the plan."""
+    """One board by its bootloader. Args: at: the address for a file of bare bytes; dry: only show the plan."""
     from ..flash import chain
     from . import flashing
     from .flash_source import bare, obtain

@@ -28,7 +28,7 @@ GENERIC = {
     "esp32p4": "ESP32_GENERIC_P4",
     "esp8266": "ESP8266_GENERIC",
 }
-# They hold addresses and check sums beside the program.
+# They hold addresses and checksums beside the program.
 _CONTAINERS = {"uf2": "a UF2 file", "dfu": "a DFU file", "dfuse": "a DfuSe file", "hex": "an Intel HEX file"}
 _KINDS = {"rp2040": "RPI_PICO, RPI_PICO_W or another", "rp2350": "RPI_PICO2, RPI_PICO2_W or another"}
 
@@ -154,7 +154,7 @@ def bare(path: str, address: int, target: FlashTarget) -> Found:
     data = load_file(path)
     if not data:
         raise ImageError(f"{path} is empty")
-    with suppress(ImageError):  # what is no firmware at all may be meant so
+    with suppress(ImageError):  # what is not firmware at all may be meant so
         kind = FirmwareImage.read(data, name=os.path.basename(path)).format
         if kind in _CONTAINERS:
             raise UsageError(
@@ -217,7 +217,7 @@ def board_of(app: App, target: FlashTarget) -> tuple[str, str]:
 
 
 def _on_flash(app: App, target: FlashTarget) -> str:
-    """The board that the program on an RP2 chip in its boot loader was built for; "" where nobody can tell."""
+    """The board that the program on an RP2 chip in its bootloader was built for; "" where nobody can tell."""
     from contextlib import suppress
 
     if target.state != "bootloader" or target.usb is None or not target.chip.startswith("rp2"):
@@ -249,6 +249,6 @@ def _ask_chip(app: App, target: FlashTarget) -> str:
         return probe(target, reporter=app.reporter).name
     except FlashError as error:
         raise FlashError(
-            f"nothing answers on {target.address}: no REPL, and no boot loader of an ESP chip",
+            f"nothing answers on {target.address}: no REPL, and no bootloader of an ESP chip",
             hint=error.hint,
         ) from error

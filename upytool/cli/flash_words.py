@@ -73,7 +73,7 @@ def _board(target: FlashTarget) -> str:
     if target.state == "bootloader":
         said = target.usb is not None and target.usb.bootloader
         where = target.volume.path if target.volume is not None and target.usb is None else target.selector
-        return " ".join(parts) + (" on " if said and not name else ", in its boot loader on ") + where
+        return " ".join(parts) + (" on " if said and not name else ", in its bootloader on ") + where
     where = target.selector if target.selector.startswith("sim:") else target.address or target.selector
     return " ".join(parts) + f" on {where}" + (", no REPL answers" if target.state == "unknown" else "")
 
@@ -100,7 +100,7 @@ def _how(plan: FlashPlan) -> str:
     from ..flash.chain import DRIVES
 
     way = plan.way_in.split("\n", 1)[0]
-    parts = [f"into the boot loader: {way}"] if way else []
+    parts = [f"into the bootloader: {way}"] if way else []
     kind = {"all": "erase the whole flash, then write it", "fs": "erase the file system, write what differs"}
     if any(step.startswith("compare") for step in plan.steps):
         parts.append(f"{plan.flasher}: compare only")

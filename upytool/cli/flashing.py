@@ -1,4 +1,4 @@
-"""What the commands that write flash have in common: which board it is, and its boot loader open."""
+"""What the commands that write flash have in common: which board it is, and its bootloader open."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _simulated(app: App, selector: str) -> Surroundings:
     boards = [info for info in found if info.kind == "pico"]
     if found and not boards:
         raise FlashError(
-            f"the simulated board {found[0].name} has no boot loader", hint="one that has: `upytool sim start pico`"
+            f"the simulated board {found[0].name} has no bootloader", hint="one that has: `upytool sim start pico`"
         )
     names = [f"sim:{info.name}" for info in boards]
     _started(app, boards)
@@ -67,7 +67,7 @@ def _simulated(app: App, selector: str) -> Surroundings:
 
 
 def _started(app: App, boards: Sequence[SimInfo]) -> None:
-    """A simulated board that was reset a moment ago is neither running nor in its boot loader: wait until it is one."""
+    """A simulated board that was reset a moment ago is neither running nor in its bootloader: wait until it is one."""
     import time
 
     from ..sim.registry import state
@@ -164,9 +164,9 @@ def require_folder(path: str) -> None:
     """What is read for minutes should not be lost for want of a folder. Raises: LocalFileError."""
     folder = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(folder):
-        raise LocalFileError(f"there is no folder {folder} for {os.path.basename(path)}", hint="make it first")
+        raise LocalFileError(f"there is no directory {folder} for {os.path.basename(path)}", hint="make it first")
     if not os.access(folder, os.W_OK):
-        raise LocalFileError(f"{folder} cannot be written to", hint="take another folder")
+        raise LocalFileError(f"{folder} cannot be written to", hint="take another directory")
 
 
 def _simulated_hint(error: NoDeviceError) -> None:
@@ -195,7 +195,7 @@ def boot_loader(
     around: Surroundings | None = None,
     ask: bool = False,
 ) -> Iterator[Loader]:
-    """One board in its boot loader, open; it runs its firmware again afterwards.
+    """One board in its bootloader, open; it runs its firmware again afterwards.
 
     Args:
         target: the board; None chooses it as -d says.
@@ -214,14 +214,14 @@ def boot_loader(
     simulated = target.bus is not None and target.bus.name
     serial = not simulated and (target.port is None or target.port.kind in ("bridge", "probe"))
     if target.state == "unknown" and not target.mcu_port and target.address and serial:
-        target = replace(target, mcu_port="esp32")  # nothing else has its boot loader behind such a port
+        target = replace(target, mcu_port="esp32")  # nothing else has its bootloader behind such a port
     question = f"{target.name} is running. Restart it into its bootloader?"
     if ask and target.state == "running" and not app.confirm(question):
         raise click.Abort
     candidates(target, None, tool)  # a tool that cannot do it is refused while the board still runs
     way = plan_way_in(target)
     if way.kind not in ("here", "button"):  # what to press is said when it is time
-        app.note(f"{target.name}: into the boot loader, {way.sentence}")
+        app.note(f"{target.name}: into the bootloader, {way.sentence}")
     ways = doors(app, around)
     entered = ways.with_drive(ways.enter(target, app.reporter), tool)
     try:
@@ -229,7 +229,7 @@ def boot_loader(
         loader = ways.open(flashers[0], entered, options or FlashOptions(), app.reporter)
     except UpytoolError as error:
         if target.state == "running" and entered.state == "bootloader":
-            again = f"the board waits in its boot loader; start it again: `upytool -d {lasting(target)} reset`"
+            again = f"the board waits in its bootloader; start it again: `upytool -d {lasting(target)} reset`"
             error.hint = "\n".join(filter(None, (error.hint, again)))
         raise
     try:

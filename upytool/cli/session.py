@@ -51,7 +51,7 @@ def run_line(argv: list[str]) -> int:
     return code
 
 
-# These must work with a broken configuration too: they are how it is mended.
+# These must work with a broken configuration too: they are how it is fixed.
 _MENDERS = frozenset(("config", "dirs", "doctor", "help", "version", "completions"))
 
 

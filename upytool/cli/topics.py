@@ -39,7 +39,7 @@ line; several commands in one line print several. Nothing is asked. What a progr
 exec) is data of its own and stays as it is.
 
 --json-events adds progress as JSON lines on stderr: task-started, task-advanced, task-finished, notice.
-Without --json a table is tab-separated, and without its heading, when stdout is no terminal."""
+Without --json a table is tab-separated, and without its heading, when stdout is not a terminal."""
 
 CHAINING = """\
 Several commands share one line and one connection, as with mpremote:

@@ -154,7 +154,7 @@ class AsyncDevice:
             said: takes what it prints.
             values: what stands in its text for these names.
 
-        Errors: as `call`; Unfit (a StreamError) where this is no board or no moment for it.
+        Errors: as `call`; Unfit (a StreamError) where this is not a board or no moment for it.
         """
         return await self.drive(self._one(names, said, values))
 
@@ -175,7 +175,7 @@ class AsyncDevice:
         await self._start_and_leave("import machine,time\ntime.sleep_ms(100)\nmachine.reset()")
 
     async def bootloader(self) -> None:
-        """Into the boot loader (`machine.bootloader()`); the port goes away."""
+        """Into the bootloader (`machine.bootloader()`); the port goes away."""
         await self._start_and_leave("import machine,time\ntime.sleep_ms(100)\nmachine.bootloader()")
 
     async def _start_and_leave(self, source: str) -> None:

@@ -261,7 +261,7 @@ class Reader:
 
     def _damaged(self, what: str) -> LocalFileError:
         return LocalFileError(
-            f"{self._path} is no backup, or it is damaged: {what}", hint="nothing was changed; use another backup"
+            f"{self._path} is not a backup, or it is damaged: {what}", hint="nothing was changed; use another backup"
         )
 
     def _enter(self) -> None:
@@ -288,13 +288,13 @@ class Reader:
             if not (info.isreg() or info.isdir()):
                 raise self._unsafe(info.name)
             self._add(info.name.rstrip("/"), info, info.isdir())
-        # To the very end: a packed one has its check sum there.
+        # To the very end: a packed one has its checksum there.
         while tar.fileobj is not None and tar.fileobj.read(PIECE):
             pass
 
     def _unsafe(self, name: str) -> LocalFileError:
         return LocalFileError(
-            f"{self._path} holds {name!r}, which is no file below {FILES}/",
+            f"{self._path} holds {name!r}, which is not a file below {FILES}/",
             hint="nothing was changed; it was not made by `upytool backup`, or somebody altered it",
         )
 

@@ -184,7 +184,7 @@ def connect(
 
 
 def _plain_address(selector: str | None, aliases: Mapping[str, str], simulators: SimResolver) -> str | None:
-    """The address of what is no USB device and needs no look at the ports: a simulator, a pseudo terminal, a socket.
+    """The address of what is not a USB device and needs no look at the ports: a simulator, a pseudo terminal, a socket.
 
     The full search (discovery.selector) gives the same answer; its modules cost a sixth of a short command.
     """

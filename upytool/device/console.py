@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 CTRL_J, CTRL_K = 0x0A, 0x0B
 _TURN = 0.02  # seconds to wait for the board, then for keys, where they cannot be waited for together
-_QUIET = 0.3  # seconds without output after which half a request is no request
+_QUIET = 0.3  # seconds without output after which half a request is not a request
 _PROMPT_QUIET = 0.15
 _SCRIPT_AHEAD = 65536
 _FIRST_PATIENCE, _PATIENCE, _QUESTION = 2.0, 10.0, 0.7
@@ -108,7 +108,7 @@ class Console:
     # -- the loop -----------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Until the exit key, or, where the input is no terminal, until it ended and the board is idle.
+        """Until the exit key, or, where the input is not a terminal, until it ended and the board is idle.
 
         Errors: ConnectionLostError where nothing can be reopened.
         """
@@ -124,7 +124,7 @@ class Console:
         except _Leave:
             return
         except KeyboardInterrupt:
-            # Only where the input is no terminal in raw mode: the program on the board is meant.
+            # Only where the input is not a terminal in raw mode: the program on the board is meant.
             self.device.transport.write(b"\x03")
             raise
         finally:

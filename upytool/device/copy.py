@@ -147,13 +147,13 @@ class CopyPlan:
 def targets(trees: Sequence[Tree], to: Destination) -> Targets:
     """Where everything goes. Errors: UsageError when the destination does not suit."""
     if to.must_be_dir and to.kind == "file":
-        raise UsageError(f"{to.shown}/ is no directory", hint="leave the trailing / away to replace the file")
+        raise UsageError(f"{to.shown}/ is not a directory", hint="leave the trailing / away to replace the file")
     if to.must_be_dir and to.kind == "none" and any(tree.kind == "file" for tree in trees):
         raise UsageError(
             f"{to.shown}/ does not exist", hint=f"create it first: `{'upytool ' * to.remote}mkdir -p {to.shown}`"
         )
     if len(trees) > 1 and to.kind != "dir":
-        problem = "does not exist" if to.kind == "none" else "is no directory"
+        problem = "does not exist" if to.kind == "none" else "is not a directory"
         raise UsageError(f"{to.shown} {problem}", hint="several sources need a directory to go to")
     dirs: dict[str, None] = {}
     files: dict[str, Target] = {}

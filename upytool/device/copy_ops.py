@@ -104,7 +104,7 @@ class _Copy:
         asked = [(path.rstrip("/") or "/", -1) for path in far]
         if dest.remote:
             asked.append((dest.path.rstrip("/") or ("/" if dest.path else "."), size))
-        # '.' is no path for every file system of a board; its own folder always exists.
+        # '.' is not a path for every file system of a board; its own folder always exists.
         wanted = [(path, size) for path, size in asked if path != "."]
         scans = [path for path, _ in asked[: len(far)]] if options.recursive else []
         survey = yield from self.mover.survey(wanted, scans, spelling=dest.remote)

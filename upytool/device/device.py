@@ -152,7 +152,7 @@ class Device:
             said: takes what it prints.
             values: what stands in its text for these names.
 
-        Errors: as `call`; Unfit (a StreamError) where this is no board or no moment for it.
+        Errors: as `call`; Unfit (a StreamError) where this is not a board or no moment for it.
         """
         return self.drive(self._one(names, said, values))
 
@@ -173,7 +173,7 @@ class Device:
         self._start_and_leave("import machine,time\ntime.sleep_ms(100)\nmachine.reset()")
 
     def bootloader(self) -> None:
-        """Into the boot loader (`machine.bootloader()`); the port goes away."""
+        """Into the bootloader (`machine.bootloader()`); the port goes away."""
         self._start_and_leave("import machine,time\ntime.sleep_ms(100)\nmachine.bootloader()")
 
     def _start_and_leave(self, source: str) -> None:

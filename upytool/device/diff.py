@@ -230,7 +230,7 @@ class _Compare:
         if kind == "none" and isinstance(here, _Local):
             raise RemoteOSError(2, root)
         if kind == "file" and not single:
-            raise UsageError(f":{root} is a file, the other side a folder", hint="compare two of a kind")
+            raise UsageError(f":{root} is a file, the other side a directory", hint="compare two of a kind")
         far: Mapping[str, int] = {}
         dirs: Sequence[str] = ()
         if not single and kind == "dir":
@@ -293,7 +293,7 @@ def _two_of_the_board(fs: FsOps, left: str, right: str, rule: IgnoreRule, text: 
             trees.append(without(board_tree(root, state.kind, state.size, first.listing, recursive=True), rule))
         one, two = trees
         if one.kind != two.kind:
-            raise UsageError(f"{left} and {right} are a file and a folder", hint="compare two of a kind")
+            raise UsageError(f"{left} and {right} are a file and a directory", hint="compare two of a kind")
         differs = {
             name: _difference(name, one.files.get(name), two.files.get(name))
             for name in {**one.files, **two.files}
@@ -371,7 +371,7 @@ def _digests(mover: Mover, asked: Sequence[tuple[str, int]]) -> Op[list[bytes]]:
 
 
 def unified(left: str, right: str, name: str, old: bytes, new: bytes) -> list[str]:
-    """The lines of a unified diff; none where one of the two is no text."""
+    """The lines of a unified diff; none where one of the two is not text."""
     from difflib import unified_diff
 
     if b"\0" in old or b"\0" in new:

@@ -72,7 +72,7 @@ class RemoteFS:
         return self._device.drive(self.ops.df())
 
     def hash(self, paths: Sequence[str] | str, algo: str = "sha256") -> dict[str, str | None]:
-        """Hexadecimal digests by path, None for what is no file. Errors: RemoteError where the board lacks `algo`."""
+        """Hexadecimal digests by path, None for what is not a file. Errors: RemoteError without `algo`."""
         return self._device.drive(self.ops.hash([paths] if isinstance(paths, str) else paths, algo))
 
     def getcwd(self) -> str:

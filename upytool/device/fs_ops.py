@@ -275,7 +275,7 @@ class FsOps:
         return mounts
 
     def hash(self, paths: Sequence[str], algo: str = "sha256") -> Op[dict[str, str | None]]:
-        """Hexadecimal digests of files by any algorithm of the board's hashlib; None for what is no file."""
+        """Hexadecimal digests of files by any algorithm of the board's hashlib; None for what is not a file."""
         out: dict[str, str | None] = {}
         for at in range(0, len(paths), 40):
             part = list(paths[at : at + 40])

@@ -66,7 +66,7 @@ class ShortFs:
             return False
 
     def digests(self, paths: Sequence[str]) -> Op[list[str | None] | None]:
-        """SHA-256 digests as hexadecimal text, None for what is no file; None where that has to be asked otherwise."""
+        """SHA-256 digests as hexadecimal text, None for what is not a file; None where it is asked otherwise."""
         done, found = yield from self._run("hash", "", PATHS=tuple(paths))
         if not done:
             return None

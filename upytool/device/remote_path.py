@@ -47,7 +47,7 @@ class RemotePath:
         return hash((id(self._fs), self._path))
 
     def __fspath__(self) -> str:
-        raise TypeError("a path of a board is no path of this computer: use read_bytes or board.fs.get")
+        raise TypeError("a path of a board is not a path of this computer: use read_bytes or board.fs.get")
 
     @property
     def name(self) -> str:

@@ -81,7 +81,7 @@ def collect(
     """
     root = Path(folder)
     if not os.path.isdir(root):
-        raise UsageError(f"{folder} is no directory", hint="name the directory whose files the image is to hold")
+        raise UsageError(f"{folder} is not a directory", hint="name the directory whose files the image is to hold")
     hidden = _relative(leave_out, root)
 
     def rule(at: Path) -> IgnoreRule:

@@ -329,7 +329,7 @@ class Session:
             said: takes what it prints.
             values: what stands in its text for these names.
 
-        Errors: as `call`; Unfit where this is no board or no moment for it.
+        Errors: as `call`; Unfit where this is not a board or no moment for it.
         """
         from . import oneshot
 

@@ -96,7 +96,7 @@ class Filled:
 
 
 def query(session: Session) -> Op[Slots | None]:
-    """The slots of the board; None for one that is no ESP32."""
+    """The slots of the board; None for one that is not an ESP32."""
     answer = yield from session.call("slots", again=True)
     if answer is None:
         return None

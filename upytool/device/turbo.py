@@ -55,7 +55,7 @@ def why_not(port: SerialPort | None, transport: Transport) -> str:
     if not isinstance(transport, BaudRate) or "://" in transport.name:
         return f"{transport.name} has no baud rate"
     if port is None:
-        return f"{transport.name} is no USB-serial bridge"
+        return f"{transport.name} is not a USB-serial bridge"
     from ..discovery.usb_ids import USB_SERIAL_JTAG
 
     if (port.vid, port.pid) == USB_SERIAL_JTAG or port.kind not in ("bridge", "probe"):

@@ -38,7 +38,7 @@ def no_device(
     Args:
         ports: the serial ports there are.
         running: selectors of simulated boards that run.
-        bootloaders: boards in a boot loader; None looks for them.
+        bootloaders: boards in a bootloader; None looks for them.
     """
     names = _named(bootloaders)
     names += sorted(port.path + ": " + port.what for port in ports if port.kind == "bootloader")
@@ -47,8 +47,8 @@ def no_device(
         hints.append(f"a simulated board runs: upytool -d {running[0]} ...")
     if names:
         listed = ", ".join(names[:3])
-        message = f"no board with a REPL is connected, but one waits in its boot loader: {listed}"
-        hints.insert(0, "put firmware on it: `upytool flash`; or reset it to leave the boot loader")
+        message = f"no board with a REPL is connected, but one waits in its bootloader: {listed}"
+        hints.insert(0, "put firmware on it: `upytool flash`; or reset it to leave the bootloader")
         return NoDeviceError(message, hint="\n".join(hints))
     others = [port for port in ports if port.usb_id]
     if others:

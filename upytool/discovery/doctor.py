@@ -1,6 +1,6 @@
 """What stands between this computer and its boards: rights, other programs, missing drivers, virtual machines.
 
-Each check is a value: what was looked at, the verdict, and what mends it. No port is opened, nothing is changed,
+Each check is a value: what was looked at, the verdict, and what fixes it. No port is opened, nothing is changed,
 and nothing of a secret is in it. A system that is recorded in a directory is checked like a living one.
 
 Facts: brltty's udev rules claim 1a86:7523 for a braille display (brltty's udev/rules); ModemManager probes every
@@ -42,7 +42,7 @@ class Check:
         name: what was looked at ("port /dev/ttyACM0").
         verdict: "ok", "note" (worth knowing, stops nothing by itself), or "problem".
         message: what was found, a sentence without a full stop.
-        remedy: what mends it, commands on lines of their own; "" where there is nothing to mend.
+        remedy: what fixes it, commands on lines of their own; "" where there is nothing to fix.
     """
 
     name: str
@@ -105,7 +105,7 @@ class Computer:
 
 
 def examine(computer: Computer | None = None) -> list[Check]:
-    """Every check of ports, boot loaders, other programs and surroundings."""
+    """Every check of ports, bootloaders, other programs and surroundings."""
     computer = computer or Computer()
     ports, devices = computer.ports(), computer.usb()
     boards = [port for port in ports if port.kind != "foreign"]
@@ -175,7 +175,7 @@ def _loader(device: UsbDevice, computer: Computer) -> Check:
             name,
             "note",
             f"{device.bootloader} ({usb_id}) needs the WinUSB driver for PICOBOOT or DFU",
-            "Zadig installs it, on the boot loader's interface, never on the one of the drive;\n"
+            "Zadig installs it, on the bootloader's interface, never on the one of the drive;\n"
             "a Raspberry Pi chip goes without: `upytool flash --tool uf2`",
         )
     return Check(name, "ok", f"{device.bootloader} ({usb_id}); next: `upytool flash`")
@@ -281,7 +281,7 @@ def _surroundings(something: bool, computer: Computer) -> Iterator[Check]:
             if something
             else "in an administrator's PowerShell (winget install usbipd):\nusbipd list\n"
             "usbipd bind --busid BUSID\nusbipd attach --wsl --busid BUSID --auto-attach\n"
-            "--auto-attach also brings the board back when it changes into its boot loader",
+            "--auto-attach also brings the board back when it changes into its bootloader",
         )
     for marker in (".dockerenv", "run/.containerenv"):
         if computer.linux and os.path.exists(computer.path(marker)):

@@ -9,7 +9,7 @@ What is known (device-client.md b3; esptool's reset.py; MicroPython's shared/tin
 - Windows with Silicon Labs' driver sets them at different times: open with both off, raise DTR before RTS,
   and drop RTS before DTR (never RTS alone).
 - Boards without the two transistors (ESP32-CAM-MB) run only with both off: the user says --no-dtr --no-rts.
-- Opening at 1200 baud and dropping DTR sends many boards to their boot loader: 1200 is refused.
+- Opening at 1200 baud and dropping DTR sends many boards to their bootloader: 1200 is refused.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def check_baud(baud: int) -> int:
     """`baud`, or a UsageError for what cannot be or must not be."""
     if baud == TOUCH_BAUD:
         raise UsageError(
-            "1200 baud makes many boards start their boot loader",
+            "1200 baud makes many boards start their bootloader",
             hint="to get there on purpose: `upytool bootloader`",
         )
     if not 0 < baud <= 20_000_000:
-        raise UsageError(f"{baud} is no baud rate", hint="115200 is what boards start with")
+        raise UsageError(f"{baud} is not a baud rate", hint="115200 is what boards start with")
     return baud

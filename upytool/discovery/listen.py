@@ -32,7 +32,7 @@ _FOREIGN: tuple[tuple[re.Pattern[bytes], str], ...] = (
 
 
 def judge(data: bytes) -> str:
-    """Why what said `data` is no board, '' where it may be one."""
+    """Why what said `data` is not a board, '' where it may be one."""
     if _MICROPYTHON.search(data):
         return ""
     for pattern, reason in _FOREIGN:
@@ -42,7 +42,7 @@ def judge(data: bytes) -> str:
 
 
 def looks_binary(data: bytes) -> bool:
-    """Whether `data` is no text. A few odd bytes are line noise of a chip that just started."""
+    """Whether `data` is not text. A few odd bytes are line noise of a chip that just started."""
     odd = sum(not (32 <= byte < 127 or byte in (7, 8, 9, 10, 13, 27)) for byte in data)
     return len(data) >= 8 and odd > 0.3 * len(data)
 
@@ -57,7 +57,7 @@ def open_quietly(port: SerialPort) -> Transport:
 def listen(
     port: SerialPort, open_port: OpenPort | None = None, clock: Callable[[], float] = time.monotonic
 ) -> str:
-    """Why the device behind `port` is no board, '' where it may be one (silence says nothing).
+    """Why the device behind `port` is not a board, '' where it may be one (silence says nothing).
 
     It takes up to 1.1 s, less where what is heard decides. Bytes that are no text decide only when they go on
     to the end: the ESP8266's ROM talks at another rate for a moment after a reset, a binary protocol stays.

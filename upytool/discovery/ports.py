@@ -55,7 +55,7 @@ class SerialPort:
 
     @property
     def usb_id(self) -> str:
-        """`2e8a:0005`, or '' where it is no USB device."""
+        """`2e8a:0005`, or '' where it is not a USB device."""
         return "" if self.vid is None or self.pid is None else f"{self.vid:04x}:{self.pid:04x}"
 
     @property

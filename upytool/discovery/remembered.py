@@ -88,7 +88,7 @@ class Remembered:
         frozen: bool | None = None,
         bytecode: bool = True,
     ) -> None:
-        """The device answered as MicroPython. A file that cannot be written is no error."""
+        """The device answered as MicroPython. A file that cannot be written is not an error."""
         if not port.key:
             return
         known = self.get(port)

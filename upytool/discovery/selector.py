@@ -164,7 +164,7 @@ def _by_usb(finder: Finder, text: str, rest: str) -> Target:
         fitting = [port for port in finder.ports() if rest in (port.location, port.hub_port)]
     else:
         raise UsageError(
-            f"{text!r} is no USB selector", hint="usb:2e8a:0005, usb:2e8a:0005/SERIAL or usb:1-2.3 (a place)"
+            f"{text!r} is not a USB selector", hint="usb:2e8a:0005, usb:2e8a:0005/SERIAL or usb:1-2.3 (a place)"
         )
     return _one(finder, text, fitting)
 
@@ -196,7 +196,7 @@ def _port(finder: Finder, path: str) -> Target:
     if not path:
         raise UsageError("port: lacks the name of the port", hint="port:/dev/ttyACM0")
     if re.match(r"exec(pty)?:|\w+://", path):
-        raise UsageError(f"{path!r} is no port", hint=f"leave port: away: -d {path!r}")
+        raise UsageError(f"{path!r} is not a port", hint=f"leave port: away: -d {path!r}")
     port = find_path(path, finder.ports())
     return _target(finder, port) if port is not None else Target(path)
 

@@ -22,7 +22,7 @@ def serial_rule(vid: int, pid: int, group: str = "dialout") -> str:
 
 
 def usb_rule(vid: int, pid: int) -> str:
-    """For a USB device that is no serial port: a board in its boot loader."""
+    """For a USB device that is not a serial port: a board in its bootloader."""
     return (
         f'SUBSYSTEM=="usb", ATTR{{idVendor}}=="{vid:04x}", ATTR{{idProduct}}=="{pid:04x}", '
         'MODE="0660", GROUP="plugdev", TAG+="uaccess"'

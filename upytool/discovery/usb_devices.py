@@ -1,4 +1,4 @@
-"""USB devices that are no serial ports: boards in a boot loader. Asked for only when advice is due."""
+"""USB devices that are no serial ports: boards in a bootloader. Asked for only when advice is due."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class UsbDevice:
 
     @property
     def bootloader(self) -> str:
-        """Which boot loader it is, '' for none."""
+        """Which bootloader it is, '' for none."""
         return bootloader(self.vid, self.pid)
 
 
@@ -73,5 +73,5 @@ def _from_libusb() -> list[UsbDevice]:
 
 
 def boards_in_bootloader() -> list[UsbDevice]:
-    """The boards that wait in a boot loader."""
+    """The boards that wait in a bootloader."""
     return [device for device in list_usb_devices() if device.bootloader]

@@ -2,7 +2,7 @@
 
 Facts from MicroPython's sources: `MICROPY_HW_USB_VID/PID` and the USB strings in
 ports/*/boards/*/mpconfigboard.h and .mk, the defaults of shared/tinyusb and of
-ports/{stm32,rp2,esp32,renesas-ra}. Boot loaders: pico-sdk, ports/stm32/mboot,
+ports/{stm32,rp2,esp32,renesas-ra}. Bootloaders: pico-sdk, ports/stm32/mboot,
 Espressif's udev rules, NXP's ROM. Bridges: the id tables of Linux's usb-serial drivers.
 """
 
@@ -19,7 +19,7 @@ KINDS: dict[Kind, str] = {
     "possible": "a board that can run MicroPython, and may run something else",
     "bridge": "a USB-serial bridge; what is behind it only shows when it talks",
     "probe": "the serial port of a debug probe",
-    "bootloader": "a board in its boot loader: no REPL, but it can be flashed",
+    "bootloader": "a board in its bootloader: no REPL, but it can be flashed",
     "foreign": "something else; it is only opened when named",
 }
 
@@ -149,14 +149,14 @@ USB_SERIAL_JTAG = (0x303A, 0x1001)
 
 
 def bootloader(vid: int | None, pid: int | None) -> str:
-    """Which boot loader has this USB id; '' for none."""
+    """Which bootloader has this USB id; '' for none."""
     if vid is None or pid is None:
         return ""
     known = BOOTLOADERS.get((vid, pid))
     if known:
         return known
-    # Adafruit gives boot loaders the id of the board without bit 15.
-    return "UF2 boot loader" if vid == VID_ADAFRUIT and pid < 0x8000 else ""
+    # Adafruit gives bootloaders the id of the board without bit 15.
+    return "UF2 bootloader" if vid == VID_ADAFRUIT and pid < 0x8000 else ""
 
 
 def classify(

@@ -1,1 +1,1 @@
-"""Firmware onto boards: one flow over every boot loader."""
+"""Firmware onto boards: one flow over every bootloader."""

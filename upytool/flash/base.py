@@ -1,8 +1,8 @@
-"""What all flashers have in common: where firmware goes, what a boot loader can do, the plan and the result.
+"""What all flashers have in common: where firmware goes, what a bootloader can do, the plan and the result.
 
-A `Flasher` opens the boot loader of a `FlashTarget`, or declines with a reason. What it opens is a `Loader`: a
+A `Flasher` opens the bootloader of a `FlashTarget`, or declines with a reason. What it opens is a `Loader`: a
 conversation that can read, erase and program flash. The flow over them (plan, enter, back up, erase, write,
-verify, leave, wait for the REPL) is in chain.py and knows no boot loader by name.
+verify, leave, wait for the REPL) is in chain.py and knows no bootloader by name.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ class FlashTarget:
         location: place on the bus ("1-2.3"), the one thing that stays the same over re-enumeration; for a
             simulated board its selector.
         port: its serial port; `address`: what to open for it (a path or a URL).
-        usb: the device in its boot loader, and `bus`, the bus that it is on.
+        usb: the device in its bootloader, and `bus`, the bus that it is on.
         volume: its UF2 drive.
         board, variant: MicroPython's names, "RPI_PICO" and "RISCV".
         version: of the firmware that runs, "1.25.0".
         machine: what it calls itself.
         chip, mcu_port: as in FirmwareImage.chip and .port ("rp2040", "rp2").
-        unique_id: `machine.unique_id()` or the boot loader's, hexadecimal.
+        unique_id: `machine.unique_id()` or the bootloader's, hexadecimal.
         filesystems: of the firmware that is on it.
         slots: an ESP32's applications, where it was asked for them (flash.ota).
     """
@@ -104,12 +104,12 @@ class FlashTarget:
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """What an open boot loader says of the chip.
+    """What an open bootloader says of the chip.
 
     Attributes:
         name: as in image/chips.py ("rp2040", "esp32s3", "stm32f4"); "stm32" where only the family is known.
         flash_base: the address of flash byte 0 in the terms of FirmwareImage.memory.
-        flash_size: bytes, None where the boot loader can't tell.
+        flash_size: bytes, None where the bootloader can't tell.
         features: what helps to choose a variant ("Embedded PSRAM 8MB").
     """
 
@@ -147,10 +147,10 @@ class FlashOptions:
         whole: write every sector, also those that hold the right bytes already.
         verify: read back what was written.
         tool: which program or protocol does it.
-        baud: for serial boot loaders: the fastest rate to try.
+        baud: for serial bootloaders: the fastest rate to try.
         stub: run esptool's stub on the chip.
         layout: DfuSe memory layout in place of the device's own ("@Internal Flash /0x08000000/04*016Kg").
-        connect_attempts: of serial boot loaders.
+        connect_attempts: of serial bootloaders.
         flash_mode, flash_freq, flash_size: of ESP image headers ("keep" leaves them as they are).
         slot: where an ESP application alone goes: "running", or a partition's label; "" refuses such a file.
     """
@@ -169,7 +169,7 @@ class FlashOptions:
 
 
 class Loader(Protocol):
-    """An open boot loader. Addresses are those of FirmwareImage.memory.
+    """An open bootloader. Addresses are those of FirmwareImage.memory.
 
     Every method raises FlashError (its `state` says what is on the board then), TransportError when the
     device went away, ImageError for an image that cannot be. All waits are bounded.
@@ -203,7 +203,7 @@ class Loader(Protocol):
     def erase_all(self, *, reporter: Reporter = NULL) -> None: ...
 
     def program(self, image: FirmwareImage, options: FlashOptions, *, reporter: Reporter = NULL) -> Programmed:
-        """Write the image: only what differs where the boot loader can tell, and verified where it can."""
+        """Write the image: only what differs where the bootloader can tell, and verified where it can."""
         ...
 
     def program_memory(self, memory: Memory, options: FlashOptions, *, reporter: Reporter = NULL) -> Programmed:
@@ -215,7 +215,7 @@ class Loader(Protocol):
         ...
 
     def leave(self, mode: Leave = "run") -> None:
-        """Start the firmware ("run") or the boot loader anew; the device may vanish. Closes the loader."""
+        """Start the firmware ("run") or the bootloader anew; the device may vanish. Closes the loader."""
         ...
 
     def close(self) -> None:
@@ -224,7 +224,7 @@ class Loader(Protocol):
 
 
 class Flasher(Protocol):
-    """Opens one kind of boot loader."""
+    """Opens one kind of bootloader."""
 
     name: str
 
@@ -233,7 +233,7 @@ class Flasher(Protocol):
         ...
 
     def open(self, target: FlashTarget, options: FlashOptions, *, reporter: Reporter = NULL) -> Loader:
-        """Raises FlashError, TransportError (PortPermissionError with the line that mends it)."""
+        """Raises FlashError, TransportError (PortPermissionError with the line that fixes it)."""
         ...
 
 
@@ -249,7 +249,7 @@ class FlashPlan:
         image_name: of the file, or of the release.
         sha256: of the image file.
         flasher: name of the flasher.
-        way_in: how the board gets into its boot loader, a sentence ("" where it is in it).
+        way_in: how the board gets into its bootloader, a sentence ("" where it is in it).
         segments: (address, size) that are written.
         erase: "changed" (only sectors that differ), "all", "fs".
         fs_effect, fs_note: what becomes of the files, and a sentence on it.

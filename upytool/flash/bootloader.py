@@ -1,4 +1,4 @@
-"""How a running board gets into its boot loader, and how it is found again there (and back: comeback.py).
+"""How a running board gets into its bootloader, and how it is found again there (and back: comeback.py).
 
 A board changes its USB id, its serial number and the name of its port on the way; the one thing that stays is
 where it is plugged in. So the board that left and the loader that came are paired by USB location, which keeps
@@ -49,7 +49,7 @@ _NO_LOADER = frozenset(("alif", "cc3200", "psoc-edge", "zephyr", "unix"))
 
 @dataclass(frozen=True, slots=True)
 class WayIn:
-    """How a board gets into its boot loader.
+    """How a board gets into its bootloader.
 
     Attributes:
         kind: "here" (it is there), "repl" (MicroPython starts it), "touch" (its port is closed at 1200 baud),
@@ -66,7 +66,7 @@ class WayIn:
 
 
 def plan_way_in(target: FlashTarget) -> WayIn:
-    """How to get `target` into its boot loader; nothing is opened or sent."""
+    """How to get `target` into its bootloader; nothing is opened or sent."""
     if target.state == "bootloader" or _is_probe_drive(target):
         return WayIn("here", "", True)
     if _by_lines(target):
@@ -132,7 +132,7 @@ def enter(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> FlashTarget:
-    """Bring a board into its boot loader by the way that `plan_way_in` names, then by those behind it.
+    """Bring a board into its bootloader by the way that `plan_way_in` names, then by those behind it.
 
     Args:
         target: the board.
@@ -141,7 +141,7 @@ def enter(
         patience: seconds for a person to press buttons; 0 forbids to ask for it.
         open_at: opens an address at a baud rate (a test's).
 
-    Returns: the target in its boot loader, with what was known of it (board, version, file systems). For the way
+    Returns: the target in its bootloader, with what was known of it (board, version, file systems). For the way
     "serial" the port is let go of, and the flasher does the rest.
 
     Raises: FlashError when it did not come; AmbiguousDeviceError when two came and no place tells them apart.
@@ -180,7 +180,7 @@ def enter(
     if device is not None:
         device.close(leave=False)
     raise FlashError(
-        f"{target.name} did not come up in its boot loader",
+        f"{target.name} did not come up in its bootloader",
         hint=f"{by_hand(target)}\nthen run the same command again\n"
         "if it is there and upytool does not see it: `upytool doctor`",
         state="nothing was changed on the board",
@@ -188,7 +188,7 @@ def enter(
 
 
 def _ask_repl(device: Device, reporter: Reporter) -> bool:
-    """Let MicroPython start the boot loader; False where it cannot, and the REPL is as it was."""
+    """Let MicroPython start the bootloader; False where it cannot, and the REPL is as it was."""
     code = (
         "found=[False,False]\n"
         "try:\n import machine\n found[0]=hasattr(machine,'bootloader')\nexcept ImportError:\n pass\n"
@@ -209,7 +209,7 @@ def _ask_repl(device: Device, reporter: Reporter) -> bool:
     except OperationInterrupted:
         raise
     except UpytoolError as error:
-        notice(reporter, f"the REPL does not start the boot loader: {error}", "detail")
+        notice(reporter, f"the REPL does not start the bootloader: {error}", "detail")
         return False
     # The port has to be free before it goes away: an open one would come back under another name.
     device.close(leave=False)
@@ -257,7 +257,7 @@ def wait_for_bootloader(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> FlashTarget:
-    """Wait for the boot loader of `target` (None: of any board), and pair the two.
+    """Wait for the bootloader of `target` (None: of any board), and pair the two.
 
     Args:
         before: the loaders that were there already; they are other boards, unless they stand in this one's place.
@@ -276,10 +276,10 @@ def wait_for_bootloader(
             break
         if passed - told >= 10.0:
             told = passed
-            notice(reporter, f"waiting for the boot loader ({timeout - passed:.0f} s more, Ctrl-C stops)", "wait")
+            notice(reporter, f"waiting for the bootloader ({timeout - passed:.0f} s more, Ctrl-C stops)", "wait")
         sleep(min(POLL, max(0.0, timeout - passed)))
     who = "a board" if target is None else target.name
-    raise FlashError(f"no boot loader of {who} came within {timeout:g} s", hint=by_hand(target))
+    raise FlashError(f"no bootloader of {who} came within {timeout:g} s", hint=by_hand(target))
 
 
 def _key(target: FlashTarget) -> tuple[str, str, int]:
@@ -307,7 +307,7 @@ def _paired(target: FlashTarget | None, sight: Sight, held: Collection[tuple[str
         fresh = [each for each in fresh if each.mcu_port in ("", target.mcu_port)]
     if len(fresh) > 1:
         raise AmbiguousDeviceError(
-            f"{len(fresh)} boards came up in their boot loaders, and nothing tells which is the one",
+            f"{len(fresh)} boards came up in their bootloaders, and nothing tells which is the one",
             hint="flash them one at a time, or name one by its place: -d usb:1-2",
             choices=tuple(each.selector for each in fresh),
         )

@@ -1,4 +1,4 @@
-"""How a person gets a board into its boot loader, and which boards listen to the 1200-baud touch.
+"""How a person gets a board into its bootloader, and which boards listen to the 1200-baud touch.
 
 Sources: the deploy*.md files of MicroPython's ports/*/boards; `MICROPY_HW_USB_CDC_1200BPS_TOUCH` in
 ports/*/mpconfigport.h and boards/*/mpconfigboard.h (XIAO_NRF52 sets it, its USB driver ignores it); the makers'
@@ -42,8 +42,8 @@ _BY_BOARD = {
     "ARDUINO_PORTENTA_H7": _DOUBLE,
     "ARDUINO_NICLA_VISION": _DOUBLE,
     "ARDUINO_PORTENTA_C33": _DOUBLE,
-    "ARDUINO_NANO_ESP32": _DOUBLE,  # Arduino's DFU boot loader; the ROM's is reached otherwise (esp_advice.py)
-    "OLIMEX_RT1010": "hold BOOT, press RESET, then let go of both (the chip's own loader); with a UF2 boot loader: "
+    "ARDUINO_NANO_ESP32": _DOUBLE,  # Arduino's DFU bootloader; the ROM's is reached otherwise (esp_advice.py)
+    "OLIMEX_RT1010": "hold BOOT, press RESET, then let go of both (the chip's own loader); with a UF2 bootloader: "
     + _DOUBLE,
 }
 _BY_PORT = {
@@ -63,13 +63,13 @@ _ANY = (
 )
 
 
-# The pin that chooses the ROM's boot loader.
+# The pin that chooses the ROM's bootloader.
 _PINS = dict.fromkeys(("esp8266", "esp32", "esp32s2", "esp32s3"), 0) | {"esp32c5": 28, "esp32p4": 35}
 _PINS |= dict.fromkeys(("esp32c2", "esp32c3", "esp32c6", "esp32c61", "esp32h2"), 9)
 
 
 def boot_pin(chip: str) -> int | None:
-    """The GPIO that has to be low at reset for an Espressif chip's boot loader; None where it is not known."""
+    """The GPIO that has to be low at reset for an Espressif chip's bootloader; None where it is not known."""
     return _PINS.get(chip)
 
 
@@ -98,6 +98,6 @@ def all_buttons() -> tuple[str, ...]:
 
 
 def has_touch(board: str = "", mcu_port: str = "") -> bool:
-    """Whether its firmware starts the boot loader when its port is closed at 1200 baud."""
+    """Whether its firmware starts the bootloader when its port is closed at 1200 baud."""
     name = board.upper()
     return name in TOUCH_BOARDS or (mcu_port in TOUCH_PORTS and name not in _NO_TOUCH)

@@ -1,8 +1,8 @@
-"""The flow of flashing, for every board alike: plan; enter the boot loader, check on the very chip, back up, erase,
+"""The flow of flashing, for every board alike: plan; enter the bootloader, check on the very chip, back up, erase,
 write, verify, leave, wait for the REPL, compare the version.
 
 `plan` looks at values alone (planning.py). `apply` does what the plan says and knows at every moment what is on the
-board: an error, and Ctrl-C, say it, together with the command that mends it. Running that command is always enough,
+board: an error, and Ctrl-C, say it, together with the command that fixes it. Running that command is always enough,
 for every step may be done twice.
 """
 
@@ -63,7 +63,7 @@ __all__ = [
 
 Ask = Callable[[str], bool]
 
-IN_LOADER = "the board waits in its boot loader; its firmware and its files are as they were"
+IN_LOADER = "the board waits in its bootloader; its firmware and its files are as they were"
 ERASING = "the flash is partly erased: what was on the board does not start any more"
 WRITING = "the firmware is only partly written: the board does not start it until all of it is there"
 WRITTEN = "the firmware is written, but it is not proven that it is right"
@@ -86,7 +86,7 @@ def apply(
         doors: how boards are entered, opened and found again.
         ask: a question that only the chip itself raised; None answers no.
 
-    Raises: FlashError with `state` and the mending command; DifferencesFound after a comparison that found some;
+    Raises: FlashError with `state` and the fixing command; DifferencesFound after a comparison that found some;
     TransportError while nothing is changed yet; OperationInterrupted for Ctrl-C or a no.
     """
     return _Run(plan, request or Request(), doors or Doors(), ask, reporter, clock).run()
@@ -139,7 +139,7 @@ class _Run:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """Every way out that is no success says what is on the board now, and what mends it."""
+        """Every way out that is not a success says what is on the board now, and what fixes it."""
         try:
             yield
         except (KeyboardInterrupt, Interrupted, OperationInterrupted) as error:
@@ -155,14 +155,14 @@ class _Run:
             own = error.hint.removeprefix(error.state).strip("\n")
             if self.changed:  # the exact command is named below
                 own = "\n".join(line for line in own.splitlines() if "same command again" not in line)
-            hint = "\n".join(part for part in (own, self._mend() if self.changed else self._start_again()) if part)
+            hint = "\n".join(part for part in (own, self._fix() if self.changed else self._start_again()) if part)
             raise type(error)(error.message, hint=hint, state=state) from error
         except UpytoolError as error:
             self._let_go()
             if self.changed:
                 raise FlashError(
                     f"{error.message}, while {self.doing}",
-                    hint="\n".join(part for part in (error.hint, self._mend()) if part),
+                    hint="\n".join(part for part in (error.hint, self._fix()) if part),
                     state=self.state,
                 ) from error
             if isinstance(error, ConnectionLostError):  # whoever lost its power starts as ever
@@ -172,14 +172,14 @@ class _Run:
             raise
         except Exception:  # a bug of ours: the board's owner needs to know all the same
             if self.changed:
-                notice(self.reporter, f"{self.state}; {self._mend()}", "warning")
+                notice(self.reporter, f"{self.state}; {self._fix()}", "warning")
             raise
         finally:
             if self.loader is not None:
                 self.loader.close()
 
     def _let_go(self) -> None:
-        """A board that was not changed runs on; one that was stays in its boot loader, ready for the next try."""
+        """A board that was not changed runs on; one that was stays in its bootloader, ready for the next try."""
         loader, self.loader = self.loader, None
         if loader is None:
             return
@@ -189,7 +189,7 @@ class _Run:
                 self.state = UNCHANGED + ", and its firmware runs again"
         loader.close()
 
-    def _mend(self) -> str:
+    def _fix(self) -> str:
         lines = [f"run it again: `{self.request.again}`"]
         if self.backup and self.raw_at is not None:
             lines.append(f"or bring back what was on it: {self._roll_back()}")
@@ -201,10 +201,10 @@ class _Run:
         return f"`{shlex.join([*words, self.backup])}`"
 
     def _advice(self) -> str:
-        return "\n".join(part for part in (self.state, self._mend() if self.changed else self._start_again()) if part)
+        return "\n".join(part for part in (self.state, self._fix() if self.changed else self._start_again()) if part)
 
     def _start_again(self) -> str:
-        """How a board that ran gets out of its boot loader, where it was left there."""
+        """How a board that ran gets out of its bootloader, where it was left there."""
         if self.state != IN_LOADER or self.plan.target.state != "running":
             return ""
         return f"start it again: `{shlex.join(['upytool', '-d', lasting(self.plan.target), 'reset'])}`"
@@ -224,19 +224,19 @@ class _Run:
         notice(self.reporter, f"Saved the files in {self.backup}; to bring them back: `{back}`")
 
     def _enter(self) -> None:
-        self.doing = "entering the boot loader"
+        self.doing = "entering the bootloader"
         if plan_way_in(self.target).kind == "here":
             if self.target.state == "bootloader":
                 self.state = IN_LOADER
             return
-        notice(self.reporter, "Entering the boot loader")
+        notice(self.reporter, "Entering the bootloader")
         self.target = self.doors.enter(aimed(self.target, self.image), self.reporter)
         if self.target.state == "bootloader":
             self.state = IN_LOADER
 
     def _open(self) -> Loader:
-        """The best flasher that gets hold of it: no driver or no right to USB is no end where a drive is there."""
-        self.doing = "opening the boot loader"
+        """The best flasher that gets hold of it: no driver or no right to USB is not an end where a drive is there."""
+        self.doing = "opening the bootloader"
         image = None if self.request.raw else self.image
         tool = self.request.options.tool
         target = self.target = self.doors.with_drive(self.target, tool)
@@ -253,7 +253,7 @@ class _Run:
                 notice(self.reporter, f"{flasher.name}: {error.message}; {more} is taken instead", "warning")
                 continue
             return self.loader
-        raise failure or FlashError("no flasher opened the boot loader", state=self.state)
+        raise failure or FlashError("no flasher opened the bootloader", state=self.state)
 
     @staticmethod
     def _other_way(fits: Sequence[Flasher], failed: Flasher) -> str | None:
@@ -417,7 +417,7 @@ def _require_room(image: FirmwareImage, chip: Chip) -> None:
     if not chip.flash_size or not image.memory:
         return
     start, end = chip.flash_base, chip.flash_base + chip.flash_size
-    # Memory that is no part of this flash (a second chip) is the boot loader's to judge.
+    # Memory that is not a part of this flash (a second chip) is the bootloader's to judge.
     beyond = [each for each in image.memory if start <= each.address and each.end > end]
     if any(each.address < end for each in beyond) or (beyond and len(beyond) == len(image.memory)):
         raise FlashError(

@@ -1,4 +1,4 @@
-"""The serial port of a board that left its boot loader: the one at its place, whatever it is called now."""
+"""The serial port of a board that left its bootloader: the one at its place, whatever it is called now."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def wait_for_repl(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> FlashTarget:
-    """Find the port of a board that left its boot loader. Nothing is opened: whether MicroPython answers there
+    """Find the port of a board that left its bootloader. Nothing is opened: whether MicroPython answers there
     is for the caller to ask.
 
     Args:
         target: the board; its location says which port is its own, or its port where it is a bridge.
-        before: paths of the ports that were there while it was in its boot loader, for a board whose place is
+        before: paths of the ports that were there while it was in its bootloader, for a board whose place is
             not known: its port is one that came since.
 
     Raises: FlashError when no port came.
@@ -63,7 +63,7 @@ def wait_for_repl(
 
 
 def _waits(target: FlashTarget, sight: Sight) -> bool:
-    """Whether a simulated board is still in its boot loader."""
+    """Whether a simulated board is still in its bootloader."""
     return target.bus is not None and any(each.location == target.bus.name for each in sight.loaders())
 
 
@@ -71,7 +71,7 @@ def _own_port(target: FlashTarget, before: Collection[str], sight: Sight) -> Ser
     ports = [port for port in sight.ports() if port.kind != "bootloader"]
     if target.bus is not None and target.bus.name:
         return None
-    # Some UF2 boot loaders have a serial port of their own.
+    # Some UF2 bootloaders have a serial port of their own.
     if target.location and any(same_place(each.location, target.location, sight.platform) for each in sight.loaders()):
         return None
     if target.port is not None and target.port.kind in ("bridge", "probe"):

@@ -19,7 +19,7 @@ from ..image.base import FirmwareImage
 from ..protocol import dfu
 from ..protocol.dfu import Functional
 from .base import FlashOptions, FlashTarget, Loader
-from .dfu_layout import Layout, mended, parse_layout
+from .dfu_layout import Layout, corrected, parse_layout
 from .dfu_loader import DfuLoader
 from .dfu_plain import PlainLoader, plain_refusal
 from .dfu_session import DfuSession
@@ -28,7 +28,7 @@ from .usb import Interface
 
 @dataclass(frozen=True, slots=True)
 class DfuInterface:
-    """The DFU interface of a device in its boot loader: its number, alternate settings and descriptor."""
+    """The DFU interface of a device in its bootloader: its number, alternate settings and descriptor."""
 
     number: int
     settings: tuple[Interface, ...]
@@ -70,28 +70,28 @@ class DfuFlasher:
             if target.state == "bootloader":
                 return "it is not on USB"
             if target.mcu_port != "stm32" and (image is None or image.port != "stm32"):
-                return "no STM32, and not in a DFU boot loader"
+                return "no STM32, and not in a DFU bootloader"
             return ""
         try:
             found = dfu_interface(target.bus.interfaces(target.usb))
         except UpytoolError as error:
             return error.message
         if found is None:
-            return "it is not in a DFU boot loader"
+            return "it is not in a DFU bootloader"
         if image is None:
             return ""
         if not found.dfuse:
             return plain_refusal(target.usb, image)
         if image.port not in ("", "stm32"):
-            return f"a DFU boot loader of the STM32 kind takes no firmware for {image.chip or image.port}"
+            return f"a DFU bootloader of the STM32 kind takes no firmware for {image.chip or image.port}"
         return ""
 
     def open(self, target: FlashTarget, options: FlashOptions, *, reporter: Reporter = NULL) -> Loader:
         if target.usb is None or target.bus is None:
-            raise FlashError(f"{target.name} is not in its boot loader", hint="`upytool bootloader` brings it there")
+            raise FlashError(f"{target.name} is not in its bootloader", hint="`upytool bootloader` brings it there")
         found = dfu_interface(target.bus.interfaces(target.usb))
         if found is None:
-            raise FlashError(f"{target.name} is not in a DFU boot loader", hint="`upytool bootloader` brings it there")
+            raise FlashError(f"{target.name} is not in a DFU bootloader", hint="`upytool bootloader` brings it there")
         link = target.bus.open(target.usb)
         try:
             session = DfuSession(link, found.number, found.functional, sleep=self._sleep, now=self._now)
@@ -122,7 +122,7 @@ def read_layout(found: DfuInterface, device: UsbDevice, given: str = "") -> Layo
             problem = problem or error  # a setting with a broken name is of no use, the others are
             continue
         if first and not given:
-            layout = mended(layout, device.vid, device.pid, device.serial_number) or layout
+            layout = corrected(layout, device.vid, device.pid, device.serial_number) or layout
         layouts.append(layout)
     joined = Layout.join(layouts)
     if not joined.flash and problem is not None:

@@ -9,7 +9,7 @@ from ..image.base import FirmwareImage
 from .dfu_layout import FLASH, FLASH_SPAN, Layout, vector_table
 
 AGAIN = (
-    "bring the board into its boot loader (BOOT0 at reset, or mboot's button) and run the same command again: "
+    "bring the board into its bootloader (BOOT0 at reset, or mboot's button) and run the same command again: "
     "it goes on with what is missing"
 )
 

@@ -1,4 +1,4 @@
-"""DfuSe memory layouts: which addresses a boot loader offers, in erase units of which size.
+"""DfuSe memory layouts: which addresses a bootloader offers, in erase units of which size.
 
     @Internal Flash  /0x08000000/04*016Kg,01*064Kg,07*128Kg/0x80000000/512*4Kg
 
@@ -9,7 +9,7 @@ part, lower and upper case, counts with more than two digits (mboot: 16384*04Kg)
 missing unit letters, blanks in the place of the unit ("01*016 e").
 
 Sources: ST UM0424; MicroPython `ports/stm32/mboot/main.c` and its boards' MBOOT_SPIFLASH_LAYOUT; dfu-util 0.11's
-change log (GD32VF103's wrong strings, mended by its part number).
+change log (GD32VF103's wrong strings, fixed by its part number).
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Layout:
         )
 
     def require(self, memory: Memory) -> None:
-        """Raises: FlashError where a part of it is no flash that may be written."""
+        """Raises: FlashError where a part of it is not a flash that may be written."""
         for segment in memory:
             address = segment.address
             while address < segment.end:
@@ -115,10 +115,10 @@ class Layout:
     @staticmethod
     def _refusal(address: int, area: Area | None) -> str:
         if area is None:
-            return f"the boot loader has no memory at 0x{address:08x}"
+            return f"the bootloader has no memory at 0x{address:08x}"
         if address in SYSTEM:
             return f"0x{address:08x} is in the chip's system memory: firmware never goes there"
-        return f"the boot loader does not allow writing at 0x{address:08x}"
+        return f"the bootloader does not allow writing at 0x{address:08x}"
 
 
 def parse_layout(text: str, alternate: int = 0) -> Layout:
@@ -151,7 +151,7 @@ def parse_layout(text: str, alternate: int = 0) -> Layout:
     return Layout(tuple(areas), name.strip())
 
 
-def mended(layout: Layout, vid: int, pid: int, serial: str) -> Layout | None:
+def corrected(layout: Layout, vid: int, pid: int, serial: str) -> Layout | None:
     """The true layout of a chip that is known to report a wrong one, from its part number; None for all others.
 
     Raises: FlashError where it is such a chip of unknown size.
@@ -170,7 +170,7 @@ def mended(layout: Layout, vid: int, pid: int, serial: str) -> Layout | None:
 
 def _broken(text: str) -> FlashError:
     return FlashError(
-        f"the boot loader describes its memory in a way that cannot be read: {text!r}",
+        f"the bootloader describes its memory in a way that cannot be read: {text!r}",
         hint='give the layout: --layout "@Internal Flash/0x08000000/04*16Kg,01*64Kg,07*128Kg" is that of an '
         "STM32F4 with 1 MB",
     )

@@ -6,7 +6,7 @@ pieces of the firmware.
 The unit with the vector table is erased before all others and written after all others. Whenever the power goes
 meanwhile, the board finds no firmware to start and stays in mboot (or in those ROMs that look for an empty flash),
 instead of running half of an old and half of a new one; within the unit the table itself is the last block. The
-boot loader is never written.
+bootloader is never written.
 
 Sources: ST AN2606, AN3156; MicroPython `ports/stm32/mboot/main.c` (which area it keeps for itself, what makes it
 start an application) and `ports/stm32/boards/*.ld` (where the file system is).
@@ -57,13 +57,13 @@ class _Run:
         if self.what == "firmware":
             return (
                 f"the firmware on the board is incomplete ({self.done} of {self.total} sectors written) and will not "
-                "start; the boot loader is untouched"
+                "start; the bootloader is untouched"
             )
-        return f"{self.what} is incomplete ({self.done} of {self.total} sectors done); the boot loader is untouched"
+        return f"{self.what} is incomplete ({self.done} of {self.total} sectors done); the bootloader is untouched"
 
 
 class DfuLoader:
-    """A DfuSe boot loader. Addresses are the chip's."""
+    """A DfuSe bootloader. Addresses are the chip's."""
 
     flasher = "dfu"
 
@@ -91,7 +91,7 @@ class DfuLoader:
 
     @property
     def is_mboot(self) -> bool:
-        """Whether MicroPython's own boot loader answers: only it has the message for attempts on its area."""
+        """Whether MicroPython's own bootloader answers: only it has the message for attempts on its area."""
         if self._mboot is None:
             self._mboot = "mboot" in self.session.link.string(MBOOT_STRING)
         return self._mboot
@@ -106,7 +106,7 @@ class DfuLoader:
         with self._talking(_Run("firmware")):
             if self.is_mboot and image.memory.touches(FLASH, 1):
                 raise FlashError(
-                    "the firmware begins where this board's boot loader mboot is: it is a build for boards without "
+                    "the firmware begins where this board's bootloader mboot is: it is a build for boards without "
                     "mboot",
                     hint="take the build for this board with mboot (it begins later), or put it on with ST's own boot "
                     "loader (BOOT0 at reset), which replaces mboot",
@@ -114,7 +114,7 @@ class DfuLoader:
             self._probe(image.memory)
             if start is not None and start != FLASH and self._readable and self._blank(FLASH, 8):
                 warnings.append(
-                    f"the firmware begins at 0x{start:08x} and needs a boot loader at 0x{FLASH:08x}, where flash is "
+                    f"the firmware begins at 0x{start:08x} and needs a bootloader at 0x{FLASH:08x}, where flash is "
                     "empty"
                 )
         return warnings
@@ -151,7 +151,7 @@ class DfuLoader:
             area = self.layout.find(at)
             if area is None or not area.readable:
                 raise FlashError(
-                    f"the boot loader does not let 0x{at:08x} be read", hint=f"it offers {self.layout.describe()}"
+                    f"the bootloader does not let 0x{at:08x} be read", hint=f"it offers {self.layout.describe()}"
                 )
             self.session.select(area.alternate)
             out += self.session.read(at, min(size - len(out), area.end - at), progress)
@@ -159,7 +159,7 @@ class DfuLoader:
 
     def read(self, address: int, size: int, *, reporter: Reporter = NULL, label: str = "") -> bytes:
         if not self._readable:
-            raise FlashError("this boot loader does not let its memory be read", hint="flash without a backup")
+            raise FlashError("this bootloader does not let its memory be read", hint="flash without a backup")
         with Task(reporter, label or "reading", size) as task, self._talking(_Run("")):
             return self._read(address, size, task.advance)
 
@@ -370,7 +370,7 @@ class DfuLoader:
         if refusal.text:
             hint = "take firmware for this very board" if run is None or not run.touched else AGAIN
         elif refusal.status.code == dfu.ERR_VENDOR:
-            return FlashError("the chip is read-protected, so its boot loader refuses", hint=PROTECTED, state=state)
+            return FlashError("the chip is read-protected, so its bootloader refuses", hint=PROTECTED, state=state)
         else:
             hint = AGAIN
         return FlashError(refusal.message, hint=hint, state=state)

@@ -27,8 +27,8 @@ KNOWN = {
     (0x2341, 0x0070): ("esp32s3", "esp32", "app"),
     (0x2341, 0x0368): ("ra6m5", "renesas-ra", "firmware"),
 }
-STATE = "the new firmware is not complete and was not put into its place; the boot loader is untouched"
-AGAIN = "bring the board into its boot loader again and run the same command again"
+STATE = "the new firmware is not complete and was not put into its place; the bootloader is untouched"
+AGAIN = "bring the board into its bootloader again and run the same command again"
 
 
 def content(image: FirmwareImage) -> bytes:
@@ -99,8 +99,8 @@ class PlainLoader:
     @staticmethod
     def _no_addresses() -> FlashError:
         return FlashError(
-            "this boot loader takes firmware files as a whole and cannot reach single addresses",
-            hint="use the chip's own boot loader for that",
+            "this bootloader takes firmware files as a whole and cannot reach single addresses",
+            hint="use the chip's own bootloader for that",
         )
 
     def program(self, image: FirmwareImage, options: FlashOptions, *, reporter: Reporter = NULL) -> Programmed:

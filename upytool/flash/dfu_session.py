@@ -1,6 +1,6 @@
 """A conversation with one DFU interface: to idle from any state, commands, blocks both ways, leaving.
 
-All the patience and all the tolerance for what boot loaders do wrong is here; what to write where is not.
+All the patience and all the tolerance for what bootloaders do wrong is here; what to write where is not.
 
 Sources: as in protocol/dfu.py. Block numbers: ST AN3156, section 4; a block shorter than the others gets a pointer
 of its own, so that it does not matter whether a device counts with its transfer size or with the block's length.
@@ -35,7 +35,7 @@ class DfuRefusal(ProtocolError):
     code = "protocol.dfu"
 
     def __init__(self, status: Status, text: str = "") -> None:
-        said = f'the boot loader says "{text}"' if text else status.sentence
+        said = f'the bootloader says "{text}"' if text else status.sentence
         super().__init__(said)
         self.status, self.text = status, text
 
@@ -97,7 +97,7 @@ class DfuSession:
         raw = self.link.control_in(dfu.IN, Request.GETSTATUS, 0, self.number, dfu.STATUS_SIZE, timeout)
         status = Status.parse(raw)
         if status is None:
-            raise ProtocolError(f"the boot loader's status has {len(raw)} bytes, not {dfu.STATUS_SIZE}")
+            raise ProtocolError(f"the bootloader's status has {len(raw)} bytes, not {dfu.STATUS_SIZE}")
         return status
 
     def idle(self) -> None:
@@ -121,12 +121,12 @@ class DfuSession:
                 return
             if status.state in (State.APP_IDLE, State.APP_DETACH):
                 raise FlashError(
-                    "the device runs its firmware, not its boot loader",
-                    hint="start its boot loader: `upytool bootloader`, or by its button",
+                    "the device runs its firmware, not its bootloader",
+                    hint="start its bootloader: `upytool bootloader`, or by its button",
                 )
             if status.state == State.MANIFEST_WAIT_RESET:
                 raise FlashError(
-                    "the boot loader waits for a reset", hint="unplug the board, plug it in again and start over"
+                    "the bootloader waits for a reset", hint="unplug the board, plug it in again and start over"
                 )
             if status.state in (State.DNBUSY, State.MANIFEST):
                 self._sleep(min(max(status.poll, 0.02), 5.0))
@@ -134,8 +134,8 @@ class DfuSession:
             tries -= 1
             self._quietly(Request.CLRSTATUS if status.state == State.ERROR else Request.ABORT)
         raise FlashError(
-            "the boot loader does not get ready",
-            hint="unplug the board, plug it in again in its boot loader, then retry",
+            "the bootloader does not get ready",
+            hint="unplug the board, plug it in again in its bootloader, then retry",
         )
 
     def _quietly(self, request: Request) -> None:
@@ -174,7 +174,7 @@ class DfuSession:
         with self._explained():
             count = self.link.control_out(dfu.OUT, Request.DNLOAD, block, self.number, data, REQUEST_TIMEOUT)
         if count != len(data):
-            raise ProtocolError(f"the boot loader took {count} of {len(data)} bytes")
+            raise ProtocolError(f"the bootloader took {count} of {len(data)} bytes")
         self._settle(patience)
 
     def _settle(self, patience: Patience) -> None:
@@ -197,9 +197,9 @@ class DfuSession:
             if status.state == State.DNLOAD_IDLE:
                 return
             if status.state not in (State.DNBUSY, State.DNLOAD_SYNC):
-                raise ProtocolError(f"the boot loader is in state {status.state} in the middle of a write")
+                raise ProtocolError(f"the bootloader is in state {status.state} in the middle of a write")
             if left <= 0:
-                raise DfuStuck(f"the boot loader stays busy for more than {patience.limit:.0f} s")
+                raise DfuStuck(f"the bootloader stays busy for more than {patience.limit:.0f} s")
             pause = min(max(status.poll, patience.step), max(left, 0.001))
             if pause:
                 self._sleep(pause)
@@ -270,7 +270,7 @@ class DfuSession:
                 number = dfu.FIRST_BLOCK
             part = self.upload(number, want)
             if len(part) != want:
-                raise ProtocolError(f"the boot loader sent {len(part)} of {want} bytes")
+                raise ProtocolError(f"the bootloader sent {len(part)} of {want} bytes")
             if not out:
                 # mboot for encrypted firmware sends rubbish and owns up to it in the status alone
                 self._require_well()

@@ -80,7 +80,7 @@ class DfuUtilFlasher:
 
     def open(self, target: FlashTarget, options: FlashOptions, *, reporter: Reporter = NULL) -> Loader:
         if target.usb is None:
-            raise FlashError(f"{target.name} is not in its boot loader", hint="`upytool bootloader` brings it there")
+            raise FlashError(f"{target.name} is not in its bootloader", hint="`upytool bootloader` brings it there")
         if options.layout:
             raise FlashError("dfu-util takes no memory layout", hint="use --layout without --tool dfu-util")
         return DfuUtilLoader(target.usb)
@@ -109,7 +109,7 @@ class DfuUtilLoader:
         if not ours:
             raise PortMissingError(
                 f"dfu-util does not see {device.bootloader or device.product or 'the device'}",
-                hint="is it in its boot loader? `dfu-util -l` lists what it sees",
+                hint="is it in its bootloader? `dfu-util -l` lists what it sees",
             )
         self._plain = not any(each.name.startswith("@") and "/" in each.name for each in ours)
         self._alternate = min(each.alternate for each in ours)
@@ -162,7 +162,7 @@ class DfuUtilLoader:
         area = self.layout.find(address)
         if area is None:
             raise FlashError(
-                f"the boot loader has no memory at 0x{address:08x}", hint=f"it offers {self.layout.describe()}"
+                f"the bootloader has no memory at 0x{address:08x}", hint=f"it offers {self.layout.describe()}"
             )
         return area
 
@@ -238,7 +238,7 @@ class DfuUtilLoader:
     def erase(self, address: int, size: int, *, reporter: Reporter = NULL) -> None:
         """dfu-util erases what it writes to: written is what erased flash holds anyway."""
         aligned(self.layout.zones, address, size)
-        state = "erasing is incomplete; the boot loader is untouched"
+        state = "erasing is incomplete; the bootloader is untouched"
         with Task(reporter, "erasing", size) as task:
             self._download(address, b"\xff" * size, state)
             if self._upload(address, size, state) != b"\xff" * size:
@@ -250,7 +250,7 @@ class DfuUtilLoader:
             task.advance(size)
 
     def erase_all(self, *, reporter: Reporter = NULL) -> None:
-        state = "erasing is incomplete; the boot loader is untouched"
+        state = "erasing is incomplete; the bootloader is untouched"
         with Task(reporter, "erasing everything", None):
             where = f"0x{self.layout.flash[0].start:08x}" if self.layout.flash else ""
             self._run(["-a", str(self._alternate), "-s", f"{where}:mass-erase:force"], 200_000, state)
@@ -287,11 +287,11 @@ class DfuUtilLoader:
         if not changes:
             return Programmed(memory.size, 0, 0, memory.size, "read back")
         held = plan.held(changes)
-        state = "the firmware on the board is incomplete and will not start; the boot loader is untouched"
+        state = "the firmware on the board is incomplete and will not start; the bootloader is untouched"
         first = next((each for each in plan.units if start is not None and each.address <= start < each.end), None)
         groups = batches([each for each in changes if each.unit != first], BATCH)
         if first is not None:
-            gone = "the firmware may be erased; the boot loader is untouched"
+            gone = "the firmware may be erased; the bootloader is untouched"
             self._download(first.address, b"\xff" * first.size, gone)
             groups.append((Change(first, plan.content(first, old)),))
         total = sum(each.unit.size for group in groups for each in group)

@@ -1,4 +1,4 @@
-"""How the flow reaches boards: REPL, boot loader, and the REPL again. A test puts a model in its place."""
+"""How the flow reaches boards: REPL, bootloader, and the REPL again. A test puts a model in its place."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Doors:
             return device.fs.backup(path).file
 
     def enter(self, target: FlashTarget, reporter: Reporter) -> FlashTarget:
-        """Into the boot loader. Errors: FlashError, TransportError."""
+        """Into the bootloader. Errors: FlashError, TransportError."""
         device = None
         if plan_way_in(target).kind == "repl":
             try:
@@ -87,11 +87,11 @@ class Doors:
         return target
 
     def open(self, flasher: Flasher, target: FlashTarget, options: FlashOptions, reporter: Reporter) -> Loader:
-        """Open the boot loader. Errors: TransportError, FlashError."""
+        """Open the bootloader. Errors: TransportError, FlashError."""
         return flasher.open(target, options, reporter=reporter)
 
     def port_names(self) -> Collection[str]:
-        """The serial ports there are while the board is in its boot loader."""
+        """The serial ports there are while the board is in its bootloader."""
         return {port.path for port in self.around.ports()}
 
     def back(self, target: FlashTarget, seconds: float, before: Collection[str], reporter: Reporter) -> FlashTarget:

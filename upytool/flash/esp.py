@@ -1,4 +1,4 @@
-"""The serial boot loader of Espressif's chips, spoken by esptool: the only file that imports it.
+"""The serial bootloader of Espressif's chips, spoken by esptool: the only file that imports it.
 
 esptool is used as a library: the functions of `esptool.cmds` (its documentation, "Embedding into Custom Scripts"), and
 of its chip objects what those functions themselves use (`change_baud`, `flash_md5sum`, the security flags), which is
@@ -6,7 +6,7 @@ why the version is pinned to one minor series. It logs through one object for th
 hands every line to the job of the thread that it comes from, is put in place for the length of a call, and taken away
 after it, whatever happens.
 
-esptool and what it brings take about a third of a second to import, so that happens when a boot loader is opened.
+esptool and what it brings take about a third of a second to import, so that happens when a bootloader is opened.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ _AT = re.compile(r"0x([0-9a-fA-F]+)\s*$")
 
 
 class EspFlasher:
-    """Opens the ROM boot loader of an ESP8266 or ESP32 on a serial port, a `socket://` or an `rfc2217://` URL."""
+    """Opens the ROM bootloader of an ESP8266 or ESP32 on a serial port, a `socket://` or an `rfc2217://` URL."""
 
     name = "esptool"
 
     def declines(self, target: FlashTarget, image: FirmwareImage | None) -> str:
         if not port_of(target):
-            return "there is no serial port to speak to the chip's boot loader"
+            return "there is no serial port to speak to the chip's bootloader"
         if target.chip and not target.chip.startswith("esp"):
-            return f"{target.chip} is no Espressif chip"
+            return f"{target.chip} is not an Espressif chip"
         return esp_plan.why_not(image) if image is not None else ""
 
     def open(self, target: FlashTarget, options: FlashOptions, *, reporter: Reporter = NULL) -> EspLoader:
-        """Reset the chip into its boot loader (by DTR and RTS where the port has them) and connect.
+        """Reset the chip into its bootloader (by DTR and RTS where the port has them) and connect.
 
-        Raises: FlashError with the steps by hand where the boot loader does not answer; TransportError where the
+        Raises: FlashError with the steps by hand where the bootloader does not answer; TransportError where the
             port does not open; FlashError where the chip is locked (Secure Download Mode).
         """
         from .esp_link import EspLink

@@ -12,7 +12,7 @@ from ..errors import FlashError, ImageError, UpytoolError
 from .base import FlashTarget
 from .buttons import boot_pin
 
-# What the pins that choose the boot mode are, and their bits in the ROM's "boot:0x..": (GPIO of the boot loader, its
+# What the pins that choose the boot mode are, and their bits in the ROM's "boot:0x..": (GPIO of the bootloader, its
 # bit, a second GPIO that must have a level too, its bit, that level). All but the ESP32 have the same bits.
 _STRAPS: dict[str, tuple[int, int, int, int, int]] = {
     "esp32": (0, 0x10, 2, 0x08, 0),
@@ -21,7 +21,7 @@ _STRAPS: dict[str, tuple[int, int, int, int, int]] = {
     "esp32c5": (28, 0x08, 27, 0x04, 1),
     "esp32p4": (35, 0x08, 36, 0x04, 1),
 } | {f"esp32{name}": (9, 0x08, 8, 0x04, 1) for name in ("c2", "c3", "c6", "c61", "h2")}
-# Its button leads into Arduino's own DFU boot loader (flash/buttons.py); this into the ROM's, which esptool speaks to.
+# Its button leads into Arduino's own DFU bootloader (flash/buttons.py); this into the ROM's, which esptool speaks to.
 _BOARD_STEPS = {"ARDUINO_NANO_ESP32": "connect B1 to GND, press RST, take the wire away"}
 _CRASH = re.compile(r"Guru Meditation Error detected\s*(\([^)]*\))?")
 
@@ -34,7 +34,7 @@ def boot_button(chip: str) -> str:
 
 
 def button_steps(chip: str = "", board: str = "") -> str:
-    """How to bring a board into its boot loader by hand."""
+    """How to bring a board into its bootloader by hand."""
     steps = _BOARD_STEPS.get(board) or (
         f"hold {boot_button(chip)}, press and release RESET (or plug the board in), then let go of BOOT"
     )
@@ -42,7 +42,7 @@ def button_steps(chip: str = "", board: str = "") -> str:
 
 
 def boot_mode(bits: int, chip: str = "") -> str:
-    """What the strapping pins said at reset, for a chip that did not enter its boot loader.
+    """What the strapping pins said at reset, for a chip that did not enter its bootloader.
 
     Args:
         bits: the number behind "boot:" in the ROM's log.
@@ -65,8 +65,8 @@ def explain(text: str, target: FlashTarget, *, reset: str, doing: str, state: st
 
     Args:
         text: the message.
-        reset: how the board was to enter its boot loader, a few words; "" once it was in it.
-        doing: "reading", "erasing", "writing", ...; "connecting" before the boot loader answered.
+        reset: how the board was to enter its bootloader, a few words; "" once it was in it.
+        doing: "reading", "erasing", "writing", ...; "connecting" before the bootloader answered.
         state: what is on the board now.
         chip: where it is known already.
     """
@@ -76,21 +76,21 @@ def explain(text: str, target: FlashTarget, *, reset: str, doing: str, state: st
     crash = _CRASH.search(text)
     if crash:
         return FlashError(
-            f"the program on {where} crashed {crash.group(1) or ''}".rstrip() + " instead of entering the boot loader",
+            f"the program on {where} crashed {crash.group(1) or ''}".rstrip() + " instead of entering the bootloader",
             hint=button_steps(chip, target.board),
             state=state,
         )
     mode = re.search(r"Wrong boot mode detected \(0x([0-9a-fA-F]+)\)", text)
     if mode:
         return FlashError(
-            f"{where} was reset but started its firmware, not the boot loader: "
+            f"{where} was reset but started its firmware, not the bootloader: "
             f"{boot_mode(int(mode.group(1), 16), chip)}",
             hint=f"tried: {reset}\n{button_steps(chip, target.board)}",
             state=state,
         )
     if "TX path seems to be down" in text:
         return FlashError(
-            f"{where} is in its boot loader but does not hear this computer",
+            f"{where} is in its bootloader but does not hear this computer",
             hint="the wire from the adapter's TX to the chip's RX is broken, or something else holds that pin",
             state=state,
         )
@@ -116,7 +116,7 @@ def explain(text: str, target: FlashTarget, *, reset: str, doing: str, state: st
         return ImageError(first, hint="take the firmware for this chip", state=state)
     if doing == "connecting":
         silent = "No serial data" in text
-        message = f"nothing answers on {where}" if silent else f"no boot loader of an Espressif chip answers on {where}"
+        message = f"nothing answers on {where}" if silent else f"no bootloader of an Espressif chip answers on {where}"
         detail = "" if silent else f"esptool says: {first}\n"
         return FlashError(message, hint=f"{detail}tried: {reset}\n{button_steps(chip, target.board)}", state=state)
     return FlashError(

@@ -213,14 +213,14 @@ class EspLink:
             cmds().erase_flash(self._esp)
 
     def restart(self, *, firmware: bool = True) -> None:
-        """Start the firmware, or the ROM's boot loader anew."""
+        """Start the firmware, or the ROM's bootloader anew."""
         if not firmware:
             with self.call("restarting"):
                 cmds().reset_chip(self._esp, "no-reset")
             return
         own_usb = self._esp.get_usb_mode() is not None
         if self._esp.WATCHDOG_RESET_SUPPORTED and (own_usb or self.over_socket):
-            # RTS starts such a chip into the boot loader again (arduino-esp32#6762), and a socket has no RTS.
+            # RTS starts such a chip into the bootloader again (arduino-esp32#6762), and a socket has no RTS.
             with self.call("restarting"), contextlib.suppress(OSError):
                 cmds().reset_chip(self._esp, "watchdog-reset")
         elif self.over_socket:
@@ -312,7 +312,7 @@ class EspLink:
 
     def _reset_tried(self) -> str:
         if self.over_socket:
-            return "no reset (a TCP socket has none): bring the board into its boot loader first"
+            return "no reset (a TCP socket has none): bring the board into its bootloader first"
         if not self._has_lines or any("NOT reset" in line for line in self._said):
             return "no reset, since this port has no DTR and RTS lines"
         port = self.target.port

@@ -1,4 +1,4 @@
-"""An Espressif chip in its boot loader, as a `Loader`: writes only what differs, takes up again what broke off.
+"""An Espressif chip in its bootloader, as a `Loader`: writes only what differs, takes up again what broke off.
 
 esptool.cmds does the work (through the link in esp.py); which sectors are written, and what happens after an error,
 is decided here.

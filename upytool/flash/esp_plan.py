@@ -42,7 +42,7 @@ def parse_size(text: str) -> int | None:
         return None
     number, unit = text[:-2], text[-2:].upper()
     if not number.isdecimal() or unit not in ("KB", "MB"):
-        raise FlashError(f"{text!r} is no flash size", hint="say keep, detect, or a size such as 4MB")
+        raise FlashError(f"{text!r} is not a flash size", hint="say keep, detect, or a size such as 4MB")
     return int(number) << (20 if unit == "MB" else 10)
 
 
@@ -53,7 +53,7 @@ def why_not(image: FirmwareImage) -> str:
     """Why no Espressif chip takes this file, whichever it is; "" when one might."""
     if image.format == "uf2" and (image.port in ("esp32", "esp8266") or not image.chip):
         return (
-            "a UF2 file holds the application alone, for a board with the TinyUF2 boot loader: "
+            "a UF2 file holds the application alone, for a board with the TinyUF2 bootloader: "
             "copy it to the board's drive, or take the .bin file"
         )
     if not isinstance(image.detail, EspFirmware):
@@ -80,7 +80,7 @@ def check_image(image: FirmwareImage, chip: Chip, options: FlashOptions) -> list
         )
     if firmware.role == "app" and not options.slot:
         raise ImageError(
-            "the file holds the application alone: without boot loader and partition table in front of it, "
+            "the file holds the application alone: without bootloader and partition table in front of it, "
             "the board would not start",
             hint="take the full .bin file; or, to update a board that runs MicroPython already, "
             "write it into the slot that it starts from: --slot running",

@@ -1,4 +1,4 @@
-"""Slots for applications in the flash of an ESP32: which there are, and which one the boot loader starts.
+"""Slots for applications in the flash of an ESP32: which there are, and which one the bootloader starts.
 
 Sources: ESP-IDF "Over The Air Updates" and `components/app_update/otatool.py` (what the two sectors of `otadata` mean).
 """
@@ -14,7 +14,7 @@ from ..image.esp_partitions import APP, DATA, SECTOR, TABLE_SIZE, Partition, Par
 from ..image.memory import Memory
 
 ENTRY = struct.Struct("<I20sII")  # sequence, label, state, CRC-32 of the sequence
-# States of a slot. With the boot loader's rollback a new one is started once (NEW, then PENDING); unless its program
+# States of a slot. With the bootloader's rollback a new one is started once (NEW, then PENDING); unless its program
 # says by then that it works (VALID), the next reset gives it up (ABORTED) and starts the other one.
 NEW, PENDING, VALID, INVALID, ABORTED = 0, 1, 2, 3, 4
 _OTA_DATA = 0x00
@@ -29,7 +29,7 @@ def device_table(data: bytes) -> PartitionTable | None:
 
 
 def running_slot(table: PartitionTable, otadata: bytes) -> Partition | None:
-    """The application that the boot loader starts.
+    """The application that the bootloader starts.
 
     Args:
         otadata: the two sectors of the partition `data, ota` (b"" where there is none): each begins with an entry,

@@ -107,9 +107,9 @@ def located(target: FlashTarget) -> tuple[FileSystem, ...]:
 
 
 def on_chip(loader: Loader) -> tuple[FileSystem, ...] | None:
-    """The file systems of the firmware that is on the chip now, read through its boot loader.
+    """The file systems of the firmware that is on the chip now, read through its bootloader.
 
-    Returns: None where this boot loader or this chip does not tell; () where there is no such firmware.
+    Returns: None where this bootloader or this chip does not tell; () where there is no such firmware.
     """
     chip = loader.chip
     if "read" not in loader.abilities:
@@ -132,7 +132,7 @@ def program_info(loader: Loader) -> BinaryInfo | None:
 
 
 def firmware_on_chip(loader: Loader, *, reporter: Reporter = NULL) -> FirmwareImage:
-    """The firmware in a chip's flash, read through its boot loader: what `firmware inspect` looks at.
+    """The firmware in a chip's flash, read through its bootloader: what `firmware inspect` looks at.
 
     RP2040 and RP2350 say where their program ends, an ESP32's partition table where its application's partition does;
     of other chips the whole flash is read.
@@ -256,7 +256,7 @@ def place(fs: FileSystem) -> str:
 
 
 def with_chip(target: FlashTarget, chip: Chip) -> FlashTarget:
-    """The target with what its boot loader added."""
+    """The target with what its bootloader added."""
     return replace(
         target, chip=target.chip if same_chip(target.chip, chip.name) and target.chip else chip.name,
         unique_id=target.unique_id or chip.unique_id,

@@ -1,4 +1,4 @@
-"""A boot loader's drive as this system has mounted it: looking into it, reading from it, copying a file to it.
+"""A bootloader's drive as this system has mounted it: looking into it, reading from it, copying a file to it.
 
 A drive whose device is stuck keeps every call on it waiting, for ever, and no signal ends that. So each step runs in
 a thread of its own, which is waited for just so long; where it does not end, it is left behind (it does not keep the
@@ -23,7 +23,7 @@ T = TypeVar("T")
 INFO, DETAILS = "INFO_UF2.TXT", "DETAILS.TXT"
 CHUNK, SYNC = 16 << 10, 128 << 10
 LOOK_LIMIT = 5.0  # seconds for a directory, or a small file
-STEP_LIMIT = 60.0  # for SYNC bytes: 2 kB/s, a tenth of what the slowest boot loaders program
+STEP_LIMIT = 60.0  # for SYNC bytes: 2 kB/s, a tenth of what the slowest bootloaders program
 READ_LIMIT = 120.0  # for a whole CURRENT.UF2
 _stuck: dict[str, threading.Thread] = {}
 
@@ -112,7 +112,7 @@ class MountedVolume:
             while at < end:
                 at += os.write(handle, data[at : min(at + CHUNK, end)])
             with contextlib.suppress(OSError) if end == len(data) else contextlib.nullcontext():
-                # The last one may find the drive gone: the boot loader has all blocks and restarts.
+                # The last one may find the drive gone: the bootloader has all blocks and restarts.
                 os.fsync(handle)
 
         try:

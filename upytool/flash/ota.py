@@ -190,7 +190,7 @@ class _Run:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """Every way out that is no success says what the board starts now, and what to do."""
+        """Every way out that is not a success says what the board starts now, and what to do."""
         try:
             yield
         except (KeyboardInterrupt, Interrupted, OperationInterrupted) as error:

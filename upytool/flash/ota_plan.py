@@ -55,7 +55,7 @@ def application(image: FirmwareImage) -> Application:
 
 
 def check_request(request: Request) -> None:
-    """Refuse what only a boot loader can do. Raises: UsageError."""
+    """Refuse what only a bootloader can do. Raises: UsageError."""
     options = request.options
     given = {
         "--erase": request.erase == "all",

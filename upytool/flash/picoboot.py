@@ -396,21 +396,21 @@ class PicobootLoader:
         self.close()
 
     @contextlib.contextmanager
-    def _explaining(self, state: str = "", mend: str = "") -> Iterator[None]:
+    def _explaining(self, state: str = "", fix: str = "") -> Iterator[None]:
         """Errors of the wire as FlashErrors that say what is on the board; without a state nothing was changed."""
         try:
             yield
         except KeyboardInterrupt:
             if not state:
                 raise
-            raise OperationInterrupted(hint=f"{state}\n{mend}") from None
+            raise OperationInterrupted(hint=f"{state}\n{fix}") from None
         except FlashError as error:
             if error.state or not state:
                 raise
-            raise FlashError(error.message, hint="\n".join(filter(None, (mend, error.hint))), state=state) from error
+            raise FlashError(error.message, hint="\n".join(filter(None, (fix, error.hint))), state=state) from error
         except UpytoolError as error:
             if isinstance(error, TransportError) and not state:
                 raise
             if not isinstance(error, (TransportError, ProtocolError)):
                 raise
-            raise FlashError(error.message, hint=mend or error.hint, state=state or UNTOUCHED) from error
+            raise FlashError(error.message, hint=fix or error.hint, state=state or UNTOUCHED) from error

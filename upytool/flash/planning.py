@@ -104,7 +104,7 @@ def _foresee(
     if request.raw and not layout.located(target):
         return layout.Effect("unknown", "the file's bytes are written as they are, also over files of the board")
     if target.state != "running" and not target.filesystems and request.erase == "changed":
-        return layout.Effect("unknown", "the boot loader is asked first, before anything is erased")
+        return layout.Effect("unknown", "the bootloader is asked first, before anything is erased")
     old = layout.located(target) or None
     # The loader knows the erase units; here, the common ones will do.
     touched = [(start // 4096 * 4096, -(-(start % 4096 + size) // 4096) * 4096) for start, size in segments]
@@ -163,7 +163,7 @@ def _steps(target: FlashTarget, request: Request, flasher: str, way: str) -> Ite
     if files:
         yield f"save the files to {request.backup}"
     if way:
-        yield "enter the boot loader"
+        yield "enter the bootloader"
     if request.backup and not files:
         yield f"save the flash to {raw_name(request.backup)}"
     if request.verify_only:
@@ -180,7 +180,7 @@ def _steps(target: FlashTarget, request: Request, flasher: str, way: str) -> Ite
 
 
 def lasting(target: FlashTarget) -> str:
-    """A selector that names the board in its boot loader too: most have another serial number there than at work."""
+    """A selector that names the board in its bootloader too: most have another serial number there than at work."""
     simulated = target.bus is not None and target.bus.name
     bridge = target.port is not None and target.port.kind in ("bridge", "probe")
     if not target.location or simulated or bridge:

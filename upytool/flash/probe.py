@@ -1,6 +1,6 @@
 """Every board that could be flashed now, in whatever state it is.
 
-Running boards by their serial ports, boards in a boot loader by USB class (DFU's fe/01, PICOBOOT's vendor interface)
+Running boards by their serial ports, boards in a bootloader by USB class (DFU's fe/01, PICOBOOT's vendor interface)
 and id, UF2 drives, and ports that say nothing, behind which an ESP without firmware may wait. Looking
 claims nothing and writes nothing; `identify` then asks the one board that was chosen.
 """
@@ -48,14 +48,14 @@ _SHORT_PATHS = {"a": "/dev/ttyACM", "u": "/dev/ttyUSB", "c": "COM"}
 _LOCATION = re.compile(r"\d+-[\d.]+(:\w+\.\w+)?")
 _USB_ID = re.compile(r"([0-9a-fA-F]{4}):([0-9a-fA-F]{4})(?:/(.+))?")
 PATIENCE = 4.0  # seconds for the prompt of a port that may have none
-COMES = 3.0  # seconds from a boot loader's first sign until it can be looked at
+COMES = 3.0  # seconds from a bootloader's first sign until it can be looked at
 
 
 def no_board_hint() -> str:
     """What to do where there is no board."""
     ways = "\n".join(f"  {each}" for each in all_buttons())
     return (
-        "plug it in with a USB cable that carries data; one without firmware has to be put into its boot loader:\n"
+        "plug it in with a USB cable that carries data; one without firmware has to be put into its bootloader:\n"
         + ways
     )
 
@@ -85,8 +85,8 @@ class Surroundings:
         simulators: selectors of simulated boards -> their address, "" while they have no REPL.
         baud: of UARTs.
         connect: opens a running board by its address.
-        by_class: also look for boot loaders with unknown ids.
-        listen: why what is behind a port is no board, "" where it may be one; writes nothing.
+        by_class: also look for bootloaders with unknown ids.
+        listen: why what is behind a port is not a board, "" where it may be one; writes nothing.
     """
 
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -100,7 +100,7 @@ class Surroundings:
     listen: Callable[[SerialPort], str] = listen
 
     def sight(self) -> Sight:
-        """The same, for what waits for boot loaders."""
+        """The same, for what waits for bootloaders."""
         return Sight(self.buses(), self.volumes, self.ports, by_class=self.by_class)
 
     def open(self, address: str) -> Device:
@@ -115,11 +115,11 @@ class Surroundings:
 
 
 def find_targets(around: Surroundings, *, reporter: Reporter = NULL) -> list[FlashTarget]:
-    """Every board there is, without asking one: boot loaders first, then running boards, then silent ports."""
+    """Every board there is, without asking one: bootloaders first, then running boards, then silent ports."""
     waiting = in_bootloader(around, reporter=reporter)
     taken = {target.location for target in waiting if target.location}
     ports = [port for port in devices(around.ports()) if port.hub_port not in taken or not port.hub_port]
-    # a simulated board that waits in its boot loader has no REPL behind its address
+    # a simulated board that waits in its bootloader has no REPL behind its address
     buses = {bus.name: bus for bus in around.buses() if bus.name}
     simulated = [
         FlashTarget("running", selector, selector, address, bus=buses.get(selector))
@@ -130,7 +130,7 @@ def find_targets(around: Surroundings, *, reporter: Reporter = NULL) -> list[Fla
 
 
 def in_bootloader(around: Surroundings, *, reporter: Reporter = NULL) -> list[FlashTarget]:
-    """The boards that wait in a boot loader: USB devices, also those with ids of their makers', and UF2 drives."""
+    """The boards that wait in a bootloader: USB devices, also those with ids of their makers', and UF2 drives."""
     sight = around.sight()
     found = [_with_address(each, around) for each in sight.loaders()]
     if sight.unlisted:
@@ -162,7 +162,7 @@ def choose(selector: str | None, around: Surroundings, *, reporter: Reporter = N
     """The one board that `selector` names (None, "auto": the only one there is); it is not asked anything yet.
 
     Raises: NoDeviceError with what to do, AmbiguousDeviceError with `choices`, UsageError; FlashError for a board over
-        the air: nobody could talk to it once it is in its boot loader.
+        the air: nobody could talk to it once it is in its bootloader.
     """
     text = (selector or "auto").strip()
     for _ in range(8):
@@ -197,7 +197,7 @@ def choose(selector: str | None, around: Surroundings, *, reporter: Reporter = N
         if path == each.address or (each.volume is not None and _same_path(os.fspath(each.volume.path), path)):
             return each
     if os.path.isdir(path):
-        raise NoDeviceError(f"{path} is no UF2 drive: it has no INFO_UF2.TXT", hint=no_board_hint())
+        raise NoDeviceError(f"{path} is not a UF2 drive: it has no INFO_UF2.TXT", hint=no_board_hint())
     ports = around.ports()
     port = find_path(path, ports) or next((each for each in ports if each.path.endswith("/" + path)), None)
     if port is not None:
@@ -239,7 +239,7 @@ def _by_usb(text: str, waiting: Iterable[FlashTarget], around: Surroundings) -> 
     usb_id = _USB_ID.fullmatch(rest)
     if usb_id is None and not _LOCATION.fullmatch(rest):
         raise UsageError(
-            f"{text!r} is no USB selector", hint="usb:2e8a:0003, usb:2e8a:0005/SERIAL or usb:1-2.3 (a place)"
+            f"{text!r} is not a USB selector", hint="usb:2e8a:0003, usb:2e8a:0005/SERIAL or usb:1-2.3 (a place)"
         )
 
     def fits(vid: int | None, pid: int | None, serial: str | None, place: str) -> bool:
@@ -324,7 +324,7 @@ def ambiguous(found: Sequence[FlashTarget], message: str) -> AmbiguousDeviceErro
 def identify(target: FlashTarget, around: Surroundings, *, reporter: Reporter = NULL) -> FlashTarget:
     """Ask the REPL of a board that may have one: what it is, what runs, where its files are.
 
-    One that does not answer is "unknown" then; a board in its boot loader is returned as it is.
+    One that does not answer is "unknown" then; a board in its bootloader is returned as it is.
 
     Raises: PortBusyError, PortPermissionError, PortUnusableError: nothing would get through to it.
     """

@@ -1,4 +1,4 @@
-"""Files of a board that is in its boot loader: getting hold of it when no REPL is to be had.
+"""Files of a board that is in its bootloader: getting hold of it when no REPL is to be had.
 
 The flash is read as far as the file system's own structure leads, and changed in whole erase units, in an
 order in which a power cut leaves the old or the new state (see image/littlefs.py). Nothing here starts the
@@ -41,11 +41,11 @@ def board_volumes(
         known: what the board, or a table of boards, says of its file systems (FlashTarget.filesystems).
         regions: what the user says.
 
-    Raises: FlashError when this boot loader cannot read; as Loader.read.
+    Raises: FlashError when this bootloader cannot read; as Loader.read.
     """
     if "read" not in loader.abilities:
         raise FlashError(
-            f"the boot loader of {loader.chip.description or loader.chip.name} does not let flash be read",
+            f"the bootloader of {loader.chip.description or loader.chip.name} does not let flash be read",
             hint="without that, its files can only be erased: `upytool erase`",
             state="nothing was changed",
         )

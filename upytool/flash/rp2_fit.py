@@ -137,4 +137,4 @@ def _inside(memory: Memory, chip: Chip) -> None:
             f"{chip.flash_size >> 10} KiB",
             hint="take the firmware of this very board",
         )
-    raise ImageError(f"the image writes to {memory.start:#x}..{memory.end:#x}, which is no flash of this board")
+    raise ImageError(f"the image writes to {memory.start:#x}..{memory.end:#x}, which is not a flash of this board")

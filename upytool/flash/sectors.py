@@ -26,7 +26,7 @@ class Zone:
     Attributes:
         address, size: bytes; size is a multiple of unit.
         unit: bytes that are erased together.
-        readable, erasable, writable: what the boot loader allows there.
+        readable, erasable, writable: what the bootloader allows there.
     """
 
     address: int
@@ -97,7 +97,7 @@ def units_of(zones: Sequence[Zone], ranges: Iterable[Range]) -> list[Unit]:
         while at < end:
             zone = next((each for each in zones if each.address <= at < each.end), None)
             if zone is None:
-                raise ImageError(f"the image writes to {at:#x}, which is no flash of this board")
+                raise ImageError(f"the image writes to {at:#x}, which is not a flash of this board")
             stop = min(end, zone.end)
             start = zone.address + (at - zone.address) // zone.unit * zone.unit
             for each in range(start, stop, zone.unit):
@@ -131,7 +131,7 @@ def _allow(zones: Sequence[Zone], units: Iterable[Unit], right: str) -> None:
     for unit in units:
         zone = next(each for each in zones if each.address <= unit.address < each.end)
         if not getattr(zone, right):
-            raise FlashError(f"the boot loader does not let the sector at {unit.address:#x} be {words[right]}")
+            raise FlashError(f"the bootloader does not let the sector at {unit.address:#x} be {words[right]}")
 
 
 @dataclass(frozen=True)

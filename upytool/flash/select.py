@@ -59,7 +59,7 @@ _RP2040, _RP2350 = (0x2E8A, 0x0003), (0x2E8A, 0x000F)
 
 
 def foreseen(target: FlashTarget, image: FirmwareImage | None) -> FlashTarget | None:
-    """A running RP2 board as its boot loader will show; None for others, whose flashers know running boards."""
+    """A running RP2 board as its bootloader will show; None for others, whose flashers know running boards."""
     port = target.mcu_port or (image.port if image is not None else "")
     if target.state == "bootloader" or port != "rp2":
         return None

@@ -1,4 +1,4 @@
-"""Boards in their boot loaders, wherever they show: on USB buses, as drives, as serial ports; one target each."""
+"""Boards in their bootloaders, wherever they show: on USB buses, as drives, as serial ports; one target each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 VolumeLister = Callable[[], "Sequence[Volume]"]
 PICOBOOT, DFU, DRIVE = (0xFF, 0x00, 0x00), (0xFE, 0x01, 0x02), (0x08, 0x06, 0x50)
-_NEVER = (0x1D6B, 0x303A)  # hubs of Linux; Espressif's boot loaders have known ids
+_NEVER = (0x1D6B, 0x303A)  # hubs of Linux; Espressif's bootloaders have known ids
 # The loader's chip by USB id, where the id says it.
 _CHIPS = {
     (0x2E8A, 0x0003): ("rp2040", "rp2"),
@@ -35,14 +35,14 @@ _CHIPS = {
 
 
 class Sight:
-    """Boards in their boot loaders, wherever they show: on USB buses, as drives, as serial ports.
+    """Boards in their bootloaders, wherever they show: on USB buses, as drives, as serial ports.
 
     Args:
         buses: the USB buses to look at; a bus that cannot be read counts as empty.
         volumes: lists the UF2 drives.
         ports: lists the serial ports.
         platform: where the places of ports and USB devices are compared.
-        by_class: also know boot loaders with unknown ids, by their interfaces.
+        by_class: also know bootloaders with unknown ids, by their interfaces.
 
     Attributes:
         unlisted: why a bus could not be listed at the last look, "" where all could.
@@ -62,7 +62,7 @@ class Sight:
         self._volumes, self._ports = volumes, ports
 
     def loaders(self) -> list[FlashTarget]:
-        """Every board in a boot loader, one target each: a device and its drive are one board."""
+        """Every board in a bootloader, one target each: a device and its drive are one board."""
         found: list[FlashTarget] = []
         self.unlisted = ""
         for bus in self.buses:
@@ -131,7 +131,7 @@ class Sight:
         return []
 
     def _loader(self, bus: UsbBus, device: UsbDevice) -> tuple[str, str] | None:
-        """(chip, port) of a device that is a boot loader, "" for what it does not tell; None for any other."""
+        """(chip, port) of a device that is a bootloader, "" for what it does not tell; None for any other."""
         if device.bootloader:
             return _CHIPS.get((device.vid, device.pid), ("", ""))
         if not self.by_class or device.vid in _NEVER:
@@ -163,7 +163,7 @@ def _by_class(interfaces: Sequence[Interface]) -> tuple[str, str] | None:
     """DFU has any id, and a maker may give RP2350's boot ROM an id of its own: the interfaces tell.
 
     The boot ROM has a drive and PICOBOOT, on endpoints 3 and 4, and nothing else (RP2350 datasheet, 5.5 and 5.6). A
-    vendor's interface alone is no sign: debug probes and running firmware have such ones too.
+    vendor's interface alone is not a sign: debug probes and running firmware have such ones too.
     """
     triples = {each.triple for each in interfaces}
     if DFU in triples:

@@ -1,4 +1,4 @@
-"""The drive of a boot loader: what it says of itself, and what is asked of it.
+"""The drive of a bootloader: what it says of itself, and what is asked of it.
 
 Sources: INFO_UF2.TXT as written by the boot ROMs, adafruit/uf2-samdx1, tinyuf2 and Adafruit_nRF52_Bootloader.
 """
@@ -31,7 +31,7 @@ class DriveInfo:
 
     Attributes:
         kind: "uf2", or "daplink" for the drive of a debug probe.
-        loader: the boot loader and its version, "UF2 Bootloader v3.0".
+        loader: the bootloader and its version, "UF2 Bootloader v3.0".
         model, board_id: as written there.
         softdevice: Nordic's radio stack ("S140 7.3.0"), "" where it names none.
         chip, mcu_port: what these mean, as in FirmwareImage; "" where they say nothing known.
@@ -79,7 +79,7 @@ def _chip_of(words: str) -> tuple[str, str]:
 
 
 class Volume(Protocol):
-    """A drive of a boot loader: a mounted one (volumes.MountedVolume), or that of a simulated board.
+    """A drive of a bootloader: a mounted one (volumes.MountedVolume), or that of a simulated board.
 
     Attributes:
         path: what people know it by, a directory where it is mounted.

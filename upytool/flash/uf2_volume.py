@@ -1,6 +1,6 @@
 """Boards that look like a USB stick: a UF2 file that is copied there is programmed, block by block.
 
-The boot loader says little: it ignores blocks of a foreign family without a word, restarts when it has counted all
+The bootloader says little: it ignores blocks of a foreign family without a word, restarts when it has counted all
 blocks, and its drive vanishes then. So the file is checked against INFO_UF2.TXT before anything is written; a
 drive that stays means that the file was refused; and only the REPL's answer afterwards proves success. Loaders
 with a CURRENT.UF2 (SAMD, TinyUF2, nRF; not the ROMs of Raspberry Pi's chips) can be read and compared.
@@ -33,9 +33,9 @@ VANISH = 5.0
 POLL = 0.1
 CURRENT_LIMIT = 64 << 20
 FILE_NAME = "FIRMWARE.UF2"
-INCOMPLETE = "the firmware on the board is incomplete; its boot loader is untouched"
+INCOMPLETE = "the firmware on the board is incomplete; its bootloader is untouched"
 _RP2_CHIPS = ("rp2040", "rp2350")
-# Ports whose boards come with such a boot loader, or take one.
+# Ports whose boards come with such a bootloader, or take one.
 UF2_PORTS = frozenset(("rp2", "samd", "mimxrt", "nrf"))
 # Where the application begins behind Nordic's SoftDevice, by its name and version
 # (Adafruit_nRF52_Bootloader; ports/nrf/boards/s*.ld).
@@ -48,7 +48,7 @@ _SOFTDEVICES = (
 
 
 def families_of(chip: str) -> frozenset[int]:
-    """The UF2 families that the boot loader of a chip takes; empty where that is not known."""
+    """The UF2 families that the bootloader of a chip takes; empty where that is not known."""
     own = {number for number, each in FAMILIES.items() if each.chip and each.chip == chip}
     if chip == "rp2350":
         own |= {ABSOLUTE, DATA}
@@ -76,7 +76,7 @@ def to_uf2(image: FirmwareImage, info: DriveInfo) -> bytes:
     if info.mcu_port == "nrf":
         raise ImageError(
             f"this {name} is not made into a UF2 file for an nRF board: it could overwrite the SoftDevice or lie "
-            "where the boot loader does not look",
+            "where the bootloader does not look",
             hint="take the .uf2 file that is made for this very board",
         )
     raise ImageError(
@@ -133,7 +133,7 @@ class Uf2Loader:
     # -- before ---------------------------------------------------------------------------------
 
     def check(self, image: FirmwareImage) -> list[str]:
-        """Refuse what the boot loader would ignore without a word, or what would not start."""
+        """Refuse what the bootloader would ignore without a word, or what would not start."""
         image.require_valid()
         warnings: list[str] = []
         data = to_uf2(image, self.info)
@@ -149,7 +149,7 @@ class Uf2Loader:
         if wanted and given and not set(given) & wanted:
             said = " and ".join(str(family(each)) for each in given)
             raise ImageError(
-                f"the file is for {said}, the board in its boot loader is a {self._board()}: it would ignore all of it",
+                f"the file is for {said}, the board in its bootloader is a {self._board()}: it would ignore all of it",
                 hint=f"take the firmware for the {self.info.chip}",
             )
         if not wanted and given:
@@ -159,7 +159,7 @@ class Uf2Loader:
             )
         foreign = set(given) - wanted - {ABSOLUTE, DATA}
         if wanted and foreign and set(given) & wanted:
-            warnings.append("the file is for several chips: the boot loader takes this one's part alone")
+            warnings.append("the file is for several chips: the bootloader takes this one's part alone")
         if self.info.mcu_port == "nrf":
             warnings += self._check_softdevice(file.memory)
         if image.format == "uf2" and data is not image.raw:
@@ -188,7 +188,7 @@ class Uf2Loader:
             )
         if start > base:
             raise ImageError(
-                f"the firmware begins at {start:#x}, the boot loader starts what is at {base:#x} (SoftDevice {soft})",
+                f"the firmware begins at {start:#x}, the bootloader starts what is at {base:#x} (SoftDevice {soft})",
                 hint="take the .uf2 file that is made for this very board",
             )
         return []
@@ -204,7 +204,7 @@ class Uf2Loader:
         if self._current is None:
             if not self.volume.has_current:
                 raise FlashError(
-                    f"the boot loader on {self.volume.path} cannot be read: its drive has no CURRENT.UF2",
+                    f"the bootloader on {self.volume.path} cannot be read: its drive has no CURRENT.UF2",
                     hint="on a Raspberry Pi chip PICOBOOT reads: --tool picoboot",
                 )
             with Task(reporter, label, None):
@@ -294,13 +294,13 @@ class Uf2Loader:
                 stuck = isinstance(error, DriveStuck)
                 raise FlashError(
                     f"{path} does not take the file: {error.message}",
-                    hint=error.hint or "reset the board into its boot loader and try again",
-                    state=INCOMPLETE if stuck else "the board waits in its boot loader",
+                    hint=error.hint or "reset the board into its bootloader and try again",
+                    state=INCOMPLETE if stuck else "the board waits in its bootloader",
                 ) from error
             if through < len(data):
                 raise FlashError(
                     f"{path} went away after {through} of {len(data)} bytes",
-                    hint="bring the board into its boot loader again (`upytool bootloader`) and run the same command",
+                    hint="bring the board into its bootloader again (`upytool bootloader`) and run the same command",
                     state=INCOMPLETE,
                 )
         self.sent = True
@@ -308,16 +308,16 @@ class Uf2Loader:
         while self.volume.present():
             if self._clock() >= end:
                 raise FlashError(
-                    f"the boot loader did not take the file: {path} is still there {VANISH:g} s after the last block",
+                    f"the bootloader did not take the file: {path} is still there {VANISH:g} s after the last block",
                     hint="is the file for this board and chip? `upytool firmware inspect FILE` says for which it is",
-                    state="the board waits in its boot loader, with what it had before",
+                    state="the board waits in its bootloader, with what it had before",
                 )
             self._sleep(POLL)
 
     # -- the end --------------------------------------------------------------------------------
 
     def leave(self, mode: Leave = "run") -> None:
-        """After a write the boot loader has restarted the board by itself. Where nothing had to be written it only
+        """After a write the bootloader has restarted the board by itself. Where nothing had to be written it only
         restarts for a file, so it gets the same firmware once more.
 
         Raises: FlashError where it cannot be told to restart.
@@ -354,11 +354,11 @@ class Uf2Flasher:
             return "its drive belongs to a debug probe, it takes no UF2 files"
         if volume is None:
             if target.state == "bootloader":
-                return "its boot loader shows no UF2 drive (not mounted? `upytool doctor` says)"
+                return "its bootloader shows no UF2 drive (not mounted? `upytool doctor` says)"
             if target.mcu_port and target.mcu_port not in UF2_PORTS:
                 return f"boards of the port {target.mcu_port} have no UF2 drive"
             if not target.mcu_port:
-                return "what boot loader it has is not known"
+                return "what bootloader it has is not known"
         if image is None:
             return "a UF2 drive cannot erase"
         if image.format != "uf2" and image.port != "rp2":
@@ -374,7 +374,7 @@ class Uf2Flasher:
         if target.volume is None or not target.volume.present():
             raise FlashError(
                 f"the UF2 drive of {target.name} is not there",
-                hint="bring the board into its boot loader: `upytool bootloader`; a drive that is not mounted shows "
+                hint="bring the board into its bootloader: `upytool bootloader`; a drive that is not mounted shows "
                 "in `upytool doctor`",
             )
         return Uf2Loader(target.volume, clock=self._clock, sleep=self._sleep)

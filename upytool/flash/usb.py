@@ -1,4 +1,4 @@
-"""USB as the boot loaders need it: devices of a bus, control and bulk transfers, and errors that say what to do.
+"""USB as the bootloaders need it: devices of a bus, control and bulk transfers, and errors that say what to do.
 
 The one home of pyusb and of the libusb that libusb-package carries; both are imported when a bus is first asked.
 A simulated board comes as a bus of its own with a pyusb backend in place of libusb (`usb.backend.IBackend`), so

@@ -43,7 +43,7 @@ def access_hint(device: UsbDevice, platform: str = sys.platform) -> str:
         return f"a udev rule allows it; then unplug the board and plug it in again:\n{lines}"
     if platform == "win32":
         return (
-            "Windows needs the WinUSB driver for it: in Zadig choose the device's boot loader interface (never the "
+            "Windows needs the WinUSB driver for it: in Zadig choose the device's bootloader interface (never the "
             "one of its drive) and install WinUSB;\nor go without a driver: a board with a UF2 drive takes "
             "`upytool flash --tool uf2`"
         )

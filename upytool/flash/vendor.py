@@ -71,7 +71,7 @@ def vendor_steps(target: FlashTarget, image_path: str = "") -> VendorSteps | Non
                 "press the button on the board",
                 f"  teensy_loader_cli --mcu={board} -v -w {file('hex')}",
             ),
-            "The boot loader erases the board's files. From loader 1.07 on the first try may fail: try again.",
+            "The bootloader erases the board's files. From loader 1.07 on the first try may fail: try again.",
         )
     if port == "renesas-ra" and board != "ARDUINO_PORTENTA_C33":
         device = _RA_DEVICES.get(board, "the chip's part number")
@@ -116,7 +116,7 @@ def vendor_steps(target: FlashTarget, image_path: str = "") -> VendorSteps | Non
         )
     if board in _RT_BOOT:
         return VendorSteps(
-            "this board comes without a boot loader that upytool can talk to: it gets a UF2 boot loader once",
+            "this board comes without a bootloader that upytool can talk to: it gets a UF2 bootloader once",
             (
                 "get NXP's sdphost, and TinyUF2 for this board, from the releases of adafruit/tinyuf2",
                 f"bring the chip into its own loader: {_RT_BOOT[board]}",
@@ -128,17 +128,17 @@ def vendor_steps(target: FlashTarget, image_path: str = "") -> VendorSteps | Non
         return VendorSteps(
             "the Nano 33 BLE is programmed by Arduino's bossac",
             (
-                'bring its boot loader up to date first (Arduino: "OpenMV on Nano 33 BLE"): an old one is lost',
+                'bring its bootloader up to date first (Arduino: "OpenMV on Nano 33 BLE"): an old one is lost',
                 "press its reset button twice, quickly",
                 f"  bossac -e -w --offset=0x16000 --port={serial.rpartition('/')[2]} -i -d -U -R {file('bin')}",
             ),
         )
     if port == "nrf" and board in _NRFUTIL:
         return VendorSteps(
-            "its boot loader speaks Nordic's serial DFU",
+            "its bootloader speaks Nordic's serial DFU",
             (
                 "  pip install nrfutil",
-                "bring it into its boot loader: press its reset button",
+                "bring it into its bootloader: press its reset button",
                 f"  nrfutil pkg generate --hw-version 52 --sd-req 0x00 --application-version 1 "
                 f"--application {file('hex')} firmware.zip",
                 f"  nrfutil dfu usb-serial -pkg firmware.zip -p {serial} -t 0",

@@ -19,7 +19,7 @@ Ranges = Sequence[tuple[int, int]]
 def differences(loader: Loader, image: FirmwareImage, *, reporter: Reporter = NULL) -> list[tuple[int, int]]:
     """(address, size) of what is not as the image has it.
 
-    Raises: FlashError where the boot loader does not let itself be asked.
+    Raises: FlashError where the bootloader does not let itself be asked.
     """
     if not {"read", "verify"} & loader.abilities:
         raise FlashError(

@@ -30,7 +30,7 @@ INFO_LIMIT = 16 << 10
 MOST = 64  # volumes that are looked at
 COMMAND_LIMIT = 10.0
 _FAT = frozenset(("vfat", "msdos", "fat", "fat12", "fat16", "fat32", "exfat", "fuseblk", "9p", "drvfs"))
-# Labels of UF2 drives: those of the boot ROMs, and what the boards' boot loaders end on by custom.
+# Labels of UF2 drives: those of the boot ROMs, and what the boards' bootloaders end on by custom.
 _LABEL = re.compile(r"RPI-RP2|RP2350|\w+BOOT|\w*(?:UF2|XPL)|XIAO-SENSE|Arduino|METROM\d?\w*|DAPLINK|RT\d{4}-?\w*", re.I)
 
 Run = Callable[[Sequence[str]], bytes]
@@ -84,7 +84,7 @@ def find_volumes(platform: str = sys.platform, *, root: str = "/", run: Run = ru
 
 
 def find_unmounted(platform: str = sys.platform, *, root: str = "/") -> list[Unmounted]:
-    """Drives of boot loaders that this Linux sees and has not mounted (no desktop, a server); else []."""
+    """Drives of bootloaders that this Linux sees and has not mounted (no desktop, a server); else []."""
     if not platform.startswith("linux"):
         return []
     mounted = {device for device, *_ in _mount_table(root)}
@@ -118,7 +118,7 @@ class _Mount:
 
 
 def _look(mount: _Mount) -> MountedVolume | None:
-    """The volume at a mount point, None where it is no boot loader's, cannot be read or does not answer."""
+    """The volume at a mount point, None where it is not a bootloader's, cannot be read or does not answer."""
     try:
         names = within(LOOK_LIMIT, mount.path, lambda: {name.upper(): name for name in os.listdir(mount.path)[:512]})
         own = next((names[each] for each in (INFO, DETAILS) if each in names), None)

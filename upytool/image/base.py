@@ -32,7 +32,7 @@ FORMAT_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check sum that the file carries, and whether it agrees with the content."""
+    """A checksum that the file carries, and whether it agrees with the content."""
 
     name: str
     ok: bool
@@ -52,7 +52,7 @@ class FirmwareImage:
         families: UF2 families, in the order of the file.
         place_known: whether the addresses come from the file; False where they are the usual ones.
         detail: the format's own view.
-        checks: every check sum of the file.
+        checks: every checksum of the file.
         notes: what is legal yet unwise, a sentence each.
         path: where it was read from, or "".
     """
@@ -77,7 +77,7 @@ class FirmwareImage:
             source: a path, or the bytes.
             name: how to call bytes in messages.
 
-        Raises: ImageError: it cannot be read, is no firmware, is damaged or is cut short. Wrong check sums
+        Raises: ImageError: it cannot be read, is not firmware, is damaged or is cut short. Wrong checksums
             are no error here (see `checks` and `require_valid`).
         """
         if isinstance(source, bytes):
@@ -126,7 +126,7 @@ class FirmwareImage:
 
     @property
     def uf2_family(self) -> int | None:
-        """The UF2 family that a boot loader wants for this content: the file's own, or the RP2 chip's."""
+        """The UF2 family that a bootloader wants for this content: the file's own, or the RP2 chip's."""
         owners = [each for each in self.families if each not in (ABSOLUTE, DATA)]
         if owners:
             return owners[0] if len(owners) == 1 else None
@@ -138,7 +138,7 @@ class FirmwareImage:
         return None
 
     def require_valid(self) -> None:
-        """Refuse a file whose check sums do not agree.
+        """Refuse a file whose checksums do not agree.
 
         Raises: ImageError.
         """
@@ -191,7 +191,7 @@ class FirmwareImage:
 
 
 def load_file(path: str) -> bytes:
-    """All of a firmware file or dump. Raises: ImageError: it is no regular file, cannot be read, or is too large."""
+    """All of a firmware file or dump. Raises: ImageError: it is not a regular file, cannot be read, or is too large."""
     return documents.read_bytes(path, error=ImageError, limit=limits.IMAGE_BYTES)
 
 
@@ -272,9 +272,9 @@ def _rp2_chip(memory: Memory) -> str:
 def _read_esp(data: bytes) -> FirmwareImage:
     file = esp.read_firmware(data)
     checks, notes = [], []
-    for what, part in (("the boot loader", file.bootloader), ("the application", file.app)):
+    for what, part in (("the bootloader", file.bootloader), ("the application", file.app)):
         if part is not None:
-            checks.append(Check(f"the check sum of {what}", part.checksum_ok))
+            checks.append(Check(f"the checksum of {what}", part.checksum_ok))
             if part.digest_ok is not None:
                 checks.append(Check(f"the SHA-256 of {what}", part.digest_ok))
     if file.table is not None and file.table.md5_ok is not None:

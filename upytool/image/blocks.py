@@ -1,4 +1,4 @@
-"""Random access to a region of flash: in a firmware file, in a dump, or on a board that is in its boot loader.
+"""Random access to a region of flash: in a firmware file, in a dump, or on a board that is in its bootloader.
 
 A file system is read through a `BlockSource`. `Overlay` puts changes over one without touching it, and knows
 afterwards what must be written, and in which order, so that a power cut leaves the old or the new files.

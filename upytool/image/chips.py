@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A UF2 family: which boot loaders take the file."""
+    """A UF2 family: which bootloaders take the file."""
 
     id: int
     name: str

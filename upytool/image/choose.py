@@ -16,7 +16,7 @@ def parse_size(text: str) -> int:
     try:
         value = int(word, 0) * scale
     except ValueError:
-        raise UsageError(f"{text} is no size or address", hint="such as 4096, 0x1000, 64K or 2M") from None
+        raise UsageError(f"{text} is not a size or address", hint="such as 4096, 0x1000, 64K or 2M") from None
     if not 0 <= value < 1 << 32:
         raise UsageError(f"{text} is out of range")
     return value
@@ -26,10 +26,10 @@ def parse_region(text: str) -> tuple[int, int]:
     """Read `START,SIZE` as (address, bytes). Raises UsageError."""
     start, comma, length = text.replace(":", ",").partition(",")
     if not comma:
-        raise UsageError(f"{text!r} is no region", hint="write START,SIZE: --region 0x100A0000,1408K")
+        raise UsageError(f"{text!r} is not a region", hint="write START,SIZE: --region 0x100A0000,1408K")
     found = parse_size(start), parse_size(length)
     if not found[1] or sum(found) > 1 << 32:
-        raise UsageError(f"--region {text} is no part of a flash")
+        raise UsageError(f"--region {text} is not a part of a flash")
     return found
 
 

@@ -35,7 +35,7 @@ class DfuElement:
 
 @dataclass(frozen=True, slots=True)
 class DfuTarget:
-    """The elements for one alternate setting of the boot loader."""
+    """The elements for one alternate setting of the bootloader."""
 
     elements: tuple[DfuElement, ...]
     setting: int = 0
@@ -78,12 +78,12 @@ def read_suffix(data: bytes) -> DfuSuffix | None:
 
 
 def dfu_crc(data: bytes | memoryview) -> int:
-    """The suffix's check sum: CRC-32 without its last inversion."""
+    """The suffix's checksum: CRC-32 without its last inversion."""
     return zlib.crc32(data) ^ 0xFFFFFFFF
 
 
 def read_dfu(data: bytes) -> DfuFile:
-    """Read a DfuSe file. A wrong check sum is not an error here but `crc_ok`.
+    """Read a DfuSe file. A wrong checksum is not an error here but `crc_ok`.
 
     Raises: ImageError when the structure does not hold together or the file is cut short.
     """
@@ -92,7 +92,7 @@ def read_dfu(data: bytes) -> DfuFile:
         raise ImageError("the DFU file has no suffix", hint="it is cut short: download or copy it again")
     magic, version, length, count = _unpack(_PREFIX, data, 0, "prefix")
     if magic != MAGIC or version != 1:
-        raise ImageError(f"the DFU file is no DfuSe file of version 1 but of version {version}")
+        raise ImageError(f"the DFU file is not a DfuSe file of version 1 but of version {version}")
     end = len(data) - SUFFIX.size
     if length != end:
         raise ImageError(f"the DFU file should hold {length} bytes before its suffix but holds {end}")

@@ -1,10 +1,10 @@
-"""Espressif's images: one image (boot loader or application), and MicroPython's firmware.bin made of them.
+"""Espressif's images: one image (bootloader or application), and MicroPython's firmware.bin made of them.
 
 An image: E9, segments, flash mode, flash size and frequency, u32 entry; from the ESP32 on 16 bytes more
 (the chip id at 12, "a SHA-256 follows" at 23); then u32 load address, u32 length and data for each segment;
-a check sum byte (XOR of the segments' bytes, from EF on) as the last of a multiple of 16; then the SHA-256
+a checksum byte (XOR of the segments' bytes, from EF on) as the last of a multiple of 16; then the SHA-256
 of all before it. Sources: ESP-IDF "App Image Format" and `esp_app_desc_t`; MicroPython
-`ports/esp32/makeimg.py` (firmware.bin begins at the boot loader's place in flash) and
+`ports/esp32/makeimg.py` (firmware.bin begins at the bootloader's place in flash) and
 `ports/esp8266/makeimg.py` (length and MD5 of the ESP8266's).
 """
 
@@ -57,7 +57,7 @@ class EspImage:
 
     Attributes:
         offset: where it begins in the data that it was read from.
-        length: its true size with check sum and digest: an application's partition may be larger.
+        length: its true size with checksum and digest: an application's partition may be larger.
         digest_ok: None when no SHA-256 is appended.
     """
 
@@ -116,9 +116,9 @@ def detect_chip(data: bytes, offset: int = 0) -> EspChip | None:
 
 
 def read_image(data: bytes, offset: int = 0) -> EspImage:
-    """Walk one image. Wrong check sums are no errors here but `checksum_ok` and `digest_ok`.
+    """Walk one image. Wrong checksums are no errors here but `checksum_ok` and `digest_ok`.
 
-    Raises: ImageError when it is no image, or is cut short.
+    Raises: ImageError when it is not an image, or is cut short.
     """
     if len(data) < offset + 24 or data[offset] != MAGIC:
         raise ImageError(f"there is no ESP image at {offset:#x} of the file")
@@ -143,7 +143,7 @@ def read_image(data: bytes, offset: int = 0) -> EspImage:
         at += size
     at = offset + ((at - offset) | 15)
     if at >= len(data):
-        raise ImageError("the ESP image is cut short before its check sum", hint=_AGAIN)
+        raise ImageError("the ESP image is cut short before its checksum", hint=_AGAIN)
     checksum_ok = data[at] == check
     at += 1
     digest_ok: bool | None = None
@@ -222,7 +222,7 @@ class EspFirmware:
     """A .bin for an Espressif chip.
 
     Attributes:
-        role: "firmware" (boot loader, table and application), "app" (an application alone: firmware.app-bin,
+        role: "firmware" (bootloader, table and application), "app" (an application alone: firmware.app-bin,
             micropython.bin), "bootloader" (or any other image alone).
         base: the flash address of the file's first byte; None for an application, which may go into any slot.
         trailer_ok: ESP8266: whether length and MD5 at the end agree; None where they are missing.
@@ -270,7 +270,7 @@ def read_firmware(data: bytes) -> EspFirmware:
         if app_row is not None and app_row.offset - base < len(data):
             app = read_image(data, app_row.offset - base)
             if app.chip is not chip:
-                raise ImageError(f"the boot loader is for {chip.name}, the application for {app.chip.name}")
+                raise ImageError(f"the bootloader is for {chip.name}, the application for {app.chip.name}")
         return EspFirmware("firmware", chip, base, first, table, app)
     if first.app is not None:
         return EspFirmware("app", chip, None, app=first)

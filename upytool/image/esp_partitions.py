@@ -87,7 +87,7 @@ class PartitionTable:
         return row
 
     def problems(self, flash_size: int | None = None) -> list[str]:
-        """What a boot loader or MicroPython would stumble over, a sentence each."""
+        """What a bootloader or MicroPython would stumble over, a sentence each."""
         found = []
         last: Partition | None = None
         for row in sorted(self.rows, key=lambda row: row.offset):
@@ -95,7 +95,7 @@ class PartitionTable:
             if row.offset % step:
                 found.append(f"partition {row.label} begins at {row.offset:#x}, no multiple of {step:#x}")
             if row.offset < TABLE_OFFSET + SECTOR:
-                found.append(f"partition {row.label} overlaps the boot loader or the table")
+                found.append(f"partition {row.label} overlaps the bootloader or the table")
             if last is not None and row.offset < last.end:
                 found.append(f"partitions {last.label} and {row.label} overlap")
             if flash_size is not None and row.end > flash_size:
@@ -117,7 +117,7 @@ class PartitionTable:
 
 
 def read_table(data: bytes) -> PartitionTable:
-    """Read a table. A wrong MD5 is no error here but `md5_ok`.
+    """Read a table. A wrong MD5 is not an error here but `md5_ok`.
 
     Raises: ImageError when a row is neither a partition, nor the MD5, nor the end.
     """

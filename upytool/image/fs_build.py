@@ -91,4 +91,4 @@ def _made(
         if len(data) > size:
             raise NoRoomError(f"the files do not fit into the ROMFS of {size} bytes", len(data) - size)
         return BuiltFs("romfs", size, 4096, {0: data})
-    raise ImageError(f"{kind} is no file system that can be made", hint="littlefs, littlefs1, fat or romfs")
+    raise ImageError(f"{kind} is not a file system that can be made", hint="littlefs, littlefs1, fat or romfs")

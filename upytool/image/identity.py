@@ -23,7 +23,7 @@ _VERSION = re.compile(
     rb"(?:; ([ -~]{1,100}))?"
 )
 _MACHINE = re.compile(rb"[ -~]{2,80} with [ -~]{2,48}")
-# Pointers may stand right before it, their last byte is no letter.
+# Pointers may stand right before it, their last byte is not a letter.
 _BUILD = re.compile(rb"(?<![A-Za-z0-9_-])[A-Z][A-Z0-9_]{2,47}(?:-[A-Z0-9_]{1,24})?\Z")
 _RELEASE = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
 _FILE_NAME = re.compile(r"([A-Za-z][A-Za-z0-9_]*(?:-[A-Z0-9_]+)?)-(\d{8})-(v\d[^/]*)\.[a-z0-9-]+", re.ASCII)

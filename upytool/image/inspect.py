@@ -87,7 +87,7 @@ class Inspection:
 
     @property
     def valid(self) -> bool:
-        """Whether every check sum agrees."""
+        """Whether every checksum agrees."""
         return all(check.ok for check in self.checks)
 
     def data(self) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def read_hex(text: bytes) -> HexFile:
                 continue
             if ended:
                 raise ImageError(f"line {number} of the HEX file comes behind its end record")
-            raise ImageError(f"line {number} of the HEX file is no record (records begin with a colon)")
+            raise ImageError(f"line {number} of the HEX file is not a record (records begin with a colon)")
         try:
             record = unhexlify(line[1:].rstrip())
         except ValueError:

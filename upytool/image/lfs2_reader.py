@@ -21,7 +21,7 @@ from .blocks import BlockSource
 from .tree import MAX_DEPTH, MAX_ENTRIES, shown
 
 MAGIC = b"littlefs"
-BLOCK_SIZES = tuple(sorted({1 << power for power in range(7, 19)} | {1536}))  # SAMD's is no power of two
+BLOCK_SIZES = tuple(sorted({1 << power for power in range(7, 19)} | {1536}))  # SAMD's is not a power of two
 MAX_BLOCKS, MAX_BLOCK = 1 << 20, 1 << 18
 ATTR_MTIME = 1
 
@@ -76,7 +76,7 @@ def _plausible(found: Superblock) -> Superblock | None:
 def _superblock2(source: BlockSource, at: int) -> Superblock | None:
     """The superblock in the block at `at`, or a newer one in the other block.
 
-    It may stand anywhere in the block, whose size only it tells; but a log ends where its check sums do.
+    It may stand anywhere in the block, whose size only it tells; but a log ends where its checksums do.
     """
     for length in (at,) if at else (512, 4096, MAX_BLOCK):
         found = _described(_parse(source.read(at, min(length, source.size - at)), 0))

@@ -110,7 +110,7 @@ def lfs_parameters(
         chip: tells apart what a port does differently by chip ("samd21", "nrf51").
         block_size: of the region where the caller knows better.
 
-    Raises: ImageError when the region is no whole number of blocks, or less than two.
+    Raises: ImageError when the region is not a whole number of blocks, or less than two.
     """
     blocks, prog = _PORTS.get(port, (4096, 256))
     v1 = port == "samd" and chip.startswith("samd21")
@@ -270,7 +270,7 @@ def _encoded(path: str) -> str:
     try:
         path.encode()
     except UnicodeEncodeError:
-        raise ImageError(f"the name {path!r} is no UTF-8, it can be read but not written") from None
+        raise ImageError(f"the name {path!r} is not UTF-8, it can be read but not written") from None
     return "/" + path
 
 
@@ -279,7 +279,7 @@ class Lfs2Tree(FileTree):
 
     Changes are written so that a power cut between two `steps` leaves a sound file system: a block that was
     complete is never written again in place (littlefs is told that it went bad, whereupon it writes the other
-    half of the pair). Thus a boot loader may erase and write whole sectors in that order.
+    half of the pair). Thus a bootloader may erase and write whole sectors in that order.
     """
 
     kind: Kind = "littlefs2"

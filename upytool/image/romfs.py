@@ -156,7 +156,7 @@ def _name(raw: bytes) -> str:
     try:
         name = raw.decode()
     except UnicodeDecodeError:
-        raise ImageError(f"the ROMFS image has a name that is no UTF-8: {raw[:40]!r}") from None
+        raise ImageError(f"the ROMFS image has a name that is not UTF-8: {raw[:40]!r}") from None
     if "/" in name or "\0" in name or name in (".", ".."):
         raise ImageError(f"the ROMFS image has the unusable name {name[:40]!r}")
     return name

@@ -2,7 +2,7 @@
 
 Signatures are those of the formats themselves; the ARM vector table is ARMv6-M/ARMv7-M's (first word the
 stack pointer, second the reset handler with bit 0 set); FCFB is NXP's FlexSPI configuration block, which
-mimxrt images begin with; the boot2 check sum is the RP2040's (see rp2_binary_info).
+mimxrt images begin with; the boot2 checksum is the RP2040's (see rp2_binary_info).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _AGAIN = "download it again, and take the file itself, not the page that shows i
 _BESIDE = "take the .uf2, .bin, .dfu or .hex file of the same build"
 _UNPACK = "unpack it and take the firmware file from inside"
 _MAGICS: tuple[tuple[int, bytes, str, str], ...] = (
-    (0, b"\x7fELF", "is an ELF file: it is for debuggers and linkers, a boot loader cannot take it", _BESIDE),
+    (0, b"\x7fELF", "is an ELF file: it is for debuggers and linkers, a bootloader cannot take it", _BESIDE),
     (0, b"\x1f\x8b", "is compressed (gzip)", _UNPACK),
     (0, b"PK\x03\x04", "is a zip archive", _UNPACK),
     (0, b"PK\x05\x06", "is an empty zip archive", ""),
@@ -54,7 +54,7 @@ def sniff(data: bytes, name: str) -> str:
     Args:
         name: how to call the file in a message.
 
-    Raises: ImageError when it is no firmware.
+    Raises: ImageError when it is not firmware.
     """
     if not data:
         raise ImageError(f"{name} is empty", hint="download or copy it again")
@@ -93,12 +93,12 @@ def _decline(data: bytes, name: str) -> None:
         raise ImageError(f"{name} holds nothing but {data[0]:02X} bytes: erased or unread flash, no firmware")
     if len(data) < 64:
         raise ImageError(
-            f"{name} is no firmware: it has only {len(data)} bytes", hint="download or copy it again"
+            f"{name} is not firmware: it has only {len(data)} bytes", hint="download or copy it again"
         )
     if not data[:4096].translate(None, _TEXT):
         raise ImageError(f"{name} is a text file, no firmware")
     raise ImageError(
-        f"{name} is no firmware file that upytool knows",
+        f"{name} is not a firmware file that upytool knows",
         hint="known are UF2, DfuSe (.dfu), Intel HEX, ESP images and raw images of ARM and RP2 chips",
     )
 

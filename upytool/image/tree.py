@@ -103,7 +103,7 @@ def normal(path: str) -> str:
     parts = [part for part in path.split("/") if part]
     for part in parts:
         if part in (".", "..") or "\0" in part or len(part.encode("utf-8", "surrogateescape")) > MAX_NAME:
-            raise ImageError(f"{path!r} is no path for a file system on a board")
+            raise ImageError(f"{path!r} is not a path for a file system on a board")
     if len(parts) > MAX_DEPTH:
         raise ImageError(f"{path!r} nests directories deeper than {MAX_DEPTH}")
     return "/".join(parts)

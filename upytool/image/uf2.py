@@ -1,4 +1,4 @@
-"""UF2: firmware in 512-byte blocks, each with its address, for boot loaders that look like a USB stick.
+"""UF2: firmware in 512-byte blocks, each with its address, for bootloaders that look like a USB stick.
 
 A block: 0A324655 9E5D5157 flags address payload-size number count family | 476 bytes | 0AB16F30, little
 endian. Sources: microsoft/uf2 README (blocks, flags, tags, MD5); pico-sdk `boot/uf2.h` (RP2350's families
@@ -40,7 +40,7 @@ _HEAD = struct.Struct("<8I476sI")
 
 @dataclass(frozen=True, slots=True)
 class Uf2Group:
-    """The blocks of one family that count together: a boot loader reboots when it has `blocks` of them.
+    """The blocks of one family that count together: a bootloader reboots when it has `blocks` of them.
 
     Attributes:
         family: the family's number; None where the blocks carry none.
@@ -59,7 +59,7 @@ class Uf2File:
 
     Attributes:
         groups: in the order of the file.
-        erratum_block: the RP2350-E10 block as found, b"" where there is none; it is no part of the firmware.
+        erratum_block: the RP2350-E10 block as found, b"" where there is none; it is not a part of the firmware.
         skipped: blocks that are not for the main flash, or files of a container.
         tags: extension tags by type (see TAG_NAMES).
         md5: None where the file has no MD5 regions that can be checked; else whether all agree.
@@ -106,7 +106,7 @@ def read_uf2(data: bytes) -> Uf2File:
     """
     if len(data) < BLOCK or len(data) % BLOCK:
         raise ImageError(
-            f"the UF2 file is cut short: {len(data)} bytes is no multiple of {BLOCK}",
+            f"the UF2 file is cut short: {len(data)} bytes is not a multiple of {BLOCK}",
             hint="download or copy it again",
         )
     runs: list[_Run] = []
@@ -179,7 +179,7 @@ def _notes(runs: Sequence[_Run], erratum: bool) -> list[str]:
             break
         seen.add(run.family)
     if None in seen:
-        notes.append("the blocks name no family: a boot loader cannot tell for which chip they are")
+        notes.append("the blocks name no family: a bootloader cannot tell for which chip they are")
     if any(len(data) != PAGE for run in runs for _, data in run.pieces) and seen & _RP2:
         notes.append("some blocks do not hold 256 bytes: RP2 boot ROMs ignore those")
     if seen & _RP2350 and not erratum:

@@ -196,7 +196,7 @@ def _esp_regions(image: FirmwareImage, detail: EspFirmware, flash_size: int | No
 
 
 def _whole(size: int) -> int:
-    """A dump of the whole flash tells its size; anything else is no power of two."""
+    """A dump of the whole flash tells its size; anything else is not a power of two."""
     return size if size and size & (size - 1) == 0 else 0
 
 
@@ -220,7 +220,7 @@ def volumes_on_flash(
     known = list(regions)
     port = "rp2" if chip.startswith("rp2") else chip
     if port == "rp2":
-        # The boot loader of a Pico takes 2 MiB for granted; the firmware knows better.
+        # The bootloader of a Pico takes 2 MiB for granted; the firmware knows better.
         whole.size = max(whole.size, 16 << 20) if size is None else size
         known += _of_rp2(_Remote.over(whole))
     elif port == "esp8266":

@@ -236,6 +236,6 @@ def _read(path: Path) -> bytes | None:
 
 
 def _keep(path: Path, data: bytes) -> None:
-    """A cache is a convenience: that it can't be written is no failure."""
+    """A cache is a convenience: that it can't be written is not a failure."""
     with suppress(OSError):
         write_whole(path, hashlib.sha256(data).digest() + data, parents=True)

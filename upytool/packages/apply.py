@@ -135,7 +135,7 @@ def recover(board: boards.Board, seen: Survey, reporter: Reporter = NULL) -> Non
     """Finish an install whose files were all on the board when it was cut off.
 
     Its journal is the literal that ondevice `commit` wrote, or JSON of an earlier upytool; of a small one the record
-    that waits. One that is no record was cut off itself: there is nothing to finish.
+    that waits. One that is not a record was cut off itself: there is nothing to finish.
 
     Where the board refuses that, the install is given up: the record still says what was installed before.
 

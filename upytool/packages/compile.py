@@ -55,7 +55,7 @@ class Compiler:
             board_path: where it would be on the board; tracebacks of the board show it.
 
         Raises:
-            PackageError: it is no valid MicroPython; the message has file and line.
+            PackageError: it is not valid MicroPython; the message has file and line.
         """
         if self._cross is None:
             return Compiled(None, self.unusable)

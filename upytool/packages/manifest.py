@@ -183,7 +183,7 @@ def _once(seen: dict[str, Any], path: str, entry: object, origin: str, where: st
 def _wrong(origin: str, where: str, wanted: str, got: object) -> PackageError:
     return PackageError(
         f"{origin}: {where} should be {wanted}, not {_shown(got)}",
-        hint="the package's author has to mend its package.json",
+        hint="the package's author has to fix its package.json",
     )
 
 

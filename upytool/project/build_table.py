@@ -117,7 +117,7 @@ class BuildTable:
 
 
 def parse_flash_size(text: str) -> int | None:
-    """4194304 of "4MB"; None where it is no size of a flash."""
+    """4194304 of "4MB"; None where it is not a size of a flash."""
     found = _FLASH.fullmatch(text.strip())
     return int(found[1]) << {"K": 10, "M": 20}[found[2].upper()] if found else None
 
@@ -132,14 +132,14 @@ def load_build_table(file: Path | None, root: Path | None = None) -> BuildTable:
     document = read_project_table(file)
     table = document.get("build", {})
     if not isinstance(table, dict):
-        raise ConfigError(f"{file}: [build] is to be a table", hint="mend the file")
+        raise ConfigError(f"{file}: [build] is to be a table", hint="fix the file")
     values: dict[str, Any] = {}
     for key, value in table.items():
         want = _KEYS.get(key)
         if want is None:
             raise ConfigError(f"{file}: [build] knows no {key!r}", hint=f"it knows {', '.join(_KEYS)}")
         if not _fits(want, key, value):
-            raise ConfigError(f"{file}: build.{key} is to be {_what(key, want)}", hint="mend the file")
+            raise ConfigError(f"{file}: build.{key} is to be {_what(key, want)}", hint="fix the file")
         name = key.replace("-", "_")
         if want is _LIST:
             values[name] = tuple(value)

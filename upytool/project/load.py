@@ -90,7 +90,7 @@ def load_project(file: Path) -> Project:
 def _table(data: Mapping[str, Any], name: str, file: Path) -> Mapping[str, Any]:
     table = data.get(name, {})
     if not isinstance(table, dict):
-        raise ConfigError(f"{file}: [{name}] is to be a table", hint="mend the file")
+        raise ConfigError(f"{file}: [{name}] is to be a table", hint="fix the file")
     return table
 
 
@@ -105,5 +105,5 @@ def _checked(
             )
         items = value if isinstance(value, list) else []
         if not isinstance(value, kind) or not all(isinstance(item, str) for item in items):
-            raise ConfigError(f"{file}: {name}.{key} is to be {_TYPES[kind]}", hint="mend the file")
+            raise ConfigError(f"{file}: {name}.{key} is to be {_TYPES[kind]}", hint="fix the file")
     return table

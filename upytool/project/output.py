@@ -23,7 +23,7 @@ class ProjectFirmware:
 
 
 def project_firmware(file: Path) -> ProjectFirmware | None:
-    """The output of the project whose file this is; None where it is no project that builds firmware.
+    """The output of the project whose file this is; None where it is not a project that builds firmware.
 
     Args:
         file: upytool.toml or pyproject.toml.

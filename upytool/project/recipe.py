@@ -110,7 +110,7 @@ def _modules(table: BuildTable) -> Iterator[Item]:
                 if target.endswith((".py", ".mpy")):
                     yield _file(path, target, table, module=target.endswith(".py"))
         elif place.suffix not in (".py", ".mpy"):
-            raise BuildError(f"{name} is no module", hint="other files go in as data: --data, or `data` of [build]")
+            raise BuildError(f"{name} is not a module", hint="other files go in as data: --data, or `data` of [build]")
         else:
             yield _file(place, place.name, table, module=place.suffix == ".py")
 
@@ -131,7 +131,7 @@ def _entry(table: BuildTable) -> Iterator[Item]:
         return
     if not _ENTRY.fullmatch(table.entry):
         hint = 'write "app" or "app:main", a module and what to call in it'
-        raise BuildError(f"{table.entry!r} is no entry", hint=hint)
+        raise BuildError(f"{table.entry!r} is not an entry", hint=hint)
     yield Item("main.py", entry_source(table.entry), f'entry = "{table.entry}"', module=True)
 
 
@@ -176,7 +176,7 @@ def _inside(table: BuildTable, name: str, key: str) -> Path:
     """A path of the project's file, which is there."""
     place = table.locate(name, key)
     if not os.path.exists(place):
-        raise BuildError(f"build.{key}: there is no {name} in {table.root}", hint="mend the path, or take it out")
+        raise BuildError(f"build.{key}: there is no {name} in {table.root}", hint="fix the path, or take it out")
     return place
 
 

@@ -96,7 +96,7 @@ class Status:
 
     @classmethod
     def parse(cls, data: bytes) -> Status | None:
-        """None for anything that is no whole answer."""
+        """None for anything that is not a whole answer."""
         if len(data) != STATUS_SIZE:
             return None
         return cls(data[0], int.from_bytes(data[1:4], "little") / 1000, data[4], data[5])

@@ -11,7 +11,7 @@ What that buys:
 2. No frame holds a 03, so that Ctrl-C works on the board all the time, in the middle of an answer too; no
    04, so that the end of a program (raw_repl.py, law 2) is found behind a frame that was cut short; no
    further 18, so that the next frame is found at once.
-3. Requests and answers are seeded differently: an echo of an answer is no request.
+3. Requests and answers are seeded differently: an echo of an answer is not a request.
 
 The other side is ondevice/mount.py. The format is our own.
 """

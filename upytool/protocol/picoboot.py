@@ -184,7 +184,7 @@ class SystemInfo:
     Attributes:
         package: 0 for RP2350B (80 pins), 1 for RP2350A (60).
         unique_id: the chip's public random id, as its USB serial number and `machine.unique_id()` have it.
-        cpu: "arm" or "riscv", which runs the boot loader; "" where it was not asked for.
+        cpu: "arm" or "riscv", which runs the bootloader; "" where it was not asked for.
     """
 
     package: int | None

@@ -49,7 +49,7 @@ class ProgramEnd:
         rest: what came behind the end.
         reset: the board is at a prompt and the program's end was not seen.
         ours: as given.
-        stopped: a Ctrl-C was sent; a prompt is no surprise then.
+        stopped: a Ctrl-C was sent; a prompt is not a surprise then.
     """
 
     def __init__(self, mark: bytes = b"", *, ours: bool = False) -> None:

@@ -56,18 +56,18 @@ def fetch(release: Release, source: ReleaseSource, *, sha256: str = "", output: 
     """Get a release into the cache and, if wanted, a copy to `output`.
 
     Args:
-        sha256: what its check sum has to be, hexadecimal; also the way to accept an address that gives something
+        sha256: what its checksum has to be, hexadecimal; also the way to accept an address that gives something
             else than last time.
         output: a file or directory for the copy.
 
     Raises:
-        ImageError: what came is no firmware, damaged, or of another format than its name says.
+        ImageError: what came is not firmware, damaged, or of another format than its name says.
         NetworkError: it can't be fetched, or the address gives something else than last time.
-        OfflineError, UsageError (sha256 is none), LocalFileError (a local file does not have that check sum).
+        OfflineError, UsageError (sha256 is none), LocalFileError (a local file does not have that checksum).
     """
     wanted = sha256.strip().lower()
     if wanted and not re.fullmatch(r"[0-9a-f]{64}", wanted):
-        raise UsageError(f"{sha256!r} is no SHA-256", hint="it has 64 hexadecimal digits")
+        raise UsageError(f"{sha256!r} is not a SHA-256", hint="it has 64 hexadecimal digits")
     if release.provenance == "file":
         found = _local(release, wanted)
     else:

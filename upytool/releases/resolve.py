@@ -280,7 +280,7 @@ def _chooser(wanted: str) -> Choice:
     number = version(lower)
     if number is None:
         raise UsageError(
-            f"{wanted!r} is no version", hint="latest, preview, a version such as 1.28 or 1.28.0, or a date YYYYMMDD"
+            f"{wanted!r} is not a version", hint="latest, preview, a version such as 1.28 or 1.28.0, or a date YYYYMMDD"
         )
     if number.preview:
         return lambda releases: _newest([each for each in releases if _same_preview(number, each.order[0])])

@@ -30,7 +30,7 @@ class ReleaseSource:
         offline: no network, only what is here.
         reporter: hears of downloads, and of what was taken in place of the server's word.
         folder: of the cache; UPYTOOL_CACHE_DIR/firmware if not given.
-        record: the file that remembers check sums; UPYTOOL_STATE_DIR/firmware.json if not given.
+        record: the file that remembers checksums; UPYTOOL_STATE_DIR/firmware.json if not given.
         limits: of the network.
     """
 

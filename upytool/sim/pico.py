@@ -1,6 +1,6 @@
 """The `pico` board: an emulated RP2040 that boots as a real one does; its line is USB CDC.
 
-It starts at the chip's own boot ROM, which starts the MicroPython in flash, or waits as a USB boot loader
+It starts at the chip's own boot ROM, which starts the MicroPython in flash, or waits as a USB bootloader
 (2e8a:0003) when flash is empty, when the button is held, and after `machine.bootloader()`. The USB port of
 either is `PicoBoard.usb`; `PicoBoard.backend()` makes it a pyusb back end.
 """
@@ -44,7 +44,7 @@ class PicoBoard:
 
     Args:
         image: RPI_PICO UF2 file; flashed when it is not the one that was flashed last. None: what is in flash
-            already, an empty chip waits in its boot loader.
+            already, an empty chip waits in its bootloader.
         flash_path: file of the flash (2 MiB, made when missing); None: in memory.
         fresh: erase the flash first.
         bootsel: start with the button held down.

@@ -86,7 +86,7 @@ def start(
         image: UF2 file for a pico. Without one it starts what is in its flash; an empty chip waits in its boot
             loader.
         fresh: begin with an empty flash.
-        bootsel: start a pico with its button held, so that it waits in its boot loader.
+        bootsel: start a pico with its button held, so that it waits in its bootloader.
         tcp: a TCP port in place of a pty (always so on Windows).
         flash_size: bytes of a new wasm board's flash, a multiple of 4096.
         timeout: seconds to wait for it; None: what its kind may take.

@@ -44,7 +44,7 @@ class Board(Protocol):
 
 @runtime_checkable
 class UsbBoard(Protocol):
-    """A board that is a USB device, with a boot loader and a button for it."""
+    """A board that is a USB device, with a bootloader and a button for it."""
 
     usb: UsbPort
 

@@ -197,7 +197,7 @@ def _types(data: bytes, at: int) -> list[Signature]:
     types = []
     for _ in range(reader.number()):
         if reader.byte() != 0x60:
-            raise UnknownModule("a type that is no function")
+            raise UnknownModule("a type that is not a function")
         types.append(Signature(reader.name(), reader.name()))  # a vector of one-byte types reads as a name
     return types
 
@@ -209,7 +209,7 @@ def _imported_functions(data: bytes, at: int, types: list[Signature]) -> list[Si
         reader.name()
         reader.name()
         if reader.byte() != 0:
-            raise UnknownModule("an import that is no function")
+            raise UnknownModule("an import that is not a function")
         found.append(types[reader.number()])
     return found
 

@@ -1,9 +1,9 @@
-"""The USB of running simulated boards, for flashers: pyusb back ends and the boot loader's drive.
+"""The USB of running simulated boards, for flashers: pyusb back ends and the bootloader's drive.
 
     import usb.core
     from upytool.sim.usb import backend
 
-    device = usb.core.find(backend=backend("pico"))     # 2e8a:0003 while it is in its boot loader
+    device = usb.core.find(backend=backend("pico"))     # 2e8a:0003 while it is in its bootloader
 
 Raises throughout: NoDeviceError when no such board runs; SimulatorError when it has no USB.
 """
@@ -47,7 +47,7 @@ def bus_backend(selector: str) -> UsbBackend:
 
 
 def drive(selector: str) -> Drive:
-    """The boot loader's UF2 drive of a running board (see usb_drive.Drive)."""
+    """The bootloader's UF2 drive of a running board (see usb_drive.Drive)."""
     from .usb_drive import Drive
 
     return Drive(bus_backend(selector))

@@ -1,4 +1,4 @@
-"""The boot loader's drive: what a computer does with a USB stick, done here, because no system mounts it for us.
+"""The bootloader's drive: what a computer does with a USB stick, done here, because no system mounts it for us.
 
 `MassStorage` speaks the bulk-only transport (USB Mass Storage Class, Bulk-Only Transport 1.0) and the few SCSI
 commands that disks are read and written with (SBC). `Drive` reads the FAT16 file system on it (Microsoft FAT
@@ -28,7 +28,7 @@ INQUIRY, READ_CAPACITY, READ_10, WRITE_10, TEST_READY, REQUEST_SENSE = 0x12, 0x2
 
 
 class DriveGone(SimulatorError):
-    """The drive went away, as it does once the boot loader has a whole image."""
+    """The drive went away, as it does once the bootloader has a whole image."""
 
 
 class MassStorage:
@@ -45,7 +45,7 @@ class MassStorage:
             device[0], custom_match=lambda each: (each.bInterfaceClass, each.bInterfaceProtocol) == (8, 0x50)
         )
         if interface is None:
-            raise SimulatorError("the USB device has no drive", hint="put the board into its boot loader")
+            raise SimulatorError("the USB device has no drive", hint="put the board into its bootloader")
         self._device, self.interface = device, interface.bInterfaceNumber
         for endpoint in interface:
             if endpoint.bEndpointAddress & 0x80:
@@ -69,7 +69,7 @@ class MassStorage:
         try:
             return self._command(block, data, read)
         except usb.core.USBError as err:
-            raise DriveGone("the boot loader's drive went away", hint="it restarts after a whole image") from err
+            raise DriveGone("the bootloader's drive went away", hint="it restarts after a whole image") from err
 
     def inquiry(self) -> tuple[str, str]:
         """(vendor, product)."""
@@ -120,10 +120,10 @@ class MassStorage:
 
 
 class Drive:
-    """The drive of a boot loader as a volume: read its files, copy a file onto it.
+    """The drive of a bootloader as a volume: read its files, copy a file onto it.
 
     Args:
-        backend: of the board, in its boot loader (upytool.sim.usb.backend(), or PicoBoard.backend()).
+        backend: of the board, in its bootloader (upytool.sim.usb.backend(), or PicoBoard.backend()).
 
     Raises throughout: DriveGone; SimulatorError when there is no such drive.
     """
@@ -133,7 +133,7 @@ class Drive:
 
         device = usb.core.find(backend=backend)
         if device is None:
-            raise SimulatorError("no USB device is there", hint="put the board into its boot loader")
+            raise SimulatorError("no USB device is there", hint="put the board into its bootloader")
         self.disk = MassStorage(device)
         first = self.disk.read(0)
         start = struct.unpack_from("<I", first, 0x1C6)[0] if first[0x1C2] in (4, 6, 0xB, 0xC, 0xE) else 0

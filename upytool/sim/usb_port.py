@@ -10,7 +10,7 @@ from typing import Protocol
 # How a transfer ends: libusb's numbers (libusb.h, enum libusb_error).
 OK, INVALID, NO_DEVICE, NOT_FOUND, BUSY, TIMEOUT, OVERFLOW, PIPE, NOT_SUPPORTED = 0, -2, -4, -5, -6, -7, -8, -9, -12
 
-RESET = 32  # the index of what is no transfer: reset the bus and configure the device again
+RESET = 32  # the index of what is not a transfer: reset the bus and configure the device again
 
 
 @dataclass(frozen=True, slots=True)

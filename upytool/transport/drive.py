@@ -206,6 +206,6 @@ async def _in_thread(call: Callable[[], Any]) -> Any:
 
 
 def _heard(working: Any) -> None:
-    """Nobody waits for it any more: what it raised is no news."""
+    """Nobody waits for it any more: what it raised is not news."""
     if not working.cancelled():
         working.exception()

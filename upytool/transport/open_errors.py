@@ -39,9 +39,9 @@ def explain_open_error(
             else PortPermissionError(f"you may not open {port}", hint=permission_hint(port))
         )
     if isinstance(error, ValueError):
-        return PortMissingError(f"{port!r} is no port name", hint="see what is plugged in: `upytool devs`")
+        return PortMissingError(f"{port!r} is not a port name", hint="see what is plugged in: `upytool devs`")
     if not windows and not _is_terminal(port):
-        return PortUnusableError(f"{port} is no serial port", hint="see what is plugged in: `upytool devs`")
+        return PortUnusableError(f"{port} is not a serial port", hint="see what is plugged in: `upytool devs`")
     reason = os.strerror(number) if isinstance(number, int) else text
     return PortUnusableError(
         f"the driver refuses to open {port}: {reason}",
@@ -104,7 +104,7 @@ def _url_error(port: str, error: BaseException) -> TransportError:
     text = str(error).lower()
     if isinstance(error, ValueError) or "invalid url" in text or ("protocol" in text and "not known" in text):
         return PortMissingError(
-            f"{port!r} is no address that upytool knows", hint="see `upytool help selectors`"
+            f"{port!r} is not an address that upytool knows", hint="see `upytool help selectors`"
         )
     if "refused" in text:
         return PortMissingError(

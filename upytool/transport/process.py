@@ -40,7 +40,7 @@ class ProcessTransport:
             argv = shlex.split(command)
         except ValueError as error:
             raise PortMissingError(
-                f"{name} is no command line: {str(error).lower()}", hint="quote it as for a POSIX shell"
+                f"{name} is not a command line: {str(error).lower()}", hint="quote it as for a POSIX shell"
             ) from error
         if not argv:
             raise PortMissingError("the command of the process is empty", hint="write exec:PROGRAM ARG ...")

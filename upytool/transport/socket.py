@@ -89,6 +89,6 @@ def _host_port(url: str) -> tuple[str, int]:
         host = port = None
     if not host or not port:
         raise PortMissingError(
-            f"{url!r} is no address of a serial server", hint="write it as socket://HOST:PORT"
+            f"{url!r} is not an address of a serial server", hint="write it as socket://HOST:PORT"
         )
     return host, port

@@ -1,4 +1,4 @@
-# What runs before MicroPython on an ESP32, put where a board of ours runs something first. Ctrl-C ends no boot loader.
+# What runs before MicroPython on an ESP32, put where a board of ours runs something first. Ctrl-C ends no bootloader.
 import sys
 
 import micropython

@@ -1,4 +1,4 @@
-# A MODEL of MicroPython's module `esp32` and of ESP-IDF's boot loader, for a board of ours that is no ESP32: partitions
+# A MODEL of MicroPython's module `esp32` and of ESP-IDF's bootloader, for a board that is not an ESP32: partitions
 # are files of the board, and the two programs in its slots are the same MicroPython that runs here anyway. It keeps
 # ESP-IDF's rules: which slot an update takes, the records of `otadata` with their states, what is checked before a slot
 # is chosen, and the way back. What is real: the VM, the REPL, the transport, and every program of upytool's.
@@ -109,7 +109,7 @@ def _default():
 
 
 def power_on():
-    # The boot loader. A program whose first start was not confirmed is given up at the next one.
+    # The bootloader. A program whose first start was not confirmed is given up at the next one.
     for index, (sequence, state) in enumerate(_records()):
         if sequence and state == PENDING:
             _record(index, sequence, ABORTED)

@@ -257,7 +257,7 @@ def test_another_flash_size_is_written_into_the_header(tmp_path: Path) -> None:
     assert found.bootloader is not None
     assert found.table is not None
     assert found.bootloader.flash_size == found.table.end == 16 << 20
-    assert found.bootloader.digest_ok, "the boot loader's SHA-256 is made again"
+    assert found.bootloader.digest_ok, "the bootloader's SHA-256 is made again"
     with pytest.raises(BuildError, match="Espressif"):
         made(tmp_path, pico(), flash_size=4 << 20)
 
@@ -268,7 +268,7 @@ def test_a_table_that_fills_the_flash_has_no_room(tmp_path: Path) -> None:
 
 
 def test_an_official_esp8266_file_does_not_say_its_flash(tmp_path: Path) -> None:
-    """Its header says 1 MB, and the flasher mends that: what is built must say the truth."""
+    """Its header says 1 MB, and the flasher fixes that: what is built must say the truth."""
     with pytest.raises(BuildError, match="header states 1 MiB") as caught:
         made(tmp_path, esp8266(0x20, size=640_000), ".bin")
     assert "--flash-size" in caught.value.hint
@@ -279,7 +279,7 @@ def test_an_official_esp8266_file_does_not_say_its_flash(tmp_path: Path) -> None
     assert any("access point" in note for note in result.report.notes)
 
 
-@pytest.mark.parametrize("data", [pytest.param("app", id="application"), pytest.param("boot", id="boot loader")])
+@pytest.mark.parametrize("data", [pytest.param("app", id="application"), pytest.param("boot", id="bootloader")])
 def test_a_part_of_a_firmware_is_refused(tmp_path: Path, data: str) -> None:
     whole = esp32()
     part = whole[0x10000 - 0x1000 :] if data == "app" else whole[:0x6000]
@@ -376,7 +376,7 @@ REFUSED = {
                                                   r"says where its file system is \(0x100a0000"),
     "a region where the table does not say": (esp32((NVS, PHY, FACTORY, VFS), version="v1.25.0"), ".bin",
                                               {"region": (0x300000, 0x100000)}, "says where its file system is"),
-    "half a sector": (pico(), ".uf2", {"region": (0x100A0100, 0x160000)}, "no whole number of sectors"),
+    "half a sector": (pico(), ".uf2", {"region": (0x100A0100, 0x160000)}, "whole number of sectors"),
     "another chip's address": (pico(), ".uf2", {"region": (0x30000000, 0x10000)}, "is none"),
     "nothing to put in": (pico(), ".uf2", {"items": ()}, "nothing to put into"),
     "another release": (pico(), ".uf2", {"version": "1.26"}, "MicroPython v1.27.0, the project asks for 1.26"),

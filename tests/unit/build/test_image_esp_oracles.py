@@ -1,4 +1,4 @@
-"""ESP32 outputs read by others: mp-image-tool-esp32 (table, files) and esptool (headers, check sums)."""
+"""ESP32 outputs read by others: mp-image-tool-esp32 (table, files) and esptool (headers, checksums)."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_the_folder_is_the_manifests_own_while_it_runs(tmp_path: Path) -> None:
     [
         ("module('gone.py')", "manifest.py:1: there is no file"),
         ("\nmodule('m.txt')", "manifest.py:2: module..m.txt.. is no .py file"),
-        ("package('gone')", "there is no folder"),
+        ("package('gone')", "there is no directory"),
         ("freeze('$(MPY_DR)/x')", r"\$\(MPY_DR\) has no value here"),
         ("require('nobody')", "there is no package 'nobody'"),
         ("require('x', library='lib')", "there is no library 'lib'"),
@@ -93,7 +93,7 @@ def test_the_folder_is_the_manifests_own_while_it_runs(tmp_path: Path) -> None:
         ("def f(:", "manifest.py:1: "),
         ("raise SystemExit(3)", "ends the program"),
         ("module('../up.py')", "leads out of"),
-        ("module('one.py', opt=7)", "no optimisation level"),
+        ("module('one.py', opt=7)", "optimisation level"),
         ("module('one.py')\nfreeze('plain', 'one.py')", "one.py comes from two files"),
         ("c_module('.')", "holds no C module"),
         ("include('gone.py')", "manifest.py:1: cannot read .*gone.py"),

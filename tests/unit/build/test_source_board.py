@@ -137,5 +137,5 @@ def test_boards_outside_of_the_tree(tree: Tree, tmp_path: Path) -> None:
     assert find_source_board(tree, told).port.name == "samd"
     with pytest.raises(BuildError, match="does not know how to build"):
         find_source_board(tree, replace(recipe("", BOARD_DIR="boards/MY_BOARD", PORT="unix"), root=tmp_path))
-    with pytest.raises(UsageError, match="no board folder"):
+    with pytest.raises(UsageError, match="no board directory"):
         find_source_board(tree, replace(made, options=(("BOARD_DIR", "nowhere"),)))

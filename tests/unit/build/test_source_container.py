@@ -35,7 +35,7 @@ def test_a_step_runs_in_the_image_by_digest(home: Path) -> None:
     line = calls(home)[-1]
     assert line[0] == "run"
     volumes = [line[at + 1] for at, word in enumerate(line) if word == "--volume"]
-    assert volumes == [f"{home / 'other'}:{home / 'other'}", f"{tree}:{tree}"], "one mount for a folder in another"
+    assert volumes == [f"{home / 'other'}:{home / 'other'}", f"{tree}:{tree}"], "one mount for a directory in another"
     assert line[line.index("--user") + 1] == f"{os.getuid()}:{os.getgid()}"
     assert line[line.index("--network") + 1] == "none"
     assert line[line.index("--workdir") + 1] == str(tree)

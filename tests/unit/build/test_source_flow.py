@@ -214,7 +214,7 @@ def test_a_container_compiles_where_the_compilers_are_missing(shop: Workshop) ->
     mounts = {line[at + 1].partition(":")[0] for line in lines for at, word in enumerate(line) if word == "--volume"}
     assert {str(shop.tree), str(shop.home / "cache"), str(shop.recipe.root)} <= mounts
     assert any("MICROPY_MPYCROSS=" in word for word in lines[-1])
-    assert len(shop.folders()) == 2, "another compiler, another folder"
+    assert len(shop.folders()) == 2, "another compiler, another directory"
 
 
 def test_an_image_of_ones_own(shop: Workshop) -> None:
@@ -224,7 +224,7 @@ def test_an_image_of_ones_own(shop: Workshop) -> None:
 
 
 def test_a_cache_that_can_not_be_written_is_one_sentence(shop: Workshop) -> None:
-    (shop.home / "cache").write_text("no folder")
+    (shop.home / "cache").write_text("no directory")
     with pytest.raises(BuildError, match=r"the build cannot go on: .*cache") as caught:
         shop.build()
     assert "UPYTOOL_CACHE_DIR" in caught.value.hint
@@ -262,7 +262,7 @@ def test_a_git_source_is_pinned_and_dated(shop: Workshop) -> None:
     pins: Any = result.pins["source"]
     assert (pins["origin"], pins["dirty"], len(pins["commit"])) == (f"file://{shop.tree}", False, 40)
     assert shop.build(recipe, source, offline=True).unchanged
-    assert shop.build(recipe, "../mp").sha256 == result.sha256, "the same commit in a folder"
+    assert shop.build(recipe, "../mp").sha256 == result.sha256, "the same commit in a directory"
 
 
 def test_the_report_has_what_the_projects_own_manifest_brings_in(shop: Workshop) -> None:

@@ -74,7 +74,7 @@ def test_the_boards_manifest_comes_first_then_the_projects_then_the_items(shop: 
     levels = {file.target: file.optimize for file in staged.frozen.files}
     assert (levels["app.py"], levels["net.py"], levels["extra.py"]) == (3, 0, 2)
     assert 'include("$(PORT_DIR)/boards/manifest.py")' in staged.manifest.read_text()
-    assert str(shop.home) not in staged.manifest.read_text(), "the same manifest in every folder"
+    assert str(shop.home) not in staged.manifest.read_text(), "the same manifest in every directory"
 
 
 def test_what_is_right_is_not_written_again(shop: Workshop) -> None:

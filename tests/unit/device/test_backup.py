@@ -328,7 +328,7 @@ BAD: dict[str, Callable[[Any], None]] = {
     "up with the other slash": extra("files/lib\\..\\..\\evil"),
     "a name too long": extra("files/" + "n" * 256),
     "up in the list": lambda m: manifest_with(m, lambda d: d["files"][0].update(path="/../evil")),
-    "folder up in the list": lambda m: manifest_with(m, lambda d: d["folders"].append("/lib/../../evil")),
+    "directory up in the list": lambda m: manifest_with(m, lambda d: d["folders"].append("/lib/../../evil")),
     "root up": lambda m: manifest_with(m, lambda d: d.update(root="/..")),
     "absolute": extra("/evil"),
     "beside": extra("evil"),
@@ -343,7 +343,7 @@ BAD: dict[str, Callable[[Any], None]] = {
     "newer": lambda m: manifest_with(m, lambda d: d.update(version=2)),
     "list without files": lambda m: manifest_with(m, lambda d: d.pop("files")),
     "list is a list": lambda m: m.append((m.pop()[0], b"[]")),
-    "list is no json": lambda m: m.append((m.pop()[0], b"{")),
+    "list is not json": lambda m: m.append((m.pop()[0], b"{")),
     "content": lambda m: m.insert(-1, (m[-2][0], m.pop(-2)[1] + b"!")),
 }
 

@@ -72,5 +72,5 @@ def test_the_rate_of_the_user_wins_and_1200_is_refused(monkeypatch: pytest.Monke
     opener.open_target(known, baud=9600)
     opener.open_target(Target("/dev/ttyX"))
     assert opened == [460800, 9600, 115200]
-    with pytest.raises(UsageError, match="boot loader"):
+    with pytest.raises(UsageError, match="bootloader"):
         opener.open_target(known, baud=1200)

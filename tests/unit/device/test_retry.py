@@ -102,7 +102,7 @@ def test_modules_that_say_nothing_are_left_for_what_goes_over() -> None:
     assert not work.can.allows("bytecode")
     work = Work(*mute("packed", MUTE))
     assert work.run() == "done"
-    assert work.can.packed, "silence is no refusal"
+    assert work.can.packed, "silence is not a refusal"
 
 
 def test_memory_that_runs_out_takes_the_next_way() -> None:

@@ -142,7 +142,7 @@ def test_mpy_files_of_the_folder_are_looked_at(tmp_path: Path) -> None:
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no directory"):
+    with pytest.raises(UsageError, match="is not a directory"):
         collect(tmp_path / "nothing", None)
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     with pytest.raises(LocalFileError, match="link"):

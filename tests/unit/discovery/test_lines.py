@@ -28,7 +28,7 @@ def test_the_user_wins() -> None:
 
 
 def test_1200_baud_is_refused() -> None:
-    with pytest.raises(UsageError, match="boot loader"):
+    with pytest.raises(UsageError, match="bootloader"):
         check_baud(1200)
     with pytest.raises(UsageError):
         check_baud(0)

@@ -380,7 +380,7 @@ def test_every_form_in_the_reference_is_one() -> None:
 
 @pytest.mark.parametrize("selector", ["port:exec:true", "port:execpty:true"])
 def test_a_port_is_no_program_and_no_url(selector: str) -> None:
-    with pytest.raises(UsageError, match="is no port"):
+    with pytest.raises(UsageError, match="is not a port"):
         resolve(selector, ports=list)
 
 

@@ -35,7 +35,7 @@ from upytool.discovery.usb_ids import BOOTLOADERS, KINDS, Kind, bootloader, clas
         ("0483:374b", ("STMicroelectronics", "STM32 STLink", None), "probe"),
         ("1366:0105", ("SEGGER", "J-Link", None), "probe"),
         ("1234:5678", ("X", "Foo CMSIS-DAP", None), "probe"),
-        # boot loaders
+        # bootloaders
         ("2e8a:0003", (None, "RP2 Boot", None), "bootloader"),
         ("2e8a:000f", (None, "RP2350 Boot", None), "bootloader"),
         ("303a:0002", (None, None, None), "bootloader"),

@@ -1,4 +1,4 @@
-"""MODELS of UF2 drives. The block rules are those of the boot loaders: a foreign family is ignored without a word,
+"""MODELS of UF2 drives. The block rules are those of the bootloaders: a foreign family is ignored without a word,
 the board restarts when as many blocks came as the file says."""
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FAMILY = {"rp2040": {RP2040}, "rp2350": {RP2350, 0xE48BFF57}, "samd51": {SAMD51
 
 
 class ModelDrive:
-    """A MODEL of a board in its UF2 boot loader.
+    """A MODEL of a board in its UF2 bootloader.
 
     Args:
         chip: a key of INFOS.

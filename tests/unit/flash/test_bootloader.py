@@ -1,4 +1,4 @@
-"""Into the boot loader and back: which way, which of several boards, and what happens when a way fails."""
+"""Into the bootloader and back: which way, which of several boards, and what happens when a way fails."""
 
 from __future__ import annotations
 

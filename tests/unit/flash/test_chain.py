@@ -342,7 +342,7 @@ STEPS = [
 @pytest.mark.parametrize(("step", "done", "state"), STEPS)
 @pytest.mark.parametrize(
     "error",
-    [LOST, FlashError("the boot loader refused"), FlashError("it stalled", state="page 7 is half erased")],
+    [LOST, FlashError("the bootloader refused"), FlashError("it stalled", state="page 7 is half erased")],
     ids=["lost", "refused", "own-state"],
 )
 def test_a_fault_says_the_state_and_the_next_run_succeeds(
@@ -417,7 +417,7 @@ def test_no_driver_takes_the_next_way() -> None:
     second.refuses = PortBusyError("busy")
     with pytest.raises(PortPermissionError) as caught:
         flash(one, doors=ModelDoors(one, flashers=[first, second]))
-    assert "udev rule" in caught.value.hint, "the first way is the better one to mend"
+    assert "udev rule" in caught.value.hint, "the first way is the better one to fix"
 
 
 def test_nothing_waits_when_the_repl_never_comes() -> None:
@@ -451,7 +451,7 @@ def test_a_board_left_in_its_boot_loader_is_started_again_by_a_command() -> None
 def test_a_board_that_lost_its_power_does_not_wait_in_its_boot_loader() -> None:
     with pytest.raises(ConnectionLostError) as caught:
         flash(board(fault=fail_at("check", LOST, once=False)))
-    assert "boot loader" not in caught.value.hint
+    assert "bootloader" not in caught.value.hint
 
 
 def test_a_bug_of_ours_does_not_hide_the_state() -> None:

@@ -243,7 +243,7 @@ def test_silent_write_protection_is_found_by_reading_back() -> None:
     with pytest.raises(FlashError, match="0x08040000 keeps its old content") as caught:
         Bench.of(model).open().program(f4_image(), OPTIONS)
     assert "will not start" in caught.value.state
-    assert model.boots == "boot loader"
+    assert model.boots == "bootloader"
     with pytest.raises(FlashError, match="write-protected"):
         Bench.of(model).open().erase(0x08040000, 0x20000)
     with pytest.raises(FlashError, match="write-protected"):
@@ -292,7 +292,7 @@ def test_vanishing_on_leave_is_success(way: str) -> None:
 
 def test_leave_goes_to_where_the_firmware_begins() -> None:
     model = StRom()
-    model.poke(0x08000000, vectors(0x08000000, 64))  # another boot loader
+    model.poke(0x08000000, vectors(0x08000000, 64))  # another bootloader
     loader = Bench.of(model).open()
     loader.program(dfuse_image([(0x08008000, vectors(0x08008000, 999))]), OPTIONS)
     loader.leave()
@@ -317,7 +317,7 @@ def test_a_device_that_never_gets_idle() -> None:
 
 
 def test_run_time_mode_is_told() -> None:
-    with pytest.raises(FlashError, match="not its boot loader"):
+    with pytest.raises(FlashError, match="not its bootloader"):
         Bench.of(StRom(state=0)).open()
 
 
@@ -437,7 +437,7 @@ def test_ids_any_and_of_the_same_maker() -> None:
 
 def test_an_image_for_mboot_on_an_empty_chip_is_doubted() -> None:
     (warning,) = Bench.of(StRom()).open().check(dfuse_image([(0x08008000, vectors(0x08008000, 99))]))
-    assert "needs a boot loader" in warning
+    assert "needs a bootloader" in warning
     (warning,) = Bench.of(StRom()).open().check(dfuse_image([(0x08000000, b"no vectors here")]))
     assert "vector table" in warning
 

@@ -58,8 +58,8 @@ def test_fault_at_every_transfer(fault: str) -> None:
                 assert "run the same command again" in error.hint
             elif isinstance(error, FlashError) and error.state and "incomplete" not in error.state:
                 assert error.state == "nothing on the board was changed"
-        # what starts at the next power-on is a whole firmware or the boot loader
-        assert model.boots == "boot loader" or is_on(model, OLD) or is_on(model, NEW), number
+        # what starts at the next power-on is a whole firmware or the bootloader
+        assert model.boots == "bootloader" or is_on(model, OLD) or is_on(model, NEW), number
         bench.backend.faults = {}
         model.power_cycle()
         bench.backend.plug_in()
@@ -81,7 +81,7 @@ def test_a_wire_that_stays_broken_ends_in_an_error(fault: str) -> None:
     with pytest.raises(FlashError):
         loader.program(NEW, OPTIONS)
     assert model.clock.time < 1200
-    assert model.boots == "boot loader" or is_on(model, OLD)
+    assert model.boots == "bootloader" or is_on(model, OLD)
 
 
 def test_power_loss_between_erase_and_write() -> None:
@@ -96,7 +96,7 @@ def test_power_loss_between_erase_and_write() -> None:
     with pytest.raises(FlashError) as caught:
         loader.program(NEW, OPTIONS)
     assert "will not start" in caught.value.state
-    assert model.boots == "boot loader"
+    assert model.boots == "bootloader"
     bench.backend.plug_in()
     again = bench.open().program(NEW, OPTIONS)
     assert is_on(model, NEW)

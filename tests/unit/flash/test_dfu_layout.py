@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.dfu_bench import vectors
 from upytool.errors import FlashError
-from upytool.flash.dfu_layout import Layout, mended, parse_layout, vector_table
+from upytool.flash.dfu_layout import Layout, corrected, parse_layout, vector_table
 from upytool.image.memory import Memory
 
 KB = 1024
@@ -128,7 +128,7 @@ def test_require_names_the_address_and_what_there_is() -> None:
 @pytest.mark.parametrize(("serial", "pages"), [("3CBJ", 128), ("3C8J", 64), ("3C6J", 32), ("3C4J", 16)])
 def test_gd32vf103_by_its_part_number(serial: str, pages: int) -> None:
     wrong = parse_layout("@Internal Flash  /0x08000000/512*002Kg")
-    right = mended(wrong, 0x28E9, 0x0189, serial)
+    right = corrected(wrong, 0x28E9, 0x0189, serial)
     assert right is not None
     assert [(area.count, area.size) for area in right.areas] == [(pages, KB)]
 
@@ -137,9 +137,9 @@ def test_gd32vf103_of_unknown_size_asks_for_the_layout() -> None:
     wrong = parse_layout("@Internal Flash  /0x08000000/512*002Kg")
     for serial in ("", "3C?J", "GD32"):
         with pytest.raises(FlashError, match="GD32VF103") as caught:
-            mended(wrong, 0x28E9, 0x0189, serial)
+            corrected(wrong, 0x28E9, 0x0189, serial)
         assert "--layout" in caught.value.hint
-    assert mended(wrong, 0x0483, 0xDF11, "3CBJ") is None
+    assert corrected(wrong, 0x0483, 0xDF11, "3CBJ") is None
 
 
 def test_vector_table() -> None:

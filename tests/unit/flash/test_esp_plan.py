@@ -186,7 +186,7 @@ def test_a_whole_firmware_is_for_no_slot() -> None:
         ("Guru Meditation Error detected (LoadProhibited).", "", "crashed (LoadProhibited)"),
         ("Unexpected chip ID value 99. Failed to autodetect chip type.", "", "does not know"),
         ("Failed to connect to Espressif device: No serial data received.", "", "nothing answers on /dev/x"),
-        ("Invalid head of packet (0x41): Possible serial noise", "", "no boot loader"),
+        ("Invalid head of packet (0x41): Possible serial noise", "", "no bootloader"),
     ],
 )
 def test_esptools_words_are_explained(text: str, chip: str, said: str) -> None:

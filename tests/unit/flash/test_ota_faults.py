@@ -42,7 +42,7 @@ def test_a_firmware_that_does_not_start_is_taken_back_and_told(device: Device) -
     record = Record()
 
     def fails(event: Event) -> None:
-        # It crashes on its first start: a reset later the boot loader has given it up.
+        # It crashes on its first start: a reset later the bootloader has given it up.
         if isinstance(event, Notice) and "Starting" in event.message:
             twice = device.fs.read_text("/boot.py") + "\nif esp32._text('running') == 'ota_1': esp32.power_on()\n"
             device.fs.write_text("/boot.py", twice.replace("del sys.modules", "#").replace("sys.path.remove", "#"))
@@ -202,7 +202,7 @@ def test_the_connection_may_end_for_good_at_any_frame(
         left = -1
         starts = []
         for _ in range(2):
-            line.board.reset()  # boot.py is the model's boot loader
+            line.board.reset()  # boot.py is the model's bootloader
             with again(device) as plain:
                 flash = plain.fs.get_many([f"/flash/{name}" for name in ("running", "log", "ota_0")])
                 starts.append(flash["/flash/running"].decode())

@@ -1,4 +1,4 @@
-"""Files of a board in its boot loader: a model of the loader, real file systems.
+"""Files of a board in its bootloader: a model of the loader, real file systems.
 
 The real boot ROM is in tests/cli/test_image.py.
 """

@@ -192,7 +192,7 @@ def test_a_drive_that_stays_has_refused_the_file() -> None:
     drive.info = parse_info("Board-ID: what nobody knows")  # so that no check of ours is in the way
     with pytest.raises(FlashError, match="did not take the file") as caught:
         opened(drive).program(firmware(SAMD51, 0x4000), OPTIONS)
-    assert "waits in its boot loader" in caught.value.state
+    assert "waits in its bootloader" in caught.value.state
     assert drive.clock == pytest.approx(VANISH, abs=0.5)
 
 
@@ -219,7 +219,7 @@ def test_what_is_on_the_board_already_is_not_written() -> None:
     result = loader.program(image, OPTIONS)
     assert (result.written, result.unchanged, drive.files) == (0, image.size, 0)
     assert result.verified
-    loader.leave("run")  # a UF2 boot loader restarts for a file alone
+    loader.leave("run")  # a UF2 bootloader restarts for a file alone
     assert drive.files == 1
     assert not drive.there
 

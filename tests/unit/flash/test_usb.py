@@ -57,7 +57,7 @@ def test_interfaces(model: PicobootModel) -> None:
 
 
 def test_looking_at_interfaces_opens_nothing(model: PicobootModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every device of the computer is looked at for a boot loader: keyboards and disks too."""
+    """Every device of the computer is looked at for a bootloader: keyboards and disks too."""
     asked: list[int] = []
     monkeypatch.setattr(usb_module, "_string", lambda raw, index: asked.append(index) or "")
     UsbBus("", model).interfaces(PICO)

@@ -51,7 +51,7 @@ class EspParts:
 
 @pytest.fixture(scope="session")
 def esp_parts(esptool: Any) -> Callable[[str], EspParts]:
-    """Boot loader, table, application and merged firmware of a chip; images and merge are esptool's."""
+    """Bootloader, table, application and merged firmware of a chip; images and merge are esptool's."""
     made: dict[str, EspParts] = {}
 
     def make(chip: str) -> EspParts:

@@ -1,4 +1,4 @@
-"""Damage to file system images: anywhere, or with the check sums made right again, so that it gets deeper."""
+"""Damage to file system images: anywhere, or with the checksums made right again, so that it gets deeper."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ GENERIC_4MB = [
 
 
 def boot2(code: bytes) -> bytes:
-    """252 bytes and the RP2040 boot ROM's check sum, bit by bit as its datasheet describes it."""
+    """252 bytes and the RP2040 boot ROM's checksum, bit by bit as its datasheet describes it."""
     code = code.ljust(252, b"\0")
     crc = 0xFFFFFFFF
     for byte in code:

@@ -112,10 +112,10 @@ def test_a_damaged_application_is_told(esp_parts: Parts) -> None:
     data[0x10000 - 0x1000 + 0x400] ^= 1
     image = FirmwareImage.read(bytes(data))
     assert {check.name for check in image.checks if not check.ok} == {
-        "the check sum of the application",
+        "the checksum of the application",
         "the SHA-256 of the application",
     }
-    with pytest.raises(ImageError, match="is damaged: the check sum of the application and the SHA-256"):
+    with pytest.raises(ImageError, match="is damaged: the checksum of the application and the SHA-256"):
         image.require_valid()
 
 
@@ -155,7 +155,7 @@ def zipped() -> bytes:
         (b"\xe9\x05\x02\x20" + b"\x77" * 40, "begins like an ESP image but is damaged"),
         (b"UF2\n" + bytes(600), "begins like a UF2 file but is damaged"),
         (b"\x01\x02\x03", "only 3 bytes"),
-        (b"\x93\x12" * 500, "no firmware file that upytool knows"),
+        (b"\x93\x12" * 500, "firmware file that upytool knows"),
         (write_uf2([(RP2040, at(0x10000000, bytes(600)))])[:-100], "cut short"),
         (write_uf2([(RP2040, at(0x10000000, bytes(600)))])[:-512], "2 of 3 blocks"),
         (write_dfu((DfuTarget((DfuElement(0x08000000, STM32),)),))[:-100], "no suffix"),

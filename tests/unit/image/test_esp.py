@@ -187,7 +187,7 @@ def test_a_digest_is_over_the_image_alone(esp_parts: Parts) -> None:
 
 
 def test_an_image_at_an_odd_place(esp_parts: Parts) -> None:
-    """The check sum's place counts from the image's start, not from the file's."""
+    """The checksum's place counts from the image's start, not from the file's."""
     app = esp_parts("esp32").app
     image = esp.read_image(b"abc" + app, 3)
     assert image.checksum_ok

@@ -75,7 +75,7 @@ def test_problems_are_named() -> None:
     )
     said = "\n".join(table.problems(4 << 20))
     for text in (
-        "early overlaps the boot loader",
+        "early overlaps the bootloader",
         "odd begins at 0x9100",
         "odd and app overlap",
         "app begins",

@@ -98,7 +98,7 @@ def test_changes() -> None:
     tree.write("DATA/BIG.BIN", b"small now")  # names have no case
     tree.rename("main.py", "main.py.off-1")
     tree.rename("UPPER.TXT", "upper.txt")
-    tree.rename("a/b", "lib/moved folder")
+    tree.rename("a/b", "lib/moved directory")
     tree.remove("pkg", recursive=True)
     for number in range(60):
         tree.write(f"lib/a rather long name for a file {number}", bytes([number]) * number)
@@ -107,7 +107,7 @@ def test_changes() -> None:
     expected |= {f"lib/a rather long name for a file {i}": bytes([i]) * i for i in range(60)}
     expected["boot.py"], expected["data/big.bin"] = b"x" * 5000, b"small now"
     expected["main.py.off-1"], expected["upper.txt"] = expected.pop("main.py"), expected.pop("UPPER.TXT")
-    expected["lib/moved folder/c/deep.txt"] = expected.pop("a/b/c/deep.txt")
+    expected["lib/moved directory/c/deep.txt"] = expected.pop("a/b/c/deep.txt")
     for offset, data in tree.steps():
         image[offset : offset + len(data)] = data
     again = opened(bytes(image))

@@ -106,10 +106,10 @@ def test_fat_is_mounted_and_can_be_written(board: FsBoard, size: int, sector: in
     assert seen.statvfs[0] == usage.block_size
     assert seen.statvfs[2:4] == (usage.blocks, usage.blocks - usage.used)
     changed = board.change(
-        "VfsFat", image, "os.rename('/m/main.py', '/m/lib/x.py')\nos.mkdir('/m/new folder')\n"
-        "f = open('/m/new folder/n','w')\nf.write('n' * 9000)\nf.close()\nos.remove('/m/data/big.bin')", sector,
+        "VfsFat", image, "os.rename('/m/main.py', '/m/lib/x.py')\nos.mkdir('/m/new directory')\n"
+        "f = open('/m/new directory/n','w')\nf.write('n' * 9000)\nf.close()\nos.remove('/m/data/big.bin')", sector,
     )  # fmt: skip
-    expected = {**FILES, "lib/x.py": FILES["main.py"], "new folder/n": b"n" * 9000}
+    expected = {**FILES, "lib/x.py": FILES["main.py"], "new directory/n": b"n" * 9000}
     del expected["main.py"], expected["data/big.bin"]
     assert FatTree(BytesBlocks(changed)).files() == expected
 
@@ -118,7 +118,7 @@ def _after_all_verbs(tree: FileTree) -> dict[str, bytes | None]:
     tree.write("boot.py", b"import x\n" * 400)
     tree.write("data/big.bin", b"small now")
     tree.rename("main.py", "main.py.off-1")
-    tree.rename("a", "lib/Moved Folder")
+    tree.rename("a", "lib/Moved Directory")
     tree.mkdir("new/dir")
     tree.remove("pkg", recursive=True)
     for number in range(30):
@@ -144,7 +144,7 @@ def test_what_was_changed_here_is_mounted(board: FsBoard, kind: str) -> None:
         built = build_littlefs(FILES, LfsParameters(SIZE, v1=kind == "VfsLfs1"))
         tree = (Lfs1Tree if kind == "VfsLfs1" else Lfs2Tree)(BytesBlocks(built.to_bytes()))
     expected = _after_all_verbs(tree)
-    assert expected["lib/Moved Folder/b/c/deep.txt"] == b"deep"
+    assert expected["lib/Moved Directory/b/c/deep.txt"] == b"deep"
     seen = board.look(kind, _apply(built.to_bytes(), tree), size)
     assert seen.files == expected
     usage = tree.usage()
@@ -212,9 +212,9 @@ def test_trap_stale_halves_of_metadata_pairs(board: FsBoard) -> None:
     """Flash holds an older file system with higher revisions; what is not written shines through."""
     built = build_littlefs(FILES, PORTS["rp2"])
     used = """
-for folder in ('', '/lib', '/data', '/a', '/a/b', '/a/b/c', '/pkg'):
+for directory in ('', '/lib', '/data', '/a', '/a/b', '/a/b/c', '/pkg'):
     for i in range(60):
-        with open('/m' + folder + '/old%d' % (i % 5), 'w') as f: f.write('old' * i)
+        with open('/m' + directory + '/old%d' % (i % 5), 'w') as f: f.write('old' * i)
 """
     old = board.change("VfsLfs2", built.to_bytes(), used, 4096)
 

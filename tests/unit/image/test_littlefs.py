@@ -283,7 +283,7 @@ def test_many_changes_survive_power_cuts() -> None:
 
 
 def test_in_place_commits_would_not_survive() -> None:
-    """What `ordered` is for: littlefs appends to a block, and a boot loader has to erase it for that."""
+    """What `ordered` is for: littlefs appends to a block, and a bootloader has to erase it for that."""
     from upytool.image import littlefs
 
     image = bytearray(build_littlefs(FILES, SMALL).to_bytes())

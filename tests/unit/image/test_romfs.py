@@ -166,7 +166,7 @@ def test_contradicting_paths() -> None:
         (b"\x05\x06\x01a\x03\x02\x00\x7f", "points outside of itself for /a"),
         (b"\x04\x03\x02..\x01", "unusable name"),
         (b"\x04\x02\x01/\x01\x00", "unusable name"),
-        (b"\x04\x02\x01\xff\x01\x00", "no UTF-8"),
+        (b"\x04\x02\x01\xff\x01\x00", "not UTF-8"),
         (b"\x04\x02\x01a\x04\x02\x01a", "twice"),
         (b"\xff\xff\xff\xff\xff\xff\xff\xff", "number does not end"),
     ],

@@ -61,7 +61,7 @@ def test_entries(entry: str, source: str) -> None:
     "entry", ["a b", "app:", ":main", "app:main()", "1app", "app::x", "app:main\nimport os", "../app"]
 )
 def test_bad_entries(tmp_path: Path, entry: str) -> None:
-    with pytest.raises(BuildError, match="is no entry"):
+    with pytest.raises(BuildError, match="is not an entry"):
         collect_items(project(tmp_path, FILES, modules=("src",), entry=entry))
 
 
@@ -80,7 +80,7 @@ def test_patterns(tmp_path: Path) -> None:
         ({"modules": ("gone",)}, "there is no gone"),
         ({"modules": ("..",)}, "leads out of the project"),
         ({"data": ("/etc/hostname",)}, "leads out of the project"),
-        ({"modules": ("config.json",)}, "is no module"),
+        ({"modules": ("config.json",)}, "is not a module"),
         ({"modules": ("src", "src/net/wifi.py"), "data": ("src/app.py",)}, ""),
     ],
 )
@@ -115,7 +115,7 @@ def test_two_files_for_one_place(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match=r"x\.py comes from two places: a/x\.py and b/x\.py"):
         collect_items(project(tmp_path, files, modules=("a", "b")))
     (tmp_path / "b/x.py").write_text("1\n")
-    assert len(collect_items(project(tmp_path, {}, modules=("a", "b")))) == 1, "the same twice is no quarrel"
+    assert len(collect_items(project(tmp_path, {}, modules=("a", "b")))) == 1, "the same twice is not a quarrel"
 
 
 def test_safe_boot(tmp_path: Path) -> None:

@@ -375,7 +375,7 @@ def test_a_prompt_that_is_there_needs_no_word() -> None:
 
 
 def test_an_esp_that_waits_for_a_download_is_known_by_its_answer() -> None:
-    # The ROM ignores what is no frame; it answers SYNC eight times (esptool's protocol).
+    # The ROM ignores what is not a frame; it answers SYNC eight times (esptool's protocol).
     answer = b"\xc0\x01\x08\x04\x00\x07\x07\x12\x20\x00\x00\x00\x00\xc0" * 8
     script = ScriptDriver(lambda data: [answer] if data.startswith(b"\xc0\x00\x08\x24\x00") else [])
     with pytest.raises(BootloaderError) as caught:

@@ -151,7 +151,7 @@ def test_sha256(site: Site, source: ReleaseSource, tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match="another file than wanted"):
         fetch(release, source, sha256="0" * 64)
     assert kept(source) == []
-    with pytest.raises(UsageError, match=r"is no SHA-256"):
+    with pytest.raises(UsageError, match=r"is not a SHA-256"):
         fetch(release, source, sha256="abc")
     assert fetch(release, source, sha256=digest).sha256 == digest
     with pytest.raises(NetworkError, match="another file than wanted"):

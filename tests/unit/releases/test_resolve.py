@@ -48,7 +48,7 @@ def test_versions_that_are_not_there(pico: Site, source: ReleaseSource, wanted: 
 
 @pytest.mark.parametrize("wanted", ["newest", "1", "1.28.0-rc1", "yesterday", "v"])
 def test_no_version(pico: Site, source: ReleaseSource, wanted: str) -> None:
-    with pytest.raises(UsageError, match="is no version"):
+    with pytest.raises(UsageError, match="is not a version"):
         find_release("RPI_PICO", source, version=wanted)
 
 

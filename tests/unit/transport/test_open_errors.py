@@ -144,7 +144,7 @@ def test_what_is_no_serial_port_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "notes"
     file.write_text("x")
     for path in (str(file), str(tmp_path), os.devnull):
-        with pytest.raises(PortUnusableError, match="is no serial port"):
+        with pytest.raises(PortUnusableError, match="is not a serial port"):
             SerialTransport(path)
 
 

@@ -28,7 +28,7 @@ from ..ui.text import plural, size
 def command(app: App, file: str, path: str, turbo: int | None) -> None:
     """Save the board's files in an archive: .tar, .tar.gz or .zip, by its name.
 
-    Every file is compared with the board's own check sum. The archive appears when it is complete. Directories of
+    Every file is compared with the board's own checksum. The archive appears when it is complete. Directories of
     this computer that are mounted on the board are left out, and /rom unless --path names it.
     """
     if file and os.path.isfile(file):

@@ -24,7 +24,7 @@ _KINDS = {"littlefs": "LittleFS", "littlefs1": "LittleFS v1", "fat": "FAT", "rom
     examples=[
         ("upytool boards list --port rp2", "all boards of a port"),
         ("upytool boards search pico w", "by any words"),
-        ("upytool boards show RPI_PICO", "one board: variants, flash, boot loader"),
+        ("upytool boards show RPI_PICO", "one board: variants, flash, bootloader"),
     ],
 )
 def command() -> None:
@@ -84,11 +84,11 @@ def search(app: App, words: tuple[str, ...]) -> None:
 @click.option("--version", metavar="X.Y", help="Of MicroPython, for the flash map; the newest that is known.")
 @pass_app
 def show(app: App, board: str, version: str | None) -> None:
-    """Show one board: variants, features, how its boot loader is reached, and its flash map."""
+    """Show one board: variants, features, how its bootloader is reached, and its flash map."""
     from ...image.identity import release_of
 
     if version is not None and release_of(version) is None:
-        raise UsageError(f"{version!r} is no version of MicroPython", hint="write 1.26 or 1.26.1")
+        raise UsageError(f"{version!r} is not a version of MicroPython", hint="write 1.26 or 1.26.1")
     found, variant = _find(board)
     maps, problem = _maps(found, variant, version)
     data: dict[str, Any] = {**found.data(), "layouts": {name: [each.data() for each in part] for name, part in maps}}
@@ -135,7 +135,7 @@ def _lines(board: Board, variant: str | None, maps: list[tuple[str, Any]], style
         ("firmware", ", ".join("." + kind for kind in board.kinds)),
         ("written by", ", ".join(board.deploy) or "-"),
     ]
-    facts += [("boot loader", way) for way in board.enter]
+    facts += [("bootloader", way) for way in board.enter]
     facts += [("by hand", step) for step in board.steps]
     lines = [line for name, text in facts for line in _fact(style, name, text)]
     for name, regions in maps:

@@ -26,10 +26,10 @@ LEAVES = 0.3  # seconds
         ("upytool bootloader --no-wait", "only send it there"),
     ],
 )
-@click.option("--no-wait", is_flag=True, help="Do not wait for the boot loader to come up.")
+@click.option("--no-wait", is_flag=True, help="Do not wait for the bootloader to come up.")
 @pass_app
 def command(app: App, no_wait: bool) -> None:
-    """Put the board into its boot loader, where it takes new firmware. Its port goes away.
+    """Put the board into its bootloader, where it takes new firmware. Its port goes away.
 
     MicroPython does it, or DTR and RTS of a USB-serial bridge, or 1200 baud where the board listens to that; where
     nothing else helps, upytool says which buttons to press and waits for the board.
@@ -54,7 +54,7 @@ def command(app: App, no_wait: bool) -> None:
     way = plan_way_in(target)
     ways = doors(app, around)
     if way.kind == "here":
-        _say(app, target, "the board is in its boot loader already: ")
+        _say(app, target, "the board is in its bootloader already: ")
     elif way.kind == "serial":
         _say(app, target, what=_by_lines(app, ways, target))
     elif no_wait or (target.port is None and target.bus is None):
@@ -68,7 +68,7 @@ def _any_board(app: App, around: Surroundings) -> FlashTarget:
     from ...flash.bootloader import PATIENCE, by_hand, wait_for_bootloader
 
     sight = around.sight()
-    app.warn(f"no board is connected; one without firmware is brought into its boot loader {by_hand()}")
+    app.warn(f"no board is connected; one without firmware is brought into its bootloader {by_hand()}")
     app.note(f"Waiting for one ({PATIENCE:g} s, Ctrl-C stops)")
     return wait_for_bootloader(None, sight, PATIENCE, before=sight.loaders(), reporter=app.reporter)
 
@@ -92,7 +92,7 @@ def _say(app: App, found: FlashTarget, prefix: str = "", what: str = "") -> None
 
 
 def what_waits(target: FlashTarget) -> str:
-    """A few words on a board in its boot loader."""
+    """A few words on a board in its bootloader."""
     if target.usb is not None and target.usb.bootloader:
         return target.usb.bootloader
     if target.volume is not None:
@@ -100,7 +100,7 @@ def what_waits(target: FlashTarget) -> str:
         return f"{info.model or info.board_id or target.volume.label} ({info.loader})" if info.loader else info.model
     if target.port is not None and target.port.kind == "bootloader":
         return target.port.what
-    return f"{target.board or target.chip or 'a board'} in its boot loader"
+    return f"{target.board or target.chip or 'a board'} in its bootloader"
 
 
 def _by_lines(app: App, ways: Doors, target: FlashTarget) -> str:
@@ -133,4 +133,4 @@ def _send_only(app: App, ways: Doors, target: FlashTarget) -> None:
 def _under_way(app: App) -> None:
     # The board leaves 100 ms after it was told to; whoever opens its port earlier would stop that with Ctrl-C.
     time.sleep(LEAVES)
-    app.note("The board is on its way into the boot loader")
+    app.note("The board is on its way into the bootloader")

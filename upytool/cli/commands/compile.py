@@ -113,7 +113,7 @@ def _abi(app: App, version: str | None, board: str | None, arch: str | None, fla
         return replace(abi, arch_flags=bits)
     numbers = (99,) if version is None else release_of(version)
     if numbers is None:
-        raise UsageError(f"{version!r} is no version of MicroPython", hint="write 1.25 or 1.25.0")
+        raise UsageError(f"{version!r} is not a version of MicroPython", hint="write 1.25 or 1.25.0")
     if board is not None and arch is None:
         from ...boards.catalogue import find
         from ...build.arch import arch_of

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 @click.option("--report", type=click.Path(dir_okay=False), metavar="FILE", help="Write a report (.json or text).")
 @pass_app
 def command(app: App, report: str | None) -> None:
-    """Look for what stands between this computer and its boards, and say what mends it.
+    """Look for what stands between this computer and its boards, and say what fixes it.
 
-    Rights of ports and boot loaders (with the udev rule for that very device), programs that hold or take them,
+    Rights of ports and bootloaders (with the udev rule for that very device), programs that hold or take them,
     missing drivers, drives that are not mounted, WSL and containers, upytool's parts, configuration, directories
     and network. No port is opened, nothing is changed. The exit code is 1 where a problem was found.
     """
@@ -46,13 +46,13 @@ def command(app: App, report: str | None) -> None:
     if problems:
         raise DifferencesFound(
             f"{plural(len(problems), 'problem')} found: {', '.join(check.name for check in problems[:4])}",
-            hint="what mends each is listed above" if not app.settings.json else "",
+            hint="what fixes each is listed above" if not app.settings.json else "",
         )
     app.note("No problem was found")
 
 
 def lines(checks: list[Check], style: Style) -> list[str]:
-    """The checks for a person: problems with what mends them; for a program one line each, separated by tabs."""
+    """The checks for a person: problems with what fixes them; for a program one line each, separated by tabs."""
     if not style.tty:
         return ["\t".join((check.verdict, check.name, check.message)) for check in checks]
     marks = {

@@ -122,7 +122,7 @@ def _open_editor(path: Path) -> None:
     try:
         words = shlex.split(chosen, posix=os.name != "nt") if chosen else []
     except ValueError as error:
-        raise UsageError(f"{chosen!r} is no command line", hint="mend $VISUAL or $EDITOR") from error
+        raise UsageError(f"{chosen!r} is not a command line", hint="fix $VISUAL or $EDITOR") from error
     words = words or _default_editor()
     try:
         status = subprocess.call([*words, str(path)])

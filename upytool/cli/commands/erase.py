@@ -24,7 +24,7 @@ from ..ui.text import size
 @click.option("--tool", default="auto", metavar="NAME", help="How: picoboot, dfu, esptool ...")
 @pass_app
 def command(app: App, only_fs: bool, part: tuple[int, int] | None, tool: str) -> None:
-    """Erase a board's flash through its boot loader.
+    """Erase a board's flash through its bootloader.
 
     Works on a board whose firmware does not start or whose program does not let go of it. `upytool wipe` removes the
     files of a board that runs, without a restart.

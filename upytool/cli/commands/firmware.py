@@ -38,7 +38,7 @@ def command() -> None:
     examples=[
         ("upytool firmware inspect firmware.uf2", "chip, version, board, frozen modules, file system"),
         ("upytool firmware inspect ESP32_GENERIC.bin --json", "the same for programs"),
-        ("upytool firmware inspect :", "what is on the board, read in its boot loader"),
+        ("upytool firmware inspect :", "what is on the board, read in its bootloader"),
     ],
 )
 @click.argument(
@@ -48,8 +48,8 @@ def command() -> None:
 def inspect(app: App, file: str) -> None:
     """Say all that a firmware file, or the firmware on a board, tells about itself.
 
-    The format is told by the content, not by the name. Fails when a check sum in the file does not agree. A board is
-    read in its boot loader, so it needs no REPL; it restarts for that, which a running board needs a yes for.
+    The format is told by the content, not by the name. Fails when a checksum in the file does not agree. A board is
+    read in its bootloader, so it needs no REPL; it restarts for that, which a running board needs a yes for.
     """
     from ...image.base import FirmwareImage
     from ...image.inspect import inspect as look
@@ -166,12 +166,12 @@ def search(app: App, words: tuple[str, ...]) -> None:
 )
 @click.option("--kind", metavar="EXT", default="", help="uf2, bin, dfu, hex, app-bin or zip; what suits the board.")
 @click.option("--output", "-o", type=LocalPath(), default=".", help="A file or directory; this directory if not given.")
-@click.option("--sha256", metavar="HEX", default="", help="The check sum that the file must have.")
+@click.option("--sha256", metavar="HEX", default="", help="The checksum that the file must have.")
 @pass_app
 def download(app: App, board: str, variant: str, version: str, kind: str, output: str, sha256: str) -> None:
     """Download firmware, look into it and keep a copy in the cache.
 
-    Prints the path. A file that is in the cache is not fetched again; one that is no firmware, is damaged or
+    Prints the path. A file that is in the cache is not fetched again; one that is not firmware, is damaged or
     differs from what the same address gave before is refused.
     """
     from ...releases.download import fetch
@@ -193,9 +193,9 @@ def download(app: App, board: str, variant: str, version: str, kind: str, output
         ("upytool firmware cache --clean", "remove it all"),
     ],
 )
-@click.option("--clean", is_flag=True, help="Remove all files; check sums are remembered.")
+@click.option("--clean", is_flag=True, help="Remove all files; checksums are remembered.")
 @click.option("--path", is_flag=True, help="Print the directory.")
-@click.option("--forget", metavar="URL", help="Forget the check sum of this address.")
+@click.option("--forget", metavar="URL", help="Forget the checksum of this address.")
 @pass_app
 def cache(app: App, clean: bool, path: bool, forget: str | None) -> None:
     """List or clean the firmware files of this computer.

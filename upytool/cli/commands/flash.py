@@ -64,12 +64,12 @@ TOOLS = ("auto", "picoboot", "picotool", "uf2", "daplink", "dfu", "dfu-util", "e
 def command(app: App, /, **given: Any) -> None:
     """Put firmware on a board, and see that it runs.
 
-    Finds out what the board is and how it is programmed, brings it into its boot loader, writes only what differs,
+    Finds out what the board is and how it is programmed, brings it into its bootloader, writes only what differs,
     reads it back, starts it and asks it for its version. Files on the board stay where the new firmware looks for
     them in the same place; what happens to them is said before anything is done.
 
     Without FILE the newest official release for the board is taken; in a project with a [build] table, the firmware
-    that `upytool build` made there. A board without firmware has to be in its boot loader, and named with --board.
+    that `upytool build` made there. A board without firmware has to be in its bootloader, and named with --board.
 
     Over the air (-d ws://...), and by cable with --tool ota, the running MicroPython of an ESP32 with two OTA slots
     writes the slot that does not run. The old firmware stays until the new one has answered.

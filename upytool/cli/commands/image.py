@@ -17,7 +17,7 @@ from ..ui.text import plural, size
 if TYPE_CHECKING:
     from ...api.images import Change, Changed, Place
 
-FILE_HELP = "A firmware file, a flash dump or a bare file system; `:` is the board's flash, in its boot loader."
+FILE_HELP = "A firmware file, a flash dump or a bare file system; `:` is the board's flash, in its bootloader."
 file_argument = click.argument("file", type=LocalPath(), help=FILE_HELP)
 output_option = click.option("--output", "-o", metavar="OUT", help="Write this file; FILE stays as it is.")
 all_option = click.option("--all", "everything", is_flag=True, help="Take dot files, __pycache__ and the like too.")
@@ -29,15 +29,15 @@ MARKS = {"added": "+", "removed": "-", "changed": "~"}
     examples=[
         ("upytool image ls firmware.uf2", "the files in a firmware file"),
         ("upytool image add firmware.uf2 main.py lib -o mine.uf2", "one file with your program in it"),
-        ("upytool image ls :", "the files of a board in its boot loader, no REPL needed"),
+        ("upytool image ls :", "the files of a board in its bootloader, no REPL needed"),
         ("upytool image mkfs disk.img --size 1408K main.py", "a new LittleFS"),
     ],
 )
 def command() -> None:
-    """Files in file systems (LittleFS, FAT, ROMFS) in firmware files, flash dumps and boot loaders.
+    """Files in file systems (LittleFS, FAT, ROMFS) in firmware files, flash dumps and bootloaders.
 
     What a file system is, is told by its content; where it is, by the firmware itself where it can be. With `:` the
-    board restarts into its boot loader and back, which a board that runs needs a yes for (--yes).
+    board restarts into its bootloader and back, which a board that runs needs a yes for (--yes).
     """
 
 
@@ -80,7 +80,7 @@ def cat(app: App, file: str, path: str, place: Place) -> None:
     "extract",
     examples=[
         ("upytool image extract firmware.uf2", "into the directory firmware"),
-        ("upytool image extract : -o saved", "what a board has, by its boot loader"),
+        ("upytool image extract : -o saved", "what a board has, by its bootloader"),
     ],
 )
 @file_argument
@@ -104,7 +104,7 @@ def extract(app: App, file: str, output: str | None, force: bool, place: Place) 
     examples=[
         ("upytool image add firmware.uf2 main.py lib", "two things, into the file itself"),
         ("upytool image add firmware.uf2 app/ -o mine.uf2", "what is in app, into a copy"),
-        ("upytool image add : main.py", "onto a board in its boot loader"),
+        ("upytool image add : main.py", "onto a board in its bootloader"),
     ],
 )
 @file_argument

@@ -30,7 +30,7 @@ def command(app: App, paths: tuple[str, ...]) -> None:
     *sources, target = paths
     fs = app.device().fs
     if len(sources) > 1 and not fs.is_dir(target):
-        raise UsageError(f"mv: :{target} is no directory", hint="several sources need a directory to go to")
+        raise UsageError(f"mv: :{target} is not a directory", hint="several sources need a directory to go to")
     for source in sources:
         app.echo(f"mv :{source} :{target}")
         fs.move(source, target)

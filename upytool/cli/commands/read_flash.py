@@ -29,7 +29,7 @@ from ..ui.text import seconds, size
 @click.option("--tool", default="auto", metavar="NAME", help="How: picoboot, dfu, esptool ...")
 @pass_app
 def command(app: App, file: str, only_fs: bool, part: tuple[int, int] | None, tool: str) -> None:
-    """Save a board's flash to a file, through its boot loader.
+    """Save a board's flash to a file, through its bootloader.
 
     Firmware, settings and files, byte for byte. The board restarts for it. `upytool backup` saves the files of a board
     that runs, in an archive.

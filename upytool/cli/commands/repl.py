@@ -50,7 +50,7 @@ def command(
     """Talk to the board's prompt. Ctrl-] or Ctrl-X leaves, all other keys go to the board.
 
     Ctrl-C stops the program that runs there, Ctrl-D restarts MicroPython. When the board is unplugged or
-    reset, the REPL waits until it is back. Where the input is no terminal, its lines are typed one by one.
+    reset, the REPL waits until it is back. Where the input is not a terminal, its lines are typed one by one.
     """
     from ...device.console import Console, ConsoleOptions
     from ..reopen import Reopener
@@ -85,6 +85,6 @@ def exit_keys(names: tuple[str, ...]) -> tuple[bytes, str]:
     for name in names:
         letter = name.lower().removeprefix("ctrl-").removeprefix("ctrl+").removeprefix("^").upper()
         if len(letter) != 1 or len(letter) == len(name) or not "@" < letter <= "_":
-            raise UsageError(f"{name!r} is no key to leave with", hint="write ctrl-q, for instance")
+            raise UsageError(f"{name!r} is not a key to leave with", hint="write ctrl-q, for instance")
         keys += bytes((ord(letter) & 0x1F,))
     return keys, " or ".join(f"Ctrl-{chr(key | 0x40)}" for key in keys)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         ("upytool rescue --boot", "boot.py too"),
         ("upytool rescue --stop-only", "only get it to its prompt; change no file"),
         ("upytool rescue --restore", "bring the files back"),
-        ("upytool rescue --bootloader", "do it in the boot loader, when no prompt is to be had"),
+        ("upytool rescue --bootloader", "do it in the bootloader, when no prompt is to be had"),
     ],
 )
 @click.option("--boot", "-b", is_flag=True, help="Put boot.py out of the way as well.")
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     default=None,
     help="Reset the board with DTR and RTS if need be; by default where the port is a USB-serial bridge.",
 )
-@click.option("--bootloader", is_flag=True, help="Rename the files in flash, with the board in its boot loader.")
+@click.option("--bootloader", is_flag=True, help="Rename the files in flash, with the board in its bootloader.")
 @click.option("--region", metavar="START,SIZE", default="", help="With --bootloader: where the file system is.")
 @pass_app
 def command(
@@ -55,7 +55,7 @@ def command(
     plugged in yet. While it tries, a press on the reset button often helps.
 
     With --bootloader the program does not run at all: the file system is read and changed in flash. Get the board into
-    its boot loader by its button (BOOTSEL, BOOT) if it does not go there by itself.
+    its bootloader by its button (BOOTSEL, BOOT) if it does not go there by itself.
     """
     if bootloader:
         _in_bootloader(app, boot, stop_only, restore, region)
@@ -99,7 +99,7 @@ def _in_bootloader(app: App, boot: bool, stop_only: bool, restore: bool, region:
     from ..imaging import board_flash
 
     if stop_only:
-        raise UsageError("--stop-only and --bootloader exclude one another: nothing runs in a boot loader")
+        raise UsageError("--stop-only and --bootloader exclude one another: nothing runs in a bootloader")
     app.disconnect()
     place = images.Place(region=images.parse_region(region) if region else None)
     with images.opened(board_flash(app), place, reporter=app.reporter) as found:

@@ -18,17 +18,17 @@ from ..group import define
 def command(app: App) -> None:
     """Restart the board as its reset button does. It runs boot.py, then main.py.
 
-    A board that waits in its boot loader starts its firmware.
+    A board that waits in its bootloader starts its firmware.
     """
     try:
         if not app.connected and _simulated(app) and _out_of_boot_loader(app, None):
-            app.note("The board left its boot loader and starts its firmware")
+            app.note("The board left its bootloader and starts its firmware")
             return
         app.device().reset()
     except (DeviceSelectionError, PortMissingError, ProtocolError) as error:
         if not _out_of_boot_loader(app, error):
             raise
-        app.note("The board left its boot loader and starts its firmware")
+        app.note("The board left its bootloader and starts its firmware")
         return
     app.let_go()
     app.note("The board restarts")
@@ -41,7 +41,7 @@ def _simulated(app: App) -> bool:
 
 
 def _out_of_boot_loader(app: App, error: UpytoolError | None) -> bool:
-    """Restart a board that has no REPL because it waits in its boot loader; False where it is not there."""
+    """Restart a board that has no REPL because it waits in its bootloader; False where it is not there."""
     from ..flashing import surroundings
 
     try:

@@ -67,7 +67,7 @@ def _wanted(to: str | None, utc: bool) -> datetime:
     try:
         return datetime.fromisoformat(to).replace(tzinfo=None, microsecond=0)
     except ValueError as error:
-        raise UsageError(f"{to!r} is no time", hint="write it as 2026-01-31T12:00:00") from error
+        raise UsageError(f"{to!r} is not a time", hint="write it as 2026-01-31T12:00:00") from error
 
 
 def _eight(moment: datetime) -> tuple[int, ...]:

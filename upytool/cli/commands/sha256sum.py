@@ -20,7 +20,7 @@ from ..params import RemotePath
 @click.argument("paths", type=RemotePath(), nargs=-1, required=True)
 @pass_app
 def command(app: App, paths: tuple[str, ...]) -> None:
-    """Print the check sums of files on the board.
+    """Print the checksums of files on the board.
 
     They are made there; where the board's hashlib lacks one that this computer knows, the file is read instead.
     """
@@ -40,7 +40,7 @@ def command(app: App, paths: tuple[str, ...]) -> None:
 
 
 def _digest(app: App, path: str, algorithm: str) -> str | None:
-    """The check sum of one file; None where it is no file. Errors: RemoteError where nobody knows the algorithm."""
+    """The checksum of one file; None where it is not a file. Errors: RemoteError where nobody knows the algorithm."""
     device = app.device()
     try:
         return device.fs.hash(path, algorithm)[path]

@@ -52,7 +52,7 @@ def command() -> None:
     examples=[
         ("upytool sim start", "a wasm board"),
         ("upytool sim start pico --image RPI_PICO.uf2", "an emulated Pico"),
-        ("upytool sim start pico", "a Pico with what was flashed last; a new one waits in its boot loader"),
+        ("upytool sim start pico", "a Pico with what was flashed last; a new one waits in its bootloader"),
         ("upytool sim start --name second --flash-size 512k --fresh", "one more, small and empty"),
     ],
 )
@@ -60,7 +60,7 @@ def command() -> None:
 @click.option("--name", metavar="NAME", help="Its name, to have several; the kind where not given.")
 @click.option("--image", type=LocalPath(), help="The firmware of a pico, a .uf2 file.")
 @click.option("--fresh", is_flag=True, help="Begin with an empty flash.")
-@click.option("--bootsel", is_flag=True, help="Hold a pico's BOOTSEL button, so that it waits in its boot loader.")
+@click.option("--bootsel", is_flag=True, help="Hold a pico's BOOTSEL button, so that it waits in its bootloader.")
 @click.option("--tcp", is_flag=True, help="Offer a TCP port in place of a pty (always so on Windows).")
 @click.option("--flash-size", type=ByteSize(), metavar="SIZE", help="Of a new wasm board's flash; 16M where not given.")
 @pass_app
@@ -94,11 +94,11 @@ def start(
     if running is not None and fresh:
         app.warn(f"{info.name} runs already and kept its flash; stop it first to start fresh")
     if running is not None and bootsel:
-        app.warn(f"{info.name} runs already; `upytool sim reset {info.name} --bootsel` takes it to its boot loader")
+        app.warn(f"{info.name} runs already; `upytool sim reset {info.name} --bootsel` takes it to its bootloader")
     now = state(info)
     app.emit({**info.data(), "state": now}, info.port)
     if now == "bootloader":
-        app.note(f"{info.name} waits in its boot loader: upytool flash -d sim:{info.name} RPI_PICO.uf2")
+        app.note(f"{info.name} waits in its bootloader: upytool flash -d sim:{info.name} RPI_PICO.uf2")
     else:
         app.note(f"{info.name} {'was running' if running else 'is running'}: upytool -d sim:{info.name} ...")
 
@@ -144,7 +144,7 @@ def stop(app: App, names: tuple[str, ...], everything: bool) -> None:
     "reset",
     examples=[
         ("upytool sim reset", "press its reset button"),
-        ("upytool sim reset pico --bootsel", "with the other one held: into its boot loader"),
+        ("upytool sim reset pico --bootsel", "with the other one held: into its bootloader"),
     ],
 )
 @click.argument("names", type=Name(), nargs=-1)

@@ -67,7 +67,7 @@ class Node:
 
 
 def grow(fs: RemoteFS, path: str) -> tuple[Node, list[Entry]]:
-    """The tree below `path` and its entries, read in one round trip. Errors: RemoteOSError where it is no directory."""
+    """The tree below `path` and its entries, read in one round trip. Errors: RemoteOSError for a file."""
     if path in (".", "./"):
         path = ""  # Not every file system of a board knows its own folder as '.'.
     shown = path or fs.getcwd()

@@ -22,7 +22,7 @@ from ..ui.text import plural
 def command(app: App, format_: bool) -> None:
     """Remove every file from the board. Firmware, and what is frozen into it, stays.
 
-    With --format the file system is made anew on the board's flash, which mends a damaged one.
+    With --format the file system is made anew on the board's flash, which fixes a damaged one.
     """
     device = app.device()
     app.require(f"Remove every file from the board on {device.name}?")

@@ -2,7 +2,7 @@
 
 On POSIX the terminal is in raw mode while it is open; it is restored at the end, on errors and on the signals
 that end the process (cli/signals.py unwinds it), before a SIGTSTP stops the process, and set again when it goes
-on. On Windows keys come from msvcrt and the console is given text. Where stdin is no terminal its bytes are
+on. On Windows keys come from msvcrt and the console is given text. Where stdin is not a terminal its bytes are
 read as they come.
 """
 
@@ -129,7 +129,7 @@ class PosixTerminal(_Output):
         self._set_raw()
 
 
-# msvcrt's second code of a key that is no character -> what a terminal sends for it
+# msvcrt's second code of a key that is not a character -> what a terminal sends for it
 _WINDOWS_KEYS = {
     "H": b"\x1b[A", "P": b"\x1b[B", "M": b"\x1b[C", "K": b"\x1b[D", "G": b"\x1b[H", "O": b"\x1b[F",
     "S": b"\x1b[3~", "R": b"\x1b[2~", "I": b"\x1b[5~", "Q": b"\x1b[6~",

@@ -55,7 +55,7 @@ def parse_source(text: str, hosts: Hosts, *, base: Path | None = None) -> Source
     if is_index_name(name):
         if at and not (version and _is_version(version)):
             raise UsageError(
-                f"{text!r} is not NAME@VERSION: {version!r} is no version",
+                f"{text!r} is not NAME@VERSION: {version!r} is not a version",
                 hint=f"for the newest version leave it away: {name}",
             )
         return IndexSource(name, None if version in ("", "latest") else version)

@@ -58,7 +58,7 @@ class IndexSource:
 
     def _loaded(self, context: Context, index: PackageIndex, abi: str, location: str, data: bytes) -> Loaded:
         def relative(spec: str, _: str | None) -> Source:
-            raise PackageError(f"{location}: deps names {spec!r}, which is no package of an index")
+            raise PackageError(f"{location}: deps names {spec!r}, which is not a package of an index")
 
         return load_manifest(
             parse_manifest(data, location),
