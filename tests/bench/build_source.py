@@ -4,7 +4,7 @@ Both have a warm build folder, as a second build of a day has; whole commands, f
 (plain make leaves a .bin: its .uf2 would need picotool). What neither shows: upytool also checks the modules, evaluates
 the manifest, reads the finished image and writes the lock.
 
-mpbuild has no row: version 0.8 starts every compiler by `docker run`, so without docker it cannot build, and with docker
+mpbuild has no row: version 0.8 starts every compiler by `docker run`: without docker it cannot build, and with docker
 it would measure the container.
 
 `python -m tests.bench.build_source [RUNS]` prints the rows. The first run compiles two firmwares.
