@@ -161,7 +161,7 @@ def load(name: str) -> click.Command | None:
     if entry is None:
         return None
     if entry.name == "fs":
-        return FileGroup("fs", help="The file commands under mpremote's name: `fs cp` is `cp`.")
+        return FileGroup("fs", help="File commands under mpremote's name: `fs cp` is `cp`.")
     found: click.Command = import_module(f".commands.{entry.module}", __package__).command
     return found
 

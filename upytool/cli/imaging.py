@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 BOARD = ":"
 _OPTIONS = (
-    click.option("--volume", metavar="NAME", default="", help="Which file system, by name, number or address."),
-    click.option("--region", metavar="START,SIZE", default="", help="Where the file system is, if nothing tells."),
-    click.option("--board", metavar="NAME", default="", help="The board, where the file does not tell (NAME-VARIANT)."),
-    click.option("--version", metavar="VERSION", default="", help="Its MicroPython, likewise."),
-    click.option("--flash-size", metavar="SIZE", default="", help="Of the chip's flash: 4M, 0x400000."),
+    click.option("--volume", metavar="NAME", default="", help="File system, by name, number or address."),
+    click.option(
+        "--region", metavar="START,SIZE", default="", help="Region of the file system, where it cannot be detected."
+    ),
+    click.option("--board", metavar="NAME", default="", help="Board, where the file does not name it (NAME-VARIANT)."),
+    click.option(
+        "--version", metavar="VERSION", default="", help="MicroPython version, where the file does not name it."
+    ),
+    click.option("--flash-size", metavar="SIZE", default="", help="Flash size of the chip: 4M, 0x400000."),
 )
 
 

@@ -267,7 +267,7 @@ def _end(device: Device) -> None:
 def _checked_point(point: str) -> str:
     plain = "/" + "/".join(part for part in point.split("/") if part)
     if not point.startswith("/") or plain == "/" or ".." in plain.split("/"):
-        raise UsageError(f"{point!r} is no mount point", hint="name an absolute path on the board: /remote")
+        raise UsageError(f"{point!r} is not a mount point", hint="name an absolute path on the board: /remote")
     return plain
 
 

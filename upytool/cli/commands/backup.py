@@ -22,8 +22,12 @@ from ..ui.text import plural, size
     ],
 )
 @click.argument("file", type=LocalPath(), required=False, default="")
-@click.option("--path", type=RemotePath(), default="/", metavar=":PATH", help="Only what is at and below this path.")
-@click.option("--turbo", type=int, metavar="BAUD", help="Raise the rate of a UART meanwhile, and put it back.")
+@click.option(
+    "--path", type=RemotePath(), default="/", metavar=":PATH", help="Limit to this path and what is below it."
+)
+@click.option(
+    "--turbo", type=int, metavar="BAUD", help="Transfer over a UART at up to this rate, then restore the old one."
+)
 @pass_app
 def command(app: App, file: str, path: str, turbo: int | None) -> None:
     """Save the board's files in an archive: .tar, .tar.gz or .zip, by its name.

@@ -31,7 +31,7 @@ def command() -> None:
         ("upytool ble scan --json", ""),
     ],
 )
-@click.option("--all", "-a", "every", is_flag=True, help="Also list devices that are not known to have a REPL.")
+@click.option("--all", "-a", "every", is_flag=True, help="List all devices, not only those known to have a REPL.")
 @click.option(
     "--seconds", type=click.FloatRange(0.5, 120), default=5.0, metavar="SECONDS", help="Time to listen (default: 5)."
 )

@@ -35,9 +35,9 @@ def command() -> None:
     "list",
     examples=[("upytool boards list", "all of them"), ("upytool boards list --mcu esp32s3", "those with this chip")],
 )
-@click.option("--port", metavar="PORT", help="Only of this port: rp2, esp32, stm32, samd, nrf, mimxrt ...")
-@click.option("--mcu", metavar="MCU", help="Only with this chip.")
-@click.option("--vendor", metavar="NAME", help="Only of this maker.")
+@click.option("--port", metavar="PORT", help="Limit to boards of this port: rp2, esp32, stm32, samd, nrf, mimxrt ...")
+@click.option("--mcu", metavar="MCU", help="Limit to boards with this chip.")
+@click.option("--vendor", metavar="NAME", help="Limit to boards of this manufacturer.")
 @pass_app
 def list_(app: App, port: str | None, mcu: str | None, vendor: str | None) -> None:
     """List boards."""
@@ -61,7 +61,7 @@ def list_(app: App, port: str | None, mcu: str | None, vendor: str | None) -> No
 
 
 @command.command("search", examples=[("upytool boards search esp32 s3", "boards whose names have these words")])
-@click.argument("words", nargs=-1, required=True, help="Parts of names, products, makers, chips.")
+@click.argument("words", nargs=-1, required=True, help="Words to find in names, products, manufacturers and chips.")
 @pass_app
 def search(app: App, words: tuple[str, ...]) -> None:
     """Find boards by any words."""
@@ -80,8 +80,8 @@ def search(app: App, words: tuple[str, ...]) -> None:
         ("upytool boards show ESP32_GENERIC-OTA --version 1.27", "a variant's flash map in this release"),
     ],
 )
-@click.argument("board", help="A board, by any of its names, or BOARD-VARIANT.")
-@click.option("--version", metavar="X.Y", help="Of MicroPython, for the flash map; the newest that is known.")
+@click.argument("board", help="Board, by any of its names, or BOARD-VARIANT.")
+@click.option("--version", metavar="X.Y", help="MicroPython version of the flash map (default: the newest known).")
 @pass_app
 def show(app: App, board: str, version: str | None) -> None:
     """Show one board: variants, features, how its bootloader is reached, and its flash map."""

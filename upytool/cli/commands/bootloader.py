@@ -26,7 +26,7 @@ LEAVES = 0.3  # seconds
         ("upytool bootloader --no-wait", "only send it there"),
     ],
 )
-@click.option("--no-wait", is_flag=True, help="Do not wait for the bootloader to come up.")
+@click.option("--no-wait", is_flag=True, help="Skip waiting for the bootloader.")
 @pass_app
 def command(app: App, no_wait: bool) -> None:
     """Put the board into its bootloader, where it takes new firmware. Its port goes away.

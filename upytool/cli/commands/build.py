@@ -30,31 +30,41 @@ if TYPE_CHECKING:
         ("upytool build --verify", "build again and compare with the lock"),
     ],
 )
-@click.argument("modules", type=LocalPath(directories=True), nargs=-1,
-                help="Modules and directories of them; [build]'s if left out. `report` first: only sizes.")  # fmt: skip
-@click.option("--from", "kind", type=click.Choice(["image", "source"]), help="Into official firmware, or from source.")
-@click.option("--board", metavar="BOARD", help="For this board: RPI_PICO, ESP32_GENERIC-SPIRAM, pico w ...")
-@click.option("--version", "version", metavar="VERSION", help="Of MicroPython: latest, preview, 1.27 ...")
-@click.option("--firmware", metavar="FILE|VERSION|URL", help="Build into this firmware.")
+@click.argument(
+    "modules",
+    type=LocalPath(directories=True),
+    nargs=-1,
+    help="Modules and directories of modules (default: those of [build]). `report` first shows sizes only.",
+)
+@click.option(
+    "--from", "kind", type=click.Choice(["image", "source"]), help="Build into official firmware, or from source."
+)
+@click.option("--board", metavar="BOARD", help="Board to build for: RPI_PICO, ESP32_GENERIC-SPIRAM, pico w ...")
+@click.option("--version", "version", metavar="VERSION", help="MicroPython version: latest, preview, 1.27 ...")
+@click.option("--firmware", metavar="FILE|VERSION|URL", help="Firmware to build into.")
 @click.option("--data", multiple=True, type=LocalPath(directories=True), metavar="PATH",
-              help="Files that go in as they are.")  # fmt: skip
-@click.option("--entry", metavar="MODULE[:CALL]", help="What a start runs.")
-@click.option("--filesystem", type=click.Choice(["auto", "romfs", "littlefs", "fat"]), help="Where modules go.")
-@click.option("--region", metavar="START,SIZE", help="Where the file system is, if nobody else knows.")
-@click.option("--flash-size", metavar="SIZE", help="An Espressif board's, where its firmware is made for less: 8MB.")
-@click.option("--safe-boot", is_flag=True, help="Add a boot.py with which a bad main.py can't lock you out.")
-@click.option("--optimize", "-O", type=click.IntRange(0, 3), metavar="N", help="mpy-cross's level.")
-@click.option("--output", "-o", type=LocalPath(), metavar="FILE", help="The file to write.")
-@click.option("--source", metavar="DIRECTORY|GIT", help="The MicroPython tree for --from source.")
-@click.option("--manifest", type=LocalPath(), help="A manifest.py that is frozen as well (--from source).")
+              help="Files to include unchanged.")  # fmt: skip
+@click.option("--entry", metavar="MODULE[:CALL]", help="Module to run at boot, as MODULE[:FUNCTION].")
+@click.option(
+    "--filesystem", type=click.Choice(["auto", "romfs", "littlefs", "fat"]), help="File system to put modules in."
+)
+@click.option("--region", metavar="START,SIZE", help="Region of the file system, where it cannot be detected.")
+@click.option(
+    "--flash-size", metavar="SIZE", help="Flash size of an Espressif board whose firmware is built for less: 8MB."
+)
+@click.option("--safe-boot", is_flag=True, help="Add a boot.py that keeps a bad main.py from locking you out.")
+@click.option("--optimize", "-O", type=click.IntRange(0, 3), metavar="N", help="Optimization level of mpy-cross.")
+@click.option("--output", "-o", type=LocalPath(), metavar="FILE", help="File to write.")
+@click.option("--source", metavar="DIRECTORY|GIT", help="MicroPython source tree (--from source).")
+@click.option("--manifest", type=LocalPath(), help="Additional manifest.py to freeze (--from source).")
 @click.option("--container", type=click.Choice(["auto", "none", "docker", "podman"]),
               help="Compile in a container (--from source); auto: where compilers are missing.")  # fmt: skip
 @click.option("--jobs", "-j", type=click.IntRange(0), default=0, metavar="N",
-              help="Compilers at once (one for each processor core).")  # fmt: skip
-@click.option("--clean", is_flag=True, help="Begin with an empty build directory (--from source).")
-@click.option("--check", is_flag=True, help="Start the result in the emulator, where there is one, and run the entry.")
-@click.option("--locked", is_flag=True, help="Take exactly what upytool.lock pins.")
-@click.option("--update", is_flag=True, help="Take the newest firmware and packages that the project allows.")
+              help="Parallel compile jobs (default: one for each processor core).")  # fmt: skip
+@click.option("--clean", is_flag=True, help="Start from an empty build directory (--from source).")
+@click.option("--check", is_flag=True, help="Boot the result in the emulator, where one exists, and run the entry.")
+@click.option("--locked", is_flag=True, help="Use exactly what upytool.lock pins.")
+@click.option("--update", is_flag=True, help="Use the newest firmware and packages that the project allows.")
 @click.option("--verify", is_flag=True, help="Build again and compare with upytool.lock; writes nothing.")
 @pass_app
 def command(app: App, /, modules: tuple[str, ...], **options: Any) -> None:

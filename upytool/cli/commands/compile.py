@@ -30,15 +30,17 @@ if TYPE_CHECKING:
 )
 @click.argument("paths", type=LocalPath(directories=True), nargs=-1, required=True, help=".py files and directories.")
 @click.option("--output", "-o", type=LocalPath(directories=True), metavar="PATH",
-              help="Where to: a file for one module, else a directory; beside the sources if left out.")  # fmt: skip
-@click.option("--version", metavar="X.Y", help="For this version of MicroPython, and not for the connected board.")
-@click.option("--board", metavar="BOARD", help="For this board's architecture; with --version, else the newest.")
+              help="Output file (one module) or directory (default: beside the sources).")  # fmt: skip
+@click.option("--version", metavar="X.Y", help="MicroPython version to compile for, instead of the connected board's.")
+@click.option(
+    "--board", metavar="BOARD", help="Board whose architecture to compile for (with --version; default: the newest)."
+)
 @click.option("--arch", metavar="ARCH", help="Architecture of machine code: armv6m, armv7emsp, xtensawin, rv32imc ...")
 @click.option("--arch-flags", multiple=True, type=click.Choice(["zba", "zcmp"]), help="Extensions of rv32imc.")
 @click.option("--optimize", "-O", type=click.IntRange(0, 3), default=0, metavar="N",
-              help="1 drops asserts, 3 line numbers as well (0).")  # fmt: skip
-@click.option("--emitter", type=click.Choice(["bytecode", "native", "viper"]), help="How to compile whole modules.")
-@click.option("--name", metavar="NAME", help="What tracebacks call the module; its path if left out.")
+              help="Optimization level: 1 drops asserts, 3 line numbers too (default: 0).")  # fmt: skip
+@click.option("--emitter", type=click.Choice(["bytecode", "native", "viper"]), help="Code emitter for whole modules.")
+@click.option("--name", metavar="NAME", help="Module name in tracebacks (default: its path).")
 @pass_app
 def command(
     app: App,

@@ -45,7 +45,7 @@ def command() -> None:
 
 
 @command.command("list", examples=[("upytool config list --origin", "")])
-@click.option("--origin", is_flag=True, help="Also show where each value came from.")
+@click.option("--origin", is_flag=True, help="Show where each value comes from.")
 @pass_app
 def list_(app: App, origin: bool) -> None:
     """List every setting."""

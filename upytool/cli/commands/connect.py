@@ -18,7 +18,7 @@ from ..params import Selector
         ("upytool connect list", "what is plugged in, as mpremote prints it"),
     ],
 )
-@click.argument("device", type=Selector(), help="Which board, or `list`.")
+@click.argument("device", type=Selector(), help="Board to connect to, or `list`.")
 @pass_app
 def command(app: App, device: str) -> None:
     """Choose the board for the commands that follow, and open it.

@@ -28,15 +28,19 @@ from ..params import CopyPath, Place
     ],
 )
 @click.argument("paths", type=CopyPath(), nargs=-1, required=True)
-@click.option("--recursive", "-r", is_flag=True, help="Directories with all that is in them.")
-@click.option("--force", "-f", is_flag=True, help="Copy what is unchanged too.")
-@click.option("--mpy", is_flag=True, help="Compile .py files for this board (boot.py and main.py stay as they are).")
-@click.option("--dry-run", is_flag=True, help="Show the plan, change nothing.")
-@click.option("--in-place", is_flag=True, help="Overwrite files at once, where two copies do not fit. Unsafe.")
-@click.option("--turbo", type=int, metavar="BAUD", help="Raise the rate of a UART for the copy, and put it back.")
-@click.option("--ignore", multiple=True, metavar="PATTERN", help="Leave these out as well; may be given again.")
-@click.option("--local", is_flag=True, help="Copy from this computer to this computer.")
-@click.option("--all", "everything", is_flag=True, help="Copy dot files, __pycache__ and the like too.")
+@click.option("--recursive", "-r", is_flag=True, help="Include directories and everything in them.")
+@click.option("--force", "-f", is_flag=True, help="Copy unchanged files too.")
+@click.option("--mpy", is_flag=True, help="Compile .py files for this board (except boot.py and main.py).")
+@click.option("--dry-run", is_flag=True, help="Show the plan without changing anything.")
+@click.option(
+    "--in-place", is_flag=True, help="Overwrite files directly, where two copies do not fit (not crash-safe)."
+)
+@click.option(
+    "--turbo", type=int, metavar="BAUD", help="Transfer over a UART at up to this rate, then restore the old one."
+)
+@click.option("--ignore", multiple=True, metavar="PATTERN", help="Pattern of files to leave out; repeatable.")
+@click.option("--local", is_flag=True, help="Copy within this computer.")
+@click.option("--all", "everything", is_flag=True, help="Include dot files, __pycache__ and the like.")
 @pass_app
 def command(
     app: App,

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
         ("upytool devices --all --json", "every serial port, for a program"),
     ],
 )
-@click.option("--all", "-a", "every", is_flag=True, help="Also the ports that are no boards.")
-@click.option("--probe", "-p", is_flag=True, help="Connect to each board and ask what it runs.")
-@click.option("--air", is_flag=True, help="Also look for boards on the network, for three seconds.")
+@click.option("--all", "-a", "every", is_flag=True, help="List ports that are not boards too.")
+@click.option("--probe", "-p", is_flag=True, help="Connect to each board and show what it runs.")
+@click.option("--air", is_flag=True, help="Search the network too, for three seconds.")
 @pass_app
 def command(app: App, every: bool, probe: bool, air: bool) -> None:
     """List the boards that are connected, and how to name each of them.

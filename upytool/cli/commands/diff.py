@@ -28,9 +28,9 @@ MARKS = {"added": "+", "removed": "-", "changed": "~"}
     ],
 )
 @click.argument("paths", type=CopyPath(), nargs=-1, required=True)
-@click.option("--text", is_flag=True, help="Show what changed in text files, as a unified diff.")
-@click.option("--ignore", multiple=True, metavar="PATTERN", help="Leave these out as well; may be given again.")
-@click.option("--all", "everything", is_flag=True, help="Dot files, __pycache__ and the like too.")
+@click.option("--text", is_flag=True, help="Show changes in text files as a unified diff.")
+@click.option("--ignore", multiple=True, metavar="PATTERN", help="Pattern of files to leave out; repeatable.")
+@click.option("--all", "everything", is_flag=True, help="Include dot files, __pycache__ and the like.")
 @pass_app
 def command(app: App, paths: tuple[Place, ...], text: bool, ignore: tuple[str, ...], everything: bool) -> None:
     """Compare files with those on the board, by content. The exit code is 0 when they are equal, 1 when not.

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
         ("upytool doctor --offline --json", "without the network, for a program"),
     ],
 )
-@click.option("--report", type=click.Path(dir_okay=False), metavar="FILE", help="Write a report (.json or text).")
+@click.option(
+    "--report", type=click.Path(dir_okay=False), metavar="FILE", help="Write a report to FILE (.json or text)."
+)
 @pass_app
 def command(app: App, report: str | None) -> None:
     """Look for what stands between this computer and its boards, and say what fixes it.

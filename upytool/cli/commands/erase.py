@@ -19,9 +19,13 @@ from ..ui.text import size
         ("upytool erase --range 0x100000 64k", "a part"),
     ],
 )
-@click.option("--fs", "only_fs", is_flag=True, help="Only the file system.")
-@click.option("--range", "part", type=ByteSize(), nargs=2, metavar="ADDRESS SIZE", help="Only this part of the flash.")
-@click.option("--tool", default="auto", metavar="NAME", help="How: picoboot, dfu, esptool ...")
+@click.option("--fs", "only_fs", is_flag=True, help="Limit to the file system.")
+@click.option(
+    "--range", "part", type=ByteSize(), nargs=2, metavar="ADDRESS SIZE", help="Limit to this part of the flash."
+)
+@click.option(
+    "--tool", default="auto", metavar="NAME", help="Flash method: picoboot, dfu, esptool ... (default: detect)."
+)
 @pass_app
 def command(app: App, only_fs: bool, part: tuple[int, int] | None, tool: str) -> None:
     """Erase a board's flash through its bootloader.

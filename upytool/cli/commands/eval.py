@@ -18,7 +18,7 @@ from ..group import define
         ('upytool eval "machine.freq()" --json', "the value as JSON where it is a literal"),
     ],
 )
-@click.argument("expression", help="Of MicroPython; evaluated on the board.")
+@click.argument("expression", help="MicroPython expression, evaluated on the board.")
 @pass_app
 def command(app: App, expression: str) -> None:
     """Evaluate an expression on the board and print its value.

@@ -17,7 +17,7 @@ from ..group import define
     ],
 )
 @click.argument("code")
-@click.option("--follow/--no-follow", "-f", default=True, help="Wait for its end and show its output (the default).")
+@click.option("--follow/--no-follow", "-f", default=True, help="Wait for the program and show its output (default).")
 @pass_app
 def command(app: App, code: str, follow: bool) -> None:
     """Run a line of code (or several) on the board.

@@ -42,7 +42,7 @@ def command() -> None:
     ],
 )
 @click.argument(
-    "file", type=LocalPath(), help="A firmware file: UF2, DfuSe, Intel HEX, ESP image or raw image; `:` is the board."
+    "file", type=LocalPath(), help="Firmware file (UF2, DfuSe, Intel HEX, ESP image or raw image); `:` is the board."
 )
 @pass_app
 def inspect(app: App, file: str) -> None:
@@ -85,11 +85,11 @@ def _on_board(app: App) -> FirmwareImage:
     "board",
     shell_complete=complete_boards,
     required=False,
-    help="A board, by any of its names; all boards if not given.",
+    help="Board, by any of its names (default: all boards).",
 )
-@click.option("--port", metavar="PORT", help="Only boards of this port of MicroPython, rp2 for instance.")
-@click.option("--mcu", metavar="CHIP", help="Only boards with this chip, esp32s3 for instance.")
-@click.option("--versions", is_flag=True, help="All versions of the board, not just the newest.")
+@click.option("--port", metavar="PORT", help="Limit to boards of this MicroPython port: rp2, esp32 ...")
+@click.option("--mcu", metavar="CHIP", help="Limit to boards with this chip: esp32s3 ...")
+@click.option("--versions", is_flag=True, help="List all versions of the board, not only the newest.")
 @pass_app
 def list_(app: App, board: str | None, port: str | None, mcu: str | None, versions: bool) -> None:
     """List boards, or the published firmware of one.
@@ -129,7 +129,7 @@ def list_(app: App, board: str | None, port: str | None, mcu: str | None, versio
         ("upytool firmware search esp32s3 psram", "chips and features count too"),
     ],
 )
-@click.argument("words", nargs=-1, required=True, help="All of them have to be there, in any order.")
+@click.argument("words", nargs=-1, required=True, help="Words that must all occur, in any order.")
 @pass_app
 def search(app: App, words: tuple[str, ...]) -> None:
     """Search for boards by name, maker, chip and features."""
@@ -157,16 +157,23 @@ def search(app: App, words: tuple[str, ...]) -> None:
     shell_complete=complete_boards,
     help="BOARD, BOARD-VARIANT, a product's name, or the address of a file; @VERSION may follow.",
 )
-@click.option("--variant", metavar="NAME", default="", help="A variant of the board.")
+@click.option("--variant", metavar="NAME", default="", help="Board variant.")
 @click.option(
     "--version",
     metavar="VERSION",
     default="",
-    help="latest (the default), preview, a version (1.28, 1.28.0) or a date (YYYYMMDD).",
+    help="MicroPython version: latest (default), preview, 1.28, 1.28.0 or a date (YYYYMMDD).",
 )
-@click.option("--kind", metavar="EXT", default="", help="uf2, bin, dfu, hex, app-bin or zip; what suits the board.")
-@click.option("--output", "-o", type=LocalPath(), default=".", help="A file or directory; this directory if not given.")
-@click.option("--sha256", metavar="HEX", default="", help="The checksum that the file must have.")
+@click.option(
+    "--kind",
+    metavar="EXT",
+    default="",
+    help="File format: uf2, bin, dfu, hex, app-bin or zip (default: what suits the board).",
+)
+@click.option(
+    "--output", "-o", type=LocalPath(), default=".", help="Output file or directory (default: this directory)."
+)
+@click.option("--sha256", metavar="HEX", default="", help="Checksum the file must have.")
 @pass_app
 def download(app: App, board: str, variant: str, version: str, kind: str, output: str, sha256: str) -> None:
     """Download firmware, look into it and keep a copy in the cache.
@@ -193,9 +200,9 @@ def download(app: App, board: str, variant: str, version: str, kind: str, output
         ("upytool firmware cache --clean", "remove it all"),
     ],
 )
-@click.option("--clean", is_flag=True, help="Remove all files; checksums are remembered.")
-@click.option("--path", is_flag=True, help="Print the directory.")
-@click.option("--forget", metavar="URL", help="Forget the checksum of this address.")
+@click.option("--clean", is_flag=True, help="Remove all files (checksums are kept).")
+@click.option("--path", is_flag=True, help="Print the cache directory.")
+@click.option("--forget", metavar="URL", help="Forget the checksum of this URL.")
 @pass_app
 def cache(app: App, clean: bool, path: bool, forget: str | None) -> None:
     """List or clean the firmware files of this computer.

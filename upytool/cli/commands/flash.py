@@ -30,36 +30,40 @@ TOOLS = ("auto", "picoboot", "picotool", "uf2", "daplink", "dfu", "dfu-util", "e
         ("upytool -d ws://192.168.4.1 flash", "over the air, an ESP32 with two OTA slots"),
     ],
 )
-@click.argument("file", type=LocalPath(), required=False, default="", help="A firmware file, a link or a board's name.")
+@click.argument("file", type=LocalPath(), required=False, default="", help="Firmware file, URL or board name.")
 @click.option(
     "--board", "-b", default="", metavar="NAME", shell_complete=complete_boards,
-    help="The newest release for this board.",
+    help="Board whose firmware to download.",
 )  # fmt: skip
 @click.option(
-    "--version", default="", metavar="VERSION", help="Of the release: latest (if not given), preview, 1.28, a date."
+    "--version", default="", metavar="VERSION", help="MicroPython version: latest (default), preview, 1.28, or a date."
 )
-@click.option("--variant", default="", metavar="NAME", help="Of the board: SPIRAM, RISCV ...")
-@click.option("--erase", "erase_all", is_flag=True, help="Erase the whole flash first, files and all.")
-@click.option("--erase-fs", is_flag=True, help="Erase the file system too; the board makes a new one.")
-@click.option("--keep-fs", is_flag=True, help="Rather stop than lose the board's files.")
+@click.option("--variant", default="", metavar="NAME", help="Board variant: SPIRAM, RISCV ...")
+@click.option("--erase", "erase_all", is_flag=True, help="Erase the whole flash first, including files.")
+@click.option("--erase-fs", is_flag=True, help="Erase the file system too; the board creates a new one.")
+@click.option("--keep-fs", is_flag=True, help="Abort if the file system would be lost.")
 @click.option(
     "--backup", type=LocalPath(), default="", metavar="FILE",
-    help="First save the files (.tar, .zip) or, as .bin or without a REPL, the whole flash.",
+    help="Save the files first (.tar, .zip) or, as .bin or without a REPL, the whole flash.",
 )  # fmt: skip
-@click.option("--verify-only", is_flag=True, help="Compare the board with the firmware and change nothing.")
-@click.option("--dry-run", "-n", is_flag=True, help="Say what would be done.")
-@click.option("--sha256", default="", metavar="HEX", help="Refuse the file unless this is its SHA-256.")
-@click.option("--all", "every", is_flag=True, help="Every board that is plugged in, at the same time.")
-@click.option("--tool", type=click.Choice(TOOLS), default="auto", help="How; chosen by board and file if not given.")
-@click.option("--whole", is_flag=True, help="Write everything, also what is on the board already.")
-@click.option("--no-verify", is_flag=True, help="Do not read back what was written.")
-@click.option("--no-wait", is_flag=True, help="Do not wait for the new firmware's answer.")
-@click.option("--at", type=ByteSize(), metavar="ADDRESS", help="Write the file's bytes as they are to this address.")
-@click.option("--slot", default="", metavar="NAME", help="ESP: where an application alone goes, running or a label.")
-@click.option("--no-stub", is_flag=True, help="ESP: without esptool's stub, slower.")
-@click.option("--flash-size", default="keep", metavar="SIZE", help="ESP: set in the image, 4MB or detect.")
-@click.option("--flash-mode", default="keep", metavar="MODE", help="ESP: set in the image, dio, dout ...")
-@click.option("--layout", default="", metavar="TEXT", help="STM32: memory layout in place of the device's own.")
+@click.option("--verify-only", is_flag=True, help="Compare the board with the firmware without changing anything.")
+@click.option("--dry-run", "-n", is_flag=True, help="Show the plan without changing anything.")
+@click.option("--sha256", default="", metavar="HEX", help="SHA-256 the file must have.")
+@click.option("--all", "every", is_flag=True, help="Flash every connected board, in parallel.")
+@click.option("--tool", type=click.Choice(TOOLS), default="auto", help="Flash method (default: detect).")
+@click.option("--whole", is_flag=True, help="Write everything, even what is on the board already.")
+@click.option("--no-verify", is_flag=True, help="Skip reading back what was written.")
+@click.option("--no-wait", is_flag=True, help="Skip waiting for the new firmware to answer.")
+@click.option("--at", type=ByteSize(), metavar="ADDRESS", help="Write the raw bytes of the file to this address.")
+@click.option(
+    "--slot", default="", metavar="NAME", help="ESP: partition for an application image: running, or a label."
+)
+@click.option("--no-stub", is_flag=True, help="ESP: do not use esptool's stub (slower).")
+@click.option(
+    "--flash-size", default="keep", metavar="SIZE", help="ESP: flash size to set in the image: 4MB, detect ..."
+)
+@click.option("--flash-mode", default="keep", metavar="MODE", help="ESP: flash mode to set in the image: dio, dout ...")
+@click.option("--layout", default="", metavar="TEXT", help="STM32: memory layout to use instead of the device's own.")
 @pass_app
 def command(app: App, /, **given: Any) -> None:
     """Put firmware on a board, and see that it runs.

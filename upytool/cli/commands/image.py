@@ -17,10 +17,10 @@ from ..ui.text import plural, size
 if TYPE_CHECKING:
     from ...api.images import Change, Changed, Place
 
-FILE_HELP = "A firmware file, a flash dump or a bare file system; `:` is the board's flash, in its bootloader."
+FILE_HELP = "Firmware file, flash dump or bare file system; `:` is the board's flash, in its bootloader."
 file_argument = click.argument("file", type=LocalPath(), help=FILE_HELP)
-output_option = click.option("--output", "-o", metavar="OUT", help="Write this file; FILE stays as it is.")
-all_option = click.option("--all", "everything", is_flag=True, help="Take dot files, __pycache__ and the like too.")
+output_option = click.option("--output", "-o", metavar="OUT", help="Write to this file and leave FILE unchanged.")
+all_option = click.option("--all", "everything", is_flag=True, help="Include dot files, __pycache__ and the like.")
 MARKS = {"added": "+", "removed": "-", "changed": "~"}
 
 
@@ -66,7 +66,7 @@ def ls(app: App, file: str, place: Place) -> None:
 
 @command.command("cat", examples=[("upytool image cat firmware.uf2 main.py", "one file's content, byte for byte")])
 @file_argument
-@click.argument("path", help="The file in it.")
+@click.argument("path", help="Path of the file in the image.")
 @place_options
 @pass_app
 def cat(app: App, file: str, path: str, place: Place) -> None:
@@ -84,8 +84,8 @@ def cat(app: App, file: str, path: str, place: Place) -> None:
     ],
 )
 @file_argument
-@click.option("--output", "-o", metavar="DIR", help="The directory; FILE's name without its ending.")
-@click.option("--force", "-f", is_flag=True, help="Write into a directory that holds something, over what is there.")
+@click.option("--output", "-o", metavar="DIR", help="Output directory (default: FILE without its extension).")
+@click.option("--force", "-f", is_flag=True, help="Write into a directory that is not empty, overwriting files.")
 @place_options
 @pass_app
 def extract(app: App, file: str, output: str | None, force: bool, place: Place) -> None:
@@ -109,7 +109,7 @@ def extract(app: App, file: str, output: str | None, force: bool, place: Place) 
 )
 @file_argument
 @click.argument("source", nargs=-1, type=LocalPath(directories=True), help="Files and directories.")
-@click.option("--to", metavar="DIR", default="", help="The directory that they go to.")
+@click.option("--to", metavar="DIR", default="", help="Target directory.")
 @output_option
 @all_option
 @place_options
@@ -143,8 +143,8 @@ def add(
     ],
 )
 @file_argument
-@click.argument("path", nargs=-1, help="What to remove.")
-@click.option("--recursive", "-r", is_flag=True, help="Directories with all that is in them.")
+@click.argument("path", nargs=-1, help="Files and directories to remove.")
+@click.option("--recursive", "-r", is_flag=True, help="Include directories and everything in them.")
 @output_option
 @place_options
 @pass_app
@@ -171,8 +171,8 @@ def _show(app: App, done: Changed, what: str) -> None:
         ("upytool image diff : backup.bin", "a board with its backup"),
     ],
 )
-@click.argument("left", type=LocalPath(directories=True), help="A file, a directory, or `:`.")
-@click.argument("right", type=LocalPath(directories=True), help="The same.")
+@click.argument("left", type=LocalPath(directories=True), help="File, directory, or `:` (the board).")
+@click.argument("right", type=LocalPath(directories=True), help="File, directory, or `:` (the board).")
 @place_options
 @pass_app
 def diff(app: App, left: str, right: str, place: Place) -> None:
@@ -206,15 +206,17 @@ def _line(change: Change) -> str:
         ("upytool image mkfs disk.img --kind fat --size 512K --block-size 4096", "an empty FAT"),
     ],
 )
-@click.argument("out", type=LocalPath(), help="The new file.")
+@click.argument("out", type=LocalPath(), help="File to create.")
 @click.argument("source", nargs=-1, type=LocalPath(directories=True), help="Files and directories.")
-@click.option("--size", "length", metavar="SIZE", help="Of the region, exactly: 1408K, 0x160000.")
-@click.option("--kind", type=click.Choice(["littlefs", "littlefs1", "fat", "romfs"]), help="Of file system.")
-@click.option("--block-size", metavar="SIZE", help="Of a LittleFS (4096), or the sector of a FAT (512).")
-@click.option("--port", metavar="NAME", help="MicroPython's port, whose parameters to take: rp2, esp32, samd ...")
-@click.option("--board", metavar="NAME", default="", help="Take size, kind and parameters from this board's layout.")
-@click.option("--version", metavar="VERSION", default="", help="Of the MicroPython that mounts it.")
-@click.option("--flash-size", metavar="SIZE", help="Of the board's flash, where the layout depends on it.")
+@click.option("--size", "length", metavar="SIZE", help="Size of the region: 1408K, 0x160000.")
+@click.option("--kind", type=click.Choice(["littlefs", "littlefs1", "fat", "romfs"]), help="File system type.")
+@click.option(
+    "--block-size", metavar="SIZE", help="Block size of LittleFS (default: 4096) or sector size of FAT (default: 512)."
+)
+@click.option("--port", metavar="NAME", help="MicroPython port whose parameters to use: rp2, esp32, samd ...")
+@click.option("--board", metavar="NAME", default="", help="Board whose layout gives size, type and parameters.")
+@click.option("--version", metavar="VERSION", default="", help="MicroPython version that mounts it.")
+@click.option("--flash-size", metavar="SIZE", help="Flash size of the board, where the layout depends on it.")
 @all_option
 @pass_app
 def mkfs(

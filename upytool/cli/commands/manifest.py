@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from ...build.freeze_manifest import FreezeManifest
 
 _VARIABLES = click.option(
-    "--var", "variables", multiple=True, metavar="NAME=VALUE", help="A $(NAME) of the manifest; may be given again."
+    "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Value of $(NAME) in the manifest; repeatable."
 )
 _TREE = click.option(
     "--tree",
     type=LocalPath(directories=True),
     metavar="DIRECTORY",
-    help="A MicroPython tree: gives MPY_DIR and MPY_LIB_DIR, and its own evaluator is asked as well.",
+    help="MicroPython source tree: sets MPY_DIR and MPY_LIB_DIR, and its own evaluator is compared.",
 )
-_PORT = click.option("--port", metavar="PORT", help="PORT_DIR is this port of the tree: rp2, esp32, stm32 ...")
-_BOARD = click.option("--board", metavar="BOARD", help="BOARD_DIR is this board of the tree; finds its port too.")
+_PORT = click.option("--port", metavar="PORT", help="Port of the tree that PORT_DIR names: rp2, esp32, stm32 ...")
+_BOARD = click.option("--board", metavar="BOARD", help="Board of the tree that BOARD_DIR names; implies its port.")
 _MODE = click.option(
     "--mode",
     type=click.Choice(["freeze", "compile", "pyproject", "c-modules"]),
     default="freeze",
-    help="How to read it: for firmware (freeze), or as micropython-lib reads a package.",
+    help="Read the manifest for firmware (freeze), or as micropython-lib reads a package.",
 )
 
 
@@ -56,7 +56,9 @@ def command() -> None:
         ("upytool manifest lint manifest.py --tree ../micropython --board RPI_PICO", "with the board's variables"),
     ],
 )
-@click.argument("path", type=LocalPath(directories=True), default="manifest.py", help="A manifest.py or its directory.")
+@click.argument(
+    "path", type=LocalPath(directories=True), default="manifest.py", help="Path of a manifest.py or its directory."
+)
 @_VARIABLES
 @_TREE
 @_PORT
@@ -95,8 +97,10 @@ def lint(
         ("upytool manifest explain manifest.py --file umqtt.simple", "why this module is in"),
     ],
 )
-@click.argument("path", type=LocalPath(directories=True), default="manifest.py", help="A manifest.py or its directory.")
-@click.option("--file", "wanted", metavar="NAME", help="Only this file (net/wifi.py) or module (net.wifi).")
+@click.argument(
+    "path", type=LocalPath(directories=True), default="manifest.py", help="Path of a manifest.py or its directory."
+)
+@click.option("--file", "wanted", metavar="NAME", help="Limit to this file (net/wifi.py) or module (net.wifi).")
 @_VARIABLES
 @_TREE
 @_PORT

@@ -25,22 +25,22 @@ target_option: Option = click.option(
     "--target",
     "-t",
     type=RemotePath(),
-    help="Directory on the board; the first usable .../lib of sys.path if not given.",
+    help="Target directory on the board (default: the first usable .../lib of sys.path).",
 )
 index_option: Option = click.option(
     "--index",
     "-i",
     multiple=True,
     metavar="URL",
-    help="Package index, or a directory with one; may be given again.",
+    help="Package index URL, or a directory with one; repeatable.",
 )
 mpy_option: Option = click.option(
     "--mpy/--no-mpy",
     "-m",
     default=None,
-    help="Install .mpy files where the board loads them (the default), or sources.",
+    help="Install .mpy files where the board loads them (default), or sources.",
 )
-dry_option: Option = click.option("--dry-run", "-n", is_flag=True, help="Show what would be done, and do nothing.")
+dry_option: Option = click.option("--dry-run", "-n", is_flag=True, help="Show the plan without changing anything.")
 
 
 @define_group(
@@ -70,15 +70,19 @@ def command() -> None:
         ("upytool mip install --locked", "exactly what mip.lock says"),
     ],
 )
-@click.argument("packages", nargs=-1, help="NAME[@VERSION], github:USER/REPO[/PATH][@REF], URL or local path.")
+@click.argument(
+    "packages", nargs=-1, help="Packages: NAME[@VERSION], github:USER/REPO[/PATH][@REF], URL or local path."
+)
 @target_option
 @index_option
 @mpy_option
-@click.option("--requirement", "-r", type=LocalPath(), multiple=True, help="A list of packages, or an upytool.toml.")
-@click.option("--locked", is_flag=True, help="Install what the lock says, nothing else.")
-@click.option("--lock", "lock_file", type=LocalPath(), help="The lock; mip.lock beside the project file if not given.")
-@click.option("--deps/--no-deps", default=True, help="Also what the packages need (the default).")
-@click.option("--optimize", "-O", type=click.IntRange(0, 3), default=0, help="mpy-cross's optimization level.")
+@click.option(
+    "--requirement", "-r", type=LocalPath(), multiple=True, help="File that lists packages, or an upytool.toml."
+)
+@click.option("--locked", is_flag=True, help="Install exactly what the lock file pins.")
+@click.option("--lock", "lock_file", type=LocalPath(), help="Lock file (default: mip.lock beside the project file).")
+@click.option("--deps/--no-deps", default=True, help="Install dependencies too (default).")
+@click.option("--optimize", "-O", type=click.IntRange(0, 3), default=0, help="Optimization level of mpy-cross.")
 @click.option("--force", is_flag=True, help="Replace files that belong to other packages.")
 @dry_option
 @pass_app
@@ -126,8 +130,8 @@ def install(
 @command.command("uninstall", examples=[("upytool mip uninstall aioble", "remove its files")])
 @click.argument("packages", nargs=-1, required=True, help="Names of installed packages.")
 @target_option
-@click.option("--unused", is_flag=True, help="Also what nothing needs any more.")
-@click.option("--force", is_flag=True, help="Also changed files, and packages that others need.")
+@click.option("--unused", is_flag=True, help="Remove packages that nothing needs any more too.")
+@click.option("--force", is_flag=True, help="Remove changed files, and packages that others need, too.")
 @dry_option
 @pass_app
 def uninstall(
@@ -149,7 +153,7 @@ def uninstall(
 
 
 @command.command("upgrade", examples=[("upytool mip upgrade", "bring everything up to date")])
-@click.argument("packages", nargs=-1, help="Names of installed packages; all that were asked for if none.")
+@click.argument("packages", nargs=-1, help="Installed packages (default: all that were installed by name).")
 @target_option
 @index_option
 @mpy_option
@@ -262,7 +266,7 @@ def outdated(app: App, target: str | None, index: tuple[str, ...]) -> None:
 
 
 @command.command("search", examples=[("upytool mip search mqtt", "by name and description")])
-@click.argument("terms", nargs=-1, required=True, help="Words that all occur.")
+@click.argument("terms", nargs=-1, required=True, help="Words that must all occur.")
 @index_option
 @pass_app
 def search(app: App, terms: tuple[str, ...], index: tuple[str, ...]) -> None:
@@ -277,7 +281,7 @@ def search(app: App, terms: tuple[str, ...], index: tuple[str, ...]) -> None:
 
 
 @command.command("show", examples=[("upytool mip show aioble --no-mpy", "its files and what it needs")])
-@click.argument("packages", nargs=-1, required=True, help="As for install.")
+@click.argument("packages", nargs=-1, required=True, help="Packages, as for `mip install`.")
 @index_option
 @mpy_option
 @pass_app
@@ -296,11 +300,13 @@ def show(app: App, packages: tuple[str, ...], index: tuple[str, ...], mpy: bool 
 
 
 @command.command("lock", examples=[("upytool mip lock", "write mip.lock for [packages] of upytool.toml")])
-@click.argument("packages", nargs=-1, help="As for install.")
+@click.argument("packages", nargs=-1, help="Packages, as for `mip install`.")
 @index_option
 @mpy_option
-@click.option("--requirement", "-r", type=LocalPath(), multiple=True, help="A list of packages, or an upytool.toml.")
-@click.option("--lock", "lock_file", type=LocalPath(), help="The lock; mip.lock beside the project file if not given.")
+@click.option(
+    "--requirement", "-r", type=LocalPath(), multiple=True, help="File that lists packages, or an upytool.toml."
+)
+@click.option("--lock", "lock_file", type=LocalPath(), help="Lock file (default: mip.lock beside the project file).")
 @pass_app
 def lock(
     app: App,

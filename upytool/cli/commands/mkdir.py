@@ -14,7 +14,7 @@ from ..params import RemotePath
     examples=[("upytool mkdir :lib", "one directory"), ("upytool mkdir -p :data/2026/01", "with its parents")],
 )
 @click.argument("paths", type=RemotePath(named=True), nargs=-1, required=True)
-@click.option("--parents", "-p", is_flag=True, help="Make parents too; one that exists is not an error.")
+@click.option("--parents", "-p", is_flag=True, help="Create parent directories; no error if it exists.")
 @pass_app
 def command(app: App, paths: tuple[str, ...], parents: bool) -> None:
     """Make directories on the board."""

@@ -20,16 +20,16 @@ from ..params import LocalPath
         ("upytool monitor --seconds 10", "for ten seconds"),
     ],
 )
-@click.option("--timestamps", "-t", is_flag=True, help="Put the time in front of each line.")
-@click.option("--capture", type=LocalPath(), default=None, help="Write the output to this file too.")
-@click.option("--seconds", type=click.FloatRange(min=0), default=None, help="How long; for ever by default.")
+@click.option("--timestamps", "-t", is_flag=True, help="Prefix each line with the time.")
+@click.option("--capture", type=LocalPath(), default=None, help="Write the output to FILE too.")
+@click.option("--seconds", type=click.FloatRange(min=0), default=None, help="Time to watch (default: until Ctrl-C).")
 @click.option(
     "--escape-non-printable/--no-escape-non-printable",
     "-e",
     default=False,
-    help="Show bytes that cannot be printed as [xx].",
+    help="Show unprintable bytes as [xx].",
 )
-@click.option("--once", is_flag=True, help="End when the board goes away; do not wait for it.")
+@click.option("--once", is_flag=True, help="Exit when the board disconnects, instead of waiting for it.")
 @pass_app
 def command(
     app: App,

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
         ("upytool mount --mpy . run main.py", "compile what main.py imports, for this board"),
     ],
 )
-@click.argument("directory", type=LocalPath(directories=True), help="The local directory.")
-@click.option("--at", "point", type=RemotePath(), default="/remote", help="Where on the board (/remote).")
-@click.option("--read-only/--read-write", "-r", default=False, help="Let the board change nothing.")
+@click.argument("directory", type=LocalPath(directories=True), help="Local directory.")
+@click.option(
+    "--at", "point", type=RemotePath(), default="/remote", help="Mount point on the board (default: /remote)."
+)
+@click.option("--read-only/--read-write", "-r", default=False, help="Mount read-only.")
 @click.option(
     "--unsafe-links/--no-unsafe-links",
     "-l",
@@ -34,9 +36,7 @@ if TYPE_CHECKING:
 )
 @click.option("--mpy/--no-mpy", "-m", default=False, help="Compile modules while they are imported.")
 @pass_app
-def command(
-    app: App, directory: str, point: str, read_only: bool, unsafe_links: bool, mpy: bool
-) -> None:
+def command(app: App, directory: str, point: str, read_only: bool, unsafe_links: bool, mpy: bool) -> None:
     """Let the board use a local directory as if it were its own.
 
     Nothing is copied: the board asks for each file when it needs it, so an edited module is there at the next
@@ -48,9 +48,7 @@ def command(
     device = app.device()
     compile = _compiler(app) if mpy else None
     mount = device.drive(
-        mounts_of(device).add(
-            directory, point, read_only=read_only, unsafe_links=unsafe_links, compile=compile
-        )
+        mounts_of(device).add(directory, point, read_only=read_only, unsafe_links=unsafe_links, compile=compile)
     )
     data = {"directory": mount.folder.root, "point": mount.point, "read_only": read_only}
     # mpremote's words at mpremote's place, stdout; who wants the program's output alone says -q.

@@ -23,10 +23,14 @@ from ..ui.text import seconds, size
         ("upytool flash --at 0x0 board.bin", "bring a saved flash back (the address is what `read-flash` printed)"),
     ],
 )
-@click.argument("file", type=LocalPath(), help="Where to; it appears when it is complete.")
-@click.option("--fs", "only_fs", is_flag=True, help="Only the file system.")
-@click.option("--range", "part", type=ByteSize(), nargs=2, metavar="ADDRESS SIZE", help="Only this part of the flash.")
-@click.option("--tool", default="auto", metavar="NAME", help="How: picoboot, dfu, esptool ...")
+@click.argument("file", type=LocalPath(), help="Output file; it appears when it is complete.")
+@click.option("--fs", "only_fs", is_flag=True, help="Limit to the file system.")
+@click.option(
+    "--range", "part", type=ByteSize(), nargs=2, metavar="ADDRESS SIZE", help="Limit to this part of the flash."
+)
+@click.option(
+    "--tool", default="auto", metavar="NAME", help="Flash method: picoboot, dfu, esptool ... (default: detect)."
+)
 @pass_app
 def command(app: App, file: str, only_fs: bool, part: tuple[int, int] | None, tool: str) -> None:
     """Save a board's flash to a file, through its bootloader.

@@ -24,19 +24,19 @@ from ..params import LocalPath
         ("upytool repl < lines.txt", "type the lines of a file and show what the board answers"),
     ],
 )
-@click.option("--capture", type=LocalPath(), default=None, help="Write the board's output to this file too.")
-@click.option("--inject-code", default=None, metavar="CODE", help="What Ctrl-J types; \\n in it is Enter.")
-@click.option("--inject-file", type=LocalPath(), default=None, help="The program that Ctrl-K runs.")
+@click.option("--capture", type=LocalPath(), default=None, help="Write the output to FILE too.")
+@click.option("--inject-code", default=None, metavar="CODE", help="Text that Ctrl-J types; \\n is Enter.")
+@click.option("--inject-file", type=LocalPath(), default=None, help="Program that Ctrl-K runs.")
 @click.option(
     "--escape-non-printable/--no-escape-non-printable",
     "-e",
     default=False,
-    help="Show bytes that cannot be printed as [xx].",
+    help="Show unprintable bytes as [xx].",
 )
 @click.option(
-    "--exit-key", multiple=True, metavar="KEY", help="Leave with this key instead, ctrl-q for instance."
+    "--exit-key", multiple=True, metavar="KEY", help="Exit key (default: ctrl-]), such as ctrl-q."
 )
-@click.option("--once", is_flag=True, help="End when the board goes away; do not wait for it.")
+@click.option("--once", is_flag=True, help="Exit when the board disconnects, instead of waiting for it.")
 @pass_app
 def command(
     app: App,

@@ -26,17 +26,19 @@ if TYPE_CHECKING:
         ("upytool rescue --bootloader", "do it in the bootloader, when no prompt is to be had"),
     ],
 )
-@click.option("--boot", "-b", is_flag=True, help="Put boot.py out of the way as well.")
-@click.option("--stop-only", is_flag=True, help="Only stop the program; rename nothing.")
-@click.option("--restore", is_flag=True, help="Give the files their names back.")
-@click.option("--patience", type=click.FloatRange(1), default=60.0, metavar="SECONDS", help="How long to try (60).")
+@click.option("--boot", "-b", is_flag=True, help="Rename boot.py too.")
+@click.option("--stop-only", is_flag=True, help="Stop the program without renaming anything.")
+@click.option("--restore", is_flag=True, help="Restore the names of renamed files.")
+@click.option(
+    "--patience", type=click.FloatRange(1), default=60.0, metavar="SECONDS", help="Time to try (default: 60)."
+)
 @click.option(
     "--pulse/--no-pulse",
     default=None,
-    help="Reset the board with DTR and RTS if need be; by default where the port is a USB-serial bridge.",
+    help="Reset the board with DTR and RTS if needed (default: on USB-serial bridges).",
 )
 @click.option("--bootloader", is_flag=True, help="Rename the files in flash, with the board in its bootloader.")
-@click.option("--region", metavar="START,SIZE", default="", help="With --bootloader: where the file system is.")
+@click.option("--region", metavar="START,SIZE", default="", help="Region of the file system (--bootloader).")
 @pass_app
 def command(
     app: App,

@@ -22,11 +22,15 @@ from ..params import LocalPath, RemotePath
     ],
 )
 @click.argument("file", type=LocalPath())
-@click.option("--delete", is_flag=True, help="Remove what the backup does not have.")
-@click.option("--dry-run", is_flag=True, help="Show the plan, change nothing.")
-@click.option("--path", type=RemotePath(), default="", metavar=":PATH", help="Only what is at and below this path.")
-@click.option("--in-place", is_flag=True, help="Overwrite files at once, where two copies do not fit. Unsafe.")
-@click.option("--turbo", type=int, metavar="BAUD", help="Raise the rate of a UART meanwhile, and put it back.")
+@click.option("--delete", is_flag=True, help="Delete files that the backup does not have.")
+@click.option("--dry-run", is_flag=True, help="Show the plan without changing anything.")
+@click.option("--path", type=RemotePath(), default="", metavar=":PATH", help="Limit to this path and what is below it.")
+@click.option(
+    "--in-place", is_flag=True, help="Overwrite files directly, where two copies do not fit (not crash-safe)."
+)
+@click.option(
+    "--turbo", type=int, metavar="BAUD", help="Transfer over a UART at up to this rate, then restore the old one."
+)
 @pass_app
 def command(app: App, file: str, delete: bool, dry_run: bool, path: str, in_place: bool, turbo: int | None) -> None:
     """Bring saved files back to the board, to where they were.

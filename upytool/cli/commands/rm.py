@@ -20,8 +20,8 @@ from ..params import RemotePath
     ],
 )
 @click.argument("paths", type=RemotePath(), nargs=-1, required=True)
-@click.option("--recursive", "-r", is_flag=True, help="Directories with all that is in them.")
-@click.option("--force", "-f", is_flag=True, help="What does not exist is not an error, nor is the root that stays.")
+@click.option("--recursive", "-r", is_flag=True, help="Include directories and everything in them.")
+@click.option("--force", "-f", is_flag=True, help="Ignore missing files, and the root that stays.")
 @pass_app
 def command(app: App, paths: tuple[str, ...], recursive: bool, force: bool) -> None:
     """Remove files from the board, for good.

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 partition_option: Option = click.option(
-    "--partition", "-p", type=click.IntRange(0), default=0, metavar="N", help="Which ROMFS partition (0)."
+    "--partition", "-p", type=click.IntRange(0), default=0, metavar="N", help="ROMFS partition (default: 0)."
 )
 mpy_option: Option = click.option(
-    "--mpy/--no-mpy", "-m", default=None, help="Compile .py files to .mpy (the default), or keep the sources."
+    "--mpy/--no-mpy", "-m", default=None, help="Compile .py files to .mpy (default), or keep the sources."
 )
 folder_options: tuple[Option, ...] = (
-    click.option("--ignore", multiple=True, metavar="PATTERN", help="Leave these out as well; may be given again."),
-    click.option("--all", "everything", is_flag=True, help="Take dot files, __pycache__ and the like too."),
+    click.option("--ignore", multiple=True, metavar="PATTERN", help="Pattern of files to leave out; repeatable."),
+    click.option("--all", "everything", is_flag=True, help="Include dot files, __pycache__ and the like."),
 )
 
 
@@ -63,8 +63,8 @@ def command() -> None:
         ("upytool romfs query lib.romfs", "of an image in a file"),
     ],
 )
-@click.argument("path", type=LocalPath(), required=False, help="An image file; the board's partitions if left out.")
-@click.option("--partition", "-p", type=click.IntRange(0), metavar="N", help="Only this partition.")
+@click.argument("path", type=LocalPath(), required=False, help="Image file (default: the board's partitions).")
+@click.option("--partition", "-p", type=click.IntRange(0), metavar="N", help="Limit to this partition.")
 @pass_app
 def query(app: App, path: str | None, partition: int | None) -> None:
     """Show the ROMFS partitions of the board and what is in them."""
@@ -99,11 +99,11 @@ def _holds(part: Partition) -> str:
         ("upytool romfs build --no-mpy data", "as it is"),
     ],
 )
-@click.argument("path", type=LocalPath(directories=True), required=False, help="The directory.")
-@click.option("--output", "-o", metavar="FILE", help="The image; PATH.romfs where not given.")
+@click.argument("path", type=LocalPath(directories=True), required=False, help="Directory of files.")
+@click.option("--output", "-o", metavar="FILE", help="Output image (default: PATH.romfs).")
 @mpy_option
-@click.option("--arch", metavar="NAME", help="Compile native code for this architecture, as mpy-cross names it.")
-@click.option("--mpy-version", metavar="VERSION", help="Compile for boards that load this version of .mpy (6.3).")
+@click.option("--arch", metavar="NAME", help="Architecture for native code, as mpy-cross names it.")
+@click.option("--mpy-version", metavar="VERSION", help=".mpy version to compile for (default: 6.3).")
 @_folder_options
 @pass_app
 def build(
@@ -169,7 +169,7 @@ def _board_to_build_for(app: App) -> BoardInfo | None:
         ("upytool romfs deploy lib --no-reset", "the board goes on (as with `resume`), and sees it after a reset"),
     ],
 )
-@click.argument("path", type=LocalPath(), required=False, help="A directory, or an image.")
+@click.argument("path", type=LocalPath(), required=False, help="Directory or image.")
 @partition_option
 @mpy_option
 @_folder_options
@@ -224,7 +224,7 @@ def _tell(app: App, result: Deployed) -> None:
         ("upytool romfs ls", "in the board's partition"),
     ],
 )
-@click.argument("path", type=LocalPath(), required=False, help="An image; the board's partition if left out.")
+@click.argument("path", type=LocalPath(), required=False, help="Image file (default: the board's partition).")
 @partition_option
 @pass_app
 def ls(app: App, path: str | None, partition: int) -> None:
@@ -242,9 +242,11 @@ def ls(app: App, path: str | None, partition: int) -> None:
         ("upytool romfs extract -o saved", "what the board has"),
     ],
 )
-@click.argument("path", type=LocalPath(), required=False, help="An image; the board's partition if left out.")
-@click.option("--output", "-o", metavar="DIR", help="The directory; the image's name without .romfs, or romfs-N.")
-@click.option("--force", "-f", is_flag=True, help="Write into a directory that holds something, over what is there.")
+@click.argument("path", type=LocalPath(), required=False, help="Image file (default: the board's partition).")
+@click.option(
+    "--output", "-o", metavar="DIR", help="Output directory (default: the image's name without .romfs, or romfs-N)."
+)
+@click.option("--force", "-f", is_flag=True, help="Write into a directory that is not empty, overwriting files.")
 @partition_option
 @pass_app
 def extract(app: App, path: str | None, output: str | None, force: bool, partition: int) -> None:

@@ -22,8 +22,8 @@ from ..group import define
     ],
 )
 @click.option("--set", "-s", "set_", is_flag=True, help="Set the clock.")
-@click.option("--utc", "-u", is_flag=True, help="UTC instead of local time.")
-@click.option("--to", metavar="TIME", help="The time to set, as YYYY-MM-DDTHH:MM:SS.")
+@click.option("--utc", "-u", is_flag=True, help="Use UTC instead of local time.")
+@click.option("--to", metavar="TIME", help="Time to set, as YYYY-MM-DDTHH:MM:SS.")
 @pass_app
 def command(app: App, set_: bool, utc: bool, to: str | None) -> None:
     """Show the board's clock, or set it.

@@ -23,8 +23,8 @@ from ..params import LocalPath
         ("upytool run test.py --timeout 30", "stop it after 30 s, with exit code 124"),
     ],
 )
-@click.argument("file", type=LocalPath(), help="A local file of MicroPython source; `-` is stdin.")
-@click.option("--follow/--no-follow", "-f", default=True, help="Wait for its end and show its output (the default).")
+@click.argument("file", type=LocalPath(), help="Local MicroPython program; `-` is stdin.")
+@click.option("--follow/--no-follow", "-f", default=True, help="Wait for the program and show its output (default).")
 @pass_app
 def command(app: App, file: str, follow: bool) -> None:
     """Run a local program on the board, without storing it there.

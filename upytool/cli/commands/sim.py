@@ -57,12 +57,12 @@ def command() -> None:
     ],
 )
 @click.argument("kind", type=click.Choice(["wasm", "pico"]), default="wasm")
-@click.option("--name", metavar="NAME", help="Its name, to have several; the kind where not given.")
-@click.option("--image", type=LocalPath(), help="The firmware of a pico, a .uf2 file.")
-@click.option("--fresh", is_flag=True, help="Begin with an empty flash.")
-@click.option("--bootsel", is_flag=True, help="Hold a pico's BOOTSEL button, so that it waits in its bootloader.")
-@click.option("--tcp", is_flag=True, help="Offer a TCP port in place of a pty (always so on Windows).")
-@click.option("--flash-size", type=ByteSize(), metavar="SIZE", help="Of a new wasm board's flash; 16M where not given.")
+@click.option("--name", metavar="NAME", help="Name of the simulated board (default: its kind).")
+@click.option("--image", type=LocalPath(), help="Firmware of a pico, a .uf2 file.")
+@click.option("--fresh", is_flag=True, help="Start with an empty flash.")
+@click.option("--bootsel", is_flag=True, help="Hold the BOOTSEL button of a pico, so that it waits in its bootloader.")
+@click.option("--tcp", is_flag=True, help="Use a TCP port instead of a pty (always on Windows).")
+@click.option("--flash-size", type=ByteSize(), metavar="SIZE", help="Flash size of a new wasm board (default: 16M).")
 @pass_app
 def start(
     app: App,
@@ -127,7 +127,7 @@ def list_(app: App) -> None:
     ],
 )
 @click.argument("names", type=Name(), nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Stop all that run.")
+@click.option("--all", "everything", is_flag=True, help="Stop all simulated boards.")
 @pass_app
 def stop(app: App, names: tuple[str, ...], everything: bool) -> None:
     """Stop simulated boards; their flash is kept."""
@@ -148,7 +148,7 @@ def stop(app: App, names: tuple[str, ...], everything: bool) -> None:
     ],
 )
 @click.argument("names", type=Name(), nargs=-1)
-@click.option("--bootsel", is_flag=True, help="Hold a pico's BOOTSEL button meanwhile.")
+@click.option("--bootsel", is_flag=True, help="Hold the BOOTSEL button of a pico.")
 @pass_app
 def reset(app: App, names: tuple[str, ...], bootsel: bool) -> None:
     """Press the reset button of simulated boards, whatever their program does."""

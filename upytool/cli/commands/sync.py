@@ -26,16 +26,20 @@ from ..params import CopyPath, Place
     ],
 )
 @click.argument("paths", type=CopyPath(), nargs=-1)
-@click.option("--delete", is_flag=True, help="Remove what the source does not have.")
-@click.option("--keep", multiple=True, metavar="PATTERN", help="But not these; may be given again.")
-@click.option("--check", is_flag=True, help="Change nothing; exit code 1 when something would change.")
-@click.option("--dry-run", is_flag=True, help="Show the plan, change nothing.")
-@click.option("--force", "-f", is_flag=True, help="Copy what is unchanged too.")
-@click.option("--mpy", is_flag=True, help="Compile .py files for this board.")
-@click.option("--in-place", is_flag=True, help="Overwrite files at once. Not crash-safe.")
-@click.option("--turbo", type=int, metavar="BAUD", help="Raise the rate of a UART for the copy, and put it back.")
-@click.option("--ignore", multiple=True, metavar="PATTERN", help="Leave these out as well; may be given again.")
-@click.option("--all", "everything", is_flag=True, help="Dot files, __pycache__ and the like too.")
+@click.option("--delete", is_flag=True, help="Delete files that the source does not have.")
+@click.option("--keep", multiple=True, metavar="PATTERN", help="Pattern of files that --delete keeps; repeatable.")
+@click.option("--check", is_flag=True, help="Exit with 1 if anything would change, without changing it.")
+@click.option("--dry-run", is_flag=True, help="Show the plan without changing anything.")
+@click.option("--force", "-f", is_flag=True, help="Copy unchanged files too.")
+@click.option("--mpy", is_flag=True, help="Compile .py files for this board (except boot.py and main.py).")
+@click.option(
+    "--in-place", is_flag=True, help="Overwrite files directly, where two copies do not fit (not crash-safe)."
+)
+@click.option(
+    "--turbo", type=int, metavar="BAUD", help="Transfer over a UART at up to this rate, then restore the old one."
+)
+@click.option("--ignore", multiple=True, metavar="PATTERN", help="Pattern of files to leave out; repeatable.")
+@click.option("--all", "everything", is_flag=True, help="Include dot files, __pycache__ and the like.")
 @pass_app
 def command(
     app: App,

@@ -16,7 +16,7 @@ from ..params import RemotePath
         ("upytool mount a mount b --at /b umount --at /b repl", "only one of several"),
     ],
 )
-@click.option("--at", "point", type=RemotePath(), default=None, help="Which mount; all of them by default.")
+@click.option("--at", "point", type=RemotePath(), default=None, help="Mount point (default: all).")
 @pass_app
 def command(app: App, point: str | None) -> None:
     """Take mounted directories away; at the end of the command line that happens by itself."""

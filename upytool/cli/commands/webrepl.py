@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 Option = Callable[[F], F]
 
-dry_option: Option[Any] = click.option("--dry-run", "-n", is_flag=True, help="Show what would be done, and do nothing.")
+dry_option: Option[Any] = click.option("--dry-run", "-n", is_flag=True, help="Show the plan without changing anything.")
 stdin_option: Option[Any] = click.option(
     "--password-stdin", is_flag=True, help="Read the password from stdin instead of asking for it."
 )
 save_option: Option[Any] = click.option(
-    "--save", is_flag=True, help="Keep the password on this computer: in its keyring, or your configuration file."
+    "--save", is_flag=True, help="Save the password on this computer: in its keyring, or your configuration file."
 )
 WIFI_VARIABLE = "UPYTOOL_WIFI_PASSWORD"
 
@@ -51,10 +51,10 @@ def command() -> None:
         ("upytool webrepl setup --dry-run", ""),
     ],
 )
-@click.option("--wifi", metavar="NAME", help="Wi-Fi to join at boot; its password is asked for.")
+@click.option("--wifi", metavar="NAME", help="Wi-Fi network to join at boot; prompts for its password.")
 @stdin_option
 @save_option
-@click.option("--no-check", is_flag=True, help="Do not connect over the network to prove that it works.")
+@click.option("--no-check", is_flag=True, help="Skip the test connection over the network.")
 @dry_option
 @pass_app
 def setup(app: App, wifi: str | None, password_stdin: bool, save: bool, no_check: bool, dry_run: bool) -> None:
@@ -193,7 +193,7 @@ def password(app: App, password_stdin: bool, save: bool, dry_run: bool) -> None:
         ("upytool webrepl disable --all", "forget the passwords, too"),
     ],
 )
-@click.option("--all", "-a", "everything", is_flag=True, help="Also remove the passwords, here and on the board.")
+@click.option("--all", "-a", "everything", is_flag=True, help="Remove the passwords too, here and on the board.")
 @dry_option
 @pass_app
 def disable(app: App, everything: bool, dry_run: bool) -> None:

@@ -17,7 +17,7 @@ from ..ui.text import plural
         ("upytool wipe --format --yes", "make the file system anew, where it is damaged"),
     ],
 )
-@click.option("--format", "format_", is_flag=True, help="Make a new file system instead of removing the files.")
+@click.option("--format", "format_", is_flag=True, help="Create a new file system instead of removing the files.")
 @pass_app
 def command(app: App, format_: bool) -> None:
     """Remove every file from the board. Firmware, and what is frozen into it, stays.
