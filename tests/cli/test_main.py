@@ -143,12 +143,18 @@ def test_a_bug_leaves_a_report_and_no_traceback(cli: Cli, add_command: Add, clea
     assert "Traceback" in cli("boom", "-vv").err
 
 
+@pytest.mark.parametrize("name", ["config", "mip", "image", "fs"])
+def test_a_group_typed_bare_shows_its_help(cli: Cli, name: str) -> None:
+    bare, asked = cli(name), cli(name, "--help")
+    assert (bare.code, bare.out) == (0, asked.out)
+    assert "Usage: " in bare.out
+
+
 @pytest.mark.parametrize(
     ("line", "message", "hint"),
     [
         ("confg list", "there is no command confg", "did you mean config?"),
         ("config gte", "config has no command gte", "did you mean get?"),
-        ("config", "config needs a command", "one of list, get, set, unset, path, edit"),
         ("version --jsno", "version has no option --jsno", "did you mean --json?"),
         ("--nonsense version", "there is no option --nonsense", ""),
         ("version --baud", "--baud needs a value", "--baud RATE"),

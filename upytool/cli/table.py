@@ -6,7 +6,7 @@ No imports here: it is read on every start.
 
 from __future__ import annotations
 
-SECTIONS = ("Device", "Files", "Packages", "Firmware", "Settings")
+SECTIONS = ("Common", "Device", "Files", "Firmware", "Settings")
 
 
 class Entry:
@@ -42,10 +42,13 @@ class Entry:
 
 
 COMMANDS: tuple[Entry, ...] = (
+    Entry("flash", "Common", "put firmware on a board"),
+    Entry("repl", "Common", "talk to the board's prompt"),
+    Entry("run", "Common", "run a local program on the board"),
+    Entry("cp", "Common", "copy files to, from or on the board"),
+    Entry("mip", "Common", "install and manage packages"),
     Entry("devs", "Device", "list the boards that are connected", aliases=("devices", "ports")),
     Entry("info", "Device", "show what the board is: chip, firmware, memory, features"),
-    Entry("repl", "Device", "talk to the board's prompt"),
-    Entry("run", "Device", "run a local program on the board"),
     Entry("exec", "Device", "run a line of code"),
     Entry("eval", "Device", "evaluate an expression and print it"),
     Entry("monitor", "Device", "watch what the board prints"),
@@ -67,7 +70,6 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("sim", "Device", "boards without hardware: start, list, stop"),
     Entry("ls", "Files", "list files"),
     Entry("cat", "Files", "print files"),
-    Entry("cp", "Files", "copy files to, from or on the board"),
     Entry("mv", "Files", "move or rename files"),
     Entry("rm", "Files", "remove files"),
     Entry("mkdir", "Files", "make directories"),
@@ -85,8 +87,6 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("restore", "Files", "bring saved files back"),
     Entry("wipe", "Files", "erase the board's file system"),
     Entry("fs", "Files", "mpremote's name for the file commands: `fs cp` is `cp`", hidden=True),
-    Entry("mip", "Packages", "install and manage packages"),
-    Entry("flash", "Firmware", "put firmware on a board"),
     Entry("erase", "Firmware", "erase a board's flash"),
     Entry("read-flash", "Firmware", "save a board's flash"),
     Entry("firmware", "Firmware", "find, download and look into firmware"),

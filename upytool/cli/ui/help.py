@@ -25,10 +25,8 @@ def root_help(style: Style, commands: dict[str, str] | None = None) -> str:
         entries = [entry for entry in COMMANDS if entry.section == section and not entry.hidden]
         if entries:
             parts += ["", style.heading(section + ":")]
-            parts += [
-                f"  {style.literal(entry.name)}{'':{width - len(entry.name)}}  {entry.help}"
-                for entry in entries
-            ]
+            for entry in entries:
+                parts += _row(style, entry.name, width, entry.help)
     if commands:
         parts += ["", style.heading("Your macros:")]
         parts += [f"  {style.literal(name)}  {help}".rstrip() for name, help in commands.items()]
@@ -45,7 +43,18 @@ def option_lines(style: Style) -> list[str]:
     shown = [(spelling(option), option.help) for option in OPTIONS if option.flags]
     shown += [("-h, --help", "explain a command, or upytool"), ("--version", "print the version")]
     width = max(len(first) for first, _ in shown)
-    return [f"  {style.literal(first)}{'':{width - len(first)}}  {second}" for first, second in shown]
+    return [line for first, second in shown for line in _row(style, first, width, second)]
+
+
+def _row(style: Style, first: str, width: int, second: str) -> list[str]:
+    """A name and what it means; what is too wide for the terminal goes on below itself."""
+    lines = [second]
+    if style.tty:
+        from textwrap import wrap
+
+        lines = wrap(second, max(30, style.width - width - 4)) or [""]
+    head = f"  {style.literal(first)}{'':{width - len(first)}}  {lines[0]}"
+    return [head.rstrip(), *(f"{'':{width + 4}}{line}" for line in lines[1:])]
 
 
 def spelling(option: Option) -> str:
