@@ -237,6 +237,9 @@ def deploy(
 
     if not isinstance(source, str | os.PathLike):
         image = source.blocks.read(0, source.size)
+        if source.kind != "romfs":
+            what = f"the image holds {source.kind or 'no known file system'}, not ROMFS"
+            raise ImageError(what, hint="build one: `upytool romfs build`")
     elif os.path.isdir(source):
         image = _made(Path(source), board.info if mpy else None, ignore, everything, None, reporter)[1]
     else:

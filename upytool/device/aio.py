@@ -46,7 +46,9 @@ async def aconnect(
         opening.add_done_callback(_close_unused)
         raise
     device = AsyncDevice(ThreadedTransport(board.disown()), reporter=reporter, fresh=fresh)
-    device.session.frozen, device.session.ask_frozen = board.session.frozen, board.session.ask_frozen
+    device.session.know(board.session)
+    device.port = board.port
+    device.on_close += board.on_close
     return device
 
 

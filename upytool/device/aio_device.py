@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..errors import ConnectionLostError, UpytoolError, UsageError
 from ..events import NULL, Reporter
 from ..protocol.ops import Op
+from ..protocol.raw_repl import CTRL_C
 from ..transport.base import AsyncTransport
 from ..transport.drive import drive_async
+from ..transport.turns import in_use
 from .answers import literal_or_text
 from .ondevice import shielded
 from .session import SNIPPET_LIMIT, OutputSink, Session
@@ -44,7 +46,7 @@ class AsyncDevice:
         self.session.attach(transport)
         # What is known of the serial port, where it is one (turbo.why_not asks).
         self.port: SerialPort | None = None
-        self.on_close: list[Callable[[AsyncDevice], None]] = []
+        self.on_close: list[Callable[[Any], None]] = []  # each gets this device
         self._fs: AsyncRemoteFS | None = None
         self._closed = False
 
@@ -190,20 +192,31 @@ class AsyncDevice:
         self.session.repl.state = ReplState.UNKNOWN
 
     async def interrupt(self) -> None:
-        """Stop what runs; the board waits at its raw prompt then."""
-        await self.drive(self.session.ready())
+        """Stop what runs; the board waits at its raw prompt then.
+
+        What another thread does on this connection meanwhile ends as the board's KeyboardInterrupt makes it end.
+        """
+        if in_use(self.transport):
+            await self.transport.write(CTRL_C)
+        else:
+            await self.drive(self.session.ready())
 
     async def close(self, *, leave: bool = True) -> None:
-        """Back to the friendly prompt, and close the transport. Never raises."""
+        """Back to the friendly prompt, and close the transport. Never raises.
+
+        What another thread does on this connection meanwhile fails with ConnectionLostError; it is not waited for.
+        """
         if self._closed:
             return
         for hook in self.on_close:
             hook(self)
-        if leave:
-            with contextlib.suppress(UpytoolError):
-                await self.drive(self.session.leave())
-        self._closed = True
-        await self.transport.close()
+        try:
+            if leave and not in_use(self.transport):
+                with contextlib.suppress(UpytoolError):
+                    await self.drive(self.session.leave())
+        finally:
+            self._closed = True
+            await self.transport.close()
 
     def disown(self) -> AsyncTransport:
         """Give the open transport away: it is the caller's, and this device is closed."""

@@ -216,7 +216,7 @@ class AsyncRemoteFS:
     async def sync(
         self,
         local: str | Path,
-        remote: str,
+        remote: str | Place,
         *,
         delete: bool = False,
         keep: Sequence[str] = (),
@@ -246,7 +246,7 @@ class AsyncRemoteFS:
         work = sync(
             self.ops,
             str(local),
-            remote,
+            Place.parse(remote).path,
             options,
             delete=delete,
             keep=keep,

@@ -205,7 +205,7 @@ def restore(
                 question = plan.question(top)
                 if question:
                     yield from mover.close()
-                    agree(question)
+                    yield from on_host(agree, question)
                 yield from _apply(fs, mover, reader, plan, chosen, first, in_place, reporter)
             return CopyResult(plan, dry_run)
 

@@ -86,7 +86,7 @@ class _Copy:
             if question:
                 # The program on the board does not wait for a person.
                 yield from self.mover.close()
-                self.agree(question)
+                yield from on_host(self.agree, question)
             yield from self.apply(plan, there)
         return CopyResult(plan, self.options.dry_run)
 
@@ -226,7 +226,8 @@ class _Copy:
                 elif item.tree.remote:
                     gets.append(GetItem(item.source, item.size, FileSink(Path(item.path))))
                 else:
-                    yield from on_host(replace_local, Path(item.source), Path(item.path), task.advance)
+                    yield from on_host(replace_local, Path(item.source), Path(item.path))
+                    task.advance(item.size)
             gone = plan.of("delete", "rmdir")
             if self.delete_first:
                 yield from self.mover.close()

@@ -213,7 +213,7 @@ class RemoteFS:
     def sync(
         self,
         local: str | Path,
-        remote: str,
+        remote: str | Place,
         *,
         delete: bool = False,
         keep: Sequence[str] = (),
@@ -243,7 +243,7 @@ class RemoteFS:
         work = sync(
             self.ops,
             str(local),
-            remote,
+            Place.parse(remote).path,
             options,
             delete=delete,
             keep=keep,

@@ -312,8 +312,12 @@ class FsOps:
                         raise
                     data = None  # a directory, for instance: looking tells which
                 if data is not None:
-                    yield from fill(sink, data)
-                    yield from finish(sink)
+                    try:
+                        yield from fill(sink, data)
+                        yield from finish(sink)
+                    except BaseException:
+                        sink.drop()
+                        raise
                     progress(len(data))
                     return len(data)
             survey = yield from mover.survey([(path, -1)], spelling=False)

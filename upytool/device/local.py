@@ -182,7 +182,7 @@ def local_error(error: OSError | ValueError, path: Path | str) -> LocalFileError
     return LocalFileError(f"{path}: {reason[:1].lower() + reason[1:]}", hint=hint)
 
 
-def replace_local(source: Path, target: Path, progress: Callable[[int], None]) -> None:
+def replace_local(source: Path, target: Path, progress: Callable[[int], None] = lambda size: None) -> None:
     """Copy a local file; `target` is the old or the new one. Errors: LocalFileError."""
     sink = FileSink(target)
     try:

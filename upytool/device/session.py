@@ -87,9 +87,14 @@ class Session:
         self.carrier: Carrier | None = None
         self.on_soft_reset: list[Callable[[], Op[None]]] = []
 
+    def know(self, other: Session) -> None:
+        """Take over what another session of the same board knows of it."""
+        self.frozen, self.ask_frozen, self.bytecode = other.frozen, other.ask_frozen, other.bytecode
+        self.sure = other.sure
+
     def attach(self, transport: Transport | AsyncTransport) -> None:
         """Take over what the transport knows of the way to the board."""
-        transport = getattr(transport, "transport", transport)  # the blocking one behind an asyncio face
+        transport = getattr(transport, "blocking", transport)  # the one behind an asyncio face
         self.repl.can_interrupt = transport.interrupts
         self.repl.may_be_rom = transport.survives_reset
         self.sure = getattr(transport, "sure", False)
@@ -150,17 +155,19 @@ class Session:
         """The friendly prompt."""
         yield from self.repl.leave()
 
-    def _start(self, source: bytes, *, short: bool = False) -> Op[None]:
+    def _start(self, source: bytes, *, short: bool = False, marked: bool = False) -> Op[None]:
         text = "sending the program to the board (Ctrl-C stops)"
-        yield from announced(self.hand_over(source, short=short), self.repl.tell, text)
+        yield from announced(self.hand_over(source, short=short, marked=marked), self.repl.tell, text)
 
-    def hand_over(self, source: bytes, timeout: float | None = None, *, short: bool = False) -> Op[None]:
+    def hand_over(
+        self, source: bytes, timeout: float | None = None, *, short: bool = False, marked: bool = False
+    ) -> Op[None]:
         """`RawRepl.start`, by the quickest way that the board has."""
         if self.carrier is not None:
             if self.carrier.carries(len(source)) and (yield from self.carrier.start(source, patience=timeout)):
                 return
             short = True
-        yield from self.repl.start(source, timeout, short=short)
+        yield from self.repl.start(source, timeout, short=short, marked=marked)
 
     # -- programs of the user's -------------------------------------------------------------------
 
@@ -291,7 +298,7 @@ class Session:
 
     def _ask(self, program: bytes, path: str, limit: float) -> Op[Any]:
         yield from self.ready()
-        yield from self._start(program)
+        yield from self._start(program, marked=True)
         return (yield from self.answer(path, limit))
 
     def answer(self, path: str = "", limit: float = SNIPPET_LIMIT) -> Op[Any]:
@@ -341,7 +348,7 @@ class Session:
         begun = yield Pause(0)
         output = Collected(limits.ANSWER_BYTES)
         try:
-            yield from self._start(text, short=True)
+            yield from self._start(text, short=True, marked=True)
             patience = self.pace.budget(len(text)) if limit is None else limit
             error = yield from self._heard(self.repl.finish(output, patience))
         except DeviceTimeoutError:

@@ -269,9 +269,13 @@ class SmallMover:
                     break
                 if len(data) != item.size:
                     break
-                yield from fill(item.sink, data)
-                progress(len(data))
-                yield from finish(item.sink)
+                try:
+                    yield from fill(item.sink, data)
+                    progress(len(data))
+                    yield from finish(item.sink)
+                except BaseException:
+                    item.sink.drop()
+                    raise
                 done(item.path)
                 todo.pop(0)
         if todo:

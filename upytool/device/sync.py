@@ -47,9 +47,9 @@ def sync(
 
     Two round trips, then content. Errors: UsageError, LocalFileError, RemoteOSError.
     """
-    far = remote.removeprefix(":").rstrip("/")
+    far = remote.rstrip("/")
     if not far:
-        far = "/" if remote.removeprefix(":").startswith("/") else (yield from fs.getcwd())
+        far = "/" if remote.startswith("/") else (yield from fs.getcwd())
     rule, tree = yield from on_host(_here, local, options, pull)
     foreign: frozenset[str] = frozenset()
     if delete and not pull:

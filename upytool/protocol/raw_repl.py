@@ -211,7 +211,13 @@ class RawRepl:
     # -- running a program ----------------------------------------------------------------------
 
     def start(
-        self, source: bytes, timeout: float | None = None, *, short: bool = False, meanwhile: Op[None] | None = None
+        self,
+        source: bytes,
+        timeout: float | None = None,
+        *,
+        short: bool = False,
+        marked: bool = False,
+        meanwhile: Op[None] | None = None,
     ) -> Op[None]:
         """Hand `source` over and have it run; read its output with `follow`.
 
@@ -219,6 +225,8 @@ class RawRepl:
             timeout: seconds of each wait for the board to take more; None: what fits its pace.
             short: no need for raw paste where the board's input ring holds all of it: that saves a round trip. What
                 paste tells of the board (`window`) stays unknown.
+            marked: its answer stands behind a mark, so what a timer of the board prints first does no harm. Any other's
+                output is shown as it is: there, nobody could tell the timer's from its own.
             meanwhile: what a short one's answer comes behind.
 
         Errors: UsageError when the source holds bytes that the board would take for commands; StreamError or
@@ -239,11 +247,11 @@ class RawRepl:
                 if late or self.inbox.data:
                     yield from self.enter(timeout)
                     self.state = ReplState.BROKEN
-                yield from self._send_plain(source, timeout, meanwhile)
+                yield from self._send_plain(source, timeout, marked, meanwhile)
             elif self.paste is not False and (yield from self._ask_paste_in_step(timeout)):
                 yield from self._send_pasted(source, timeout)
             else:
-                yield from self._send_plain(source, timeout)
+                yield from self._send_plain(source, timeout, marked)
         except Interrupted:
             yield from self._abandon()
             raise
@@ -347,7 +355,7 @@ class RawRepl:
             )
         return got[:-1].replace(GRANT, b"")
 
-    def _send_plain(self, source: bytes, timeout: float, meanwhile: Op[None] | None = None) -> Op[None]:
+    def _send_plain(self, source: bytes, timeout: float, marked: bool, meanwhile: Op[None] | None = None) -> Op[None]:
         at = 0
         for at in range(self.chunk, len(source), self.chunk):
             yield Send(source[at - self.chunk : at])
@@ -359,7 +367,7 @@ class RawRepl:
         if answer != b"OK":
             # A timer or a thread of the board printed first.
             self.inbox.data[:0] = answer
-            if (yield from self.inbox.hunt(b"OK", min(timeout, ANSWER))) is None:
+            if not marked or (yield from self.inbox.hunt(b"OK", min(timeout, ANSWER))) is None:
                 raise DisturbedError(f"the board did not take the program: {answer!r}")
 
     def _abandon(self) -> Op[None]:

@@ -25,26 +25,26 @@ class ThreadedTransport:
     def __init__(self, transport: Transport) -> None:
         # Reads that a cancelled task has left: what they bring belongs to the next one.
         self._left: dict[Callable[[float | None], bytes], Future[bytes]] = {}
-        self.transport = transport
+        self.blocking = transport
         self.name = transport.name
         self.interrupts = transport.interrupts
         self.survives_reset = transport.survives_reset
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="upytool-io")
 
     async def read(self, timeout: float | None) -> bytes:
-        return await self._read(self.transport.read, timeout)
+        return await self._read(self.blocking.read, timeout)
 
     async def write(self, data: bytes) -> None:
-        await self._work(self.transport.write, data)
+        await self._work(self.blocking.write, data)
 
     async def read_frame(self, timeout: float | None) -> bytes:
-        return await self._read(cast(FileChannel, self.transport).read_frame, timeout)
+        return await self._read(cast(FileChannel, self.blocking).read_frame, timeout)
 
     async def write_frame(self, data: bytes) -> None:
-        await self._work(cast(FileChannel, self.transport).write_frame, data)
+        await self._work(cast(FileChannel, self.blocking).write_frame, data)
 
     async def reconnect(self) -> None:
-        await self._work(cast(Reconnecting, self.transport).reconnect)
+        await self._work(cast(Reconnecting, self.blocking).reconnect)
 
     async def _read(self, read: Callable[[float | None], bytes], timeout: float | None) -> bytes:
         import asyncio
@@ -70,5 +70,5 @@ class ThreadedTransport:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
 
     async def close(self) -> None:
-        await self._work(self.transport.close)
+        await self._work(self.blocking.close)
         self._pool.shutdown(wait=False)

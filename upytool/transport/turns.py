@@ -16,6 +16,7 @@ from ..errors import UsageError
 
 _NAME = "_upytool_turn"
 _making = threading.Lock()
+_kept: dict[int, tuple[object, Any]] = {}
 
 
 class _Turn:
@@ -35,11 +36,19 @@ class _Turn:
 
 def _turn_of(transport: object) -> _Turn:
     with _making:
-        turn = getattr(transport, _NAME, None)
+        turn: _Turn | None = getattr(transport, _NAME, None) or _kept.get(id(transport), (None, None))[1]
         if turn is None:
             turn = _Turn()
-            setattr(transport, _NAME, turn)
+            try:
+                setattr(transport, _NAME, turn)
+            except AttributeError:  # one of a plug-in, with slots; kept alive, so that its id stays its own
+                _kept[id(transport)] = (transport, turn)
         return turn
+
+
+def in_use(transport: object) -> bool:
+    """Whether an operation is on `transport` just now, which may be the caller's own."""
+    return _turn_of(transport).owner is not None
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from upytool.errors import (
     BootloaderError,
     DeviceTimeoutError,
+    DisturbedError,
     OperationInterrupted,
     ProtocolError,
     RawReplError,
@@ -427,3 +428,20 @@ def test_where_no_boot_rom_can_be_it_is_not_asked() -> None:
     with pytest.raises(RawReplError):
         script.run(repl.enter())
     assert b"\xc0" not in script.sent
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_only_a_marked_answer_is_looked_for_behind_other_output(marked: bool) -> None:
+    """A timer prints before the board's own OK: a program of the user's must not show a part of it as its output."""
+    board = ModelBoard(run=lambda source: (b"\x1e1\r\n", b""))
+    repl = RawRepl()
+    script = ScriptDriver(lambda data: [(b"net up\r\n" if b"1" in data else b"") + board.feed(data)])
+    script.run(repl.enter())
+    if not marked:
+        with pytest.raises(DisturbedError):
+            script.run(repl.start(b"print(1)", short=True))
+        return
+    script.run(repl.start(b"print(1)", short=True, marked=True))
+    said = bytearray()
+    assert script.run(repl.finish(said.extend, 5.0)) == b""
+    assert bytes(said) == b"\x1e1\r\n"

@@ -10,7 +10,8 @@ import threading
 
 import pytest
 
-from upytool.errors import UsageError
+from upytool.device.device import Device
+from upytool.errors import ConnectionLostError, UsageError
 from upytool.protocol.ops import Op, Pause, Recv, Send
 from upytool.transport.drive import drive, drive_async
 from upytool.transport.ready import readable, writable
@@ -166,3 +167,51 @@ def test_descriptors_beyond_the_table_of_select() -> None:
         for each in held:
             os.close(each)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+class Endless:
+    """A transport whose reads bring nothing until it is closed; with slots, as a plug-in's may be."""
+
+    __slots__ = ("closed", "name", "interrupts", "survives_reset", "sent", "begun")
+
+    def __init__(self) -> None:
+        self.closed, self.begun = threading.Event(), threading.Event()
+        self.name, self.interrupts, self.survives_reset = "endless", True, True
+        self.sent = b""
+
+    def read(self, timeout: float | None) -> bytes:
+        self.begun.set()
+        if self.closed.wait(20):
+            raise ConnectionLostError("closed")
+        return b""
+
+    def write(self, data: bytes) -> None:
+        self.sent += data
+
+    def close(self) -> None:
+        self.closed.set()
+
+    def fileno(self) -> int | None:
+        return None
+
+
+def test_another_thread_can_stop_and_close_what_never_ends() -> None:
+    pipe = Endless()
+    board = Device(pipe)
+    ended: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            board.drive(ask(b"x"))
+        except ConnectionLostError as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    assert pipe.begun.wait(20)
+    board.interrupt()
+    assert pipe.sent.endswith(b"\x03")
+    board.close()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert len(ended) == 1

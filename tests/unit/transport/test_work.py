@@ -16,6 +16,8 @@ from tests.unit.device.boards import InProcess
 from tests.unit.transport.test_drive import AsyncScript, Script
 from upytool.device import compile as compiling
 from upytool.device.aio_device import AsyncDevice
+from upytool.device.device import Device
+from upytool.device.local import FileSink
 from upytool.errors import LocalFileError, OperationInterrupted
 from upytool.protocol.ops import Interrupted, Op, Pause, Send, on_host
 from upytool.protocol.pace import announced
@@ -183,3 +185,38 @@ def test_a_sync_that_compiles_lets_the_loop_turn(tmp_path: Path, monkeypatch: py
     asyncio.run(main())
     assert {name for name, _ in waits} == {"compile_module", "local_tree", "local_digest"}
     assert all(turned for _, turned in waits)
+
+
+@posix_only
+def test_ctrl_c_while_a_small_file_is_written_leaves_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "f").write_bytes(b"old")
+
+    def interrupted(self: FileSink, data: bytes) -> None:
+        FileSink._open(self)
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(BOUND)
+
+    with WasmBoard(flash_size=1 << 20) as board, Device(InProcess(board)) as device:
+        device.fs.write_bytes("/f", b"new")
+        monkeypatch.setattr(FileSink, "write", interrupted)
+        for get in (lambda: device.fs.get("/f", tmp_path / "f"), lambda: device.fs.copy(":/f", str(tmp_path))):
+            with pytest.raises(OperationInterrupted):
+                get()
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("f", b"old")]
+
+
+@posix_only
+def test_ctrl_c_leaves_a_question_of_a_sync(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("1")
+
+    def ask(question: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(BOUND)
+
+    with WasmBoard(flash_size=1 << 20) as board, Device(InProcess(board)) as device:
+        device.fs.write_bytes("/boot.py", b"# stays")
+        with pytest.raises(OperationInterrupted):
+            device.fs.sync(tmp_path, "/", delete=True, agree=ask)
+        assert device.fs.read_bytes("/boot.py") == b"# stays"

@@ -79,7 +79,7 @@ def command(
     with app.turbo(turbo):
         result = device.fs.sync(
             local.path,
-            str(remote),
+            remote,
             delete=delete,
             keep=keep,
             pull=pull,
