@@ -79,8 +79,9 @@ class Air:
         with self.device(**how) as device:
             self.line = cast("Counted", device.transport)
             target = ota.identify(device, "ws://board")
-            plan = ota_plan.plan(target, FirmwareImage.read(self.new, name="new.bin"), REQUEST)
-            return ota.settle(plan, REQUEST, device) or ota.apply(plan, REQUEST, device)
+            image = FirmwareImage.read(self.new, name="new.bin")
+            plan = ota_plan.plan(target, image, REQUEST, runs=ota.runs(device, target, image, REQUEST))
+            return ota.apply(plan, REQUEST, device)
 
     def spread(self, count: int) -> list[int]:
         """`count` steps from the first to the last of a run without a cut."""

@@ -87,17 +87,16 @@ def flash_over_the_air(app: App, wanted: Wanted, request: Request, found: Found 
     ota_plan.require_slots(target)  # before anything is downloaded for it
     found = found or obtain(app, wanted, target)
     request = replace(request, again=command_again(target, request, wanted))
-    plan = ota_plan.plan(target, found.image, request, name=found.name, sha256=found.sha256)
+    runs = ota.runs(device, target, found.image, request, reporter=app.reporter)
+    plan = ota_plan.plan(target, found.image, request, runs=runs, name=found.name, sha256=found.sha256)
     plan = replace(plan, warnings=(*found.warnings, *plan.warnings))
     if dry:
         show_dry(app, plan, request)
         return
     show(app, plan, request)
-    result = ota.settle(plan, request, device, reporter=app.reporter)
-    if result is None:
-        _agree(app, plan, request)
-        result = ota.apply(plan, request, device, ask=_ask(app), reporter=app.reporter)
-        forget(plan)
+    _agree(app, plan, request)
+    result = ota.apply(plan, request, device, ask=_ask(app), reporter=app.reporter)
+    forget(plan)
     _tell(app, result)
 
 
@@ -189,12 +188,16 @@ def keep_backups(app: App, plans: list[tuple[FlashPlan, Request]]) -> None:
 
 
 def _question(plan: FlashPlan, request: Request) -> str:
+    from . import flash_words
+
     if request.verify_only:
         # Nothing is changed, but a board that runs is stopped for it.
         return "Restart the board to compare?" if plan.way_in else ""
     if plan.asks:
         safe = " (they are saved first)" if request.backup else ""
         return f"Files on the board will be LOST{safe}. Flash it?"
+    if plan.flasher == "ota" and not plan.segments:  # it runs already
+        return "Confirm it?" if flash_words.confirm_step(plan) else ""
     return "Flash it?"
 
 

@@ -104,6 +104,9 @@ def _how(plan: FlashPlan) -> str:
     kind = {"all": "erase the whole flash, then write it", "fs": "erase the file system, write what differs"}
     if any(step.startswith("compare") for step in plan.steps):
         parts.append(f"{plan.flasher}: compare only")
+    elif plan.flasher == "ota" and not plan.slot:
+        parts.append(f"{plan.flasher}: nothing to write, the board runs it already")
+        parts += filter(None, [confirm_step(plan)])
     elif plan.slot:
         parts.append(f"{plan.flasher}: write the slot {plan.slot}, which does not run, read it back, then start it")
     else:
@@ -111,6 +114,11 @@ def _how(plan: FlashPlan) -> str:
         kind["changed"] = "copy it to the board's drive" if plan.flasher in DRIVES else "write what differs"
         parts.append(f"{plan.flasher}: {kind[plan.erase]}{back}")
     return "; ".join(parts)
+
+
+def confirm_step(plan: FlashPlan) -> str:
+    """What is said of confirming the firmware that runs, where nothing is written; "" where it is not."""
+    return "" if plan.segments else next((step for step in plan.steps if step.startswith("confirm")), "")
 
 
 def target_data(target: FlashTarget) -> dict[str, object]:
@@ -189,8 +197,12 @@ def result_words(result: FlashResult) -> str:
     erased = {"all": "Erased the whole flash\n", "fs": "Erased the file system\n"}.get(result.plan.erase, "")
     if done is None:
         return f"The board has {result.plan.image_name}: every byte is the same"
-    if not done.written:
+    if not done.written and result.plan.slot:  # back to what was complete
+        slot = result.plan.slot
+        words = f"Started the slot {slot}: it had {result.plan.image_name} already ({size(done.total)} compared)"
+    elif not done.written:
         words = f"Nothing to write: the board has {result.plan.image_name} already ({size(done.total)} compared)"
+        words += "; it is confirmed now" if confirm_step(result.plan) else ""
     else:
         words = f"Wrote {size(done.written)} in {seconds(result.seconds)}"
         words += f" ({size(done.unchanged)} were there already)" if done.unchanged else ""

@@ -134,6 +134,8 @@ def differing(
     Args:
         hasty: what begins with a batch of other pieces is taken for other from there on.
     """
+    if len(data) > row.size:  # the board cannot read on behind its slot, and what is larger is not in it
+        return list(range(0, len(data), PIECE))
     found: list[int] = []
     for at in range(0, len(data), PIECE * BATCH):
         end = min(at + PIECE * BATCH, len(data))

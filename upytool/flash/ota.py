@@ -67,44 +67,21 @@ def identify(device: Device, selector: str) -> FlashTarget:
     )
 
 
-def settle(
-    plan: FlashPlan,
-    request: Request,
-    device: Device,
-    *,
-    reporter: Reporter = NULL,
-    clock: Callable[[], float] = time.monotonic,
-) -> FlashResult | None:
-    """The result, where the board runs this very firmware already; None where there is something to do.
+def runs(
+    device: Device, target: FlashTarget, image: FirmwareImage, request: Request, *, reporter: Reporter = NULL
+) -> bool:
+    """Tell whether the board runs this very application, so that none has to be written. Changes nothing.
 
-    A firmware that was started and not confirmed, because the last run was cut off, is confirmed; the other slot,
-    chosen and not started, is not started any more.
+    Args:
+        target: of `identify`.
+        request: where it wants to compare only, or to write whatever is there, the board is not asked.
 
-    Raises: DifferencesFound where the request is only to compare, and it does not run it.
+    Raises: ImageError; TransportError, ProtocolError, RemoteError.
     """
-    start = clock()
-    image, slots, _ = _parts(plan)
-    data = application(image).data
-    differ = [0]
-    if request.verify_only or same_build(image, slots):
-        with Task(reporter, "comparing", len(data)) as task:
-            differ = device.drive(device_slots.differing(device.session, slots.running, data, advance=task.advance))
-    if request.verify_only and differ:
-        size = device_slots.PIECE
-        raise verify.differ(plan.image_name, [(slots.running.address + at, min(size, len(data) - at)) for at in differ])
-    if differ or (request.options.whole and not request.verify_only):
-        return None
-    warnings: list[str] = []
-    if not kept(slots) and not request.verify_only:
-        now, warnings = _confirm(device, slots.running)
-        if now.running.address != slots.running.address:
-            return None  # it lost its power just then, and went back
-    target = plan.target
-    name = "-".join(filter(None, (target.board, target.variant)))
-    done = Programmed(len(data), 0, 0, len(data), PROOF)
-    return FlashResult(
-        plan, done, "", target.version, target.version, name, target.address, True, clock() - start, tuple(warnings)
-    )
+    slots = target.slots
+    if slots is None or request.verify_only or request.options.whole or not same_build(image, slots):
+        return False
+    return not _differing(device, image, slots, reporter)
 
 
 def apply(
@@ -146,13 +123,11 @@ def _query(device: Device) -> Slots:
     return found
 
 
-def _confirm(device: Device, row: SlotRow) -> tuple[Slots, list[str]]:
-    """Say that the firmware in `row`, which runs, works; returns what the board says then, and warnings."""
-    refused = device.drive(device_slots.act(device.session, "keep", row))
-    now = _query(device)
-    if kept(now):
-        return now, []
-    return now, [f"the firmware could not be confirmed ({refused or 'no reason given'}): the next reset may undo it"]
+def _differing(device: Device, image: FirmwareImage, slots: Slots, reporter: Reporter) -> list[int]:
+    """Where the pieces begin in which the slot that runs is not the image's application."""
+    data = application(image).data
+    with Task(reporter, "comparing", len(data)) as task:
+        return device.drive(device_slots.differing(device.session, slots.running, data, advance=task.advance))
 
 
 class _Run:
@@ -180,6 +155,12 @@ class _Run:
         start = self.clock()
         with self._told():
             self._save_files()
+            if self.request.verify_only:
+                self._verify()
+            elif not kept(self.slots):  # a reset would give up what runs, or start a slot that is half written
+                self._keep()
+            if not self.plan.segments:
+                return self._same(start)
             filled = self._fill()
             now = self._choose()
             if now is None:
@@ -198,7 +179,7 @@ class _Run:
             known = error if isinstance(error, OperationInterrupted) and error.message != "interrupted" else None
             message = known.message if known else f"interrupted while {self.doing}"
             parts = [self.state] if self.state == UNCHANGED else [self.state, self._again()]
-            raise OperationInterrupted(message, hint="\n".join(parts)) from None
+            raise OperationInterrupted(message, hint="\n".join(filter(None, parts))) from None
         except UpytoolError as error:
             self._take_back(error)
             own = error.hint.removeprefix(error.state).strip("\n") if isinstance(error, FlashError) else error.hint
@@ -207,8 +188,7 @@ class _Run:
                 raise
             kind = type(error) if isinstance(error, FlashError) else FlashError
             message = error.message if isinstance(error, FlashError) else f"{error.message}, while {self.doing}"
-            again = "" if self.restarted else self._again()
-            hint = "\n".join(dict.fromkeys(part for part in (own, again) if part))
+            hint = "\n".join(part for part in (own, self._again()) if part)
             raise kind(message, hint=hint, state=self.state) from error
         finally:
             if self.restarted:
@@ -223,7 +203,12 @@ class _Run:
                 self.state = self._written()
 
     def _again(self) -> str:
-        return f"run it again: `{self.request.again}`"
+        """The next step: the same command, as long as it has something to do."""
+        if not self.restarted:
+            return f"run it again: `{self.request.again}`"
+        if self.rollback:  # or a reset undoes it, whatever has answered until now
+            return f"once it answers, confirm the new firmware by running it again: `{self.request.again}`"
+        return ""
 
     def _warn(self, sentence: str) -> None:
         self.warnings.append(sentence)
@@ -238,12 +223,46 @@ class _Run:
         self.backup = self.device.fs.backup(self.request.backup).file
         notice(self.reporter, f"Saved the files in {self.backup}")
 
+    def _verify(self) -> None:
+        """Raises: DifferencesFound."""
+        differ = _differing(self.device, self.image, self.slots, self.reporter)
+        if differ:
+            row, total, size = self.slots.running, len(application(self.image).data), device_slots.PIECE
+            raise verify.differ(self.plan.image_name, [(row.address + at, min(size, total - at)) for at in differ])
+
+    def _keep(self) -> None:
+        """Have every reset start what runs, which is good."""
+        running = self.slots.running
+        self.doing = f"confirming {running.label}"
+        self.state = f"nothing was written; {running.label} may be confirmed or not"
+        refused = self.device.drive(device_slots.act(self.device.session, "keep", running))
+        now = _query(self.device)
+        if now.running.address != running.address:
+            self.state = f"nothing was written; the board runs {now.running.label}"
+            raise FlashError(f"the board was reset meanwhile, and went back to {now.running.label}")
+        if refused or not kept(now):
+            reason = refused or "its next reset still starts another slot"
+            raise FlashError(f"the board refuses to keep {self.old}: {reason}", hint="reset it, then retry")
+        self.state = f"nothing was written; the board starts {self.old}"
+
+    def _same(self, start: float) -> FlashResult:
+        """The result where the board runs this very firmware already."""
+        target, total = self.plan.target, len(application(self.image).data)
+        name = "-".join(filter(None, (target.board, target.variant)))
+        return FlashResult(
+            self.plan,
+            Programmed(total, 0, 0, total, PROOF),
+            self.backup,
+            target.version,
+            target.version,
+            name,
+            target.address,
+            True,
+            self.clock() - start,
+        )
+
     def _fill(self) -> device_slots.Filled:
         self.doing = f"writing {self.row.label}"
-        if not kept(self.slots):  # a reset would give up what runs, or start the slot while it is half written
-            refused = self.device.drive(device_slots.act(self.device.session, "keep", self.slots.running))
-            if refused:
-                raise FlashError(f"the board refuses to keep {self.old}: {refused}", hint="reset it, then retry")
 
         def begun() -> None:
             self.state = f"{self.row.label} is partly written and not started; the board starts {self.old} as before"
@@ -274,14 +293,15 @@ class _Run:
         self.state = f"the board starts {self.old} or {self.row.label}: both are complete"
         refused = self.device.drive(device_slots.act(self.device.session, "start", self.row))
         now = _query(self.device)
+        self.rollback = unconfirmed(now)
         if now.running.address == self.row.address:  # it lost its power just then
+            self._started()
             return now
         if refused or now.boot != self.row.address:
             raise FlashError(
                 f"the board refuses to start {self.row.label}: {refused or 'it still starts the other slot'}",
                 hint="the firmware may need another revision of the chip, or the bootloader a signature",
             )
-        self.rollback = unconfirmed(now)
         self.state = f"the board runs {self.old}; its next reset starts {self.row.label}, which is verified"
         if not self.rollback:
             note = "this board has no rollback: if the new firmware does not start, going back takes a cable"
@@ -293,9 +313,7 @@ class _Run:
         self.doing = f"starting {self.row.label}"
         notice(self.reporter, f"Starting {self.row.label}")
         self.device.drive(device_slots.restart(self.device.session, self.row))
-        self.restarted = True
-        back = "its next reset starts" if self.rollback else "without a rollback only a cable brings back"
-        self.state = f"the board was told to start {self.row.label}, which is not confirmed: {back} {self.old}"
+        self._started()
         transport = self.device.disown()
         lost = self._gone(transport)
         deadline = self.clock() + self.request.wait
@@ -314,11 +332,13 @@ class _Run:
             except UpytoolError as error:
                 reason, lost = error, isinstance(error, TransportError)
             if self.clock() >= deadline or isinstance(reason, NotAuthorizedError):
-                raise FlashError(
-                    f"the board does not answer after its restart: {reason.message}",
-                    hint=f"once it answers, confirm the new firmware by running it again: `{self.request.again}`",
-                ) from reason
+                raise FlashError(f"the board does not answer after its restart: {reason.message}") from reason
             self.sleep(RETRY)
+
+    def _started(self) -> None:
+        self.restarted = True
+        back = "its next reset starts" if self.rollback else "without a rollback only a cable brings back"
+        self.state = f"the board was told to start {self.row.label}, which is not confirmed: {back} {self.old}"
 
     def _gone(self, transport: Transport) -> bool:
         """Whether the connection ended with the restart; waits for it."""
@@ -355,20 +375,25 @@ class _Run:
         return self.around.open(found.address).disown()
 
     def _result(self, start: float, filled: device_slots.Filled, now: Slots) -> FlashResult:
-        self.restarted = True
         self.doing = "asking the new firmware"
-        info = None
+        info, refused = None, ""
         if now.running.address == self.row.address:
             info = self.device.info
-            now, warnings = _confirm(self.device, self.row)
-            for warning in warnings:
-                self._warn(warning)
+            refused = self.device.drive(device_slots.act(self.device.session, "keep", self.row))
+            now = _query(self.device)
         if info is None or now.running.address != self.row.address:
+            self.rollback = False  # it happened
             self.state = f"the board runs {self.old} as before; {self.row.label} is not started again"
             raise FlashError(
                 f"the new firmware in {self.row.label} did not start, and the board went back",
                 hint="it may be for another board or variant; by cable `upytool monitor` shows why it does not start",
             )
+        if kept(now):
+            self.rollback = False
+            self.state = f"the board runs {self.row.label}, the new firmware, which is confirmed"
+        else:
+            reason = refused or "no reason given"
+            self._warn(f"the firmware could not be confirmed ({reason}): the next reset may undo it")
         wanted, answered = image_version(self.image), version_of(info)
         if wanted and wanted != answered:
             self._warn(f"the board says it runs {answered or 'something else'}, the image is {wanted}")

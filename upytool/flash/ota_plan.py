@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..device.slots import HEAD, Slots
+from ..device.slots import HEAD, SlotRow, Slots
 from ..errors import FlashError, ImageError, UsageError
 from ..image.base import FirmwareImage
 from ..image.esp import EspFirmware, EspImage
@@ -131,12 +131,19 @@ def require_slots(target: FlashTarget) -> None:
 
 
 def plan(
-    target: FlashTarget, image: FirmwareImage, request: Request | None = None, *, name: str = "", sha256: str = ""
+    target: FlashTarget,
+    image: FirmwareImage,
+    request: Request | None = None,
+    *,
+    runs: bool = False,
+    name: str = "",
+    sha256: str = "",
 ) -> FlashPlan:
     """What `ota.apply` would do. Nothing is opened.
 
     Args:
         target: of `ota.identify`.
+        runs: what `ota.runs` says: the board runs this very application, and at most its confirmation is missing.
         name: how to call the image, its file's name unless given.
 
     Raises: FlashError, ImageError, UsageError: it cannot work.
@@ -149,9 +156,12 @@ def plan(
     assert slots.next is not None
     require_fit(target, image)
     app = application(image)
-    _check(app, image, slots)
-    touched = (slots.next.address, -(-len(app.data) // SECTOR) * SECTOR)
-    files = layout.effect(target.filesystems, _filesystems(image, slots), [touched])
+    row = None if runs or request.verify_only else slots.next
+    _check(app, image, slots, row)
+    files = layout.Effect("kept", "nothing is written")
+    if row is not None:
+        touched = (row.address, -(-len(app.data) // SECTOR) * SECTOR)
+        files = layout.effect(target.filesystems, _filesystems(image, slots), [touched])
     keep_or_refuse(request, files)
     return FlashPlan(
         target=target,
@@ -160,13 +170,13 @@ def plan(
         sha256=sha256,
         flasher=NAME,
         way_in="",
-        segments=((slots.next.address, len(app.data)),),
+        segments=((row.address, len(app.data)),) if row is not None else (),
         erase="changed",
         fs_effect=files.effect,
         fs_note=files.note,
-        warnings=tuple(_warnings(target, image, slots, request)),
-        steps=tuple(_steps(slots.next.label, request)),
-        slot=slots.next.label,
+        warnings=tuple(_warnings(target, image, slots, request, row)),
+        steps=tuple(_steps(slots, request, row)),
+        slot=row.label if row is not None else "",
     )
 
 
@@ -176,15 +186,14 @@ def same_build(image: FirmwareImage, slots: Slots) -> bool:
     return slots.head[: len(data)] == data
 
 
-def _check(app: Application, image: FirmwareImage, slots: Slots) -> None:
-    row = slots.next
-    assert row is not None
+def _check(app: Application, image: FirmwareImage, slots: Slots, row: SlotRow | None) -> None:
+    """Refuse what cannot run there, or not fit `row`, where one is written. Raises: ImageError."""
     if image.identity.implementation != "MicroPython":
         raise ImageError(
             "the file is not MicroPython: over the air, new firmware has to answer at its REPL to be confirmed",
             hint="use a cable",
         )
-    if len(app.data) > row.size:
+    if row is not None and len(app.data) > row.size:
         raise ImageError(
             f"the application does not fit: {len(app.data)} bytes, and {row.label} has {row.size}",
             hint="use the build for OTA (a variant that ends in OTA), or leave modules out",
@@ -204,43 +213,50 @@ def _filesystems(image: FirmwareImage, slots: Slots) -> tuple[FileSystem, ...]:
     return layout.of_table(table_of(slots), slots.flash_size if makes_one else None)
 
 
-def _warnings(target: FlashTarget, image: FirmwareImage, slots: Slots, request: Request) -> Iterator[str]:
+def _warnings(
+    target: FlashTarget, image: FirmwareImage, slots: Slots, request: Request, row: SlotRow | None
+) -> Iterator[str]:
     doubt = board_doubt(target, image, image_board(image))
     if doubt:
         yield doubt
-    if not request.verify_only and slots.boot == slots.running.address and unconfirmed(slots):
-        yield f"the running firmware was never confirmed: this confirms it, and replaces the one in {_next(slots)}"
+    if not request.verify_only and not kept(slots):
+        why = "the running firmware was never confirmed"
+        if slots.boot != slots.running.address:
+            why = "the next reset would start another firmware than the running one"
+        yield f"{why}: this confirms it" + (f", and replaces the one in {row.label}" if row is not None else "")
+    if row is None:
+        return
     firmware = image.detail
     if not isinstance(firmware, EspFirmware) or firmware.table is None:
         return
-    for row in firmware.table.rows:
-        size = min(row.size, image.end - row.offset)
+    for part in firmware.table.rows:
+        size = min(part.size, image.end - part.offset)
         if (
-            row.type == DATA
-            and row.subtype in _FILES
+            part.type == DATA
+            and part.subtype in _FILES
             and size > 0
-            and image.memory.read(row.offset, size).strip(b"\xff")
+            and image.memory.read(part.offset, size).strip(b"\xff")
         ):
-            yield f"the file's content for the partition {row.label} is not written over the air"
+            yield f"the file's content for the partition {part.label} is not written over the air"
     if _has_romfs(firmware.table) and not _has_romfs(table_of(slots)):
         yield "the firmware is built for a board with a ROMFS partition, which this board does not have"
-
-
-def _next(slots: Slots) -> str:
-    return slots.next.label if slots.next is not None else ""
 
 
 def _has_romfs(table: PartitionTable) -> bool:
     return any(row.type == DATA and row.subtype == ROMFS for row in table.rows)
 
 
-def _steps(label: str, request: Request) -> Iterator[str]:
+def _steps(slots: Slots, request: Request, row: SlotRow | None) -> Iterator[str]:
+    if request.backup:
+        yield f"save the files to {request.backup}"
     if request.verify_only:
         yield "compare with the slot that runs"
         return
-    if request.backup:
-        yield f"save the files to {request.backup}"
-    yield f"write {label} by {NAME}"
+    if not kept(slots):
+        yield f"confirm {slots.running.label}, which runs"
+    if row is None:
+        return
+    yield f"write {row.label} by {NAME}"
     yield "read it back"
     yield "start the firmware"
     yield "ask it for its version"

@@ -10,7 +10,7 @@ from tests.fakes.slot_board import SlotBoard, application
 from tests.unit.device.boards import board_device, wire
 from upytool.device.device import Device
 from upytool.errors import ConnectionLostError
-from upytool.events import Event, Notice
+from upytool.events import Event
 from upytool.flash import ota, ota_plan
 from upytool.flash.base import FlashPlan, FlashResult
 from upytool.flash.planning import Request
@@ -50,8 +50,10 @@ def board_with(device: Device, **how: object) -> SlotBoard:
 
 
 def plan_of(device: Device, data: bytes, request: Request | None = None) -> FlashPlan:
-    target = ota.identify(device, "ws://board")
-    return ota_plan.plan(target, image(data), request or Request(), name="new.bin")
+    request = request or Request()
+    target, firmware = ota.identify(device, "ws://board"), image(data)
+    runs = ota.runs(device, target, firmware, request)
+    return ota_plan.plan(target, firmware, request, runs=runs, name="new.bin")
 
 
 class Record:
@@ -76,11 +78,6 @@ def flash(device: Device, data: bytes, request: Request = AGAIN, **how: object) 
 def again(device: Device) -> Device:
     """Another connection to the board of one that was closed."""
     return Device(wire(device))
-
-
-def stop_at(event: Event, word: str) -> None:
-    if isinstance(event, Notice) and word in event.message:
-        raise KeyboardInterrupt
 
 
 def lose() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.fakes.esp_firmware import esp_image
-from tests.fakes.slot_board import OTA, SLOT, application, combined, finds_the_model
+from tests.fakes.slot_board import OTA, SLOT, SlotBoard, application, combined, finds_the_model
 from tests.unit.flash.ota_boards import (
     AGAIN,
     Record,
@@ -21,12 +22,11 @@ from tests.unit.flash.ota_boards import (
     old,
     plan_of,
     soon,
-    stop_at,
     version,
 )
 from upytool.device import slots
 from upytool.device.device import Device
-from upytool.errors import DifferencesFound, FlashError, OperationInterrupted, UsageError
+from upytool.errors import DifferencesFound, FlashError, ImageError, UsageError
 from upytool.events import Notice
 from upytool.flash import ota, ota_plan
 from upytool.flash.base import FlashOptions, FlashTarget
@@ -188,48 +188,95 @@ def test_what_runs_already_is_not_written(device: Device) -> None:
     board = board_with(device)
     before = board.log()
     plan = plan_of(device, old(device))
-    result = ota.settle(plan, AGAIN, device)
-    assert result is not None
+    assert (plan.segments, plan.slot, plan.steps, plan.warnings) == ((), "", (), ())
+    result = ota.apply(plan, AGAIN, device)
     assert result.confirmed
     assert result.programmed is not None
     assert result.programmed.written == 0
     assert board.log() == before
     whole = replace(AGAIN, options=FlashOptions(whole=True))
-    assert ota.settle(plan, whole, device) is None
     size = result.programmed.total
-    done = ota.apply(plan, whole, device).programmed
+    done = flash(device, old(device), whole).programmed
     assert done == replace(result.programmed, written=size, erased=size, unchanged=0)
 
 
 def test_comparing_changes_nothing(device: Device) -> None:
     board = board_with(device)
     compare = Request(verify_only=True, wait=0.0)
-    assert ota.settle(plan_of(device, old(device), compare), compare, device) is not None
+    assert not plan_of(device, new(device), compare).segments
+    assert flash(device, old(device), compare).confirmed
     with pytest.raises(DifferencesFound):
-        ota.settle(plan_of(device, new(device), compare), compare, device)
+        flash(device, new(device), compare)
     assert board.log() == ["start ota_0"]
 
 
-def test_a_firmware_that_was_never_confirmed_is_when_it_is_flashed_again(device: Device) -> None:
-    """What a run that was cut off after the restart leaves behind."""
-    board = board_with(device)
-    record = Record(lambda event: stop_at(event, "Starting"))
-    with pytest.raises(OperationInterrupted):
-        flash(device, new(device), reporter=record)
-    device = board.device = again(device)
+def test_slots_of_several_sizes_are_measured_each_for_what_it_takes(device: Device) -> None:
+    """The slot that runs is compared, the next one written: an image may be larger than either."""
+    sizes = {"factory": 0x10000, "ota_0": 0x20000, "ota_1": 0x20000}
+    rows = [replace(row, size=sizes.get(row.label, row.size)) for row in OTA]
+    board_with(device, rows=[Partition("factory", 0, 0, 0x100000, sizes["factory"]), *rows])
+    compare = Request(verify_only=True, wait=0.0)
+    for size in (80_000, 200_000):
+        with pytest.raises(DifferencesFound):
+            flash(device, new(device, size=size), compare)
+    assert plan_of(device, new(device)).slot == "ota_0"
+    # What the slot that runs holds needs no room in another one.
+    small = [replace(row, size=0x8000) if row.label.startswith("ota_") else row for row in rows]
+    board_with(device, rows=[Partition("factory", 0, 0, 0x100000, sizes["factory"]), *small])
+    assert flash(device, old(device), compare).confirmed
+    assert not plan_of(device, old(device)).segments
+    with pytest.raises(ImageError):
+        plan_of(device, new(device))
+
+
+def test_a_slot_is_not_asked_for_more_than_it_holds(device: Device) -> None:
+    board_with(device)
+    found = ota.identify(device, "x").slots
+    assert found is not None
+    data = b"x" * (SLOT + 1)
+    assert device.drive(slots.differing(device.session, found.running, data)) == list(range(0, len(data), slots.PIECE))
+
+
+def started_unconfirmed(device: Device, board: SlotBoard) -> None:
+    """What a run that was cut off after the restart leaves behind: ota_1 runs, its next reset starts ota_0."""
     board.put("ota_1", new(device))
-    row = ota.identify(device, "x").slots
-    assert row is not None
-    assert row.next is not None
-    device.drive(slots.act(device.session, "start", row.next))
+    found = ota.identify(device, "x").slots
+    assert found is not None
+    assert found.next is not None
+    device.drive(slots.act(device.session, "start", found.next))
     board.power_on()
-    plan = plan_of(device, new(device))
+
+
+def test_a_firmware_that_was_never_confirmed_is_when_it_is_flashed_again(device: Device, tmp_path: Path) -> None:
+    board = board_with(device)
+    started_unconfirmed(device, board)
+    before = board.flash("otadata"), board.log()
+    request = replace(AGAIN, backup=f"{tmp_path}/files.tar")
+    plan = plan_of(device, new(device), request)
     assert plan.target.slots is not None
     assert ota_plan.unconfirmed(plan.target.slots)
-    assert any("never confirmed" in warning for warning in plan.warnings)
-    assert ota.settle(plan, AGAIN, device) is not None
+    assert (plan.segments, plan.slot) == ((), "")
+    assert [step.split()[0] for step in plan.steps] == ["save", "confirm"]
+    assert len(plan.warnings) == 1
+    assert (board.flash("otadata"), board.log()) == before  # until it is applied, it is only a plan
+    result = ota.apply(plan, request, device)
+    assert result.backup == request.backup
+    assert Path(request.backup).stat().st_size
     board.power_on()
     assert board.running == "ota_1"
+    assert not plan_of(device, new(device)).steps
+
+
+def test_a_board_that_went_back_before_it_was_confirmed_is_not_told_to_be(device: Device) -> None:
+    board = board_with(device)
+    started_unconfirmed(device, board)
+    plan = plan_of(device, new(device))
+    board.power_on()  # while the question was open
+    with pytest.raises(FlashError) as error:
+        ota.apply(plan, AGAIN, device)
+    assert "ota_0" in error.value.state
+    assert AGAIN.again in error.value.hint
+    assert "valid" not in board.log()
 
 
 def test_a_firmware_that_was_never_confirmed_is_the_way_back_from_the_other_one(device: Device) -> None:
@@ -261,7 +308,9 @@ def test_what_was_chosen_and_not_started_is_not_when_the_running_one_is_flashed(
     assert plan.target.slots is not None
     assert plan.target.slots.next is not None
     device.drive(slots.act(device.session, "start", plan.target.slots.next))
-    assert ota.settle(plan_of(device, old(device)), AGAIN, device) is not None
+    plan = plan_of(device, old(device))
+    assert (plan.segments, len(plan.steps), len(plan.warnings)) == ((), 1, 1)
+    assert ota.apply(plan, AGAIN, device).confirmed
     board.power_on()
     board.power_on()
     assert board.running == "ota_0"

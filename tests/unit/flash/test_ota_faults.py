@@ -31,10 +31,16 @@ from upytool.device.device import Device
 from upytool.errors import FlashError, OperationInterrupted, UpytoolError
 from upytool.events import Event, Notice, TaskAdvanced
 from upytool.flash import ota
+from upytool.flash.base import FlashResult
 
 __all__ = ["device", "finds_the_model", "soon"]
 
 pytestmark = pytest.mark.usefixtures("finds_the_model")
+
+
+def interrupt() -> None:
+    """Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 def test_a_firmware_that_does_not_start_is_taken_back_and_told(device: Device) -> None:
@@ -51,6 +57,7 @@ def test_a_firmware_that_does_not_start_is_taken_back_and_told(device: Device) -
     with pytest.raises(FlashError, match="did not start") as error:
         flash(device, new(device), reporter=record)
     assert "as before" in error.value.state
+    assert AGAIN.again not in error.value.hint
     board.device = again(device)
     assert board.running == "ota_0"
 
@@ -160,6 +167,55 @@ def test_a_lost_connection_is_an_error_of_the_connection_until_something_changed
         ota.apply(plan, AGAIN, device)
     assert error.value.exit_code == 4
     assert "nothing was changed" in error.value.hint
+
+
+@pytest.mark.parametrize("stop", [lose, interrupt])
+@pytest.mark.parametrize("rollback", [True, False])
+def test_what_ends_after_the_restart_names_the_command_that_confirms(
+    device: Device, monkeypatch: pytest.MonkeyPatch, stop: Callable[[], None], rollback: bool
+) -> None:
+    """The new firmware answers, and the end comes while it is asked or confirmed: its next reset would undo it."""
+    line, left = wire(device), -1
+    write, result = line.write, ota._Run._result
+
+    def counted(data: bytes) -> None:
+        nonlocal left
+        if not left:
+            left -= stop is interrupt
+            stop()
+        left -= 1
+        write(data)
+
+    def begun(run: ota._Run, *args: object) -> FlashResult:
+        nonlocal left
+        left = at
+        return result(run, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(line, "write", counted)
+    monkeypatch.setattr(ota._Run, "_result", begun)
+    unconfirmed = []
+    for at in (0, 2, 5):
+        plain = again(device)
+        for name in ("otadata", "log", "ota_1"):
+            if plain.fs.exists(f"/flash/{name}"):
+                plain.fs.remove(f"/flash/{name}")
+        board = SlotBoard(plain, old(device), rollback=rollback)
+        plan, data = plan_of(plain, new(plain)), new(plain)
+        with pytest.raises(FlashError if stop is lose else OperationInterrupted) as error:
+            ota.apply(plan, AGAIN, plain, ask=lambda note: True)
+        left = -1
+        board.device = plain = again(device)
+        unconfirmed.append(rollback and "valid" not in board.log())
+        assert (AGAIN.again in error.value.hint) == rollback, at
+        assert "ota_1" in error.value.hint
+        left = -1
+        plan = plan_of(plain, data)
+        assert (plan.segments, len(plan.steps)) == ((), int(unconfirmed[-1]))
+        assert ota.apply(plan, AGAIN, plain).confirmed
+        for _ in range(2):
+            board.power_on()
+            assert board.running == "ota_1"
+    assert any(unconfirmed) == rollback
 
 
 @pytest.mark.parametrize(("begin", "cuts"), [("", range(1, 130, 60)), ("Checking", range(1, 18, 3))])
