@@ -90,6 +90,7 @@ LISTING_CHARACTERS = 64 << 20
 JSON_LEVELS = 200
 OUTPUT_BYTES = 64 << 20
 BLE_BYTES = 4 << 20
+BLE_DEVICES = 1024
 
 # -- waits for boards --------------------------------------------------------------------------------
 PROMPT_SECONDS = 11.0
@@ -154,6 +155,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("JSON_LEVELS", "levels", "directories in `tree --json`", "upytool.cli.commands.tree"),
     Limit("OUTPUT_BYTES", "bytes", "collected output (`eval`, the library's `exec`)", "upytool.device.session"),
     Limit("BLE_BYTES", "bytes", "that gather over `ble://` while nobody reads", "upytool.transport.ble"),
+    Limit("BLE_DEVICES", "entries", "Bluetooth LE devices that are heard at once", "upytool.transport.ble_scan"),
     Limit("PROMPT_SECONDS", "seconds", "until a board shows its prompt", "upytool.protocol.raw_repl"),
     Limit("SILENCE_SECONDS", "seconds", "a silent board in a transfer (`--timeout`)", "upytool.protocol.pace"),
     Limit("BOARD_SECONDS", "seconds", "a small question to a board", "upytool.device.session"),

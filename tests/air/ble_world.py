@@ -122,6 +122,7 @@ class Peripheral:
     Attributes:
         mtu: of the connection.
         on_mtu: is told of another one.
+        on_encryption: is told whether the connection is encrypted now.
         characteristics: for the board, to find them again.
     """
 
@@ -132,6 +133,7 @@ class Peripheral:
         self._connection: Connection | None = None
         self.mtu = 23
         self.on_mtu: Callable[[int], object] = lambda mtu: None
+        self.on_encryption: Callable[[bool], object] = lambda on: None
         self.characteristics: dict[int, Characteristic[Any]] = {}
         self._advertising = asyncio.Lock()
         self._served = False
@@ -190,6 +192,9 @@ class Peripheral:
         self._connection, self.mtu = connection, 23
         connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
         connection.on(Connection.EVENT_CONNECTION_ATT_MTU_UPDATE, lambda: self._on_mtu(connection.att_mtu))
+        connection.on(
+            Connection.EVENT_CONNECTION_ENCRYPTION_CHANGE, lambda: self.on_encryption(connection.is_encrypted)
+        )
         self.board.connected(self)
 
     def _on_mtu(self, mtu: int) -> None:

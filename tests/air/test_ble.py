@@ -44,6 +44,7 @@ from upytool.sim.wasm import WasmBoard
 from upytool.transport import ble, ble_scan
 from upytool.transport.ble import BleTransport
 from upytool.transport.ble_scan import scan
+from upytool.transport.loop_thread import LoopThread
 from upytool.transport.registry import open_transport
 from upytool.transport.threaded import ThreadedTransport
 
@@ -323,6 +324,20 @@ def test_scan_lists_boards(world: World) -> None:
         "rssi": -50,
         "uart": True,
     }
+
+
+def test_invented_devices_are_not_gathered_without_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "BLE_DEVICES", 3)
+    crowd = [PipeBoard(None, name=f"x{n}", address=f"F0:F1:F2:F3:F4:{n:02}", announces=False) for n in range(8)]
+    world.boards[:0] = crowd
+    assert len(scan(0.5)) == 3
+    loop = LoopThread("bluetooth")
+    try:
+        for board in world.boards:
+            found = loop.run(ble_scan.find(board.name, 5.0), 10)  # type: ignore[attr-defined]
+            assert found.address == board.address, "the one that is looked for has a place"
+    finally:
+        loop.close()
 
 
 # -- what the adapter or the board does not want --------------------------------------------------------

@@ -19,6 +19,8 @@ pytest.importorskip("bumble")
 if sys.platform != "linux":
     pytest.skip("the board runs in a chroot", allow_module_level=True)
 
+from bleak.exc import BleakGATTProtocolError, BleakGATTProtocolErrorCode
+
 from tests.air.ble_world import World
 from tests.rigs.ble import UNLOCKED, BleReplBoard
 from upytool.cli.main import run
@@ -262,6 +264,102 @@ def test_an_idle_stranger_keeps_nobody_out(stranger: Stranger, connect: Connect)
     assert stranger.gone.wait(10), "who did not log in is sent away"
 
 
+PATIENCE = "import ble_repl\nble_repl._LINGER = {}\nble_repl.start({})\n"  # a boot.py
+NO_TIMER = "import machine\nclass Timer:\n    def __init__(self, n):\n        raise ValueError\nmachine.Timer = Timer\n"
+SETTINGS = f'PASSWORD = "{PASSWORD}"\n'
+
+
+def test_a_stranger_who_waits_is_sent_away(board: BleReplBoard, world: World) -> None:
+    board.install(SETTINGS, PATIENCE.format(1500, ""))
+    first, second = Stranger(), Stranger()
+    second.write(b"\r")
+    assert second.hears(b"Password: "), "typing wins no time"
+    for stranger in (first, second):
+        assert stranger.gone.wait(10)
+        assert b">>>" not in stranger.heard
+        stranger.close()
+
+
+def test_who_is_logged_in_is_not_sent_away(board: BleReplBoard, connect: Connect) -> None:
+    board.install(SETTINGS, PATIENCE.format(1000, ""))
+    device = connect()
+    assert device.exec("import time; time.sleep(2.5); print(1)") == "1\n"
+    assert device.exec("import ble_repl; print(len(ble_repl._terminal._links))") == "1\n"
+
+
+def test_without_a_timer_the_next_event_sends_strangers_away(board: BleReplBoard, world: World) -> None:
+    # An ESP32: its timers are hardware, and the program's.
+    board.install(SETTINGS, NO_TIMER + PATIENCE.format(300, ""))
+    first = Stranger()
+    assert not first.gone.wait(1.0)
+    second = Stranger()
+    assert first.gone.wait(10)
+    first.close()
+    second.close()
+
+
+def test_strangers_leave_a_connection_free(board: BleReplBoard, world: World) -> None:
+    board.install(SETTINGS, NO_TIMER + PATIENCE.format(600_000, ""))
+    strangers = [Stranger() for _ in range(4)]
+    assert strangers[0].gone.wait(10), "the oldest of more than three"
+    assert not any(stranger.gone.is_set() for stranger in strangers[1:])
+    for stranger in strangers:
+        stranger.close()
+
+
+def test_a_stranger_s_wrong_proof_is_nothing_to_others(board: BleReplBoard, world: World) -> None:
+    owner, stranger = Stranger(), Stranger()
+    nonces = [owner.login().nonce, stranger.login().nonce]
+    assert nonces[0] != nonces[1]
+    assert owner.login().nonce == nonces[0], "each reads its own"
+    stranger.write(bytes(16), protocol.LOGIN)
+    assert stranger.gone.wait(10)
+    owner.write(protocol.proof_of(PASSWORD, nonces[0]), protocol.LOGIN)
+    assert not owner.login().locked
+    owner.close()
+    stranger.close()
+
+
+def test_a_proof_is_good_on_its_own_connection_alone(board: BleReplBoard, world: World) -> None:
+    owner, stranger = Stranger(), Stranger()
+    stranger.write(protocol.proof_of(PASSWORD, owner.login().nonce), protocol.LOGIN)
+    assert stranger.gone.wait(10)
+    assert owner.login().locked
+    owner.close()
+    stranger.close()
+
+
+def test_a_connection_has_one_try(board: BleReplBoard, world: World) -> None:
+    stranger = Stranger()
+    hang_up, board._hang_up = board._hang_up, lambda link: None  # type: ignore[method-assign]
+    try:  # a radio that is slow to hang up
+        stranger.write(b"open barley\r")
+        stranger.write(PASSWORD.encode() + b"\r")
+        stranger.write(protocol.proof_of(PASSWORD, stranger.login().nonce), protocol.LOGIN)
+        stranger.write(protocol.proof_of(PASSWORD, bytes(8)), protocol.LOGIN)
+        assert stranger.login().locked
+    finally:
+        board._hang_up = hang_up  # type: ignore[method-assign]
+    stranger.close()
+
+
+def test_who_types_the_password_slowly_gets_in(board: BleReplBoard, world: World) -> None:
+    board.install(SETTINGS, PATIENCE.format(500, ""))
+
+    def typed(_: str) -> Secret:
+        end = time.monotonic() + 10
+        while board._links and time.monotonic() < end:
+            time.sleep(0.02)
+        assert not board._links, "the board has hung up"
+        asked.append(1)
+        return Secret(PASSWORD)
+
+    asked: list[int] = []
+    with Device(BleTransport(NAME, typed)) as device:
+        assert device.exec("print(1)") == "1\n"
+    assert asked == [1]
+
+
 def test_a_second_one_does_not_find_it(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     device = connect()
     with monkeypatch.context() as patch:
@@ -301,6 +399,29 @@ def test_pairing(board: BleReplBoard, connect: Connect) -> None:
     assert connect().exec("print(1)") == "1\n"
 
 
+def test_unlocked_with_pairing_is_for_who_has_paired(board: BleReplBoard, world: World) -> None:
+    board.install("", PATIENCE.format(600_000, "unlocked=True, pair=True"))
+    stranger = Stranger()
+    for attempt in (stranger.login, lambda: stranger.write(b"\x03")):
+        with pytest.raises(BleakGATTProtocolError) as refused:
+            attempt()
+        assert refused.value.code == BleakGATTProtocolErrorCode.INSUFFICIENT_ENCRYPTION
+    with Device(BleTransport(NAME, lambda _: pytest.fail("nobody asks for a password"))) as device:
+        assert device.exec("print(1)") == "1\n"
+    assert stranger.gone.wait(10)
+    assert stranger.heard == b"", "it reads nothing of what the REPL prints"
+    stranger.close()
+
+
+def test_a_pairing_has_more_patience(board: BleReplBoard, connect: Connect) -> None:
+    # The system may ask somebody.
+    board.install(SETTINGS + "PAIR = True\n", PATIENCE.format(1000, ""))
+    stranger = Stranger()
+    assert not stranger.gone.wait(2.0)
+    assert stranger.gone.wait(10)
+    stranger.close()
+
+
 def test_pairing_refused(board: BleReplBoard, connect: Connect) -> None:
     board.install(f'PASSWORD = "{PASSWORD}"\nPAIR = True\n')
     board.accepts_pairing = False
@@ -321,7 +442,8 @@ def test_bonds_are_kept(board: BleReplBoard, connect: Connect) -> None:
     device = connect()
     program = "\n".join(
         [
-            "import ble_repl",
+            "import ble_repl, os",
+            "os.mkdir('/elsewhere'); os.chdir('/elsewhere')",
             "t = ble_repl._terminal",
             "print(t._event(30, (2, b'key', b'value')), t._event(30, (1, b'key', b'other')))",
             "print(t._event(29, (2, 0, b'key')), t._event(29, (2, 0, None)), t._event(29, (2, 1, None)))",
@@ -329,6 +451,7 @@ def test_bonds_are_kept(board: BleReplBoard, connect: Connect) -> None:
         ]
     )
     assert device.exec(program) == "True True\nb'value' b'value' None\nNone\n"
+    assert (board.root / "ble_repl_keys").is_file()
     device.soft_reset()
     assert device.exec("import ble_repl; print(ble_repl._terminal._secrets[2, b'key'])") == "b'value'\n"
     assert device.exec("import ble_repl; print(ble_repl._terminal._event(30, (2, b'key', None)))") == "True\n"

@@ -34,7 +34,7 @@ from tests.rigs.unix import NOBODY, Unix
 from tests.rigs.webrepl import build
 
 MODULE = Path(__file__).resolve().parents[2] / "firmware" / "modules" / "ble_repl" / "ble_repl.py"
-MODEL = FIRMWARE / "ble" / "bluetooth.py"
+MODELS = tuple(FIRMWARE / "ble" / name for name in ("bluetooth.py", "machine.py"))
 UNLOCKED = "import ble_repl; ble_repl.start(unlocked=True)\n"  # a boot.py
 ANSWER_SECONDS = 5.0
 _FLAGS = {
@@ -42,6 +42,7 @@ _FLAGS = {
     0x04: (Characteristic.Properties.WRITE_WITHOUT_RESPONSE, Characteristic.WRITEABLE),
     0x08: (Characteristic.Properties.WRITE, Characteristic.WRITEABLE),
     0x10: (Characteristic.Properties.NOTIFY, Characteristic.READABLE),
+    0x0200: (Characteristic.Properties(0), Characteristic.READ_REQUIRES_ENCRYPTION),
     0x1000: (Characteristic.Properties(0), Characteristic.WRITE_REQUIRES_ENCRYPTION),
 }
 
@@ -67,6 +68,7 @@ class BleReplBoard(Unix):
         self._last_link = 63
         self._arrived = b""
         self._turn = threading.Lock()
+        self._timer: threading.Timer | None = None
         self._forget()
         self._thread = threading.Thread(target=self._serve, name="radio", daemon=True)
         self._thread.start()
@@ -98,6 +100,7 @@ class BleReplBoard(Unix):
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread
         self._thread.join(ANSWER_SECONDS)
         self._listener.close()
+        self._wait(0)
 
     def install(
         self, settings: str = 'PASSWORD = "open sesame"\n', boot: str = "import ble_repl; ble_repl.start()\n"
@@ -106,7 +109,7 @@ class BleReplBoard(Unix):
         self.blank()
         library = self.root / "lib"
         library.mkdir()
-        for source in (MODULE, MODEL):
+        for source in (MODULE, *MODELS):
             shutil.copy(source, library)
         (self.root / "ble_repl_cfg.py").write_text(settings)
         (self.root / "boot.py").write_text(boot)
@@ -120,6 +123,7 @@ class BleReplBoard(Unix):
     def _forget(self) -> None:
         self._services: list[tuple[str, list[tuple[int, int, str]]]] = []
         self._said: bytes | None = None
+        self._wait(0)
         self._reads: dict[int, list[asyncio.Future[bytes]]] = {}
 
     def _serve(self) -> None:
@@ -177,9 +181,9 @@ class BleReplBoard(Unix):
             self._said = _in_one(data) if data else None
             self._announce()
         elif kind == b"X":
-            link = int.from_bytes(data, "little")
-            if link in self._links:
-                self._links[link].disconnect()
+            self._hang_up(int.from_bytes(data, "little"))
+        elif kind == b"T":
+            self._wait(int.from_bytes(data, "little"))
         elif kind == b"V":
             self._reply(int.from_bytes(data[:2], "little"), data[2:])
         elif kind == b"N":
@@ -192,6 +196,18 @@ class BleReplBoard(Unix):
                 self._tell(b"n", b"")
             else:
                 air.soon(lambda: air.later(self._notify(air, link, handle, data[4:])))
+
+    def _hang_up(self, link: int) -> None:
+        if link in self._links:
+            self._links[link].disconnect()
+
+    def _wait(self, milliseconds: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if milliseconds:
+            self._timer = threading.Timer(milliseconds / 1000, self._tell, (b"t", b""))
+            self._timer.daemon = True
+            self._timer.start()
 
     def _register(self, text: str) -> None:
         services: list[tuple[str, list[tuple[int, int, str]]]] = []
@@ -237,16 +253,16 @@ class BleReplBoard(Unix):
             if flags & flag:
                 properties, rights = properties | adds, rights | allows
         value = CharacteristicValue(
-            read=lambda _: self._read(handle), write=lambda _, data: self._written(air, handle, bytes(data))
+            read=lambda _: self._read(air, handle), write=lambda _, data: self._written(air, handle, bytes(data))
         )
         made = air.characteristics[handle] = Characteristic(uuid, properties, rights, value)
         return made
 
-    async def _read(self, handle: int) -> bytes:
+    async def _read(self, air: Peripheral, handle: int) -> bytes:
         # The board's events are in order, so this reads what the write before it has made of the value.
         answer = asyncio.get_running_loop().create_future()
         self._reads.setdefault(handle, []).append(answer)
-        self._tell(b"r", struct.pack("<H", handle))
+        self._tell(b"r", struct.pack("<HH", self._link_of(air), handle))
         try:
             return bytes(await asyncio.wait_for(answer, ANSWER_SECONDS))
         except TimeoutError as error:
@@ -272,6 +288,7 @@ class BleReplBoard(Unix):
         self._last_link += 1
         self._links[self._last_link] = air
         air.on_mtu = lambda mtu: self._tell(b"m", struct.pack("<HH", self._link_of(air), mtu))
+        air.on_encryption = lambda on: self._tell(b"e", struct.pack("<HB", self._link_of(air), on))
         self._tell(b"c", struct.pack("<H", self._last_link) + bytes(6))
 
     def disconnected(self, air: Peripheral) -> None:

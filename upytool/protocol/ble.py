@@ -7,8 +7,8 @@ our `firmware/modules/ble_repl`, which adds one characteristic, LOGIN. It is rea
     read    version (1), locked (0 or 1), in_flight (u16, little-endian), nonce (8 bytes)
     write   proof (16 bytes): the first half of HMAC-SHA256(password, "upytool ble_repl 1" + nonce)
 
-A board takes one proof per connection and drops who sends a wrong one; each proof uses up its nonce. So what is heard
-on the air cannot be used again, and the password itself is never on it.
+A board takes one proof per connection, whose nonce is its own, and drops who sends a wrong one or none for a while.
+So what is heard on the air cannot be used again, and the password itself is never on it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ LOGIN = "a4aa3d24-58e1-4f48-9032-87383aac915b"
 # MicroPython's ble_uart_peripheral.py: gatts_set_buffer(rx, 100, append=True). Whoever else runs the service has more.
 IN_FLIGHT = 100
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 64  # characters of ASCII; as in ble_repl.py
+LOGIN_SECONDS = 20.0  # that a board waits for a proof; _LINGER in ble_repl.py
 _VERSION = 1
 _PURPOSE = b"upytool ble_repl 1"
 
@@ -34,7 +35,7 @@ class Login(NamedTuple):
     """What LOGIN says.
 
     Attributes:
-        locked: the terminal takes nothing before a proof.
+        locked: the terminal takes nothing from this connection before a proof.
         in_flight: bytes that the board's buffers take at once.
         nonce: what the proof is about.
     """

@@ -114,7 +114,13 @@ class BleTransport:
         if not state.locked:
             return
         if self._secret is None:
+            asked = time.monotonic()
             self._secret = self._ask(self.name)
+            if not self._linked or time.monotonic() - asked > protocol.LOGIN_SECONDS / 2:
+                # Typed slowly: the board has ended the connection, or is about to. Now there is no wait any more.
+                self.close()
+                self._open(FIND_SECONDS)
+                return
         proof = protocol.proof_of(self._secret.reveal(), state.nonce)
         try:
             self._paired(lambda: self._client.write_gatt_char(characteristic, proof, response=True), doing)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from .. import limits
 from ..errors import AmbiguousDeviceError, MissingExtraError, UpytoolError
 from ..protocol.ble import SERVICE
 from .ble_errors import explain_ble_error, not_found
@@ -83,7 +84,9 @@ def scan(seconds: float, tell: Callable[[str], None] = lambda text: None) -> lis
 async def listen(
     seconds: float, enough: Callable[[BleDevice], bool] = lambda _: False, longer: float = 0.0
 ) -> list[BleDevice]:
-    """The devices that are heard within `seconds`.
+    """The devices that are heard within `seconds`: the first `limits.BLE_DEVICES`, and those that are looked for.
+
+    Anybody can invent addresses, so those must neither fill the memory nor hide a board.
 
     Args:
         enough: whether this device is looked for; then the wait ends after another `longer` seconds.
@@ -101,8 +104,14 @@ async def listen(
         name = said.local_name or (before.name if before else "") or ""
         uart = SERVICE in [uuid.lower() for uuid in said.service_uuids] or (before is not None and before.uart)
         rssi = said.rssi if said.rssi > -127 else None
-        heard[device.address] = BleDevice(device.address, name, rssi, uart, device)
-        if enough(heard[device.address]):
+        said_so = BleDevice(device.address, name, rssi, uart, device)
+        fits = enough(said_so)
+        if before is None and len(heard) >= limits.BLE_DEVICES:
+            if not fits:
+                return
+            heard.pop(next(iter(heard)))
+        heard[device.address] = said_so
+        if fits:
             wanted.set()
 
     async with from_bleak.BleakScanner(on_advertisement):

@@ -15,18 +15,22 @@
 import bluetooth
 import hashlib
 import io
+import machine
 import micropython
 import os
 import sys
 import time
-from builtins import Exception, ImportError, KeyboardInterrupt, OSError, RuntimeError, ValueError, bytearray, bytes
-from builtins import getattr, int, isinstance, len, list, max, memoryview, min, open, print, repr, reversed, str
+from builtins import AttributeError, Exception, ImportError, KeyboardInterrupt, OSError, RuntimeError, ValueError
+from builtins import bytearray, bytes, getattr, int, isinstance, len, list, max, memoryview, min, open, print, repr
+from builtins import reversed, sorted, str
 from micropython import const
 
 _CONNECT = const(1)
 _DISCONNECT = const(2)
 _WRITTEN = const(3)
+_READING = const(4)  # before the answer, where events are synchronous: on esp32 and rp2 they are
 _MTU = const(21)
+_ENCRYPTION = const(28)
 _GET_SECRET = const(29)
 _SET_SECRET = const(30)
 
@@ -34,7 +38,8 @@ _READ = const(0x02)
 _WRITE_COMMAND = const(0x04)
 _WRITE = const(0x08)
 _NOTIFY = const(0x10)
-_ENCRYPTED = const(0x1000)  # of writing
+_ENCRYPTED_READ = const(0x0200)
+_ENCRYPTED_WRITE = const(0x1000)
 
 _SERVICE = "6e400001-b5a3-f393-e0a9-e50e24dcca9e"
 _TO_BOARD = "6e400002-b5a3-f393-e0a9-e50e24dcca9e"
@@ -45,7 +50,9 @@ _IN = const(512)
 _WINDOW = const(256)
 _PATIENCE = const(500)  # ms without progress after which output is lost, as with USB (MICROPY_HW_USB_CDC_TX_TIMEOUT)
 _INTERVAL = const(250_000)  # us between two advertisements
-_KEYS = "ble_repl_keys"
+_LINGER = 20_000  # ms that a connection lasts without a login; three times that with pairing, which may ask somebody
+_WAITING = const(3)  # connections without a login; NimBLE has 4, and one that is free lets the owner in
+_KEYS = "/ble_repl_keys"  # wherever a program has gone with chdir
 
 _notify = getattr(os, "dupterm_notify", lambda _: None)
 _terminal = None
@@ -61,7 +68,8 @@ def _proof(password, nonce):
 class _Terminal(io.IOBase):
     def __init__(self, name, password, pair):
         self._password = password  # None: no login
-        self._links = {}  # connection -> [bytes in a packet, what was typed of a password]
+        self._pair = pair
+        self._links = {}  # connection -> [bytes in a packet, what was typed of a password, nonce, end of patience]
         self._holder = None  # the connection that has the terminal
         self._in = b""
         self._out = b""
@@ -72,6 +80,11 @@ class _Terminal(io.IOBase):
         # BTstack (rp2) queues what it cannot send yet on the heap, without end; NimBLE says that it has no room.
         self._gap = 20 if sys.platform == "rp2" else 0
         self._flusher = self._flush
+        self._ticker = self._tick
+        try:
+            self._timer = machine.Timer(-1)
+        except (AttributeError, ValueError):
+            self._timer = None  # esp32 has only hardware timers, which are the program's: there an event looks
         self._secrets = _load_secrets() if pair else {}
         self.error = None  # the last exception in the handler of events, for whoever looks for a fault
 
@@ -86,13 +99,14 @@ class _Terminal(io.IOBase):
             ble.config(mtu=247)  # 251 bytes of a packet on the air, less its headers
         except (OSError, ValueError):
             pass
-        write = _WRITE | (_ENCRYPTED if pair else 0)
+        read = _READ | (_ENCRYPTED_READ if pair else 0)
+        write = _WRITE | (_ENCRYPTED_WRITE if pair else 0)
         service = (
             bluetooth.UUID(_SERVICE),
             (
                 (bluetooth.UUID(_TO_BOARD), write | _WRITE_COMMAND),
                 (bluetooth.UUID(_FROM_BOARD), _NOTIFY),
-                (bluetooth.UUID(_LOGIN), write | _READ),
+                (bluetooth.UUID(_LOGIN), write | read),
             ),
         )
         ((self._to_board, self._from_board, self._login),) = ble.gatts_register_services((service,))
@@ -102,7 +116,6 @@ class _Terminal(io.IOBase):
             b"\x02\x01\x06\x11\x07" + bytes(reversed(bytes.fromhex(_SERVICE.replace("-", "")))),
             bytes((len(name) + 1, 9)) + name,
         )
-        self._state()
         self._advertise()
 
     # -- events of the radio ----------------------------------------------------------------------
@@ -143,19 +156,24 @@ class _Terminal(io.IOBase):
     def _event(self, event, data):
         if event == _WRITTEN:
             self._written(data[0], data[1])
+        elif event == _READING:
+            if data[1] == self._login:
+                self._tell(data[0])
         elif event == _CONNECT:
-            self._links[data[0]] = [20, b""]
-            if self._password is None and self._holder is None:
+            due = time.ticks_add(time.ticks_ms(), _LINGER * 3 if self._pair else _LINGER)
+            self._links[data[0]] = [20, b"", os.urandom(8), due]
+            if self._password is None and not self._pair:
                 self._open(data[0])
-            else:
-                # One who does not log in must not keep others out.
-                self._advertise()
+            # One who does not log in must not keep others out.
+            self._advertise()
+        elif event == _ENCRYPTION:
+            if data[1] and self._password is None:
+                self._open(data[0])
         elif event == _DISCONNECT:
             self._links.pop(data[0], None)
             if data[0] == self._holder:
                 self._holder = None
                 self._in = self._out = b""
-                self._state()
             self._advertise()
         elif event == _MTU:
             self._links[data[0]][0] = data[1] - 3
@@ -171,6 +189,8 @@ class _Terminal(io.IOBase):
                 self._secrets[key] = bytes(data[2])
             micropython.schedule(_save_secrets, self._secrets)
             return True
+        if len(self._links) > (self._holder is not None):
+            self._sweep()
         return None
 
     def _get_secret(self, kind, index, key):
@@ -185,11 +205,16 @@ class _Terminal(io.IOBase):
 
     def _written(self, link, handle):
         data = self._ble.gatts_read(handle)
-        if handle == self._login:
-            self._judge(link, self._password is not None and data == _proof(self._password, self._nonce))
-        elif link == self._holder:
-            self._in += data[: _IN - len(self._in)]
-        elif self._password is not None and self._holder is None:
+        if self._password is None:
+            self._open(link)  # with pairing, whoever can write is encrypted
+        if link == self._holder:
+            if handle == self._to_board:
+                self._in += data[: _IN - len(self._in)]
+        elif self._links[link][2] is None or self._password is None:
+            pass  # has had its try, and is on its way out
+        elif handle == self._login:
+            self._judge(link, data == _proof(self._password, self._links[link][2]))
+        elif self._holder is None:
             self._type(link, data)
 
     def _type(self, link, data):
@@ -203,29 +228,54 @@ class _Terminal(io.IOBase):
             self._ble.gatts_notify(link, self._from_board, b"Password: ")
 
     def _judge(self, link, right):
-        # One try a connection. The nonce is used up by it, right or wrong.
-        if right and self._holder is None:
+        # One try a connection, and a nonce of its own: what one does with it is nothing to the others.
+        self._links[link][2] = None
+        if right:
             self._open(link)
-            for other in list(self._links):
-                if other != link:
-                    self._ble.gap_disconnect(other)
-            return
-        self._state()
         if link != self._holder:
-            self._ble.gap_disconnect(link)
+            self._drop(link)
 
     def _open(self, link):
+        if self._holder is not None:
+            return
         self._in = self._out = b""
         self._stuck = False
         self._room = self._links[link][0]
         self._holder = link
-        self._state()
         self._advertise()
+        for other in list(self._links):
+            if other != link:
+                self._drop(other)
 
-    def _state(self):
-        self._nonce = os.urandom(8)
-        locked = self._password is not None and self._holder is None
-        self._ble.gatts_write(self._login, bytes((1, locked, _WINDOW & 0xFF, _WINDOW >> 8)) + self._nonce)
+    def _drop(self, link):
+        try:
+            self._ble.gap_disconnect(link)
+        except OSError:
+            pass  # it is going already
+
+    def _tell(self, link):
+        # The value is one for all connections, so each reader gets its own just before it reads.
+        locked = self._password is not None and link != self._holder
+        nonce = self._links[link][2] or bytes(8)
+        self._ble.gatts_write(self._login, bytes((1, locked, _WINDOW & 0xFF, _WINDOW >> 8)) + nonce)
+
+    def _sweep(self):
+        # Ends connections without a login when their time is over, and the oldest of too many.
+        now = time.ticks_ms()
+        links = list(self._links.items())
+        waiting = sorted([(time.ticks_diff(each[3], now), link) for link, each in links if link != self._holder])
+        left = [wait for wait, _ in waiting if wait > 0]
+        if left and self._timer:
+            self._timer.init(mode=machine.Timer.ONE_SHOT, period=left[0], callback=self._ticker)
+        for _, link in waiting[: max(len(waiting) - len(left), len(waiting) - _WAITING)]:
+            self._drop(link)
+
+    def _tick(self, _):
+        try:
+            self._sweep()
+        except KeyboardInterrupt:
+            self._again()
+            return
 
     def _advertise(self):
         try:
@@ -360,9 +410,11 @@ class _Terminal(io.IOBase):
     def stop(self):
         os.dupterm(None)
         self._ble.irq(None)
+        if self._timer:
+            self._timer.deinit()
         self._ble.gap_advertise(None)
         for link in list(self._links):
-            self._ble.gap_disconnect(link)
+            self._drop(link)
 
 
 # -- bonds: NimBLE keeps none itself ----------------------------------------------------------------

@@ -28,7 +28,7 @@ class BLE:
     def __new__(cls):
         if cls._only is None:
             cls._only = object.__new__(cls)
-            cls._only._socket = cls._only._handler = None
+            cls._only._socket = cls._only._handler = cls._only._due = None
         return cls._only
 
     def active(self, on=None):
@@ -58,6 +58,11 @@ class BLE:
 
     def irq(self, handler):
         self._handler = handler
+
+    def wait(self, period, callback):
+        # For machine.Timer: `callback` in `period` ms; 0 for no longer.
+        self._due = callback
+        self._send(b"T", struct.pack("<I", period))
 
     def gap_advertise(self, interval_us, adv_data=None, *, resp_data=None, connectable=True):
         if interval_us is None:
@@ -138,9 +143,17 @@ class BLE:
         self._waiting = bool(self._events)
         if self._waiting:
             micropython.schedule(self._next, 0)
+        if kind == 116:  # t: the time is over
+            due = self._due
+            if due is None:
+                return
+            return due()
         link = data[0] | data[1] << 8
-        if kind == 114:  # r: a central reads
-            self._send(b"V", data + self._values[link][0])
+        if kind == 114:  # r: a central reads; modbluetooth_nimble.c asks the handler first
+            handle = data[2] | data[3] << 8
+            if self._handler is not None:
+                self._handler(4, (link, handle))
+            self._send(b"V", data[2:] + self._values[handle][0])
             return
         if kind == 119:  # w: a central has written; modbluetooth_nimble.c, characteristic_access_cb
             handle = data[2] | data[3] << 8
@@ -156,6 +169,8 @@ class BLE:
             event = 30, (data[2], memoryview(data)[3:9], memoryview(data)[9:])
         elif kind == 103:  # g: the stack asks for one
             event = 29, (data[2], 0, memoryview(data)[3:9])
+        elif kind == 101:  # e
+            event = 28, (link, data[2] > 0, False, data[2] > 0, 16 * data[2])
         else:  # m
             event = 21, (link, data[2] | data[3] << 8)
         if self._handler is None:
