@@ -1,9 +1,9 @@
 """The BLE rig: our module ble_repl on real MicroPython, in front of a stack that is not a model.
 
 The board is the unix port of the WebREPL rig, in its chroot: MicroPython's own os_dupterm.c, pyexec.c and the stdin
-ring of an ESP32 (260 bytes, what does not fit is lost). `firmware/modules/ble_repl` runs on it, with more patience. What
-is below it is a model, `firmware/ble/bluetooth.py`, which hands each call to this process over a socket; from here on it is
-bumble's ATT, GATT and SMP (tests/air/ble_world.py).
+ring of an ESP32 (260 bytes, what does not fit is lost). `firmware/modules/ble_repl` runs on it, with more patience.
+What is below it is a model, `firmware/ble/bluetooth.py`, which hands each call to this process over a socket; from here
+on it is bumble's ATT, GATT and SMP (tests/air/ble_world.py).
 
 A soft reset ends the process and with it the connection, as it ends Bluetooth on a board; boot.py starts it again.
 """
