@@ -27,9 +27,11 @@ def pytest_configure(config: pytest.Config) -> None:
     missing = [name for name in NEEDED if find_spec(name) is None] if os.environ.get("CI") else []
     if missing:
         raise pytest.UsageError(f"not installed, and CI is set: {', '.join(missing)}")
-    # A shell starts what is in the background deaf to Ctrl-C, and so are its children; many tests press it.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A shell starts what is in the background deaf to these, and so are its children; many tests send them.
+    for name in ("SIGINT", "SIGQUIT", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -208,6 +208,7 @@ def test_tree(board: BoardCli) -> None:
         (("sha256sum", "no"), 6, "no: no such file or directory on the board"),
         (("sha256sum", "dir"), 6, "dir: is a directory on the board"),
         (("nosuchsum", "file"), 1, "hashlib has no nosuch"),
+        (("fs",), 2, "fs needs a command"),
         (("fs", "frob"), 2, "fs has no command frob"),
     ],
 )  # fmt: skip

@@ -143,7 +143,7 @@ def test_a_bug_leaves_a_report_and_no_traceback(cli: Cli, add_command: Add, clea
     assert "Traceback" in cli("boom", "-vv").err
 
 
-@pytest.mark.parametrize("name", ["config", "mip", "image", "fs"])
+@pytest.mark.parametrize("name", ["config", "mip", "image"])
 def test_a_group_typed_bare_shows_its_help(cli: Cli, name: str) -> None:
     bare, asked = cli(name), cli(name, "--help")
     assert (bare.code, bare.out) == (0, asked.out)

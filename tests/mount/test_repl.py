@@ -370,7 +370,7 @@ def test_a_bad_exit_key(board: str) -> None:
     for key in ("ctrl-ä", "q", "ctrl-"):
         run = piped(board, b"", "repl", "--exit-key", key)
         assert run.returncode == 2
-        assert b"is no key to leave with" in run.stderr
+        assert b"key to leave with" in run.stderr
 
 
 @pytest.mark.parametrize("at", ["/remote", "/here"])

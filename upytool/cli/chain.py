@@ -169,10 +169,12 @@ def _take(
         if sub is None:
             if not words and (group.invoke_without_command or unfinished):
                 return step, words
+            names = group.list_commands(click.Context(group))
+            if not words and not getattr(group, "helps", True):
+                raise UsageError(f"{step.name} needs a command", hint="one of " + ", ".join(names))
             if not words:  # typed bare, it says what it has
                 step.options.append("--help")
                 return step, words
-            names = group.list_commands(click.Context(group))
             raise UsageError(
                 f"{step.name} has no command {words[0]}",
                 hint=did_you_mean(words[0], names, "it has " + ", ".join(names)),

@@ -125,7 +125,9 @@ def _end(
 
 
 class FileGroup(Group):
-    """`fs`: mpremote's name for the file commands."""
+    """`fs`: mpremote's name for the file commands; as there, it is an error to leave out which."""
+
+    helps = False  # typed bare
 
     def list_commands(self, ctx: click.Context | None) -> list[str]:
         return list(table.FILE_COMMANDS)

@@ -180,5 +180,5 @@ def test_the_parent_of_a_folder_of_the_board_means_its_contents() -> None:
 
 
 def test_a_pattern_that_is_none_is_told() -> None:
-    with pytest.raises(UsageError, match="no ignore pattern"):
+    with pytest.raises(UsageError, match="ignore pattern"):
         Ignore(["[z-a]"])
