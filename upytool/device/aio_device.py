@@ -6,6 +6,7 @@ Made from device.py by tests/architecture/async_face.py, which a test runs again
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -239,11 +240,10 @@ class AsyncDevice:
     ) -> None:
         await self.close()
 
-    def __del__(self) -> None:
+    # Bound here: when the interpreter ends nothing can be imported any more.
+    def __del__(self, warn: Callable[..., None] = warnings.warn) -> None:
         if not getattr(self, "_closed", True):
-            import warnings
-
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"

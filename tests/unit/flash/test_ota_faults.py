@@ -121,7 +121,9 @@ def test_a_board_that_loses_its_power_goes_on_where_it_was(device: Device) -> No
     assert board.flash("ota_1")[: len(new(device))] == new(device)
     assert board.flash("ota_0") == old(device)
     starts = [line for line in board.log() if line.startswith("start")]
-    assert starts[:3] == ["start ota_0", "start ota_0", "start ota_1"]
+    assert starts == sorted(starts), "the old one, as often as it took, then the new one"
+    assert starts[:2] == ["start ota_0", "start ota_0"]
+    assert starts[-1] == "start ota_1"
 
 
 @pytest.mark.parametrize(
@@ -270,5 +272,5 @@ def test_the_connection_may_end_for_good_at_any_frame(
         assert starts[-1] == ("ota_1" if "valid" in log else "ota_0"), (at, log)
         outcomes.add(tuple(starts))
     assert ("ota_0", "ota_0") in outcomes
-    assert (("ota_1", "ota_0") in outcomes) == bool(begin)
-    assert (("ota_1", "ota_1") in outcomes) == bool(begin)
+    if begin:  # how many frames a whole update takes depends on how many go in one write
+        assert {("ota_1", "ota_0"), ("ota_1", "ota_1")} <= outcomes
