@@ -12,8 +12,9 @@ import platform
 import tempfile
 from pathlib import Path
 
-from . import airing, board, building, flashing, packaging
+from . import airing, board, building, busy, flashing, heap, packaging
 from .cases import Bench, Row, rows
+from .chip import Chip
 
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "reference" / "performance.md"
 
@@ -39,8 +40,10 @@ def main() -> int:
             met = all(row.ok for row in table)
         if args.only in (None, "board"):
             small = board.lines(runs=args.runs, show=lambda line: print(" | ".join(board.cells(line)), flush=True))
-            parts["board"] = board.document(small)
-            met = met and board.met(small)
+            taken, copied = heap.rows(Chip()), busy.copies()
+            more = ["", *heap.document(taken), "", *busy.document(copied), ""]
+            parts["board"] = board.document(small) + "\n".join(more)
+            met = met and board.met(small) and heap.met(taken) and copied.ok
         if args.only in (None, "packages"):
             installed = []
             for each in packaging.lines(Path(folder), args.runs):

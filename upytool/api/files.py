@@ -1,12 +1,11 @@
 """Files: between this computer and a board, and what a project says of them.
 
-import upytool
-from upytool.api import files
+    with upytool.connect() as board:
+        board.fs.copy("main.py", ":")
+        project = files.project_sync(Path("."))              # [sync] of upytool.toml
+        board.fs.sync(project.local, project.remote, delete=project.delete)
 
-with upytool.connect() as board:
-    board.fs.copy("main.py", ":")                        # everything about a board's files: upytool.device.fs
-    plan = files.project_sync(Path("."))                 # [sync] of upytool.toml
-    board.fs.sync(plan.local, plan.remote, delete=plan.delete)
+Everything about the files of one board is a method of `board.fs` (upytool.device.fs).
 """
 
 from __future__ import annotations

@@ -186,7 +186,7 @@ def _similar(finder: Finder, text: str, known: list[str]) -> str:
     from difflib import get_close_matches
 
     if _HOST.fullmatch(text):
-        return f"for a board in the network, write ws://{text}; `upytool devs --air` looks for them"
+        return f"for a board on the network, use ws://{text}; `upytool devs --air` finds boards"
     near = get_close_matches(text, [*finder.aliases, *known, "auto", "sim"], n=3)
     return f"did you mean {' or '.join(near)}?" if near else "see `upytool devs` and `upytool help selectors`"
 

@@ -221,12 +221,12 @@ def test_what_ends_after_the_restart_names_the_command_that_confirms(
 
 
 @pytest.mark.parametrize(("begin", "cuts"), [("", range(1, 130, 60)), ("Checking", range(1, 18, 3))])
-def test_the_connection_may_end_for_good_at_any_frame(
+def test_the_connection_may_end_for_good_between_two_frames(
     device: Device, monkeypatch: pytest.MonkeyPatch, begin: str, cuts: range
 ) -> None:
     """What runs stays whole and starts; what starts instead is whole, and only once unless it was confirmed.
 
-    Frames are counted from the beginning, and from where the slot is chosen, which is where a frame decides something.
+    A sample of the places: a few from the beginning, more from where the slot is chosen, where frames decide something.
     """
     line, left = wire(device), -1
     read, write = line.read, line.write
