@@ -90,7 +90,7 @@ def not_found(name: str) -> PortMissingError:
     """Nothing of that name or address was heard."""
     return PortMissingError(
         f"{name} was not found",
-        hint="is it on, in range, and not connected elsewhere? `upytool ble scan` lists what is there",
+        hint="check that it is on, in range and not connected elsewhere; `upytool ble scan` lists boards",
     )
 
 
