@@ -56,7 +56,7 @@ def test_every_module_has_a_docstring() -> None:
 def test_only_the_streams_print() -> None:
     """Every text passes the guard: nothing writes to the standard streams, or lets Click do so, anywhere else."""
     # The simulators' own processes have a log for stderr, mpremote's scripts see what Python's print gives.
-    processes = ("sim/server.py", "build/tree_manifest.py", "build/manifest_runner.py")
+    processes = ("sim/server.py", "builder/tree_manifest.py", "builder/manifest_runner.py")
     for path in SOURCES:
         name = path.relative_to(PACKAGE).as_posix()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -58,7 +58,7 @@ def project(folder: Path, firmware: bytes, suffix: str) -> None:
 def measure(runs: int) -> list[Row]:
     """Cold (nothing compiled before), unchanged, one module changed, for a Pico's and an ESP32's firmware; the files
     alone into the ESP32's with both tools."""
-    from tests.unit.build.bases import esp32, pico
+    from tests.unit.builder.bases import esp32, pico
 
     found: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="upytool-bench-") as name:
@@ -90,7 +90,7 @@ def _files_alone(top: Path, home: Path, runs: int) -> list[Row]:
     tool = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
     if tool is None:
         return []
-    from tests.unit.build.bases import FACTORY, ITEMS, NVS, PHY, VFS, esp32, made
+    from tests.unit.builder.bases import FACTORY, ITEMS, NVS, PHY, VFS, esp32, made
 
     files = top / "files"
     once([sys.executable, "-m", "upytool", "image", "extract", str(home / "out.bin"), "-o", str(files)])

@@ -54,7 +54,7 @@ class Row:
 
 def measure(runs: int) -> list[Row]:
     """A module of the project changes, the firmware is built."""
-    from tests.build.source_trees import build_cache, pico_options, pico_tree
+    from tests.builder.source_trees import build_cache, pico_options, pico_tree
 
     tree, manifest = pico_tree(), dict(pico_options())["FROZEN_MANIFEST"]
     cache = build_cache()

@@ -27,7 +27,7 @@ SIZE, RATE = 1_700_000, 921_600  # bytes of MicroPython for ESP32_GENERIC; bits 
 # board with MicroPython says so in some tenths of a second; for one that is silent, as the model is, it waits four
 # seconds.
 _UPYTOOL = """
-from upytool.flash import probe
+from upytool.flashers import probe
 probe.identify = lambda target, *_, **__: target
 from upytool.cli.main import main
 main()

@@ -21,9 +21,9 @@ from typing import Any
 
 from tests.rigs.usb_shim import UsbShim
 from tests.rigs.usb_tools import CountingBackend, Traffic
-from upytool.flash import chain
-from upytool.flash.base import FlashTarget
-from upytool.flash.usb import UsbBus
+from upytool.flashers import chain
+from upytool.flashers.base import FlashTarget
+from upytool.flashers.usb import UsbBus
 from upytool.image.base import FirmwareImage
 from upytool.image.memory import Memory
 

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from tests.fakes import usb_zoo as zoo
-from tests.unit.flash.drives import ModelDrive
+from tests.unit.flashers.drives import ModelDrive
 from upytool.cli import flashing
 from upytool.cli.commands import bootloader, reset
 from upytool.discovery import ports
 from upytool.discovery.usb_devices import UsbDevice
 from upytool.errors import RawReplError
-from upytool.flash import select
-from upytool.flash.base import Chip, FlashTarget
-from upytool.flash.probe import Surroundings
+from upytool.flashers import select
+from upytool.flashers.base import Chip, FlashTarget
+from upytool.flashers.probe import Surroundings
 
 from .conftest import BoardCli, Cli
 
@@ -120,7 +120,7 @@ def test_espressifs_chips_stay_in_their_rom(cli: Cli, monkeypatch: pytest.Monkey
     target = FlashTarget("unknown", port.selector, port.hub_port, port.path, port)
     plug(monkeypatch)
     monkeypatch.setattr(flashing, "choose", lambda app, around: target)
-    monkeypatch.setattr("upytool.flash.registry.load", lambda name: Flasher())
+    monkeypatch.setattr("upytool.flashers.registry.load", lambda name: Flasher())
     run = cli("bootloader")
     assert run.code == 0, run.err
     assert "ESP32-S3 (revision v0.2) in its ROM loader at 1-4" in run.err

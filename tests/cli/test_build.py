@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.image.parts import pico_like
-from upytool.build.boot_rom import after_drop
+from upytool.builder.boot_rom import after_drop
 from upytool.errors import BuildError
 from upytool.image.base import FirmwareImage
 from upytool.image.chips import RP2040
@@ -128,7 +128,7 @@ def test_the_container_of_the_project(cli: Any, project: Path, monkeypatch: pyte
         asked.append(options.container)
         raise BuildError("enough")
 
-    monkeypatch.setattr("upytool.build.from_source.build_source", build_source)
+    monkeypatch.setattr("upytool.builder.from_source.build_source", build_source)
     Path("upytool.toml").write_text('[build]\nkind = "source"\ncontainer = "podman"\nmodules = ["src"]\n')
     assert cli("build").code == 8
     cli("build", "--container", "none")
@@ -169,7 +169,7 @@ def test_nothing_starts_by_itself(cli: Any, project: Path) -> None:
 
 
 def test_both_file_systems_are_compared(cli: Any, project: Path) -> None:
-    from tests.unit.build.bases import pico
+    from tests.unit.builder.bases import pico
 
     Path("base.uf2").write_bytes(pico("v1.27.0", romfs=True))
     build(cli, "-o", "old.uf2")
@@ -185,7 +185,7 @@ def test_both_file_systems_are_compared(cli: Any, project: Path) -> None:
 
 
 def test_machine_code_is_loaded_from_a_romfs(cli: Any, project: Path) -> None:
-    from tests.unit.build.bases import pico
+    from tests.unit.builder.bases import pico
 
     Path("base.uf2").write_bytes(pico("v1.27.0", romfs=True))
     with open("upytool.toml", "a") as file:
@@ -309,7 +309,7 @@ def test_safe_boot(cli: Any, project: Path) -> None:
 
 
 def test_advice_when_the_firmware_changes(cli: Any, project: Path) -> None:
-    from tests.unit.build.bases import pico
+    from tests.unit.builder.bases import pico
 
     text = Path("upytool.toml").read_text()
     build(cli)
@@ -381,7 +381,7 @@ def test_a_package_that_is_missing(cli: Any, project: Path) -> None:
 
 
 def test_only_rp2040_can_be_started_here(cli: Any, project: Path) -> None:
-    from tests.unit.build.bases import esp32
+    from tests.unit.builder.bases import esp32
 
     (project / "base.bin").write_bytes(esp32())
     done = cli("build", "--firmware", "base.bin", "--check")

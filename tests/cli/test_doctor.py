@@ -17,8 +17,8 @@ from upytool.config.load import load
 from upytool.discovery import doctor
 from upytool.discovery.doctor import Check, Computer
 from upytool.errors import NetworkError
-from upytool.flash import volumes
-from upytool.flash.volumes import Unmounted
+from upytool.flashers import volumes
+from upytool.flashers.volumes import Unmounted
 
 from .conftest import Cli
 

@@ -14,8 +14,8 @@ import pytest
 from tests.fakes.loader_model import BASE, ModelBoard, ModelDoors, program, uf2
 from upytool.cli import flash_words, flashing
 from upytool.errors import ConnectionLostError
-from upytool.flash.base import FlashTarget
-from upytool.flash.probe import Surroundings
+from upytool.flashers.base import FlashTarget
+from upytool.flashers.probe import Surroundings
 
 from .conftest import Cli, Run
 
@@ -46,7 +46,7 @@ def bench(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
         monkeypatch.setattr(flashing, "choose", lambda app, around=None: made.targets()[0])
         monkeypatch.setattr(flashing, "targets", lambda app, around=None: made.targets())
         monkeypatch.setattr(flashing, "doors", lambda app, around: made.doors)
-        monkeypatch.setattr("upytool.flash.select.registry.automatic", lambda: made.doors.flashers)
+        monkeypatch.setattr("upytool.flashers.select.registry.automatic", lambda: made.doors.flashers)
         return made
 
     return make
@@ -341,9 +341,7 @@ def test_a_folder_that_is_not_there_is_said_first(bench: Callable[..., Bench]) -
     assert there.boards[0].log == []
 
 
-def test_saved_bytes_over_files_are_asked_for(
-    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_saved_bytes_over_files_are_asked_for(bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch) -> None:
     Path("saved.bin").write_bytes(bytes(2 << 20))
     asked: list[str] = []
     monkeypatch.setattr("upytool.cli.ui.prompt.confirm", lambda question, *_, **__: bool(asked.append(question)))
@@ -356,13 +354,11 @@ def test_saved_bytes_over_files_are_asked_for(
 
 def test_a_plan_fits_a_terminal(bench: Callable[..., Bench]) -> None:
     from upytool.cli.ui.style import Style
-    from upytool.flash import chain
+    from upytool.flashers import chain
     from upytool.image.base import FirmwareImage
 
     there = bench()
-    plan = chain.plan(
-        there.targets()[0], FirmwareImage.read("new.uf2"), flashers=there.doors.flashers, sha256="0" * 64
-    )
+    plan = chain.plan(there.targets()[0], FirmwareImage.read("new.uf2"), flashers=there.doors.flashers, sha256="0" * 64)
     lines = flash_words.plan_lines(plan, Style(tty=True, width=60))
     assert max(map(len, lines)) <= 60
     assert [line[:10] for line in lines if line[:1] != " "] == ["Board     ", "Firmware  ", "How       ", "Files     "]

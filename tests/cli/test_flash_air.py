@@ -15,7 +15,7 @@ from tests.rigs.webrepl import WebReplBoard
 from upytool.device import slots
 from upytool.device.connect import open_address
 from upytool.device.device import Device
-from upytool.flash.probe import version_of
+from upytool.flashers.probe import version_of
 from upytool.image.esp_partitions import Partition
 
 __all__ = ["finds_the_model"]

@@ -19,8 +19,8 @@ from upytool.config.load import load
 from upytool.discovery.ports import SerialPort
 from upytool.discovery.usb_devices import UsbDevice
 from upytool.errors import FlashError, UsageError
-from upytool.flash.base import FlashTarget
-from upytool.flash.probe import Surroundings
+from upytool.flashers.base import FlashTarget
+from upytool.flashers.probe import Surroundings
 
 from .conftest import Cli
 from .test_flash import NEW
@@ -49,7 +49,7 @@ def board(monkeypatch: pytest.MonkeyPatch) -> ModelBoard:
     monkeypatch.setattr(flashing, "surroundings", lambda app: Surroundings(ports=list, buses=list, volumes=list))
     monkeypatch.setattr(flashing, "choose", lambda app, around=None: made.target())
     monkeypatch.setattr(flashing, "doors", lambda app, around: doors)
-    monkeypatch.setattr("upytool.flash.select.registry.automatic", lambda: doors.flashers)
+    monkeypatch.setattr("upytool.flashers.select.registry.automatic", lambda: doors.flashers)
     return made
 
 
@@ -91,9 +91,7 @@ def test_a_release_is_written(cli: Cli, site: Site, board: ModelBoard) -> None:
         (("RPI_PICO", "--board", "RPI_PICO"), 2, "FILE and --board both"),
     ],
 )
-def test_refused(
-    cli: Cli, site: Site, board: ModelBoard, argv: tuple[str, ...], code: int, said: str
-) -> None:
+def test_refused(cli: Cli, site: Site, board: ModelBoard, argv: tuple[str, ...], code: int, said: str) -> None:
     run = cli("flash", "--yes", *argv)
     assert (run.code, run.err.count("error:")) == (code, 1), run.err
     assert said in run.err
@@ -135,7 +133,7 @@ def test_several_boards_need_a_name(cli: Cli) -> None:
 def test_the_program_in_flash_tells_the_board(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     made = ModelBoard(state="bootloader").load(program())
     doors = ModelDoors(made)
-    monkeypatch.setattr("upytool.flash.select.registry.automatic", lambda: doors.flashers)
+    monkeypatch.setattr("upytool.flashers.select.registry.automatic", lambda: doors.flashers)
     usb = UsbDevice(0x2E8A, 3, "1-2")
     target = made.target(usb=usb)
     # the program's `pico_board` is not in the model's binary info: then nobody can tell
@@ -146,7 +144,7 @@ def test_the_program_in_flash_tells_the_board(app: App, monkeypatch: pytest.Monk
         seen.append(loader)
         return type("Info", (), {"board": "pico_w"})()
 
-    monkeypatch.setattr("upytool.flash.layout.program_info", info)
+    monkeypatch.setattr("upytool.flashers.layout.program_info", info)
     assert flash_source.board_of(app, target) == ("RPI_PICO_W", "")
     assert seen[0].closed
     assert flash_source._on_flash(app, made.target(usb=None)) == "", "a drive alone cannot be read"
@@ -156,7 +154,7 @@ def test_a_port_without_a_chip_says_both_that_failed(app: App, monkeypatch: pyte
     def silent(target: FlashTarget, reporter: Any) -> Any:
         raise FlashError("no answer", hint="hold BOOT")
 
-    monkeypatch.setattr("upytool.flash.esp.probe", silent)
+    monkeypatch.setattr("upytool.flashers.esp.probe", silent)
     port = SerialPort("/dev/ttyUSB0", None, 0x1A86, 0x7523)
     with pytest.raises(FlashError, match="no REPL, and no bootloader of an ESP chip") as caught:
         flash_source.board_of(app, FlashTarget("unknown", "u0", "", "/dev/ttyUSB0", port))

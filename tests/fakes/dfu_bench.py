@@ -10,9 +10,9 @@ from typing import Any
 
 from tests.fakes.control_backend import ControlBackend
 from upytool.errors import UpytoolError
-from upytool.flash.base import FlashOptions, FlashTarget
-from upytool.flash.dfu import DfuFlasher
-from upytool.flash.usb import UsbBus
+from upytool.flashers.base import FlashOptions, FlashTarget
+from upytool.flashers.dfu import DfuFlasher
+from upytool.flashers.usb import UsbBus
 from upytool.image.base import FirmwareImage
 from upytool.image.dfuse import DfuElement, DfuTarget, write_dfu
 

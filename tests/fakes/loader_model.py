@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from upytool.errors import DeviceTimeoutError, FlashError, UpytoolError
 from upytool.events import NULL, Reporter, Task
-from upytool.flash.base import Ability, Chip, FileSystem, FlashOptions, FlashTarget, Leave, Loader, Programmed
-from upytool.flash.doors import Doors
+from upytool.flashers.base import Ability, Chip, FileSystem, FlashOptions, FlashTarget, Leave, Loader, Programmed
+from upytool.flashers.doors import Doors
 from upytool.image.base import FirmwareImage
 from upytool.image.identity import identify
 from upytool.image.memory import Memory

@@ -18,8 +18,8 @@ from tests.rigs.fixtures import Boards
 from tests.rigs.webrepl import WebReplBoard
 from upytool.device.device import Device
 from upytool.errors import FlashError
-from upytool.flash import ota, ota_plan
-from upytool.flash.planning import Request
+from upytool.flashers import ota, ota_plan
+from upytool.flashers.planning import Request
 from upytool.image.base import FirmwareImage
 from upytool.secret import Secret
 from upytool.transport.webrepl import WebReplTransport
@@ -27,7 +27,7 @@ from upytool.transport.webrepl import WebReplTransport
 __all__ = ["finds_the_model"]
 
 pytestmark = [pytest.mark.rig, pytest.mark.slow, pytest.mark.usefixtures("finds_the_model"), pytest.mark.timeout(600)]
-CUTS = 4  # of each kind; tests/unit/flash/test_ota_faults.py cuts at more frames, without the network
+CUTS = 4  # of each kind; tests/unit/flashers/test_ota_faults.py cuts at more frames, without the network
 REQUEST = Request(wait=20.0, again="upytool flash new.bin")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.rigs.frozen import OURS
-from upytool.build.manifest_runner import run_manifest
+from upytool.builder.manifest_runner import run_manifest
 from upytool.device import frozen
 from upytool.mpy.abi import Abi
 from upytool.mpy.cross import Cross, Module

@@ -11,7 +11,7 @@ import pytest
 
 from tests.rigs.debian_source import PINS, source_tree
 from tests.rigs.frozen import OURS
-from upytool.build.source_tree import UPSTREAM
+from upytool.builder.source_tree import UPSTREAM
 
 pytestmark = pytest.mark.rig
 SOURCES: dict[str, Any] = tomllib.loads((OURS / "sources.toml").read_text(encoding="utf-8"))

@@ -22,10 +22,10 @@ from tests.rigs.debian_source import micropython_tree
 from tests.rigs.mboot.board import LAYOUT, SPI, START, Mboot
 from tests.rigs.usb_shim import UsbShim
 from upytool.errors import FlashError, UpytoolError
-from upytool.flash.base import FlashTarget
-from upytool.flash.dfu import DfuFlasher
-from upytool.flash.dfu_util import DfuUtilFlasher, DfuUtilLoader, parse_list
-from upytool.flash.usb import UsbBus
+from upytool.flashers.base import FlashTarget
+from upytool.flashers.dfu import DfuFlasher
+from upytool.flashers.dfu_util import DfuUtilFlasher, DfuUtilLoader, parse_list
+from upytool.flashers.usb import UsbBus
 from upytool.image.base import FirmwareImage
 
 pytestmark = pytest.mark.rig
@@ -196,7 +196,7 @@ def test_pydfu_sees_the_same_layout(pydfu: Any) -> None:
     pydfu.init()
     layout = pydfu.get_memory_layout(pydfu.get_dfu_devices()[0])
     expected = [(area["addr"], area["size"]) for area in layout]
-    from upytool.flash.dfu_layout import parse_layout
+    from upytool.flashers.dfu_layout import parse_layout
 
     assert [(area.start, area.size * area.count) for area in parse_layout(LAYOUT).areas] == expected
 

@@ -28,9 +28,9 @@ from upytool.errors import (
     UpytoolError,
 )
 from upytool.events import Notice, TaskAdvanced, TaskFinished, TaskStarted
-from upytool.flash.base import FlashOptions, FlashTarget, Loader
-from upytool.flash.esp import EspFlasher, probe
-from upytool.flash.esp_link import EspLink
+from upytool.flashers.base import FlashOptions, FlashTarget, Loader
+from upytool.flashers.esp import EspFlasher, probe
+from upytool.flashers.esp_link import EspLink
 from upytool.image.base import FirmwareImage
 from upytool.image.esp_partitions import Partition
 from upytool.image.memory import Memory
@@ -50,7 +50,7 @@ def _short_waits() -> None:
             file.write("[esptool]\ntimeout = 0.5\n")
         os.environ["ESPTOOL_CFGFILE"] = path
         try:
-            from upytool.flash.esp import cmds
+            from upytool.flashers.esp import cmds
 
             cmds()
         finally:
@@ -184,7 +184,7 @@ def test_progress_is_in_bytes_of_the_image() -> None:
 def test_nothing_is_printed_and_the_logger_is_put_back(capfd: pytest.CaptureFixture[str]) -> None:
     from esp_pylib.logger import EspLog
 
-    from upytool.flash.esp import cmds
+    from upytool.flashers.esp import cmds
 
     cmds()
     before = EspLog.instance
@@ -451,7 +451,7 @@ def test_a_fault_at_any_command_is_mended_or_told_and_a_second_run_succeeds(faul
 
 
 def test_power_goes_for_good_between_erase_and_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upytool.flash.esp_link.REOPEN", 1.0)
+    monkeypatch.setattr("upytool.flashers.esp_link.REOPEN", 1.0)
 
     class Weak(EspRomModel):
         weak = True
@@ -493,7 +493,7 @@ def test_ctrl_c_says_what_is_on_the_board(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_port_vanishes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upytool.flash.esp_link.REOPEN", 1.0)
+    monkeypatch.setattr("upytool.flashers.esp_link.REOPEN", 1.0)
     model = EspRomModel("esp32")
     with loader_on_dying_port(model) as esp, pytest.raises((ConnectionLostError, FlashError)) as caught:
         esp.read(0, 0x40000)

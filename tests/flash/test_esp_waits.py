@@ -17,9 +17,9 @@ from tests.flash.test_esp_model import Recorder, _short_waits, holds, image_for,
 from upytool import limits
 from upytool.errors import FlashError, TransportError
 from upytool.events import Notice
-from upytool.flash.base import FlashOptions
-from upytool.flash.esp import EspFlasher
-from upytool.flash.esp_wait import OutOfTime, Patience
+from upytool.flashers.base import FlashOptions
+from upytool.flashers.esp import EspFlasher
+from upytool.flashers.esp_wait import OutOfTime, Patience
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning"),

@@ -12,12 +12,12 @@ import pytest
 
 pytest.importorskip("rp2040py")
 
-from tests.unit.flash.test_picoboot import content, image
+from tests.unit.flashers.test_picoboot import content, image
 from upytool.errors import FlashError, TransportError
-from upytool.flash.base import FlashOptions, FlashTarget
-from upytool.flash.picoboot import PicobootFlasher, PicobootLoader
-from upytool.flash.picoboot_link import PicobootFailure
-from upytool.flash.usb import UsbBus
+from upytool.flashers.base import FlashOptions, FlashTarget
+from upytool.flashers.picoboot import PicobootFlasher, PicobootLoader
+from upytool.flashers.picoboot_link import PicobootFailure
+from upytool.flashers.usb import UsbBus
 from upytool.image.memory import Memory
 from upytool.protocol import picoboot as p
 from upytool.sim.pico import PicoBoard

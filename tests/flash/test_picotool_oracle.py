@@ -17,10 +17,10 @@ from tests.bench.flash_rp2 import FULL, NEAR, PICOTOOL, SAME, UPDATE, UPYTOOL, R
 from tests.rigs.usb_shim import UsbShim
 from tests.rigs.usb_tools import UsbTools, picotool_fields
 from tests.unit.image.parts import boot2
-from upytool.flash.base import FlashOptions, FlashTarget
-from upytool.flash.picoboot import PicobootFlasher
-from upytool.flash.picotool import PicotoolFlasher
-from upytool.flash.usb import UsbBus
+from upytool.flashers.base import FlashOptions, FlashTarget
+from upytool.flashers.picoboot import PicobootFlasher
+from upytool.flashers.picotool import PicotoolFlasher
+from upytool.flashers.usb import UsbBus
 from upytool.image.base import FirmwareImage
 from upytool.image.chips import RP2040
 from upytool.image.memory import Memory

@@ -38,7 +38,7 @@ pytest.importorskip("wasmtime")
 
 PICO = "needs a board that can be flashed: tests/flash/test_pico_cycle.py"
 ROMFS = "needs a board with a ROM partition: tests/cli/test_romfs.py"
-SOURCES = "compiles MicroPython: tests/build/test_from_source.py"
+SOURCES = "compiles MicroPython: tests/builder/test_from_source.py"
 AIR = "needs a board with a network: tests/cli/test_webrepl_rig.py"
 OTHERS = "needs somebody else's server"
 # page -> the beginning of lines that are only parsed -> why
@@ -208,7 +208,7 @@ def test_every_command_in_a_page_is_one(page: Path) -> None:
 PARTS = {
     "import upytool\nfrom upytool.api import images, romfs": ROMFS,
     "import upytool\nfrom upytool.api import packages": OTHERS,  # tests/packages/test_api.py
-    "from upytool.flash import chain": PICO,
+    "from upytool.flashers import chain": PICO,
     "from upytool.releases.download import fetch": OTHERS,
     "def test_adc(board)": "a test of somebody's board",
 }

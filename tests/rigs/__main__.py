@@ -72,7 +72,7 @@ def _prepare_ours() -> None:
 
 
 def _prepare_source_builds() -> None:
-    from tests.build.source_trees import prepare
+    from tests.builder.source_trees import prepare
 
     prepare()
 

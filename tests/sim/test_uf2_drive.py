@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("rp2040py")
 
 from upytool.errors import FlashError, ImageError, SimulatorError
-from upytool.flash.base import FlashOptions, FlashTarget
-from upytool.flash.uf2_drive import parse_info
-from upytool.flash.uf2_volume import Uf2Flasher, Uf2Loader
+from upytool.flashers.base import FlashOptions, FlashTarget
+from upytool.flashers.uf2_drive import parse_info
+from upytool.flashers.uf2_volume import Uf2Flasher, Uf2Loader
 from upytool.image.base import FirmwareImage
 from upytool.image.memory import Memory
 from upytool.image.uf2 import write_uf2

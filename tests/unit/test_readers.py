@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from upytool import limits
-from upytool.build import fs_cache, source_compile, staging
-from upytool.build.manifest_runner import run_manifest
+from upytool.builder import fs_cache, source_compile, staging
+from upytool.builder.manifest_runner import run_manifest
 from upytool.config import edit, load, macros, paths
 from upytool.device.backup_file import Reader
 from upytool.discovery.remembered import Remembered
 from upytool.errors import BuildError, ConfigError, LocalFileError, UpytoolError
-from upytool.flash.volumes import _plist, mac_places
+from upytool.flashers.volumes import _plist, mac_places
 from upytool.image.volume import open_image
 from upytool.project.build_lock import moved, read_lock
 from upytool.project.build_table import load_build_table

@@ -167,7 +167,7 @@ def test_a_missing_directory_is_an_error_of_the_system(tmp_path: Path) -> None:
 
 
 # Where a process id is not part of a file's name: a container's name; signals; what holds a port; what serves a board.
-PROCESSES = ("build/run_build.py", "cli/ui/terminal.py", "transport/open_errors.py", "sim/server.py")
+PROCESSES = ("builder/run_build.py", "cli/ui/terminal.py", "transport/open_errors.py", "sim/server.py")
 
 
 def test_nothing_else_makes_temporary_files() -> None:

@@ -25,8 +25,8 @@ from ..events import NULL, Reporter
 from .packages import PackageSettings, open_sources
 
 if TYPE_CHECKING:
-    from ..build.base import BuildReport as BuildReport
-    from ..build.base import SourceOptions
+    from ..builder.base import BuildReport as BuildReport
+    from ..builder.base import SourceOptions
     from ..project.build_table import BuildTable
     from ..project.pipeline import Built as Built
     from ..project.pipeline import Services
@@ -319,7 +319,7 @@ def _scratch(
 
 
 def _source_options(table: BuildTable, services: Services, wish: BuildWish) -> SourceOptions:
-    from ..build.base import SourceOptions
+    from ..builder.base import SourceOptions
 
     container = cast("Container", wish.container or table.container or "auto")
     return SourceOptions(container=container, jobs=wish.jobs, clean=wish.clean, offline=services.releases.offline)
@@ -341,7 +341,7 @@ def _services(settings: BuildSettings, reporter: Reporter) -> Iterator[Services]
 
 def loaded(report: BuildReport) -> int:
     """Bytes of RAM that importing all modules of a build takes; 0 where nobody knows."""
-    from ..build.sizes import loaded as of_modules
+    from ..builder.sizes import loaded as of_modules
 
     return of_modules(report.modules)
 

@@ -52,7 +52,7 @@ def examine_upytool(settings: Settings, fetch: Callable[[str], object] | None = 
 
 def _drives() -> list[Check]:
     """UF2 drives that are plugged in and not mounted: only where no desktop does it."""
-    from ..flash.volumes import find_unmounted, find_volumes
+    from ..flashers.volumes import find_unmounted, find_volumes
 
     checks = [
         Check(f"drive {volume.path}", "ok", volume.info.loader or volume.label or "UF2 drive")

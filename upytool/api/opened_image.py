@@ -15,7 +15,7 @@ from ..image.choose import choose
 from ..image.fs_volume import FsVolume
 
 if TYPE_CHECKING:
-    from ..flash.base import FlashTarget, Loader
+    from ..flashers.base import FlashTarget, Loader
     from ..image.base import FirmwareImage
     from ..image.memory import Memory
     from ..image.tree import FileTree
@@ -118,7 +118,7 @@ class Opened:
         Raises: ImageError where they do not read back, before anything is replaced; LocalFileError; FlashError.
         """
         if self.loader is not None:
-            from ..flash.rescue import apply
+            from ..flashers.rescue import apply
 
             return apply(self.loader, volume, tree, reporter=self.reporter).written
         if self.image is None:
@@ -167,7 +167,7 @@ def opened(
 
     regions = [Region(*place.region, "region")] if place.region else []
     if callable(source):
-        from ..flash.rescue import board_volumes
+        from ..flashers.rescue import board_volumes
 
         with source() as flash:
             target, loader = flash.target, flash.loader

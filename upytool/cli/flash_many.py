@@ -13,15 +13,15 @@ from .flash_one import backup_words, command_again, forget, keep_backups, show
 from .flash_source import Found, Wanted
 
 if TYPE_CHECKING:
-    from ..flash.base import FlashPlan, FlashResult, FlashTarget
-    from ..flash.chain import Request
-    from ..flash.probe import Surroundings
+    from ..flashers.base import FlashPlan, FlashResult, FlashTarget
+    from ..flashers.chain import Request
+    from ..flashers.probe import Surroundings
 
 
 def flash_all(app: App, wanted: Wanted, request: Request, found: Found | None, *, dry: bool) -> None:
     """Flash them all after one question; a table tells how it went. Args: dry: only show the plans."""
-    from ..flash import chain
-    from ..flash.many import run_all
+    from ..flashers import chain
+    from ..flashers.many import run_all
     from . import flash_words, flashing
 
     around = flashing.surroundings(app)
@@ -82,7 +82,7 @@ def _plans(
     around: Surroundings,
 ) -> list[tuple[FlashPlan, Request]]:
     """A plan for each board that this can be for; the others are left out, with the reason."""
-    from ..flash import chain
+    from ..flashers import chain
     from .flash_source import obtain
 
     plans: list[tuple[FlashPlan, Request]] = []
@@ -108,7 +108,7 @@ def _plans(
         app.warn(f"left out: {reason}")
     if not plans:
         if not targets:
-            from ..flash.probe import no_board_hint
+            from ..flashers.probe import no_board_hint
 
             raise NoDeviceError("no board is connected", hint=no_board_hint())
         raise NoDeviceError("none of the boards can be flashed with this", hint="\n".join(reasons))

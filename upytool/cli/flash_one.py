@@ -12,15 +12,15 @@ from .app import App
 from .flash_source import Found, Wanted
 
 if TYPE_CHECKING:
-    from ..flash.base import FlashPlan, FlashResult, FlashTarget
-    from ..flash.chain import Request
+    from ..flashers.base import FlashPlan, FlashResult, FlashTarget
+    from ..flashers.chain import Request
 
 
 def command_again(target: FlashTarget, request: Request, wanted: Wanted, at: int | None = None) -> str:
     """The command that does the same once more. The backup is not made again: what is on the board now is worse."""
     import shlex
 
-    from ..flash.chain import lasting
+    from ..flashers.chain import lasting
 
     options = request.options
     words = ["upytool", "-d", lasting(target), "flash"]
@@ -53,7 +53,7 @@ def command_again(target: FlashTarget, request: Request, wanted: Wanted, at: int
 
 def flash_one(app: App, wanted: Wanted, request: Request, found: Found | None, *, at: int | None, dry: bool) -> None:
     """One board by its bootloader. Args: at: the address for a file of bare bytes; dry: only show the plan."""
-    from ..flash import chain
+    from ..flashers import chain
     from . import flashing
     from .flash_source import bare, obtain
 
@@ -77,7 +77,7 @@ def flash_one(app: App, wanted: Wanted, request: Request, found: Found | None, *
 
 def flash_over_the_air(app: App, wanted: Wanted, request: Request, found: Found | None, *, dry: bool) -> None:
     """One board by its running MicroPython; the connection stays the same from the first question to the restart."""
-    from ..flash import ota, ota_plan
+    from ..flashers import ota, ota_plan
     from . import flashing
     from .flash_source import obtain
 
@@ -133,7 +133,7 @@ def _vendor_only(app: App, target: FlashTarget, path: str) -> None:
 
     Raises: FlashError.
     """
-    from ..flash.vendor import vendor_steps
+    from ..flashers.vendor import vendor_steps
 
     steps = vendor_steps(target, path)
     if steps is not None:
@@ -152,7 +152,7 @@ def show(app: App, plan: FlashPlan, request: Request) -> None:
 
 def backup_words(plan: FlashPlan, request: Request) -> str:
     """What is saved where, "" for nothing."""
-    from ..flash.chain import raw_backup, raw_name
+    from ..flashers.chain import raw_backup, raw_name
 
     if not request.backup:
         return ""
@@ -168,7 +168,7 @@ def keep_backups(app: App, plans: list[tuple[FlashPlan, Request]]) -> None:
     """
     import os
 
-    from ..flash.chain import raw_backup, raw_name
+    from ..flashers.chain import raw_backup, raw_name
     from .flashing import require_folder
 
     for plan, request in plans:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import click
     from click.shell_completion import CompletionItem
 
-    from ..flash.base import FlashTarget
+    from ..flashers.base import FlashTarget
     from ..image.base import FirmwareImage
 
 # The board whose build runs on any board with this chip, where the chip is all that is known.
@@ -223,9 +223,9 @@ def _on_flash(app: App, target: FlashTarget) -> str:
     if target.state != "bootloader" or target.usb is None or not target.chip.startswith("rp2"):
         return ""
     from ..boards.catalogue import find
-    from ..flash.base import FlashOptions
-    from ..flash.layout import program_info
-    from ..flash.select import candidates
+    from ..flashers.base import FlashOptions
+    from ..flashers.layout import program_info
+    from ..flashers.select import candidates
 
     with suppress(UpytoolError):
         loader = candidates(target, None)[0].open(target, FlashOptions(), reporter=app.reporter)
@@ -242,7 +242,7 @@ def _ask_chip(app: App, target: FlashTarget) -> str:
     """Which chip of Espressif's is behind a port that says nothing."""
     if not target.address or target.state == "bootloader":
         return ""
-    from ..flash.esp import probe
+    from ..flashers.esp import probe
 
     app.note(f"Asking the chip on {target.address} what it is")
     try:

@@ -10,8 +10,8 @@ from .ui.style import Style
 from .ui.text import rows, seconds, size
 
 if TYPE_CHECKING:
-    from ..flash.base import FlashPlan, FlashResult, FlashTarget
-    from ..flash.many import Outcome
+    from ..flashers.base import FlashPlan, FlashResult, FlashTarget
+    from ..flashers.many import Outcome
 
 
 # -- words ----------------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ def _board(target: FlashTarget) -> str:
 
 
 def _firmware(plan: FlashPlan) -> str:
-    from ..flash.chain import image_board, image_version
+    from ..flashers.chain import image_board, image_version
 
     image = plan.image
     assert image is not None
@@ -97,7 +97,7 @@ def _firmware(plan: FlashPlan) -> str:
 
 
 def _how(plan: FlashPlan) -> str:
-    from ..flash.chain import DRIVES
+    from ..flashers.chain import DRIVES
 
     way = plan.way_in.split("\n", 1)[0]
     parts = [f"into the bootloader: {way}"] if way else []
@@ -139,7 +139,7 @@ def target_data(target: FlashTarget) -> dict[str, object]:
 
 def plan_data(plan: FlashPlan) -> dict[str, object]:
     """A plan as JSON."""
-    from ..flash.chain import image_board, image_version
+    from ..flashers.chain import image_board, image_version
 
     image = plan.image
     return {

@@ -15,9 +15,9 @@ from .app import App
 from .ui.prompt import may_ask
 
 if TYPE_CHECKING:
-    from ..flash.base import FlashOptions, FlashTarget, Loader
-    from ..flash.doors import Doors
-    from ..flash.probe import Surroundings
+    from ..flashers.base import FlashOptions, FlashTarget, Loader
+    from ..flashers.doors import Doors
+    from ..flashers.probe import Surroundings
     from ..sim.registry import SimInfo
 
 PATIENCE = 120.0
@@ -29,7 +29,7 @@ STARTS = 15.0  # seconds for an emulated chip on a busy computer
 
 def surroundings(app: App) -> Surroundings:
     """Where boards are looked for: this computer's ports, USB and drives, or simulated boards when -d says so."""
-    from ..flash.probe import Surroundings
+    from ..flashers.probe import Surroundings
 
     settings = app.settings
     selector = _resolved(app)
@@ -40,8 +40,8 @@ def surroundings(app: App) -> Surroundings:
 
 def _simulated(app: App, selector: str) -> Surroundings:
     """Simulated Picos and nothing else. Each is on a USB of its own, and its serial port keeps its name."""
-    from ..flash.probe import Surroundings
-    from ..flash.usb import UsbBus
+    from ..flashers.probe import Surroundings
+    from ..flashers.usb import UsbBus
     from ..sim.registry import list_running, resolve_info
     from ..sim.usb import bus_backend
     from .simulated_drive import SimulatedVolume
@@ -90,14 +90,14 @@ def _resolved(app: App) -> str:
 
 def by_ota(app: App, tool: str) -> bool:
     """Whether the board is flashed by its running MicroPython: asked for, or the only way without a cable."""
-    from ..flash.probe import over_the_air
+    from ..flashers.probe import over_the_air
 
     return tool == "ota" or (tool == "auto" and over_the_air(_resolved(app)))
 
 
 def targets(app: App, around: Surroundings | None = None) -> list[FlashTarget]:
     """Every board there is, in whatever state; those that may run were asked what they are."""
-    from ..flash.probe import find_targets, identify
+    from ..flashers.probe import find_targets, identify
 
     around = around or surroundings(app)
     with patiently(app, "Looking for boards"):
@@ -111,8 +111,8 @@ def choose(app: App, around: Surroundings | None = None) -> FlashTarget:
 
     Raises: NoDeviceError with what to do, AmbiguousDeviceError, PortBusyError, PortPermissionError.
     """
-    from ..flash.probe import choose as find
-    from ..flash.probe import identify
+    from ..flashers.probe import choose as find
+    from ..flashers.probe import identify
 
     around = around or surroundings(app)
     app.let_go()  # the port has to be free for the flasher
@@ -179,7 +179,7 @@ def _simulated_hint(error: NoDeviceError) -> None:
 
 def doors(app: App, around: Surroundings) -> Doors:
     """How boards are reached; nobody is asked to press a button where nobody is there."""
-    from ..flash.doors import Doors
+    from ..flashers.doors import Doors
 
     patience = PATIENCE if may_ask(app.streams, app.settings.no_input) else 0.0
     return Doors(around, patience=patience)
@@ -204,10 +204,10 @@ def boot_loader(
 
     Raises: as `choose`; UsageError where nobody can be asked; FlashError, TransportError of entering and opening.
     """
-    from ..flash.base import FlashOptions
-    from ..flash.bootloader import plan_way_in
-    from ..flash.planning import lasting
-    from ..flash.select import candidates
+    from ..flashers.base import FlashOptions
+    from ..flashers.bootloader import plan_way_in
+    from ..flashers.planning import lasting
+    from ..flashers.select import candidates
 
     around = around or surroundings(app)
     target = target or choose(app, around)
@@ -247,7 +247,7 @@ def filesystem_ranges(loader: Loader, target: FlashTarget) -> list[tuple[int, in
 
     Raises: FlashError where neither the board nor its firmware says.
     """
-    from ..flash.layout import NOWHERE, on_chip
+    from ..flashers.layout import NOWHERE, on_chip
 
     found = on_chip(loader) or target.filesystems
     known = [(each.start, each.size) for each in found if each.start != NOWHERE]

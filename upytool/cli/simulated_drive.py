@@ -11,7 +11,7 @@ from ..sim.usb import drive
 from ..sim.usb_drive import DriveGone
 
 if TYPE_CHECKING:
-    from ..flash.uf2_drive import DriveInfo
+    from ..flashers.uf2_drive import DriveInfo
 
 INFO = "INFO_UF2.TXT"
 
@@ -38,7 +38,7 @@ class SimulatedVolume:
 
     @cached_property
     def info(self) -> DriveInfo:
-        from ..flash.uf2_drive import parse_info
+        from ..flashers.uf2_drive import parse_info
 
         return parse_info(self.read(INFO, 16 << 10).decode("utf-8", "replace"))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import documents
-from ..build.base import BuildResult
+from ..builder.base import BuildResult
 from ..config.paths import inside_project
 from ..errors import ConfigError, LocalFileError, PackageError
 from ..whole_file import write_whole

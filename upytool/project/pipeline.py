@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from ..build.base import BuildResult, FsChoice, Recipe, SourceOptions
+from ..builder.base import BuildResult, FsChoice, Recipe, SourceOptions
 from ..errors import BuildError, ConfigError, UsageError
 from ..events import NULL, Reporter, notice
 from ..image.base import load_file
@@ -109,12 +109,12 @@ def build_project(
         root=table.root,
     )
     if recipe.kind == "image":
-        from ..build.from_image import build_image
+        from ..builder.from_image import build_image
 
         recipe = _with_firmware(recipe, table, services, pinned, locked)
         result = build_image(recipe, cache=services.cache / "mpy", reporter=services.reporter)
     else:
-        from ..build.from_source import build_source
+        from ..builder.from_source import build_source
 
         # A tree outside of the project is read; what a project's file names is not written there.
         options = replace(source_options or SourceOptions(), keep_tree=not table.may_write("source", table.source))

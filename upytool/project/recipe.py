@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import documents, limits
-from ..build.base import SAFE_BOOT, Item
+from ..builder.base import SAFE_BOOT, Item
 from ..config.shipped import shipped
 from ..device.ignore import Ignore
 from ..errors import BuildError, UsageError

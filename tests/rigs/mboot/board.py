@@ -9,8 +9,8 @@ from types import TracebackType
 from tests.fakes.control_backend import ControlBackend, DeviceGone, DeviceSilent, DeviceStall
 from tests.rigs.mboot.build import build
 from upytool.discovery.usb_devices import UsbDevice
-from upytool.flash.base import FlashTarget
-from upytool.flash.usb import UsbBus
+from upytool.flashers.base import FlashTarget
+from upytool.flashers.usb import UsbBus
 
 LAYOUT = "@Internal Flash  /0x08000000/04*016Kg,01*064Kg,07*128Kg/0x80000000/64*4Kg"
 START = 0x08008000  # of firmware: what mboot leaves of the chip

@@ -14,7 +14,7 @@ from upytool.discovery.doctor import Check, Computer, examine
 from upytool.discovery.holders import port_holder, running
 from upytool.discovery.ports import SerialPort
 from upytool.discovery.usb_devices import UsbDevice
-from upytool.flash import usb_errors
+from upytool.flashers import usb_errors
 
 CH340 = UsbDevice(0x1A86, 0x7523, "1-5", product="USB Serial")
 BOOTSEL = UsbDevice(0x2E8A, 0x0003, "1-2.3", product="RP2 Boot")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from upytool.build.base import BuildReport, BuildResult
+from upytool.builder.base import BuildReport, BuildResult
 from upytool.errors import BuildError, ConfigError
 from upytool.project.build_lock import changes, lock_path, moved, read_lock, request_of, write_lock
 from upytool.project.build_table import BuildTable

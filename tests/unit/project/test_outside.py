@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from upytool.build.base import Recipe
-from upytool.build.output import default_output
+from upytool.builder.base import Recipe
+from upytool.builder.output import default_output
 from upytool.cli.commands.mip import _lock_path as mip_lock_path
 from upytool.config.paths import inside_project
 from upytool.errors import BuildError, ConfigError
@@ -115,7 +115,7 @@ def test_a_tree_outside_is_read_and_not_written(root: Path, monkeypatch: pytest.
         seen.append(options.keep_tree)
         raise BuildError("enough")
 
-    monkeypatch.setattr("upytool.build.from_source.build_source", built)
+    monkeypatch.setattr("upytool.builder.from_source.build_source", built)
     table = load_build_table(root / "upytool.toml")
     for each in (table, replace(table, anywhere=("source",)), replace(table, source="a")):
         with pytest.raises(BuildError, match="enough"):

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from upytool.build.base import Recipe
-from upytool.build.fs_cache import cached_fs
-from upytool.build.output import write_output
+from upytool.builder.base import Recipe
+from upytool.builder.fs_cache import cached_fs
+from upytool.builder.output import write_output
 from upytool.errors import BuildError
 from upytool.image.tree import BuiltFs
 from upytool.project.build_lock import BuildLock

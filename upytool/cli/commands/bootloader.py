@@ -12,9 +12,9 @@ from ..app import App, pass_app
 from ..group import define
 
 if TYPE_CHECKING:
-    from ...flash.base import FlashTarget
-    from ...flash.doors import Doors
-    from ...flash.probe import Surroundings
+    from ...flashers.base import FlashTarget
+    from ...flashers.doors import Doors
+    from ...flashers.probe import Surroundings
 
 LEAVES = 0.3  # seconds
 
@@ -34,7 +34,7 @@ def command(app: App, no_wait: bool) -> None:
     MicroPython does it, or DTR and RTS of a USB-serial bridge, or 1200 baud where the board listens to that; where
     nothing else helps, upytool says which buttons to press and waits for the board.
     """
-    from ...flash.bootloader import plan_way_in
+    from ...flashers.bootloader import plan_way_in
     from ..flashing import choose, doors, surroundings
 
     if no_wait and app.connected:
@@ -65,7 +65,7 @@ def command(app: App, no_wait: bool) -> None:
 
 
 def _any_board(app: App, around: Surroundings) -> FlashTarget:
-    from ...flash.bootloader import PATIENCE, by_hand, wait_for_bootloader
+    from ...flashers.bootloader import PATIENCE, by_hand, wait_for_bootloader
 
     sight = around.sight()
     app.warn(f"no board is connected; one without firmware is brought into its bootloader {by_hand()}")
@@ -74,7 +74,7 @@ def _any_board(app: App, around: Surroundings) -> FlashTarget:
 
 
 def _say(app: App, found: FlashTarget, prefix: str = "", what: str = "") -> None:
-    from ...flash.planning import lasting
+    from ...flashers.planning import lasting
 
     what = what or what_waits(found)
     where = found.location or found.address or (found.volume.path if found.volume is not None else "")
@@ -105,8 +105,8 @@ def what_waits(target: FlashTarget) -> str:
 
 def _by_lines(app: App, ways: Doors, target: FlashTarget) -> str:
     """Espressif's chips: esptool resets them into the ROM loader, asks which chip it is, and leaves it there."""
-    from ...flash.base import FlashOptions
-    from ...flash.registry import load
+    from ...flashers.base import FlashOptions
+    from ...flashers.registry import load
 
     entered = ways.enter(target, app.reporter)
     loader = ways.open(load("esptool"), entered, FlashOptions(stub=False), app.reporter)
@@ -116,7 +116,7 @@ def _by_lines(app: App, ways: Doors, target: FlashTarget) -> str:
 
 
 def _send_only(app: App, ways: Doors, target: FlashTarget) -> None:
-    from ...flash.bootloader import by_hand, plan_way_in, touch
+    from ...flashers.bootloader import by_hand, plan_way_in, touch
 
     way = plan_way_in(target)
     if way.kind == "repl":

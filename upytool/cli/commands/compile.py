@@ -118,7 +118,7 @@ def _abi(app: App, version: str | None, board: str | None, arch: str | None, fla
         raise UsageError(f"{version!r} is not a version of MicroPython", hint="write 1.25 or 1.25.0")
     if board is not None and arch is None:
         from ...boards.catalogue import find
-        from ...build.arch import arch_of
+        from ...builder.arch import arch_of
 
         arch, own = arch_of(find(board), numbers)
         bits = bits or own

@@ -33,7 +33,7 @@ def command(app: App, only_fs: bool, part: tuple[int, int] | None, tool: str) ->
     Works on a board whose firmware does not start or whose program does not let go of it. `upytool wipe` removes the
     files of a board that runs, without a restart.
     """
-    from ...flash.chain import lasting
+    from ...flashers.chain import lasting
     from .. import flashing
 
     if only_fs and part:

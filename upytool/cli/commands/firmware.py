@@ -65,7 +65,7 @@ def inspect(app: App, file: str) -> None:
 
 def _on_board(app: App) -> FirmwareImage:
     """The firmware in a board's flash: as much of it as the program says that it is long."""
-    from ...flash.layout import firmware_on_chip
+    from ...flashers.layout import firmware_on_chip
     from ..flashing import boot_loader
 
     with boot_loader(app, ask=True) as loader:

@@ -13,7 +13,7 @@ from ..group import define
 from ..params import ByteSize, LocalPath
 
 if TYPE_CHECKING:
-    from ...flash.chain import Request
+    from ...flashers.chain import Request
 
 TOOLS = ("auto", "picoboot", "picotool", "uf2", "daplink", "dfu", "dfu-util", "esptool", "ota")
 
@@ -88,7 +88,7 @@ def command(app: App, /, **given: Any) -> None:
     request = _request(app, given)
     air = not given["every"] and flashing.by_ota(app, given["tool"])
     if air:
-        from ...flash.ota_plan import check_request
+        from ...flashers.ota_plan import check_request
 
         check_request(request)
     if wanted.file and "://" not in wanted.file and is_file(wanted.file) and given["at"] is None:
@@ -128,8 +128,8 @@ def _check(given: dict[str, Any]) -> None:
 
 
 def _request(app: App, given: dict[str, Any]) -> Request:
-    from ...flash.base import FlashOptions
-    from ...flash.chain import Request
+    from ...flashers.base import FlashOptions
+    from ...flashers.chain import Request
 
     chosen_baud = app.settings.origins["baud"][0] != "default"
     return Request(

@@ -14,7 +14,7 @@ from ..params import LocalPath
 from ..ui.text import plural, rows
 
 if TYPE_CHECKING:
-    from ...build.freeze_manifest import FreezeManifest
+    from ...builder.freeze_manifest import FreezeManifest
 
 _VARIABLES = click.option(
     "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Value of $(NAME) in the manifest; repeatable."
@@ -162,9 +162,9 @@ def _evaluate(
     from dataclasses import replace
     from typing import cast
 
-    from ...build.freeze_manifest import Mode
-    from ...build.manifest_runner import run_manifest
-    from ...build.tree_manifest import disagreements, run_tree_manifest, tree_variables
+    from ...builder.freeze_manifest import Mode
+    from ...builder.manifest_runner import run_manifest
+    from ...builder.tree_manifest import disagreements, run_tree_manifest, tree_variables
 
     values: dict[str, str] = tree_variables(Path(tree), port=port or "", board=board or "") if tree else {}
     for pair in variables:
@@ -182,7 +182,7 @@ def _evaluate(
 
 
 def _place(step: object) -> str:
-    from ...build.freeze_manifest import Step
+    from ...builder.freeze_manifest import Step
 
     if not isinstance(step, Step):
         return ""
@@ -194,7 +194,7 @@ def _level(optimize: int | None) -> str:
 
 
 def _because(chain: tuple[object, ...]) -> str:
-    from ...build.freeze_manifest import Step
+    from ...builder.freeze_manifest import Step
 
     steps = [step for step in chain if isinstance(step, Step)]
     return " > ".join(f"{step.manifest.name}:{step.line} {step.call}" for step in steps)

@@ -38,7 +38,7 @@ def command(app: App, file: str, only_fs: bool, part: tuple[int, int] | None, to
     Firmware, settings and files, byte for byte. The board restarts for it. `upytool backup` saves the files of a board
     that runs, in an archive.
     """
-    from ...flash import verify
+    from ...flashers import verify
     from .. import flashing
 
     if only_fs and part:

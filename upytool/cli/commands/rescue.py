@@ -97,7 +97,7 @@ def command(
 
 def _in_bootloader(app: App, boot: bool, stop_only: bool, restore: bool, region: str) -> None:
     from ...api import images
-    from ...flash import rescue
+    from ...flashers import rescue
     from ..imaging import board_flash
 
     if stop_only:

@@ -52,8 +52,8 @@ def _out_of_boot_loader(app: App, error: UpytoolError | None) -> bool:
     waiting = around.sight().loaders()
     if not waiting or (isinstance(error, ProtocolError) and not any(each.bus and each.bus.name for each in waiting)):
         return False
-    from ...flash.base import FlashOptions
-    from ...flash.select import candidates
+    from ...flashers.base import FlashOptions
+    from ...flashers.select import candidates
     from ..flashing import choose, doors
 
     target = choose(app, around)
