@@ -185,7 +185,7 @@ class _Runner:
             "looked in " + ", ".join(places)
             if places
             else (
-                "a tree has it in lib/micropython-lib, a git submodule: fetch it, or set MPY_LIB_DIR, or call add_library()"
+                "a tree has it in lib/micropython-lib, a git submodule: fetch it, set MPY_LIB_DIR or call add_library()"
             )
         )
         self._refuse(f"there is no package {name!r}", hint)
