@@ -209,7 +209,7 @@ PARTS = {
     "import upytool\nfrom upytool.api import images, romfs": ROMFS,
     "import upytool\nfrom upytool.api import packages": OTHERS,  # tests/packages/test_api.py
     "from upytool.flashers import chain": PICO,
-    "from upytool.releases.download import fetch": OTHERS,
+    "from upytool.api import catalogue, firmware": OTHERS,  # tests/api/test_firmware.py
     "def test_adc(board)": "a test of somebody's board",
 }
 PROGRAMS = [block for page in PAGES for block in programs(page)]

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import ImageError
 from . import romfs
-from .base import Check, FirmwareImage
+from .base import Check, FirmwareImage, require_valid
 from .chips import family
 from .dfuse import DfuFile
 from .esp import EspFirmware
@@ -89,6 +89,10 @@ class Inspection:
     def valid(self) -> bool:
         """Whether every checksum agrees."""
         return all(check.ok for check in self.checks)
+
+    def require_valid(self) -> None:
+        """Raises: ImageError where a checksum does not agree."""
+        require_valid(self.path, self.checks)
 
     def data(self) -> dict[str, Any]:
         """The JSON face; addresses and sizes are numbers."""
@@ -229,9 +233,7 @@ def _rp2(
         if device is None:
             regions.append(None)
             continue
-        regions.append(
-            Region(device.name, device.address, device.size, _content(memory, device.address, device.size))
-        )
+        regions.append(Region(device.name, device.address, device.size, _content(memory, device.address, device.size)))
     present = [region for region in regions if region is not None]
     if end is not None and present:
         first = min(present, key=lambda region: region.address)
