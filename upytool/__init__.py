@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "connect": "upytool.device.connect",
-    "aconnect": "upytool.device.aio",
+    "connect": "upytool.api.connect",
+    "aconnect": "upytool.api.connect",
     "Device": "upytool.device.device",
     "AsyncDevice": "upytool.device.aio_device",
     "RemotePath": "upytool.device.fs",
@@ -53,9 +53,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .device.aio import aconnect
+    from .api.connect import aconnect, connect
     from .device.aio_device import AsyncDevice
-    from .device.connect import connect
     from .device.device import Device
     from .device.fs import RemotePath
     from .discovery.ports import list_ports

@@ -429,3 +429,7 @@ class OperationInterrupted(UpytoolError):
     def __init__(self, message: str = "interrupted", *, traceback: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.traceback = traceback
+
+
+class Interrupted(BaseException):
+    """Ctrl-C on this computer while an operation was waiting; a BaseException so that no `except Exception` eats it."""

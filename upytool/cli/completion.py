@@ -86,9 +86,7 @@ def _optional(command: click.Command) -> bool:
 
 def _in_step(step: Step, top: click.Context, incomplete: str) -> list[Item]:
     command = step.command
-    context = Context(
-        command, info_name=step.name, parent=top, resilient_parsing=True, **command.context_settings
-    )
+    context = Context(command, info_name=step.name, parent=top, resilient_parsing=True, **command.context_settings)
     if step.open_option is not None:
         return step.open_option.shell_complete(context, incomplete)
     if incomplete.startswith("-"):
@@ -129,10 +127,10 @@ def selectors() -> list[tuple[str, str]]:
     found += _quick_ports()
     found.append(("sim", "a simulated board"))
     try:
-        from ..sim.registry import list_running
+        from ..api import sims
 
-        found += [(f"sim:{info.name}", f"a simulated board ({info.kind})") for info in list_running()]
-    except (ImportError, OSError, UpytoolError):
+        found += [(each.selector, f"a simulated board ({each.kind})") for each in sims.running(ask=False)]
+    except (OSError, UpytoolError):
         pass
     return found
 

@@ -170,9 +170,9 @@ def require_folder(path: str) -> None:
 
 
 def _simulated_hint(error: NoDeviceError) -> None:
-    from ..device.connect import running_simulators
+    from ..api import sims
 
-    running = running_simulators()
+    running = sims.selectors()
     if running:
         error.hint += f"\na simulated board runs: upytool -d {running[0]} ..."
 

@@ -10,8 +10,7 @@ import click
 
 from ..config.load import Settings, load
 from ..config.macros import Macros, load_macros
-from ..errors import ConfigError, LocalFileError, OperationInterrupted, UpytoolError, UsageError
-from ..protocol.ops import Interrupted
+from ..errors import ConfigError, Interrupted, LocalFileError, OperationInterrupted, UpytoolError, UsageError
 from . import table
 from .app import App
 from .chain import Step, split
