@@ -33,9 +33,7 @@ from ..params import LocalPath
     default=False,
     help="Show unprintable bytes as [xx].",
 )
-@click.option(
-    "--exit-key", multiple=True, metavar="KEY", help="Exit key (default: ctrl-]), such as ctrl-q."
-)
+@click.option("--exit-key", multiple=True, metavar="KEY", help="Exit key (default: ctrl-]), such as ctrl-q.")
 @click.option("--once", is_flag=True, help="Exit when the board disconnects, instead of waiting for it.")
 @pass_app
 def command(
@@ -52,8 +50,7 @@ def command(
     Ctrl-C stops the program that runs there, Ctrl-D restarts MicroPython. When the board is unplugged or
     reset, the REPL waits until it is back. Where the input is not a terminal, its lines are typed one by one.
     """
-    from ...device.console import Console, ConsoleOptions
-    from ..reopen import Reopener
+    from ...api.console import Console, ConsoleOptions
     from ..ui.terminal import open_terminal
 
     keys, name = exit_keys(exit_key)
@@ -67,7 +64,7 @@ def command(
             inject_file=Path(inject_file) if inject_file is not None else None,
             escape=escape_non_printable,
             capture=sink,
-            reopen=None if once else Reopener(app, device.name),
+            reopen=None if once else app.reopener(),
         )
         terminal = stack.enter_context(open_terminal(app.streams))
         if terminal.interactive:
