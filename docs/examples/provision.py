@@ -37,7 +37,8 @@ class Lines:
                 self.say(data.decode("utf-8", "backslashreplace").rstrip())
 
     def say(self, text: str) -> None:
-        print(f"[{self.board}] {text}", file=sys.stderr)
+        if text:
+            print(f"[{self.board}] {text}", file=sys.stderr)
 
 
 def provision(selector: str, options: argparse.Namespace) -> dict[str, Any]:
