@@ -22,7 +22,7 @@ SOURCES = [
 # Rooms that still say some things themselves.
 PENDING = {
     *("api", "boards", "builder", "cli", "config", "device", "documents.py", "flashers", "image"),
-    *("inner_path.py", "mpy", "net", "packages", "project", "releases", "sim", "place.py"),
+    *("inner_path.py", "mpy", "project", "releases", "place.py"),
     *("whole_file.py", "secret.py", "scratch.py", "testing.py", "pytest.py", "limits.py"),
 }
 # Arguments of some classes that no sentence names.
@@ -53,7 +53,10 @@ def kinds() -> dict[str, str]:
 
 
 KINDS = kinds()
-POSITIONAL = {"RemoteOSError", "CompileError", "RemoteException", "RemoteExit", "BootloaderError", "MissingExtraError"}
+POSITIONAL = {
+    *("RemoteOSError", "CommitRefused", "CompileError", "RemoteException", "RemoteExit", "BootloaderError"),
+    "MissingExtraError",
+}
 
 
 def raised(path: Path) -> Iterator[tuple[ast.Call, str]]:

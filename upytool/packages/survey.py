@@ -98,10 +98,7 @@ def survey(board: Board, target: str | None, *, write: bool) -> Survey:
     guess, sys_path = _look(board, "/lib", default=True)
     candidates = [path for path in sys_path if path.endswith("/lib") and not path.startswith("/rom/")]
     if not candidates:
-        raise PackageError(
-            "the board's sys.path has no directory that ends in /lib",
-            hint="name the directory: --target /lib",
-        )
+        raise PackageError("package.no-lib")
     seen = guess
     for path in candidates:
         seen = guess if path == "/lib" else _look(board, path)[0]
