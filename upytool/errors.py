@@ -158,6 +158,18 @@ class UpytoolError(Exception):
         }
 
 
+def kind_of(code: str) -> type[UpytoolError]:
+    """The class of a code: the one whose own code is the longest beginning of it."""
+    found, waiting = UpytoolError, [UpytoolError]
+    while waiting:
+        kind = waiting.pop()
+        own = kind.code
+        if (code == own or code.startswith(own + ".")) and len(own) > len(found.code if found.code != "error" else ""):
+            found = kind
+        waiting += [each for each in kind.__subclasses__() if each.__module__ == __name__]
+    return found
+
+
 def _said(hints: Hints) -> tuple[Said, ...]:
     each = (hints,) if isinstance(hints, str | Said) else hints
     return tuple(hint if isinstance(hint, Said) else Said(hint) for hint in each if hint)

@@ -119,6 +119,11 @@ def fill(template: str, fields: Mapping[str, object]) -> str:
         return template
 
 
+def outline(template: str) -> str:
+    """A template as a page shows it: `{name}` for every field, whatever its format."""
+    return re.sub(r"\{(\w+)[^{}]*\}", r"{\1}", template)
+
+
 def names_in(templates: Iterable[str]) -> set[str]:
     """The names of the fields that templates use."""
     found = (name for template in templates for _, name, _, _ in _FIELDS.parse(template) if name)
