@@ -37,6 +37,7 @@
     |-- DifferencesFound            1   a check found differences
     |-- SimulatorError              4   a simulated board did not start
     `-- OperationInterrupted        130 Ctrl-C
+        `-- Declined                    a question was answered with no
 
 An error is a message (one sentence, what is wrong), a hint (what to do next) and a stable dotted code.
 The exit codes are one table in `EXIT_CODES`; a number is never used for something else.
@@ -421,11 +422,25 @@ class DifferencesFound(UpytoolError):
 
 
 class OperationInterrupted(UpytoolError):
-    """Ctrl-C. `output` and `traceback` hold what the board said when it was interrupted."""
+    """Ctrl-C. `output` and `traceback` hold what the board said when it was interrupted.
+
+    Attributes:
+        plain: nothing is told but that Ctrl-C was pressed; whoever knows what was under way says that in its place.
+    """
 
     code = "interrupted"
     exit_code = 130
 
-    def __init__(self, message: str = "interrupted", *, traceback: str = "", hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+    def __init__(self, message: str = "", *, traceback: str = "", hint: str = "") -> None:
+        super().__init__(message or "interrupted", hint=hint)
+        self.plain = not message
         self.traceback = traceback
+
+
+class Declined(OperationInterrupted):
+    """A question was answered with no."""
+
+    code = "interrupted.declined"
+
+    def __init__(self, message: str = "stopped: the answer was no", *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
