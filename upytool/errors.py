@@ -37,6 +37,7 @@
     |-- DifferencesFound            1   a check found differences
     |-- SimulatorError              4   a simulated board did not start
     `-- OperationInterrupted        130 Ctrl-C
+        `-- Declined                    a question was answered with no
 
 An error is a stable dotted code and fields; its sentence and its hints (what to do next) stand under the code in
 `upytool.words`. There is a class where programs catch the kind, and the codes of its errors begin with its own.
@@ -504,13 +505,32 @@ class DifferencesFound(UpytoolError):
 
 
 class OperationInterrupted(UpytoolError):
-    """Ctrl-C. `output` and `traceback` hold what the board said when it was interrupted."""
+    """Ctrl-C. `output` and `traceback` hold what the board said when it was interrupted.
+
+    Attributes:
+        plain: nothing is told but that Ctrl-C was pressed; whoever knows what was under way says that in its place.
+    """
 
     code = "interrupted"
     exit_code = 130
 
+<<<<<<< HEAD
     def __init__(
         self, code: str = "interrupted", /, *, traceback: str = "", hint: Hints = (), **fields: object
     ) -> None:
         super().__init__(code, hint=hint, **fields)
+=======
+    def __init__(self, message: str = "", *, traceback: str = "", hint: str = "") -> None:
+        super().__init__(message or "interrupted", hint=hint)
+        self.plain = not message
+>>>>>>> flashapi
         self.traceback = traceback
+
+
+class Declined(OperationInterrupted):
+    """A question was answered with no."""
+
+    code = "interrupted.declined"
+
+    def __init__(self, message: str = "stopped: the answer was no", *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
