@@ -514,16 +514,11 @@ class OperationInterrupted(UpytoolError):
     code = "interrupted"
     exit_code = 130
 
-<<<<<<< HEAD
     def __init__(
         self, code: str = "interrupted", /, *, traceback: str = "", hint: Hints = (), **fields: object
     ) -> None:
         super().__init__(code, hint=hint, **fields)
-=======
-    def __init__(self, message: str = "", *, traceback: str = "", hint: str = "") -> None:
-        super().__init__(message or "interrupted", hint=hint)
-        self.plain = not message
->>>>>>> flashapi
+        self.plain = code == "interrupted"
         self.traceback = traceback
 
 

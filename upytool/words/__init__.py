@@ -21,10 +21,11 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
+from pkgutil import iter_modules
 from string import Formatter
 from typing import Any
 
-ROOMS = ("common", "discovery", "net", "packages", "protocol", "sim", "transport")
+ROOMS = tuple(sorted(room.name for room in iter_modules(__path__)))
 
 _COMMAND = re.compile(r"`(upytool [^`]*)`")
 _FIELD = re.compile(r"\{[^{}]*\}")
