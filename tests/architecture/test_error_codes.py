@@ -21,7 +21,7 @@ SOURCES = [
 ]
 # Rooms that still say some things themselves.
 PENDING = {
-    *("api", "boards", "builder", "cli", "config", "device", "documents.py", "flashers", "image"),
+    *("api", "boards", "builder", "cli", "config", "documents.py", "flashers", "image"),
     *("inner_path.py", "mpy", "project", "releases", "place.py"),
     *("whole_file.py", "secret.py", "scratch.py", "testing.py", "pytest.py", "limits.py"),
 }
@@ -55,7 +55,7 @@ def kinds() -> dict[str, str]:
 KINDS = kinds()
 POSITIONAL = {
     *("RemoteOSError", "CommitRefused", "CompileError", "RemoteException", "RemoteExit", "BootloaderError"),
-    "MissingExtraError",
+    *("MissingExtraError", "NoStreamError", "StartFailed"),
 }
 
 

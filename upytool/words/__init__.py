@@ -24,7 +24,7 @@ from importlib import import_module
 from string import Formatter
 from typing import Any
 
-ROOMS = ("common", "discovery", "net", "packages", "protocol", "sim", "transport")
+ROOMS = ("common", "device", "discovery", "net", "packages", "protocol", "sim", "transport")
 
 _COMMAND = re.compile(r"`(upytool [^`]*)`")
 _FIELD = re.compile(r"\{[^{}]*\}")
