@@ -28,15 +28,19 @@ class RigBroken(Exception):
     """A rig that should work does not: a build failed, an emulator ended, a board is mute."""
 
 
+# Read once: a test may start a rig in an environment that it has cleared, and the rig is the same there. (It would
+# be built anew, and one that does not start would be left out in CI.)
+IN_CI = bool(os.environ.get("CI"))
+_CACHE = Path(
+    os.environ.get("UPYTOOL_RIG_CACHE")
+    or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "upytool" / "rigs"
+).absolute()
+
+
 def cache_root() -> Path:
     """Where downloads and builds are kept: $UPYTOOL_RIG_CACHE, else under the user's cache directory."""
-    named = os.environ.get("UPYTOOL_RIG_CACHE")
-    if named:
-        root = Path(named)
-    else:
-        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "upytool" / "rigs"
-    root.mkdir(parents=True, exist_ok=True)
-    return root.resolve()
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    return _CACHE.resolve()
 
 
 def recipe_key(*parts: str, files: Iterable[Path] = ()) -> str:

@@ -54,7 +54,7 @@ class Context(click.Context):
 def _show_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     """What --help does: Click would write past our streams, their guard and their errors."""
     if value and not ctx.resilient_parsing:
-        ctx.find_root().obj.streams.write(ctx.get_help() + "\n")
+        ctx.find_root().obj.emit(lambda: {"text": ctx.get_help()}, lambda _: ctx.get_help() + "\n")
         ctx.exit()
 
 

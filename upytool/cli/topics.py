@@ -26,17 +26,22 @@ SELECTORS = (
 )
 
 JSON = """\
---json makes a command print one JSON document on stdout for each result:
+--json makes upytool print one JSON document on stdout, whatever happens:
 
   {"version": 1, "result": ..., "warnings": ["..."]}
 
-A failure is one document too, and the exit code is the same as without --json:
+A failure has "error" in it, beside what was done before; the exit code is the same as without --json:
 
-  {"version": 1, "error": {"code": "device.none", "message": "...", "hint": "...", "exit_code": 3}}
+  {"version": 1, "error": {"code": "files.not-found", "message": "...", "fields": {"path": "x", "errno": 2},
+   "hints": [{"text": "...", "command": ["upytool", "ls"]}], "hint": "...", "exit_code": 6}, "warnings": []}
 
-Keys may be added, never renamed; `version` rises when a meaning changes. Through a pipe a document is one
-line; several commands in one line print several. Nothing is asked. What a program on the board prints (run,
-exec) is data of its own and stays as it is.
+Match the code, or its beginning, and the fields: sentences may change. `upytool help errors` lists the codes.
+Several commands in one line give "results", a list of {"command": ..., "result": ...}, in place of "result".
+What a program on the board prints (run, exec), or what a file holds (cat), is "output" in the result: text,
+or {"base64": ...} where it is not UTF-8.
+
+Keys may be added, never renamed; `version` rises when a meaning changes. Through a pipe the document is one
+line. Nothing is asked. docs/reference/json.md has the result of each command.
 
 --json-events adds progress as JSON lines on stderr: task-started, task-advanced, task-finished, notice.
 Without --json a table is tab-separated, and without its heading, when stdout is not a terminal."""

@@ -13,4 +13,5 @@ from ..group import define
 def command(app: App) -> None:
     """Interrupt the program that runs on the board and leave it at its prompt."""
     app.device().interrupt()
+    app.emit({"stopped": True}, "")
     app.note("Stopped; the board waits at its prompt")
