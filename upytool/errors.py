@@ -117,6 +117,11 @@ class UpytoolError(Exception):
         """What to do next, the most likely first."""
         return [*self._hints_of_code(), *self._own]
 
+    @property
+    def advice(self) -> tuple[Said, ...]:
+        """The hints beside those of the code."""
+        return self._own
+
     def _hints_of_code(self) -> list[Said]:
         return [Said.of(self.code, template, self.fields) for template in self.templates[1:]]
 
@@ -333,7 +338,7 @@ class RemoteException(RemoteError):
     @property
     def kind(self) -> str:
         """The exception's name on the board, `ValueError` for instance."""
-        return self.message.partition(":")[0].strip()
+        return str(self.fields.get("line", "")).partition(":")[0].strip()
 
     def data(self) -> dict[str, object]:
         return {**super().data(), "traceback": self.traceback}
@@ -372,13 +377,17 @@ class RemoteOSError(UpytoolError, OSError):
     def __init__(self, number: int, path: str = "", *, hint: Hints = ()) -> None:
         code = REMOTE_ERRNO.get(number, "files.error")
         UpytoolError.__init__(self, code, hint=hint, path=path, errno=number)
-        reason = fill(self.templates[0], self.fields)
-        OSError.__init__(self, number, reason, path)
-        self.errno, self.strerror, self.filename = number, reason, path
+        OSError.__init__(self, number, code, path)
+        self.errno, self.filename = number, path
+
+    @property
+    def strerror(self) -> str:  # type: ignore[override]
+        """The sentence of the number alone; made when it is read, as an error of a path is often an answer."""
+        return fill(self.templates[0], self.fields)
 
     @property
     def message(self) -> str:
-        return f"{self.filename}: {self.strerror}" if self.filename else str(self.strerror)
+        return f"{self.filename}: {self.strerror}" if self.filename else self.strerror
 
     def __str__(self) -> str:
         return self.message

@@ -25,12 +25,10 @@ PENDING = {
     "builder",
     "cli",
     "config",
-    "device",
     "documents.py",
     "flashers",
     "inner_path.py",
     "project",
-    "place.py",
 }
 # Arguments of some classes that no sentence names.
 OWN = {"hint", "state", "output", "traceback", "choices"}
@@ -62,7 +60,7 @@ def kinds() -> dict[str, str]:
 KINDS = kinds()
 POSITIONAL = {
     *("RemoteOSError", "CommitRefused", "CompileError", "RemoteException", "RemoteExit", "BootloaderError"),
-    "MissingExtraError",
+    *("MissingExtraError", "NoStreamError", "StartFailed"),
 }
 
 

@@ -145,7 +145,6 @@ ERRORS: dict[str, tuple[str, ...]] = {
         "the package's author has to fix its package.json",
     ),
     "protocol.raw-repl.answer": ("unexpected response from the board to {function!r}",),
-    "protocol.stream.altered": ("the data on the board is not what was sent", "try again"),
     "usage.dependency-version": ("{source!r} asks for {version!r}, which is not a version",),
     "usage.not-a-dependency": ("{source!r} is neither the name of a package nor an address",),
     "usage.package-characters": ("{source!r} holds a character that no address has",),
