@@ -50,7 +50,7 @@ import errno as _errno
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .words import Said, errors, fill, json_value
+from .words import Said, fill, find, json_value
 
 if TYPE_CHECKING:
     from typing import Self, TypeAlias
@@ -104,7 +104,7 @@ class UpytoolError(Exception):
     def templates(self) -> tuple[str, ...]:
         """The sentence's template, and those of its hints."""
         if self._words is None:
-            self._words = errors().get(self._text) or (self._text.replace("{", "{{").replace("}", "}}"),)
+            self._words = find(self._text, "ERRORS") or (self._text.replace("{", "{{").replace("}", "}}"),)
         return self._words
 
     @property
