@@ -24,7 +24,7 @@ from importlib import import_module
 from string import Formatter
 from typing import Any
 
-ROOMS = ("boards", "common", "image", "mpy", "releases")
+ROOMS = ("boards", "builder", "common", "image", "mpy", "releases")
 
 _COMMAND = re.compile(r"`(upytool [^`]*)`")
 _FIELD = re.compile(r"\{[^{}]*\}")
