@@ -109,7 +109,7 @@ def test_timeout_stops_the_program_with_124(board: BoardCli) -> None:
     run = board("exec", "print('on')\nwhile True: pass", "--timeout", "0.5")
     assert (run.code, run.text) == (124, "on\n")
     assert board.ok("exec", "print('usable')") == "usable\n"
-    assert board.error("eval", "__import__('time').sleep(9)", "--timeout", "0.3")["code"] == "time-limit"
+    assert board.error("eval", "__import__('time').sleep(9)", "--timeout", "0.3")["code"] == "time-limit.program"
 
 
 def test_output_with_control_bytes_comes_through(board: BoardCli) -> None:
