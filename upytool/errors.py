@@ -37,6 +37,7 @@
     |-- DifferencesFound            1   a check found differences
     |-- SimulatorError              4   a simulated board did not start
     `-- OperationInterrupted        130 Ctrl-C
+        `-- Declined                    a question was answered with no
 
 An error is a stable dotted code and fields; its sentence and its hints (what to do next) stand under the code in
 `upytool.words`. There is a class where programs catch the kind, and the codes of its errors begin with its own.
@@ -49,7 +50,7 @@ import errno as _errno
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .words import Said, errors, fill, json_value
+from .words import Said, fill, find, json_value
 
 if TYPE_CHECKING:
     from typing import Self, TypeAlias
@@ -103,7 +104,7 @@ class UpytoolError(Exception):
     def templates(self) -> tuple[str, ...]:
         """The sentence's template, and those of its hints."""
         if self._words is None:
-            self._words = errors().get(self._text) or (self._text.replace("{", "{{").replace("}", "}}"),)
+            self._words = find(self._text, "ERRORS") or (self._text.replace("{", "{{").replace("}", "}}"),)
         return self._words
 
     @property
@@ -161,6 +162,18 @@ class UpytoolError(Exception):
             "fields": json_value(self.fields),
             "hints": [each.data() for each in self.hints],
         }
+
+
+def kind_of(code: str) -> type[UpytoolError]:
+    """The class of a code: the one whose own code is the longest beginning of it."""
+    found, waiting = UpytoolError, [UpytoolError]
+    while waiting:
+        kind = waiting.pop()
+        own = kind.code
+        if (code == own or code.startswith(own + ".")) and len(own) > len(found.code if found.code != "error" else ""):
+            found = kind
+        waiting += [each for each in kind.__subclasses__() if each.__module__ == __name__]
+    return found
 
 
 def _said(hints: Hints) -> tuple[Said, ...]:
@@ -501,7 +514,11 @@ class DifferencesFound(UpytoolError):
 
 
 class OperationInterrupted(UpytoolError):
-    """Ctrl-C. `output` and `traceback` hold what the board said when it was interrupted."""
+    """Ctrl-C. `output` and `traceback` hold what the board said when it was interrupted.
+
+    Attributes:
+        plain: nothing is told but that Ctrl-C was pressed; whoever knows what was under way says that in its place.
+    """
 
     code = "interrupted"
     exit_code = 130
@@ -510,4 +527,14 @@ class OperationInterrupted(UpytoolError):
         self, code: str = "interrupted", /, *, traceback: str = "", hint: Hints = (), **fields: object
     ) -> None:
         super().__init__(code, hint=hint, **fields)
+        self.plain = code == "interrupted"
         self.traceback = traceback
+
+
+class Declined(OperationInterrupted):
+    """A question was answered with no."""
+
+    code = "interrupted.declined"
+
+    def __init__(self, message: str = "stopped: the answer was no", *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)

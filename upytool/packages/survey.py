@@ -178,7 +178,8 @@ def _briefly(board: Board, path: str, default: bool) -> tuple[Any, ...] | None:
     if not isinstance(board, RunsShort):
         return None
     try:
-        sys_path, mpy, maxsize, space, listed = board.one("look", PATH=path or "/")
+        above = path.rpartition("/")[0] or "/"
+        sys_path, mpy, maxsize, space, listed = board.one("look", PATH=path or "/", ABOVE=above)
         names, number, folds, record = None if listed == () else listed, None, None, None
         if names is None:
             # With one place to choose from, what is wrong with it shows when it is made.

@@ -222,8 +222,9 @@ def test_a_copy(site: Site, source: ReleaseSource, tmp_path: Path) -> None:
         found = fetch(release, source, output=f"{tmp_path}/{output}")
         assert found.path == tmp_path / path
         assert found.path.read_bytes() == content
-    with pytest.raises(LocalFileError, match="cannot be written"):
+    with pytest.raises(LocalFileError) as caught:
         fetch(release, source, output=f"{tmp_path}/my.uf2/x.uf2")
+    assert caught.value.code == "local-file.cannot-write"
 
 
 def test_two_at_once(site: Site, open_source: Open) -> None:
