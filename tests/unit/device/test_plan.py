@@ -147,7 +147,7 @@ PICO = BoardInfo(mpy=6 | 3 << 8 | 4 << 10, small_int_bits=31)
         (b"M\x06" + bytes([2 | 4 << 2]) + b"\x1f", "6.2"),
         (b"M\x06" + bytes([3 | 9 << 2]) + b"\x1f", "xtensa"),
         (b"M\x06" + bytes([3 | 6 << 2]) + b"\x1f", "armv7em"),
-        (b"imp", "no .mpy"),
+        (b"imp", "not a .mpy"),
     ],
 )
 def test_mpy_headers(head: bytes, problem: str) -> None:
