@@ -145,7 +145,7 @@ def test_what_cannot_start_says_why(state: Path, tmp_path: Path) -> None:
         start("pico", image=bad)
     state.joinpath("wasm").mkdir(exist_ok=True)
     state.joinpath("wasm", "flash.img").write_bytes(b"\x55" * 65536)
-    with pytest.raises(SimulatorError, match="no file system"):
+    with pytest.raises(SimulatorError, match="no readable file system"):
         start("wasm")
     assert list_running() == []
 
