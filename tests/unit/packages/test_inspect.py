@@ -147,7 +147,7 @@ def test_outdated_by_content(board: ModelBoard, web: Web, install: Install, fetc
     fetcher._fresh.clear()
     found, notes = outdated(board, fetcher, HOSTS, ["unused"])
     assert found == []
-    assert "does not exist" in notes[0]
+    assert "not found" in notes[0]
 
 
 # --- lists ---

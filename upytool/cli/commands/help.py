@@ -25,9 +25,7 @@ class Topic(click.ParamType[str]):
 
         known = [(entry.name, entry.help) for entry in table.COMMANDS if not entry.hidden]
         return [
-            CompletionItem(name, help=help)
-            for name, help in [*known, *table.TOPICS]
-            if name.startswith(incomplete)
+            CompletionItem(name, help=help) for name, help in [*known, *table.TOPICS] if name.startswith(incomplete)
         ]
 
 
