@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 # The jobs: modules of `upytool.api` under their own names. `boards` and `packages` are directories of this package,
 # which a program would get in their place: of these two there is a function, the one that most programs want.
 _JOBS = (
+    "bootloader",
     "build",
     "catalogue",
     "compile",
@@ -28,6 +29,7 @@ _JOBS = (
     "health",
     "images",
     "manifests",
+    "raw_flash",
     "rescue",
     "romfs",
     "run",
@@ -70,6 +72,7 @@ __all__ = [
     "UpytoolError",
     "__version__",
     "aconnect",
+    "bootloader",
     "build",
     "catalogue",
     "compile",
@@ -83,6 +86,7 @@ __all__ = [
     "install",
     "list_ports",
     "manifests",
+    "raw_flash",
     "rescue",
     "romfs",
     "run",
@@ -92,6 +96,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .api import (
+        bootloader,
         build,
         catalogue,
         compile,
@@ -101,6 +106,7 @@ if TYPE_CHECKING:
         health,
         images,
         manifests,
+        raw_flash,
         rescue,
         romfs,
         run,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.firmware_site import Site, uf2
+from tests.unit.image.parts import pico_like
 from tests.unit.packages.web import serve
 from upytool.api import catalogue, firmware
 from upytool.errors import ImageError, OfflineError, UsageError
@@ -45,7 +46,7 @@ def test_from_a_board_to_its_file(site: Site, tmp_path: Path) -> None:
     assert (got.cached, got.path.read_bytes()) == (False, uf2())
     assert got.sha256 == hashlib.sha256(uf2()).hexdigest()
     found = firmware.inspect(got.path)
-    assert (found.version, found.build, found.chip, found.valid) == ("1.27.0", "RPI_PICO", "rp2040", True)
+    assert (found.version, found.build, found.chip, found.valid) == ("v1.27.0", "RPI_PICO", "rp2040", True)
 
     offline = firmware.FirmwareSettings(site.address, True, tmp_path / "cache")
     assert firmware.download("pico@1.27", settings=offline).cached
@@ -78,14 +79,14 @@ def test_damage_is_data_and_can_be_raised(tmp_path: Path) -> None:
 
 
 def test_what_is_on_a_board_is_read_while_it_is_open() -> None:
-    content = bytes(64) + b"RPI_PICO\x003.4.0; MicroPython v1.27.0 on 2025-12-09\0; Raspberry Pi Pico with RP2040\0"
+    content = pico_like().ljust(0x50000, b"\xff")
     opened: list[bool] = []
 
     def read(address: int, size: int, **_: Any) -> bytes:
         assert opened == [True]
-        return content.ljust(4096, b"\xff")[address - 0x10000000 :][:size]
+        return content[address - 0x10000000 :][:size]
 
-    chip = SimpleNamespace(name="samd21", flash_base=0x10000000, flash_size=4096)
+    chip = SimpleNamespace(name="rp2040", flash_base=0x10000000, flash_size=len(content))
 
     @contextmanager
     def flash() -> Iterator[Any]:
@@ -95,7 +96,7 @@ def test_what_is_on_a_board_is_read_while_it_is_open() -> None:
 
     found = firmware.inspect(flash)
     assert opened == [True, False]
-    assert found.version == "1.27.0"
+    assert found.version == "v1.27.0"
 
 
 def test_the_catalogue() -> None:

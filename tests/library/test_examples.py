@@ -48,4 +48,4 @@ def test_what_fails_is_told_as_data(simulated: str, project: Path) -> None:
     (project / "test.py").write_text("assert False\n")
     code, told, _ = provision(project, "--board", simulated, "--board", "sim:none", "--test", "test.py")
     assert code == 1
-    assert [each["error"]["code"] for each in told] == ["remote.exception", "device.none"]
+    assert [each["error"]["code"] for each in told] == ["remote.exception", "device.none.simulated"]

@@ -112,7 +112,7 @@ def rescue(
             opener, seconds=seconds, pulse=opener.may_pulse if pulse is None else pulse, reporter=reporter
         )
     except RawReplError as error:
-        error.hint = "\n".join(filter(None, (error.hint, "without a prompt: `upytool rescue --bootloader`")))
+        error.advise("without a prompt: `upytool rescue --bootloader`")
         raise
     with held.device as board:
         moved: Moved = device.Moved(())

@@ -10,7 +10,15 @@ import click
 
 from ..config.load import Settings, load
 from ..config.macros import Macros, load_macros
-from ..errors import ConfigError, Interrupted, LocalFileError, OperationInterrupted, UpytoolError, UsageError
+from ..errors import (
+    ConfigError,
+    Declined,
+    Interrupted,
+    LocalFileError,
+    OperationInterrupted,
+    UpytoolError,
+    UsageError,
+)
 from . import table
 from .app import App
 from .chain import Step, split
@@ -183,7 +191,7 @@ def as_known(error: BaseException) -> UpytoolError | None:
     if isinstance(error, click.ClickException):
         return UsageError(error.format_message())
     if isinstance(error, click.exceptions.Abort):  # A question was answered with no.
-        return OperationInterrupted("stopped: the answer was no")
+        return Declined()
     # Interrupted comes from an operation that had nothing to clean up.
     if isinstance(error, (KeyboardInterrupt, Interrupted)):
         return OperationInterrupted()

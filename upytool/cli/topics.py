@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..config.options import OPTIONS, VARIABLES
-from ..errors import EXIT_CODES
+from ..errors import EXIT_CODES, kind_of
+from ..words import errors, outline
 from .ui.help import option_lines
 from .ui.style import Style
 
@@ -137,6 +138,30 @@ def _selectors(style: Style) -> Lines:
     ]
 
 
+def _errors(style: Style) -> Lines:
+    return [
+        "An error has a code, which `-v` shows behind its message and --json gives; programs match it, or its",
+        "beginning. `upytool help CODE` explains one:",
+        "",
+        *_pairs(style, [(code, outline(words[0])) for code, words in sorted(errors().items())]),
+    ]
+
+
+def explain(code: str, style: Style) -> Lines:
+    """The lines about an error's code; none where there is no such code. A beginning of codes lists them."""
+    words = errors().get(code)
+    if words is None:
+        pairs = [(each, outline(found[0])) for each, found in sorted(errors().items()) if each.startswith(code + ".")]
+        return _pairs(style, pairs) if pairs else []
+    kind = kind_of(code)
+    return [
+        f"{style.literal(code)}  {outline(words[0])}",
+        "",
+        *(f"  {style.hint('hint:')} {outline(hint)}" for hint in words[1:]),
+        f"  exit code {kind.exit_code}, upytool.errors.{kind.__name__}",
+    ]
+
+
 _TOPICS: dict[str, Callable[[Style], Lines]] = {
     "selectors": _selectors,
     "chaining": lambda _: CHAINING.splitlines(),
@@ -146,6 +171,7 @@ _TOPICS: dict[str, Callable[[Style], Lines]] = {
     "config": _config,
     "json": lambda _: JSON.splitlines(),
     "exit-codes": _exit_codes,
+    "errors": _errors,
 }
 
 

@@ -46,11 +46,7 @@ def require_valid(path: str, checks: Iterable[Check]) -> None:
     """
     bad = [check.name for check in checks if not check.ok]
     if bad:
-        raise ImageError(
-            f"{os.path.basename(path) or 'the file'} is damaged: {' and '.join(bad)} "
-            f"{'does' if len(bad) == 1 else 'do'} not agree with its content",
-            hint="download or copy it again",
-        )
+        raise ImageError("image.damaged", name=os.path.basename(path) or "the file", checks=bad)
 
 
 @dataclass(frozen=True)
@@ -104,7 +100,7 @@ class FirmwareImage:
         try:
             image = _READERS[kind](data)
         except ImageError as error:
-            raise ImageError(f"{name}: {error.message}", hint=error.hint) from None
+            raise ImageError("image.in-file", name=name, cause=error, hint=error.hints) from None
         return replace(image, path=path)
 
     @property
@@ -177,7 +173,7 @@ class FirmwareImage:
         if isinstance(self.detail, Uf2File):
             owners = [each for each in self.families if each not in (ABSOLUTE, DATA)] or list(self.families[:1])
             if len(owners) > 1:
-                raise ImageError("the UF2 file is for several chips: say for which one")
+                raise ImageError("image.uf2-several-chips")
             sector = 4096 if self.port == "rp2" else 0
             block = self.detail.erratum_block or False
             return uf2.write_uf2([(owners[0] if owners else None, memory)], sector=sector, erratum_block=block)
@@ -225,7 +221,7 @@ def _read_dfuse(data: bytes) -> FirmwareImage:
     file = dfuse.read_dfu(data)
     memory = file.memory
     if not memory:
-        raise ImageError("the DFU file holds no data")
+        raise ImageError("image.dfu-empty")
     chip = chip_at(memory.start)
     return FirmwareImage(
         data,
@@ -242,7 +238,7 @@ def _read_plain_dfu(data: bytes) -> FirmwareImage:
     inner = data[: -dfuse.SUFFIX.size]
     kind = sniff(inner, "the content of the DFU file")
     if kind == "dfu":
-        raise ImageError("the DFU file has two suffixes")
+        raise ImageError("image.dfu-two-suffixes")
     image = _READERS[kind](inner)
     return replace(
         image,
