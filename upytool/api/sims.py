@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import BootloaderError, NoDeviceError, SimulatorError, UsageError
 from ..events import NULL, Reporter
+from ..words import Said
 
 if TYPE_CHECKING:
     from ..sim.registry import Kind as Kind
@@ -162,7 +163,7 @@ def _chosen(names: Sequence[str]) -> list[str]:
 
     here = list_running()
     if not here:
-        raise NoDeviceError("no simulated board is running", hint="upytool sim start")
+        raise NoDeviceError("device.none.simulated-any", hint=Said("sim.start-kind", kind="wasm"))
     if len(here) > 1:
         named = ", ".join(info.name for info in here)
         raise UsageError("several simulated boards are running", hint=f"name one of {named}")
