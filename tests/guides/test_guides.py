@@ -208,7 +208,7 @@ def test_every_command_in_a_page_is_one(page: Path) -> None:
 PARTS = {
     "import upytool\nfrom upytool.api import images, romfs": ROMFS,
     "import upytool\nfrom upytool.api import packages": OTHERS,  # tests/packages/test_api.py
-    "from upytool.flashers import chain": PICO,
+    "from upytool.api import flash, raw_flash": "needs a board that can be flashed: tests/api/test_flash.py",
     "from upytool.releases.download import fetch": OTHERS,
     "def test_adc(board)": "a test of somebody's board",
 }
