@@ -39,13 +39,23 @@
     `-- OperationInterrupted        130 Ctrl-C
         `-- Declined                    a question was answered with no
 
-An error is a message (one sentence, what is wrong), a hint (what to do next) and a stable dotted code.
+An error is a stable dotted code and fields; its sentence and its hints (what to do next) stand under the code in
+`upytool.words`. There is a class where programs catch the kind, and the codes of its errors begin with its own.
 The exit codes are one table in `EXIT_CODES`; a number is never used for something else.
 """
 
 from __future__ import annotations
 
 import errno as _errno
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .words import Said, fill, find, json_value
+
+if TYPE_CHECKING:
+    from typing import Self, TypeAlias
+
+Hints: TypeAlias = "str | Said | Sequence[str | Said]"
 
 EXIT_CODES: dict[int, str] = {
     0: "done, or nothing to do",
@@ -73,24 +83,102 @@ class UpytoolError(Exception):
     """The root of the tree.
 
     Args:
-        message: what is wrong, one sentence without a full stop.
-        hint: what to do next; may span lines.
+        code: what is wrong, a code of `upytool.words`; the sentence and its hints stand there.
+        hints: what to do next beside the hints of the code: values (`Said`), or texts that come from elsewhere.
+        fields: what the sentence names; programs read them in `fields`.
     """
 
     code = "error"
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+    def __init__(self, code: str, /, *, hint: Hints = (), **fields: object) -> None:
+        super().__init__(code)
+        self.fields = fields
+        self._own: tuple[Said, ...] = _said(hint)
+        self._words: tuple[str, ...] | None = None
+        self._text = code
+        if " " not in code and "." in code:
+            self.code = code
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """The sentence's template, and those of its hints."""
+        if self._words is None:
+            self._words = find(self._text, "ERRORS") or (self._text.replace("{", "{{").replace("}", "}}"),)
+        return self._words
+
+    @property
+    def message(self) -> str:
+        """What is wrong: one sentence without a full stop."""
+        return fill(self.templates[0], self.fields)
+
+    @property
+    def hints(self) -> list[Said]:
+        """What to do next, the most likely first."""
+        return [*self._hints_of_code(), *self._own]
+
+    @property
+    def advice(self) -> tuple[Said, ...]:
+        """The hints beside those of the code."""
+        return self._own
+
+    def _hints_of_code(self) -> list[Said]:
+        return [Said.of(self.code, template, self.fields) for template in self.templates[1:]]
+
+    @property
+    def hint(self) -> str:
+        """The hints as text, a line each; '' where there is none."""
+        return "\n".join(text for each in self.hints if (text := each.text))
+
+    @hint.setter
+    def hint(self, text: str) -> None:
+        self._words = self.templates[:1]
+        self._own = _said(text)
+
+    def advise(self, *hints: Said | str, first: bool = False) -> Self:
+        """Add hints, and return the error.
+
+        Args:
+            hints: a `Said`, the code of one without fields, or a text that comes from elsewhere.
+            first: put them before those that are there.
+        """
+        if first:
+            self._own = (*_said(hints), *self.hints)
+            self._words = self.templates[:1]
+        else:
+            self._own += _said(hints)
+        return self
 
     def __str__(self) -> str:
         return self.message
 
     def data(self) -> dict[str, object]:
         """The error as `--json` prints it."""
-        return {"code": self.code, "message": self.message, "hint": self.hint, "exit_code": self.exit_code}
+        return {
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+            "exit_code": self.exit_code,
+            "fields": json_value(self.fields),
+            "hints": [each.data() for each in self.hints],
+        }
+
+
+def kind_of(code: str) -> type[UpytoolError]:
+    """The class of a code: the one whose own code is the longest beginning of it."""
+    found, waiting = UpytoolError, [UpytoolError]
+    while waiting:
+        kind = waiting.pop()
+        own = kind.code
+        if (code == own or code.startswith(own + ".")) and len(own) > len(found.code if found.code != "error" else ""):
+            found = kind
+        waiting += [each for each in kind.__subclasses__() if each.__module__ == __name__]
+    return found
+
+
+def _said(hints: Hints) -> tuple[Said, ...]:
+    each = (hints,) if isinstance(hints, str | Said) else hints
+    return tuple(hint if isinstance(hint, Said) else Said(hint) for hint in each if hint)
 
 
 class UsageError(UpytoolError):
@@ -108,10 +196,7 @@ class MissingExtraError(UpytoolError):
     exit_code = 2
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(
-            f"{feature} needs an optional part of upytool that is not installed",
-            hint=f'pip install "upytool[{extra}]"',
-        )
+        super().__init__("missing-extra", feature=feature, extra=extra)
 
 
 class DeviceSelectionError(UpytoolError):
@@ -128,8 +213,8 @@ class AmbiguousDeviceError(DeviceSelectionError):
 
     code = "device.ambiguous"
 
-    def __init__(self, message: str, *, hint: str = "", choices: tuple[str, ...] = ()) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(self, code: str, /, *, hint: Hints = (), choices: tuple[str, ...] = (), **fields: object) -> None:
+        super().__init__(code, hint=hint, choices=choices, **fields)
         self.choices = choices
 
 
@@ -201,10 +286,7 @@ class BootloaderError(RawReplError):
     code = "protocol.bootloader"
 
     def __init__(self, name: str = "the board") -> None:
-        super().__init__(
-            f"{name} is in its bootloader, waiting for firmware",
-            hint="to flash it, run `upytool flash`; to start the firmware it has, reset it without holding BOOT",
-        )
+        super().__init__("protocol.bootloader", name=name)
 
 
 class StreamError(ProtocolError):
@@ -216,8 +298,8 @@ class DisturbedError(StreamError):
 
     code = "protocol.disturbed"
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, hint="a timer or thread on the board may print: `upytool soft-reset` stops it")
+    def __init__(self, code: str, /, **fields: object) -> None:
+        super().__init__(code, hint=Said("protocol.disturbed.hint"), **fields)
 
 
 class DeviceTimeoutError(ProtocolError):
@@ -244,16 +326,19 @@ class RemoteException(RemoteError):
 
     code = "remote.exception"
 
-    def __init__(self, traceback: str, *, output: bytes = b"", hint: str = "") -> None:
+    def __init__(self, traceback: str, *, output: bytes = b"", hint: Hints = ()) -> None:
         lines = traceback.strip().splitlines()
-        super().__init__(lines[-1] if lines else "the program on the board failed", hint=hint)
+        if lines:
+            super().__init__("remote.exception", hint=hint, line=lines[-1])
+        else:
+            super().__init__("remote.exception.silent", hint=hint)
         self.traceback = traceback
         self.output = output
 
     @property
     def kind(self) -> str:
         """The exception's name on the board, `ValueError` for instance."""
-        return self.message.partition(":")[0].strip()
+        return str(self.fields.get("line", "")).partition(":")[0].strip()
 
     def data(self) -> dict[str, object]:
         return {**super().data(), "traceback": self.traceback}
@@ -265,7 +350,7 @@ class RemoteExit(RemoteError):
     code = "remote.exit"
 
     def __init__(self, status: int, *, output: bytes = b"") -> None:
-        super().__init__(f"the program on the board exited with status {status}")
+        super().__init__("remote.exit", status=status)
         self.exit_code = status & 0xFF
         self.output = output
 
@@ -277,26 +362,32 @@ class BoardResetError(RemoteError):
     exit_code = 10
 
     def __init__(self) -> None:
-        super().__init__(
-            "the board was reset while the program ran",
-            hint="to see what it prints when it starts, run `upytool monitor`",
-        )
+        super().__init__("remote.reset")
 
 
 class RemoteOSError(UpytoolError, OSError):
     """The board refused a file operation; `errno` and `filename` are as in OSError.
 
-    The number is the board's, which MicroPython takes from py/mperrno.h: these agree with Linux.
+    The number is the board's, which MicroPython takes from py/mperrno.h: these agree with Linux. It decides the code.
     """
 
-    code = "remote.os"
+    code = "files"
     exit_code = 6
 
-    def __init__(self, number: int, path: str = "", *, hint: str = "") -> None:
-        reason = REMOTE_ERRNO.get(number, f"error {number}")
-        OSError.__init__(self, number, reason, path)
-        UpytoolError.__init__(self, f"{path}: {reason}" if path else reason, hint=hint)
-        self.errno, self.strerror, self.filename = number, reason, path
+    def __init__(self, number: int, path: str = "", *, hint: Hints = ()) -> None:
+        code = REMOTE_ERRNO.get(number, "files.error")
+        UpytoolError.__init__(self, code, hint=hint, path=path, errno=number)
+        OSError.__init__(self, number, code, path)
+        self.errno, self.filename = number, path
+
+    @property
+    def strerror(self) -> str:  # type: ignore[override]
+        """The sentence of the number alone; made when it is read, as an error of a path is often an answer."""
+        return fill(self.templates[0], self.fields)
+
+    @property
+    def message(self) -> str:
+        return f"{self.filename}: {self.strerror}" if self.filename else self.strerror
 
     def __str__(self) -> str:
         return self.message
@@ -307,28 +398,28 @@ class RemoteOSError(UpytoolError, OSError):
 
 # py/mperrno.h: the numbers a port may use where it has no names for them (a bare "OSError: 2").
 REMOTE_ERRNO: dict[int, str] = {
-    1: "operation not permitted on the board",
-    2: "no such file or directory on the board",
-    5: "input/output error on the board",
-    9: "bad file number on the board",
-    12: "the board is out of memory",
-    13: "permission denied on the board",
-    16: "busy on the board",
-    17: "exists already on the board",
-    18: "not on the same file system of the board",
-    19: "no file system is mounted there on the board",
-    20: "not a directory on the board",
-    21: "is a directory on the board",
-    22: "invalid argument for the board's file system",
-    24: "too many open files on the board",
-    27: "file too large for the board's file system",
-    28: "no space left on the board",
-    29: "the board cannot seek there",
-    30: "the board's file system is read-only",
-    36: "file name too long for the board's file system",
-    39: "directory not empty on the board",
-    95: "not supported by the board's file system",
-    110: "timed out on the board",
+    1: "files.not-permitted",
+    2: "files.not-found",
+    5: "files.input-output",
+    9: "files.bad-number",
+    12: "files.no-memory",
+    13: "files.permission-denied",
+    16: "files.busy",
+    17: "files.exists",
+    18: "files.other-file-system",
+    19: "files.not-mounted",
+    20: "files.not-a-directory",
+    21: "files.is-a-directory",
+    22: "files.invalid-argument",
+    24: "files.too-many-open",
+    27: "files.too-large",
+    28: "files.no-space",
+    29: "files.cannot-seek",
+    30: "files.read-only",
+    36: "files.name-too-long",
+    39: "files.not-empty",
+    95: "files.not-supported",
+    110: "files.timed-out",
 }
 
 EPERM, ENOENT, EEXIST, ENOTDIR, EISDIR, ENOSPC, EROFS = (
@@ -351,19 +442,23 @@ class FlashError(UpytoolError):
     """Flashing failed.
 
     Args:
-        state: what is on the board now, a sentence without a full stop ("" where nothing was changed); shown
-            before the hint, which names the command that fixes it.
+        state: what is on the board now (a `Said`; "" where nothing was changed); shown before the hints, which name
+            the command that fixes it.
     """
 
     code = "flash"
     exit_code = 7
 
-    def __init__(self, message: str, *, hint: str = "", state: str = "") -> None:
-        super().__init__(message, hint="\n".join(part for part in (state, hint) if part))
+    def __init__(self, code: str, /, *, hint: Hints = (), state: str | Said = "", **fields: object) -> None:
+        super().__init__(code, hint=hint, **fields)
         self.state = state
 
+    @property
+    def hints(self) -> list[Said]:
+        return [*_said(self.state), *super().hints]
+
     def data(self) -> dict[str, object]:
-        return {**super().data(), "state": self.state}
+        return {**super().data(), "state": str(self.state)}
 
 
 class ImageError(FlashError):
@@ -389,10 +484,7 @@ class CompileError(BuildError):
 
     def __init__(self, path: str, reason: str, *, line: int = 0, native: bool = False, output: str = "") -> None:
         where = f"{path}:{line}" if line else path
-        hint = "fix it, or leave the file out"
-        if native:
-            hint = "it holds native, viper or assembler code: name the board's architecture (--arch), or keep the .py"
-        super().__init__(f"{where}: {reason}", hint=hint)
+        super().__init__("build.compile.native" if native else "build.compile", where=where, reason=reason)
         self.path, self.line, self.reason, self.native, self.output = path, line, reason, native, output
 
     def data(self) -> dict[str, object]:
@@ -431,9 +523,11 @@ class OperationInterrupted(UpytoolError):
     code = "interrupted"
     exit_code = 130
 
-    def __init__(self, message: str = "", *, traceback: str = "", hint: str = "") -> None:
-        super().__init__(message or "interrupted", hint=hint)
-        self.plain = not message
+    def __init__(
+        self, code: str = "interrupted", /, *, traceback: str = "", hint: Hints = (), **fields: object
+    ) -> None:
+        super().__init__(code, hint=hint, **fields)
+        self.plain = code == "interrupted"
         self.traceback = traceback
 
 

@@ -48,7 +48,7 @@ def test_the_version_and_architecture_of_a_board(cli: Any, project: Path) -> Non
         ("compile gone.py --version 1.25", 2, "there is no file gone.py"),
         ("compile lib/main.py lib/a.py --version 1.25 --name x", 2, "--name is for one module"),
         ("compile lib/a.py --version soon", 2, "'soon' is not a version of MicroPython"),
-        ("compile lib/a.py --version 1.25 --arch z80", 2, "there is no architecture z80"),
+        ("compile lib/a.py --version 1.25 --arch z80", 2, "unknown architecture z80"),
         ("compile lib/a.py --board nothing_like_it", 2, "nothing_like_it"),
         ("compile lib/a.py --version 1.4", 2, "1.9 is the first"),
         ("compile lib/a.py --version 1.25 --emitter native", 2, "--arch armv6m"),

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from ..errors import UsageError
+from ..words import Said
 from .data import load
 
 _BUILD = re.compile(r"[A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)?")
@@ -82,9 +83,13 @@ class Board:
         if not wanted or wanted in self.variants or wanted in self.old_variants:
             return wanted
         if not self.variants:
-            raise UsageError(f"{self.id} has no variants, so no {name}")
-        listed = ", ".join(f"{each} ({text})" for each, text in self.variants.items())
-        raise UsageError(f"{self.id} has no variant {name}", hint=f"its variants: {listed}")
+            raise UsageError("usage.no-variants", board=self.id, variant=name)
+        raise UsageError(
+            "usage.unknown-variant",
+            board=self.id,
+            variant=name,
+            known=[f"{each} ({text})" for each, text in self.variants.items()],
+        )
 
     def data(self) -> dict[str, Any]:
         """As `--json` prints it."""
@@ -187,12 +192,10 @@ def find(name: str) -> Board:
     if len(found) == 1:
         return found[0]
     if found:
-        raise UsageError(
-            f"{name} is the name of {len(found)} boards", hint="take one of " + ", ".join(each.id for each in found)
-        )
+        raise UsageError("usage.ambiguous-board", name=name, count=len(found), boards=[each.id for each in found])
     near = suggest(name)
-    hint = f"did you mean {_either(near)}?" if near else "`upytool firmware search WORDS` looks for boards"
-    raise UsageError(f"no board is called {name}", hint=hint)
+    hint = Said("boards.did-you-mean", names=_either(near)) if near else Said("boards.search")
+    raise UsageError("usage.unknown-board", name=name, hint=hint)
 
 
 def split_name(name: str) -> tuple[Board, str]:

@@ -88,28 +88,31 @@ def layouts(board: str, variant: str = "", version: str = "", *, flash_size: int
     release = _minor(version)
     rows = [row for row in load("layouts.json")["layouts"] if row["board"] == board]
     if not rows:
-        raise LayoutError(
-            f"the flash layout of {board} is not known", hint="say where its file system is, if you know it"
-        )
+        raise LayoutError("build.layout.unknown-board", board=board)
     mine = [row for row in rows if row["variant"] == variant]
     if not mine:
-        known = ", ".join(dict.fromkeys(row["variant"] for row in rows if row["variant"])) or "none"
-        raise LayoutError(f"the flash layout of {board} is not known for a variant {variant}", hint=f"known: {known}")
+        known = list(dict.fromkeys(row["variant"] for row in rows if row["variant"])) or ["none"]
+        raise LayoutError("build.layout.unknown-variant", board=board, variant=variant, known=known)
     for row in mine:
         if _minor(row["from"]) <= release <= _minor(row["to"]):
             if "none" in row:
-                raise LayoutError(f"{board} with MicroPython {version.removeprefix('v')}: {row['none']}")
+                raise LayoutError(
+                    "build.layout.none", board=board, version=version.removeprefix("v"), reason=row["none"]
+                )
             return [_region(each, flash_size, row["source"], release) for each in row["regions"]]
     raise LayoutError(
-        f"the flash layout of {board} is not known for MicroPython {version.removeprefix('v')}",
-        hint=f"known are the releases {mine[0]['from']} to {mine[-1]['to']}",
+        "build.layout.unknown-version",
+        board=board,
+        version=version.removeprefix("v"),
+        first=mine[0]["from"],
+        last=mine[-1]["to"],
     )
 
 
 def _minor(version: str) -> tuple[int, int]:
     found = re.match(r"v?(\d{1,4})\.(\d{1,4})(?![0-9])", version)
     if found is None:
-        raise LayoutError(f"{version!r} is not a version of MicroPython", hint="such as 1.26.1")
+        raise LayoutError("build.layout.not-a-version", version=version)
     return int(found[1]), int(found[2])
 
 
@@ -118,7 +121,7 @@ def _region(raw: dict[str, Any], flash_size: int | None, source: str, release: t
     if size is None and flash_size is not None:
         size = flash_size - raw["tail"] - raw["start"]
         if size <= 0:
-            raise LayoutError(f"a flash of {flash_size} bytes has no room for a file system behind the firmware")
+            raise LayoutError("build.layout.no-room", size=flash_size)
     block = raw.get("block_size", 0)
     parameters: dict[str, int] = {}
     if raw["kind"].startswith("littlefs"):

@@ -45,9 +45,7 @@ class Macro:
 
     __slots__ = ("help", "name", "origin", "parameters", "words")
 
-    def __init__(
-        self, name: str, parameters: list[tuple[str, ...]], words: list[str], help: str, origin: str
-    ) -> None:
+    def __init__(self, name: str, parameters: list[tuple[str, ...]], words: list[str], help: str, origin: str) -> None:
         self.name, self.parameters, self.words = name, parameters, words
         self.help, self.origin = help, origin
 
@@ -105,9 +103,7 @@ class Macros:
             macro = None
         if macro and macro.parameters and length < len(words) and "=" in words[length]:
             name = words[length].partition("=")[0]
-            raise UsageError(
-                f"the macro {macro.name} has no argument {name}", hint=f"it is: {macro.signature}"
-            )
+            raise UsageError(f"the macro {macro.name} has no argument {name}", hint=f"it is: {macro.signature}")
         if assignments:
             words[0:0] = ["exec", ";".join(assignments)]
         return words
@@ -134,9 +130,7 @@ def _fill(macro: Macro, words: list[str]) -> list[str]:
         elif len(parameter) == 2:
             value = parameter[1]
         else:
-            raise UsageError(
-                f"the macro {macro.name} needs the argument {name}", hint=f"it is: {macro.signature}"
-            )
+            raise UsageError(f"the macro {macro.name} needs the argument {name}", hint=f"it is: {macro.signature}")
         taken.append(f"{name}={value}")
     return taken
 

@@ -151,7 +151,7 @@ class _Run:
         except FlashError as error:
             self._let_go()
             state = error.state if error.state and (self.changed or error.state != UNCHANGED) else self.state
-            own = error.hint.removeprefix(error.state).strip("\n")
+            own = error.hint.removeprefix(str(error.state)).strip("\n")
             if self.changed:  # the exact command is named below
                 own = "\n".join(line for line in own.splitlines() if "same command again" not in line)
             hint = "\n".join(part for part in (own, self._fix() if self.changed else self._start_again()) if part)

@@ -180,7 +180,7 @@ class _Run:
             raise told(error, f"interrupted while {self.doing}", "\n".join(filter(None, parts))) from None
         except UpytoolError as error:
             self._take_back(error)
-            own = error.hint.removeprefix(error.state).strip("\n") if isinstance(error, FlashError) else error.hint
+            own = error.hint.removeprefix(str(error.state)).strip("\n") if isinstance(error, FlashError) else error.hint
             if self.state == UNCHANGED and not isinstance(error, FlashError):
                 error.hint = "\n".join(part for part in (self.state, own) if part)
                 raise

@@ -89,7 +89,7 @@ class FirmwareImage:
         try:
             image = _READERS[kind](data)
         except ImageError as error:
-            raise ImageError(f"{name}: {error.message}", hint=error.hint) from None
+            raise ImageError("image.in-file", name=name, cause=error, hint=error.hints) from None
         return replace(image, path=path)
 
     @property
@@ -144,11 +144,7 @@ class FirmwareImage:
         """
         bad = [check.name for check in self.checks if not check.ok]
         if bad:
-            raise ImageError(
-                f"{os.path.basename(self.path) or 'the file'} is damaged: {' and '.join(bad)} "
-                f"{'does' if len(bad) == 1 else 'do'} not agree with its content",
-                hint="download or copy it again",
-            )
+            raise ImageError("image.damaged", name=os.path.basename(self.path) or "the file", checks=bad)
 
     def encode(self, memory: Memory) -> bytes:
         """Another content as a file like this one: same format, family, targets, USB ids.
@@ -166,16 +162,12 @@ class FirmwareImage:
                 version=suffix.version,
             )
         if isinstance(self.detail, Uf2File):
-            owners = [each for each in self.families if each not in (ABSOLUTE, DATA)] or list(
-                self.families[:1]
-            )
+            owners = [each for each in self.families if each not in (ABSOLUTE, DATA)] or list(self.families[:1])
             if len(owners) > 1:
-                raise ImageError("the UF2 file is for several chips: say for which one")
+                raise ImageError("image.uf2-several-chips")
             sector = 4096 if self.port == "rp2" else 0
             block = self.detail.erratum_block or False
-            return uf2.write_uf2(
-                [(owners[0] if owners else None, memory)], sector=sector, erratum_block=block
-            )
+            return uf2.write_uf2([(owners[0] if owners else None, memory)], sector=sector, erratum_block=block)
         if isinstance(self.detail, DfuFile):
             first = self.detail.targets[0]
             parts = tuple(DfuElement(each.address, each.data) for each in memory)
@@ -212,19 +204,15 @@ def _read_uf2(data: bytes) -> FirmwareImage:
     if not owners and chip_at(memory.start) == "rp2":  # ABSOLUTE, DATA or none at all: the content tells
         chip, port = _rp2_chip(memory), "rp2"
     if port == "esp32":
-        notes.append(
-            "a UF2 file for an Espressif chip holds the application alone, for a board that has TinyUF2"
-        )
-    return FirmwareImage(
-        data, "uf2", memory, chip, port, file.families, detail=file, checks=checks, notes=tuple(notes)
-    )
+        notes.append("a UF2 file for an Espressif chip holds the application alone, for a board that has TinyUF2")
+    return FirmwareImage(data, "uf2", memory, chip, port, file.families, detail=file, checks=checks, notes=tuple(notes))
 
 
 def _read_dfuse(data: bytes) -> FirmwareImage:
     file = dfuse.read_dfu(data)
     memory = file.memory
     if not memory:
-        raise ImageError("the DFU file holds no data")
+        raise ImageError("image.dfu-empty")
     chip = chip_at(memory.start)
     return FirmwareImage(
         data,
@@ -241,7 +229,7 @@ def _read_plain_dfu(data: bytes) -> FirmwareImage:
     inner = data[: -dfuse.SUFFIX.size]
     kind = sniff(inner, "the content of the DFU file")
     if kind == "dfu":
-        raise ImageError("the DFU file has two suffixes")
+        raise ImageError("image.dfu-two-suffixes")
     image = _READERS[kind](inner)
     return replace(
         image,
@@ -286,9 +274,7 @@ def _read_esp(data: bytes) -> FirmwareImage:
         if file.app is None:
             notes.append("the file holds no application: it ends before the first application's partition")
     elif file.role == "app":
-        notes.append(
-            "an application alone: it goes into a slot of a board that runs already, not to the flash's start"
-        )
+        notes.append("an application alone: it goes into a slot of a board that runs already, not to the flash's start")
     place = APP_OFFSET if file.base is None else file.base
     port = "esp8266" if file.chip.name == "esp8266" else "esp32"
     return FirmwareImage(

@@ -16,9 +16,9 @@ def parse_size(text: str) -> int:
     try:
         value = int(word, 0) * scale
     except ValueError:
-        raise UsageError(f"{text} is not a size or address", hint="such as 4096, 0x1000, 64K or 2M") from None
+        raise UsageError("usage.not-a-size", text=text) from None
     if not 0 <= value < 1 << 32:
-        raise UsageError(f"{text} is out of range")
+        raise UsageError("usage.size-out-of-range", text=text)
     return value
 
 
@@ -26,19 +26,16 @@ def parse_region(text: str) -> tuple[int, int]:
     """Read `START,SIZE` as (address, bytes). Raises UsageError."""
     start, comma, length = text.replace(":", ",").partition(",")
     if not comma:
-        raise UsageError(f"{text!r} is not a region", hint="write START,SIZE: --region 0x100A0000,1408K")
+        raise UsageError("usage.not-a-region", text=text)
     found = parse_size(start), parse_size(length)
     if not found[1] or sum(found) > 1 << 32:
-        raise UsageError(f"--region {text} is not a part of a flash")
+        raise UsageError("usage.not-in-flash", text=text)
     return found
 
 
 def none_found(where: str) -> ImageError:
     """Make the error for a file or a board in which no place for a file system is known."""
-    return ImageError(
-        f"no file system was found in {where}",
-        hint="say where it is: --region START,SIZE, or for which board it is: --board NAME",
-    )
+    return ImageError("image.no-file-system-found", where=where)
 
 
 def choose(volumes: Sequence[FsVolume], where: str, *, wanted: str = "", start: int | None = None) -> FsVolume:
@@ -63,8 +60,7 @@ def choose(volumes: Sequence[FsVolume], where: str, *, wanted: str = "", start: 
         return found[0]
     if not found:
         raise none_found(where)
-    names = ", ".join(volume.title for volume in found)
-    raise UsageError(f"{where} has several file systems", hint=f"--volume NAME; there are {names}")
+    raise UsageError("usage.several-file-systems", where=where, known=[volume.title for volume in found])
 
 
 def _named(volumes: Sequence[FsVolume], where: str, wanted: str) -> FsVolume:
@@ -78,6 +74,10 @@ def _named(volumes: Sequence[FsVolume], where: str, wanted: str) -> FsVolume:
         if not same and 0 <= value < len(volumes):
             same = [volumes[value]]
     if len(same) != 1:
-        names = ", ".join(volume.title for volume in volumes) or "none"
-        raise UsageError(f"{where} has no file system {wanted}", hint=f"there are: {names}")
+        raise UsageError(
+            "usage.no-such-file-system",
+            where=where,
+            name=wanted,
+            known=[volume.title for volume in volumes] or ["none"],
+        )
     return same[0]

@@ -89,52 +89,50 @@ def read_dfu(data: bytes) -> DfuFile:
     """
     suffix = read_suffix(data)
     if suffix is None:
-        raise ImageError("the DFU file has no suffix", hint="it is cut short: download or copy it again")
+        raise ImageError("image.dfu-no-suffix")
     magic, version, length, count = _unpack(_PREFIX, data, 0, "prefix")
     if magic != MAGIC or version != 1:
-        raise ImageError(f"the DFU file is not a DfuSe file of version 1 but of version {version}")
+        raise ImageError("image.dfu-version", version=version)
     end = len(data) - SUFFIX.size
     if length != end:
-        raise ImageError(f"the DFU file should hold {length} bytes before its suffix but holds {end}")
+        raise ImageError("image.dfu-length", size=length, actual=end)
     at, budget = _PREFIX.size, MAX_ELEMENTS
     targets = []
     for number in range(count):
         mark, setting, named, name, size, parts = _unpack(_TARGET, data, at, f"target {number}")
         at += _TARGET.size
         if mark != b"Target":
-            raise ImageError(f"target {number} of the DFU file is damaged")
+            raise ImageError("image.dfu-target-damaged", target=number)
         if size > end - at:
-            raise ImageError(f"target {number} of the DFU file is cut short")
+            raise ImageError("image.dfu-target-truncated", target=number)
         stop = at + size
         budget -= parts
         if budget < 0:
-            raise ImageError(f"target {number} of the DFU file claims {parts} elements")
+            raise ImageError("image.dfu-target-elements", target=number, count=parts)
         elements = []
         for index in range(parts):
             address, length = _unpack(_ELEMENT, data, at, f"element {index}")
             at += _ELEMENT.size
             if length > stop - at:
-                raise ImageError(f"element {index} of target {number} of the DFU file is cut short")
+                raise ImageError("image.dfu-element-truncated", element=index, target=number)
             elements.append(DfuElement(address, data[at : at + length]))
             at += length
         if at != stop:
-            raise ImageError(f"target {number} of the DFU file is {stop - at} bytes longer than its elements")
+            raise ImageError("image.dfu-target-length", target=number, size=stop - at)
         text = name.split(b"\0", 1)[0].decode("ascii", "replace") if named else ""
         targets.append(DfuTarget(tuple(elements), setting, text))
     if at != end:
-        raise ImageError(f"the DFU file has {end - at} bytes that belong to no target")
+        raise ImageError("image.dfu-trailing", size=end - at)
     return DfuFile(tuple(targets), suffix.vendor, suffix.product, suffix.device, suffix.crc_ok)
 
 
 def _unpack(layout: struct.Struct, data: bytes, at: int, what: str) -> tuple[Any, ...]:
     if at + layout.size > len(data):
-        raise ImageError(f"the DFU file is cut short in its {what}")
+        raise ImageError("image.dfu-truncated", part=what)
     return layout.unpack_from(data, at)
 
 
-def write_dfu(
-    targets: tuple[DfuTarget, ...], *, vendor: int = 0x0483, product: int = 0xDF11, device: int = 0
-) -> bytes:
+def write_dfu(targets: tuple[DfuTarget, ...], *, vendor: int = 0x0483, product: int = 0xDF11, device: int = 0) -> bytes:
     """Make a DfuSe file. Elements are filled up with zeros to 8 bytes: an L476 does not start otherwise."""
     body = b""
     for target in targets:

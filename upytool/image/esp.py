@@ -101,7 +101,7 @@ def size_nibble(chip: EspChip, size: int) -> int:
     for nibble in range(0, 0x100, 0x10):
         if flash_size(chip, nibble) == size:
             return nibble
-    raise ImageError(f"the header of {chip.name} images cannot state {size} bytes of flash")
+    raise ImageError("image.esp-flash-size", chip=chip.name, size=size)
 
 
 def detect_chip(data: bytes, offset: int = 0) -> EspChip | None:
@@ -121,11 +121,11 @@ def read_image(data: bytes, offset: int = 0) -> EspImage:
     Raises: ImageError when it is not an image, or is cut short.
     """
     if len(data) < offset + 24 or data[offset] != MAGIC:
-        raise ImageError(f"there is no ESP image at {offset:#x} of the file")
+        raise ImageError("image.esp-none-at", offset=offset)
     chip = detect_chip(data, offset)
     if chip is None:
         number = int.from_bytes(data[offset + 12 : offset + 14], "little")
-        raise ImageError(f"the ESP image is for an unknown chip (id {number}) or damaged")
+        raise ImageError("image.esp-unknown-chip", id=number)
     count, mode, size_freq, entry = struct.unpack_from("<BBBI", data, offset + 1)
     extended = chip is not ESP8266
     at = offset + (24 if extended else 8)
@@ -133,24 +133,24 @@ def read_image(data: bytes, offset: int = 0) -> EspImage:
     check = CHECKSUM_SEED
     for index in range(count):
         if at + 8 > len(data):
-            raise ImageError(f"the ESP image is cut short before segment {index} of {count}", hint=_AGAIN)
+            raise ImageError("image.esp-truncated-before-segment", segment=index, count=count)
         address, size = struct.unpack_from("<II", data, at)
         at += 8
         if size > len(data) - at:
-            raise ImageError(f"the ESP image is cut short in segment {index} of {count}", hint=_AGAIN)
+            raise ImageError("image.esp-truncated-in-segment", segment=index, count=count)
         segments.append(EspSegment(address, at, size))
         check ^= xor_bytes(data[at : at + size])
         at += size
     at = offset + ((at - offset) | 15)
     if at >= len(data):
-        raise ImageError("the ESP image is cut short before its checksum", hint=_AGAIN)
+        raise ImageError("image.esp-truncated")
     checksum_ok = data[at] == check
     at += 1
     digest_ok: bool | None = None
     if extended and data[offset + 23]:
         digest = data[at : at + 32]
         if len(digest) < 32:
-            raise ImageError("the ESP image is cut short in its SHA-256", hint=_AGAIN)
+            raise ImageError("image.esp-truncated-digest")
         digest_ok = sha256(memoryview(data)[offset:at]).digest() == digest
         at += 32
     oldest, newest = struct.unpack_from("<HH", data, offset + 15) if extended else (0, 0)
@@ -169,9 +169,6 @@ def read_image(data: bytes, offset: int = 0) -> EspImage:
         digest_ok=digest_ok,
         app=_descriptor(data, segments[0]),
     )
-
-
-_AGAIN = "download or copy it again"
 
 
 def xor_bytes(data: bytes) -> int:
@@ -256,7 +253,7 @@ def read_firmware(data: bytes) -> EspFirmware:
     """
     start = find_base(data)
     if start is None:
-        raise ImageError("the file does not begin with an ESP image")
+        raise ImageError("image.esp-not-at-start")
     first = read_image(data, start)
     chip = first.chip
     if chip is ESP8266:
@@ -270,7 +267,7 @@ def read_firmware(data: bytes) -> EspFirmware:
         if app_row is not None and app_row.offset - base < len(data):
             app = read_image(data, app_row.offset - base)
             if app.chip is not chip:
-                raise ImageError(f"the bootloader is for {chip.name}, the application for {app.chip.name}")
+                raise ImageError("image.esp-chips-differ", bootloader=chip.name, application=app.chip.name)
         return EspFirmware("firmware", chip, base, first, table, app)
     if first.app is not None:
         return EspFirmware("app", chip, None, app=first)
@@ -293,8 +290,8 @@ def merge(parts: Mapping[int, bytes], *, base: int) -> bytes:
     out = bytearray()
     for offset, data in sorted(parts.items()):
         if offset < base + len(out):
-            raise ImageError(f"the part at {offset:#x} overlaps what lies before it")
+            raise ImageError("image.esp-part-overlaps", offset=offset)
         if offset - base + len(data) > 256 << 20:
-            raise ImageError(f"the part at {offset:#x} lies outside of any flash")
+            raise ImageError("image.esp-part-outside", offset=offset)
         out += b"\xff" * (offset - base - len(out)) + data
     return bytes(out)

@@ -99,9 +99,7 @@ class PartitionTable:
             if last is not None and row.offset < last.end:
                 found.append(f"partitions {last.label} and {row.label} overlap")
             if flash_size is not None and row.end > flash_size:
-                found.append(
-                    f"partition {row.label} ends at {row.end:#x}, behind the flash of {flash_size:#x} bytes"
-                )
+                found.append(f"partition {row.label} ends at {row.end:#x}, behind the flash of {flash_size:#x} bytes")
             last = row
         return found
 
@@ -132,11 +130,11 @@ def read_table(data: bytes) -> PartitionTable:
             continue
         magic, kind, subtype, offset, size, label, flags = _ROW.unpack(row)
         if magic != b"\xaa\x50":
-            raise ImageError(f"row {at // _ROW.size} of the partition table is damaged")
+            raise ImageError("image.partition-damaged", row=at // _ROW.size)
         text = label.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
         rows.append(Partition(text, kind, subtype, offset, size, flags))
     if not rows:
-        raise ImageError("there is no partition table")
+        raise ImageError("image.no-partition-table")
     return PartitionTable(tuple(rows), md5_ok)
 
 
@@ -149,10 +147,10 @@ def write_table(rows: Sequence[Partition], *, with_md5: bool = True) -> bytes:
     for row in rows:
         label = row.label.encode("utf-8", "surrogateescape")
         if len(label) > 16:
-            raise ImageError(f"the partition label {row.label} is longer than 16 bytes")
+            raise ImageError("image.partition-label", label=row.label)
         out += _ROW.pack(b"\xaa\x50", row.type, row.subtype, row.offset, row.size, label, row.flags)
     if with_md5:
         out += _MD5_ROW + md5(out, usedforsecurity=False).digest()
     if len(out) > TABLE_SIZE - _ROW.size:
-        raise ImageError(f"{len(rows)} partitions do not fit into one table")
+        raise ImageError("image.partitions-too-many", count=len(rows))
     return out.ljust(TABLE_SIZE, b"\xff")

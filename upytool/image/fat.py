@@ -67,11 +67,9 @@ class FatTree(FileTree):
     def __init__(self, source: BlockSource) -> None:
         layout = read_layout(source)
         if layout is None:
-            raise ImageError("there is no FAT file system here")
+            raise ImageError("image.no-fat")
         if layout.total > source.size:
-            raise ImageError(
-                f"the FAT file system has {layout.total} bytes, more than the {source.size} bytes here"
-            )
+            raise ImageError("image.fat-too-large", size=layout.total, room=source.size)
         self._layout = layout
         self.block_size = layout.sector
         self._disk = Overlay(source, layout.sector)
@@ -109,7 +107,7 @@ class FatTree(FileTree):
         seen: set[int] = set()
         while True:
             if cluster in seen:
-                raise ImageError(f"the FAT file system is damaged: {what} runs in a circle")
+                raise ImageError("image.fat-chain-loop", what=what)
             self._layout.at(cluster)
             seen.add(cluster)
             out.append(cluster)
@@ -117,7 +115,7 @@ class FatTree(FileTree):
             if cluster >= self._layout.end_mark - 7:
                 return out
             if not 2 <= cluster < self._layout.clusters + 2:
-                raise ImageError(f"the FAT file system is damaged: {what} ends before its end")
+                raise ImageError("image.fat-chain-truncated", what=what)
 
     def _free(self) -> Iterator[int]:
         """Free clusters, beginning where the last search ended."""
@@ -136,7 +134,7 @@ class FatTree(FileTree):
             found.append(cluster)
         if len(found) < count:
             over = (count - len(found)) * self._layout.cluster
-            raise NoRoomError(f"{what} does not fit into the FAT file system", over)
+            raise NoRoomError("image.no-room.fat", what=what, over=over)
         return found
 
     def _join(self, chain: list[int]) -> None:
@@ -157,7 +155,7 @@ class FatTree(FileTree):
             return list(range(layout.root, layout.data, ENTRY))
         chain = self._chain(layout.root_cluster if cluster is None else cluster, "a directory")
         if len(chain) * layout.cluster // ENTRY > _MAX_DIRECTORY:
-            raise ImageError("the FAT file system is damaged: a directory is too long")
+            raise ImageError("image.fat-directory-too-long")
         return [at for each in chain for at in range(layout.at(each), layout.at(each) + layout.cluster, ENTRY)]
 
     def _scan(self, slots: list[int]) -> Iterator[tuple[str, _Node]]:
@@ -205,21 +203,19 @@ class FatTree(FileTree):
                     continue
                 path = prefix + name
                 if not name or "/" in name or min(name) < " " or path.upper() in names:
-                    raise ImageError(f"the FAT file system is damaged: it has the entry {path[:60]!r} wrongly or twice")
+                    raise ImageError("image.fat-bad-entry", path=path[:60])
                 if len(self._nodes) >= MAX_ENTRIES or path.count("/") > MAX_DEPTH:
-                    raise ImageError("the FAT file system has more entries than any board's, or nests too deep")
+                    raise ImageError("image.fat-too-many-entries")
                 self._nodes[path] = node
                 names.add(path.upper())
                 if node.directory:
                     self._layout.at(node.cluster)
                     if node.cluster in seen:
-                        raise ImageError(
-                            f"the FAT file system is damaged: the directory {shown(path)} is inside of itself"
-                        )
+                        raise ImageError("image.fat-directory-in-itself", path=shown(path))
                     seen.add(node.cluster)
                     work.append((path + "/", node.cluster))
                 elif node.size > self._layout.clusters * self._layout.cluster:
-                    raise ImageError(f"the FAT file system is damaged: {shown(path)} is larger than all of it")
+                    raise ImageError("image.fat-file-too-large", path=shown(path))
 
     def _parent(self, path: str) -> tuple[int | None, str]:
         above, _, name = path.rpartition("/")
@@ -256,7 +252,7 @@ class FatTree(FileTree):
 
     def _enlarge(self, folder: int | None, wanted: int, path: str) -> list[int]:
         if folder is None:
-            raise ImageError(f"{shown(path)} does not fit: the root directory of a FAT file system is full")
+            raise ImageError("image.fat-root-full", path=shown(path))
         layout = self._layout
         more = self._take(-(-wanted * ENTRY // layout.cluster), path)
         for cluster in more:
@@ -267,14 +263,14 @@ class FatTree(FileTree):
 
     def _writable(self) -> None:
         if self._layout.bits == 32:
-            raise ImageError("FAT32 can be read here, but not changed")
+            raise ImageError("image.fat32-read-only")
         if self._checked:
             return
         used: set[int] = set()
         for path, node in self._nodes.items():
             chain = self._chain(node.cluster, shown(path)) if node.cluster else []
             if used.intersection(chain) or (not node.directory and len(chain) * self._layout.cluster < node.size):
-                raise ImageError(f"the FAT file system is damaged: {shown(path)} does not own its clusters")
+                raise ImageError("image.fat-not-owner", path=shown(path))
             used.update(chain)
         self._checked = True
 
@@ -283,9 +279,7 @@ class FatTree(FileTree):
     # -- FileTree ---------------------------------------------------------------------------------------------
 
     def _list(self) -> list[Entry]:
-        return [
-            Entry(path, node.directory, 0 if node.directory else node.size) for path, node in self._nodes.items()
-        ]
+        return [Entry(path, node.directory, 0 if node.directory else node.size) for path, node in self._nodes.items()]
 
     def _key(self, path: str) -> str:
         if path in self._entries:
@@ -300,7 +294,7 @@ class FatTree(FileTree):
         chain = self._chain(node.cluster, path)
         layout = self._layout
         if len(chain) * layout.cluster < node.size:
-            raise ImageError(f"the FAT file system is damaged: {shown(path)} ends before its end")
+            raise ImageError("image.fat-file-truncated", path=shown(path))
         chain = chain[: -(-node.size // layout.cluster)]
         return b"".join(self._disk.read(layout.at(each), layout.cluster) for each in chain)[: node.size]
 
@@ -370,7 +364,7 @@ class FatTree(FileTree):
         self._writable()
         raw = label.upper().encode("cp437", "replace").ljust(11)
         if len(raw) > 11:
-            raise ImageError(f"the label {label} is longer than 11 characters")
+            raise ImageError("image.fat-label-too-long", label=label)
         at = next(at for at in self._slots(None) if self._disk.read(at, 1)[0] in (0, 0xE5))
         entry = bytearray(raw + bytes((VOLUME,)) + bytes(20))
         entry[22:26] = stamp(self.epoch)
@@ -425,9 +419,7 @@ def build_fat(
     for name in (*folders, *names):
         before = spelled.setdefault(name.upper(), name)
         if before != name:
-            raise ImageError(
-                f"{shown(before)} and {shown(name)} are one name in a FAT file system", hint="rename one of them"
-            )
+            raise ImageError("image.fat-same-name", path=shown(before), other=shown(name))
     boot, layout = new_boot_sector(size, sector, hidden, epoch)
     blank = Overlay(BytesBlocks(b"\xff" * size), sector)
     blank.write(0, boot)
@@ -447,5 +439,5 @@ def build_fat(
     built = BuiltFs("fat", size, sector, {at: final.read(at, sector) for at in used})
     again = FatTree(BytesBlocks(built.to_bytes()))
     if again.files() != {name: contents[name] for name in names} or again.label != label.upper():
-        raise ImageError("the FAT file system does not read back as what was put in", hint="please report this")
+        raise ImageError("image.fat-readback")
     return built

@@ -52,7 +52,7 @@ class Layout:
     def at(self, cluster: int) -> int:
         """Where a cluster begins. Raises ImageError for one that is not there."""
         if not 2 <= cluster < self.clusters + 2:
-            raise ImageError(f"the FAT file system is damaged: there is no cluster {cluster}")
+            raise ImageError("image.fat-no-cluster", cluster=cluster)
         return self.data + (cluster - 2) * self.cluster
 
     @property
@@ -104,7 +104,7 @@ def new_boot_sector(size: int, sector: int, hidden: int, epoch: int) -> tuple[by
     """
     total = size // sector
     if sector not in (512, 1024, 2048, 4096):
-        raise ImageError(f"FAT has no sectors of {sector} bytes")
+        raise ImageError("image.fat-sector", size=sector)
     per_cluster = 1
     for step in _CLUSTER_STEPS:
         if step > total // 0x1000:
@@ -115,10 +115,10 @@ def new_boot_sector(size: int, sector: int, hidden: int, epoch: int) -> tuple[by
     table = -(-bytes_of_table // sector)
     data = 1 + table + _ROOT_ENTRIES * ENTRY // sector
     if total < data + per_cluster * 16:
-        raise ImageError(f"a FAT file system needs more than the region's {size} bytes")
+        raise ImageError("image.fat-region-too-small", size=size)
     clusters = (total - data) // per_cluster
     if clusters > MAX_FAT16:
-        raise ImageError(f"a region of {size} bytes is too large for FAT16")
+        raise ImageError("image.fat-region-too-large", size=size)
     boot = struct.pack(
         "<3s8sHBHBHHBHHHII",
         b"\xeb\xfe\x90", b"MSDOS5.0", sector, per_cluster, 1, 1, _ROOT_ENTRIES,
@@ -186,13 +186,13 @@ def encode_name(name: str, taken: Container[bytes]) -> tuple[list[bytes], bytes,
     Raises: ImageError for a name that FAT cannot hold.
     """
     if not name or set(name) & _FORBIDDEN or any(char < " " for char in name) or name[-1] in ". ":
-        raise ImageError(f"FAT cannot hold the name {name!r}")
+        raise ImageError("image.fat-name", name=name)
     try:
         wide = to_disk(name)
     except UnicodeEncodeError:
-        raise ImageError(f"FAT cannot hold the name {name!r}") from None
+        raise ImageError("image.fat-name", name=name) from None
     if len(wide) // 2 > MAX_NAME:
-        raise ImageError(f"the name {shown(name)} is longer than {MAX_NAME} bytes")
+        raise ImageError("image.fat-name-too-long", name=shown(name), limit=MAX_NAME)
     body, dot, extension = name.rpartition(".")
     if not dot:
         body, extension = name, ""
@@ -227,4 +227,4 @@ def _alias(body: str, extension: str, taken: Container[bytes]) -> bytes:
         short = (start[: 8 - len(tail)] + tail).ljust(8).encode() + end.ljust(3).encode()
         if short not in taken:
             return short
-    raise ImageError("too many names that are alike for a FAT directory")
+    raise ImageError("image.fat-names-alike")

@@ -53,7 +53,9 @@ def build_fs(
         if kind == "romfs" or total > _COUNTED:  # a ROMFS counts exactly
             raise
         over = _over(make, size, total)
-        raise NoRoomError(f"the files ({total} bytes) do not fit into {size} bytes", over) from error
+        if not over:
+            raise NoRoomError("image.no-room.region", total=total, size=size) from error
+        raise NoRoomError("image.no-room.region-over", total=total, size=size, over=over) from error
 
 
 def _over(make: Callable[[int], BuiltFs], size: int, total: int) -> int:
@@ -89,6 +91,6 @@ def _made(
     if kind == "romfs":
         data = build_romfs(files, directories=folders)
         if len(data) > size:
-            raise NoRoomError(f"the files do not fit into the ROMFS of {size} bytes", len(data) - size)
+            raise NoRoomError("image.no-room.romfs", size=size, over=len(data) - size)
         return BuiltFs("romfs", size, 4096, {0: data})
-    raise ImageError(f"{kind} is not a file system that can be made", hint="littlefs, littlefs1, fat or romfs")
+    raise ImageError("image.unknown-file-system", kind=kind)

@@ -55,8 +55,9 @@ class FsVolume:
     def open(self) -> FileTree:
         """Read it. Raises ImageError: nothing is in it, or what is in it is damaged."""
         if not self.kind:
-            where = f"{self.name or 'the region'} at {self.start:#x}"
-            raise ImageError(f"there is no file system in {where}", hint=self.problem)
+            raise ImageError(
+                "image.no-file-system-in", where=f"{self.name or 'the region'} at {self.start:#x}", hint=self.problem
+            )
         return _opened(self.kind, self.blocks)
 
 

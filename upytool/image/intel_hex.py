@@ -39,18 +39,16 @@ def read_hex(text: bytes) -> HexFile:
             if not line.strip():
                 continue
             if ended:
-                raise ImageError(f"line {number} of the HEX file comes behind its end record")
-            raise ImageError(f"line {number} of the HEX file is not a record (records begin with a colon)")
+                raise ImageError("image.hex-after-end", line=number)
+            raise ImageError("image.hex-not-a-record", line=number)
         try:
             record = unhexlify(line[1:].rstrip())
         except ValueError:
-            raise ImageError(
-                f"line {number} of the HEX file has characters that are no hexadecimal digits"
-            ) from None
+            raise ImageError("image.hex-not-hexadecimal", line=number) from None
         if len(record) < 5 or len(record) != record[0] + 5:
-            raise ImageError(f"line {number} of the HEX file has the wrong length")
+            raise ImageError("image.hex-length", line=number)
         if sum(record) & 0xFF:
-            raise ImageError(f"line {number} of the HEX file has a wrong checksum")
+            raise ImageError("image.hex-checksum", line=number)
         kind = record[3]
         if kind == DATA:
             offset = (record[1] << 8) | record[2]
@@ -68,9 +66,9 @@ def read_hex(text: bytes) -> HexFile:
             run_end = address + len(data)
             continue
         if kind not in _SIZES:
-            raise ImageError(f"line {number} of the HEX file is of the unknown type {kind}")
+            raise ImageError("image.hex-unknown-type", line=number, type=kind)
         if record[0] != _SIZES[kind]:
-            raise ImageError(f"line {number} of the HEX file has the wrong length for its type {kind}")
+            raise ImageError("image.hex-type-length", line=number, type=kind)
         value = int.from_bytes(record[4:-1], "big")
         if kind == END:
             ended = True
@@ -81,12 +79,12 @@ def read_hex(text: bytes) -> HexFile:
         else:
             start = value
     if not ended:
-        raise ImageError("the HEX file has no end record", hint="it is cut short: download or copy it again")
+        raise ImageError("image.hex-no-end")
     if run:
         pieces.append((run_start, b"".join(run)))
     memory = Memory.of(pieces)
     if not memory:
-        raise ImageError("the HEX file holds no data")
+        raise ImageError("image.hex-empty")
     return HexFile(memory, start)
 
 
@@ -106,9 +104,7 @@ def write_hex(memory: Memory, *, start: int | None = None, width: int = 16) -> b
                 upper = at >> 16
                 lines.append(_record(LINEAR, 0, upper.to_bytes(2, "big")))
             stop = min(at + width, segment.end, ((at >> 16) + 1) << 16)
-            lines.append(
-                _record(DATA, at & 0xFFFF, segment.data[at - segment.address : stop - segment.address])
-            )
+            lines.append(_record(DATA, at & 0xFFFF, segment.data[at - segment.address : stop - segment.address]))
             at = stop
     if start is not None:
         lines.append(_record(START_LINEAR, 0, start.to_bytes(4, "big")))

@@ -39,7 +39,7 @@ class _Pair:
             kind, data, attributes, name = self.body[at : at + 4]
             end = at + 4 + data + attributes + name
             if end > len(self.body):
-                raise ImageError("the LittleFS is damaged: an entry does not end")
+                raise ImageError("image.littlefs-endless-entry")
             yield kind, self.body[at + 4 : at + 4 + data], self.body[end - name : end]
             at = end
 
@@ -52,9 +52,9 @@ class Lfs1Tree(FileTree):
     def __init__(self, source: BlockSource) -> None:
         found = read_superblock(source)
         if found is None or found.v != 1:
-            raise ImageError("there is no LittleFS v1 here")
+            raise ImageError("image.no-littlefs1")
         if found.size > source.size:
-            raise ImageError(f"the LittleFS has {found.size} bytes, more than the {source.size} bytes here")
+            raise ImageError("image.littlefs-too-large", size=found.size, room=source.size)
         self._source, self.superblock = source, found
         self.block_size = found.block_size
         self._new: tuple[dict[str, bytes], list[str]] | None = None
@@ -67,7 +67,7 @@ class Lfs1Tree(FileTree):
         best: _Pair | None = None
         for number in numbers:
             if number >= self.superblock.block_count:
-                raise ImageError(f"the LittleFS is damaged: there is no block {number}")
+                raise ImageError("image.littlefs-no-block", block=number)
             block = self._source.read(number * self.block_size, self.block_size)
             revision, size = struct.unpack_from("<II", block)
             length = size & ~_CONTINUED
@@ -78,23 +78,21 @@ class Lfs1Tree(FileTree):
                 body = block[16 : length - 4]
                 best = _Pair(numbers, revision, (one, two), bool(size & _CONTINUED), body)
         if best is None:
-            raise ImageError(
-                f"the LittleFS is damaged: neither block {numbers[0]} nor block {numbers[1]} is valid"
-            )
+            raise ImageError("image.littlefs-no-valid-block", one=numbers[0], other=numbers[1])
         return best
 
     def _walk(self) -> None:
         first = self._fetch((0, 1))
         root = next((data for kind, data, name in first.entries() if kind == _SUPERBLOCK and name == MAGIC), b"")
         if len(root) < 20:
-            raise ImageError("the superblock of the LittleFS is damaged")
+            raise ImageError("image.littlefs-superblock")
         self._used = {0, 1}
         work = [("", struct.unpack_from("<II", root))]
         while work:
             prefix, numbers = work.pop()
             while True:
                 if self._used & set(numbers):
-                    raise ImageError(f"the LittleFS is damaged: the directory /{shown(prefix)} uses other's blocks")
+                    raise ImageError("image.littlefs-shared-directory", path=shown(prefix))
                 self._used |= set(numbers)
                 pair = self._fetch((numbers[0], numbers[1]))
                 for kind, data, raw in pair.entries():
@@ -106,13 +104,13 @@ class Lfs1Tree(FileTree):
     def _entry(self, prefix: str, kind: int, data: bytes, raw: bytes, work: list[tuple[str, tuple[int, ...]]]) -> None:
         path = prefix + raw.decode("utf-8", "surrogateescape")
         if not raw or b"/" in raw or b"\0" in raw or raw in (b".", b"..") or len(data) < 8:
-            raise ImageError(f"the LittleFS is damaged: it has the entry {path[:60]!r}")
+            raise ImageError("image.littlefs-bad-entry", path=path[:60])
         if len(self._places) + len(self._folders) >= MAX_ENTRIES or path.count("/") > MAX_DEPTH:
-            raise ImageError("the LittleFS has more entries than any board's, or nests too deep")
+            raise ImageError("image.littlefs-too-many-entries")
         if path in self._places:
             if kind == _FILE and self._places[path] == struct.unpack_from("<II", data):
                 return  # a move that was cut off: both names lead to the same data
-            raise ImageError(f"the LittleFS is damaged: {shown(path)} is in it twice")
+            raise ImageError("image.littlefs-duplicate", path=shown(path))
         if kind == _FILE:
             self._places[path] = struct.unpack_from("<II", data)
         elif kind == _DIRECTORY:
@@ -154,9 +152,7 @@ class Lfs1Tree(FileTree):
         files, folders = self._changeable()
         for path in [path for path in files if path == old or path.startswith(old + "/")]:
             files[new + path[len(old) :]] = files.pop(path)
-        folders[:] = [
-            new + path[len(old) :] if path == old or path.startswith(old + "/") else path for path in folders
-        ]
+        folders[:] = [new + path[len(old) :] if path == old or path.startswith(old + "/") else path for path in folders]
 
     def _built(self) -> BuiltFs:
         files, folders = self._changeable()
@@ -202,7 +198,7 @@ class _Builder:
     def take(self, count: int) -> int:
         first, self.next = self.next, self.next + count
         if self.next > self.block_count:
-            raise NoRoomError(f"the files do not fit into the LittleFS of {self.block_count * self.block_size} bytes")
+            raise NoRoomError("image.no-room.littlefs", size=self.block_count * self.block_size)
         return first
 
     def build(self, files: Mapping[str, bytes], folders: list[str]) -> BuiltFs:
@@ -212,7 +208,7 @@ class _Builder:
             above, _, name = path.rpartition("/")
             raw = name.encode("utf-8", "surrogateescape")
             if len(raw) > 255:
-                raise ImageError(f"the name {shown(name)} is longer than 255 bytes")
+                raise ImageError("image.littlefs-name-too-long", name=shown(name))
             inside[above].append((raw, path in files, path))
         # A directory's entries have a known size, so that all pairs are given out before any is written.
         parts: dict[str, list[list[tuple[bytes, bool, str]]]] = {}
@@ -252,7 +248,7 @@ class _Builder:
                 out.append([])
                 room = self.block_size - 20
             if cost > room:
-                raise ImageError(f"the name of {shown(entry[2])} does not fit into a block")
+                raise ImageError("image.littlefs-name-in-block", name=shown(entry[2]))
             out[-1].append(entry)
             room -= cost
         return out

@@ -145,11 +145,10 @@ class Lfs2Reader:
     def __init__(self, source: BlockSource) -> None:
         found = read_superblock(source)
         if found is None or found.v != 2:
-            raise ImageError("there is no LittleFS v2 here")
+            raise ImageError("image.no-littlefs2")
         if found.size > source.size:
             raise ImageError(
-                f"the LittleFS has {found.block_count} blocks of {found.block_size} bytes, more than the "
-                f"{source.size} bytes here"
+                "image.littlefs-too-many-blocks", count=found.block_count, size=found.block_size, room=source.size
             )
         self.source, self.block_size, self.block_count = source, found.block_size, found.block_count
         self._fetched: dict[tuple[int, int], Metadata] = {}
@@ -170,10 +169,10 @@ class Lfs2Reader:
 
     def _superblock(self, node: Node) -> None:
         if node.name != MAGIC or len(node.data) < 24:
-            raise ImageError("the superblock of the LittleFS is damaged")
+            raise ImageError("image.littlefs-superblock")
         version, size, count, names = struct.unpack_from("<IIII", node.data)
         if version >> 16 != 2 or size != self.block_size or size * count > self.source.size or count < 2:
-            raise ImageError("the superblocks of the LittleFS contradict one another")
+            raise ImageError("image.littlefs-superblocks-differ")
         self.superblock = Superblock(2, size, count, version, names)
         self.block_count = count
 
@@ -194,7 +193,7 @@ class Lfs2Reader:
         pair: tuple[int, int] | None = (0, 1)
         while pair is not None:
             if seen & set(pair):
-                raise ImageError("the LittleFS is damaged: its list of directories runs in a circle")
+                raise ImageError("image.littlefs-directories-loop")
             seen |= set(pair)
             metadata = self.fetch(pair)
             yield metadata
@@ -206,11 +205,11 @@ class Lfs2Reader:
         if key in self._fetched:
             return self._fetched[key]
         if key[0] == key[1] or key[1] >= max(self.block_count, 2):
-            raise ImageError(f"the LittleFS is damaged: there is no pair of blocks {pair[0]} and {pair[1]}")
+            raise ImageError("image.littlefs-no-pair", one=pair[0], other=pair[1])
         halves = [_parse(self.source.read(number * self.block_size, self.block_size), number) for number in pair]
         best = _newer(halves)
         if best is None:
-            raise ImageError(f"the LittleFS is damaged: neither block {pair[0]} nor block {pair[1]} is valid")
+            raise ImageError("image.littlefs-no-valid-block", one=pair[0], other=pair[1])
         mine = best.pair[0]
         best.pair = (mine, pair[1] if mine == pair[0] else pair[0])
         self._fetched[key] = best
@@ -224,7 +223,7 @@ class Lfs2Reader:
             if not metadata.split or metadata.tail is None:
                 return
             pair = metadata.tail
-        raise ImageError("the LittleFS is damaged: a directory does not end")
+        raise ImageError("image.littlefs-endless-directory")
 
     def _walk(self) -> None:
         work: list[tuple[str, tuple[int, int]]] = [("", self.root)]
@@ -234,18 +233,18 @@ class Lfs2Reader:
             for node in self.directory(pair):
                 path = prefix + _name(node.name)
                 if path in self.entries:
-                    raise ImageError(f"the LittleFS is damaged: {shown(path)} is in it twice")
+                    raise ImageError("image.littlefs-duplicate", path=shown(path))
                 if len(self.entries) >= MAX_ENTRIES or path.count("/") > MAX_DEPTH:
-                    raise ImageError("the LittleFS has more entries than any board's, or nests too deep")
+                    raise ImageError("image.littlefs-too-many-entries")
                 self.entries[path] = node
                 if not node.directory:
                     _check_struct(node, path)
                     continue
                 if node.struct != _DIRSTRUCT or len(node.data) != 8:
-                    raise ImageError(f"the LittleFS is damaged: the directory {shown(path)} leads nowhere")
+                    raise ImageError("image.littlefs-directory-nowhere", path=shown(path))
                 below = _PAIR.unpack(node.data)
                 if frozenset(below) in seen:
-                    raise ImageError(f"the LittleFS is damaged: the directory {shown(path)} is inside of itself")
+                    raise ImageError("image.littlefs-directory-in-itself", path=shown(path))
                 seen.add(frozenset(below))
                 work.append((path + "/", below))
 
@@ -270,7 +269,7 @@ class Lfs2Reader:
         for path, node in self.entries.items():
             mine = self.chain_of(node)
             if out.intersection(mine):
-                raise ImageError(f"the LittleFS is damaged: {shown(path)} uses a block that something else uses too")
+                raise ImageError("image.littlefs-shared-block", path=shown(path))
             out.update(mine)
         return out
 
@@ -280,16 +279,16 @@ def ctz_chain(source: BlockSource, block_size: int, block_count: int, head: int,
     if size == 0:
         return []
     if size > block_size * block_count:
-        raise ImageError("the LittleFS is damaged: a file is larger than the file system")
+        raise ImageError("image.littlefs-file-too-large")
     index, out = _ctz_index(block_size, size - 1), []
     for number in range(index, -1, -1):
         if head >= block_count:
-            raise ImageError("the LittleFS is damaged: a file leads out of the file system")
+            raise ImageError("image.littlefs-file-outside")
         out.append(head)
         if number:
             head = int.from_bytes(source.read(head * block_size, 4), "little")
     if len(set(out)) < len(out):
-        raise ImageError("the LittleFS is damaged: a file runs in a circle")
+        raise ImageError("image.littlefs-file-loop")
     return out[::-1]
 
 
@@ -319,13 +318,13 @@ def _ctz_index(block_size: int, offset: int) -> int:
 def _name(raw: bytes) -> str:
     name = raw.decode("utf-8", "surrogateescape")
     if not name or "/" in name or "\0" in name or name in (".", ".."):
-        raise ImageError(f"the LittleFS has the unusable name {name[:40]!r}")
+        raise ImageError("image.littlefs-bad-name", name=name[:40])
     return name
 
 
 def _check_struct(node: Node, path: str) -> None:
     if node.struct not in (_INLINE, _CTZ) or (node.struct == _CTZ and len(node.data) != 8):
-        raise ImageError(f"the LittleFS is damaged: there is no content for {shown(path)}")
+        raise ImageError("image.littlefs-no-content", path=shown(path))
 
 
 def crc32(data: bytes, start: int = 0xFFFFFFFF) -> int:

@@ -18,6 +18,7 @@ from math import gcd
 from typing import Any, TypeVar
 
 from ..errors import ImageError
+from ..words import Said
 from .blocks import BlockSource, BytesBlocks, Overlay
 from .lfs1 import build_lfs1
 from .lfs2_reader import ATTR_MTIME, Lfs2Reader, Superblock, read_superblock
@@ -32,9 +33,10 @@ CORRUPT = -84  # LFS_ERR_CORRUPT
 _IO_ERROR = -5
 _NO_SPACE, _TOO_LONG = -28, -36
 _REASONS = {
-    _NO_SPACE: "there is no room left", _TOO_LONG: "a name is too long", -84: "it is damaged",
-    -27: "a file is too large",
-}  # fmt: skip
+    _TOO_LONG: "image.littlefs-too-long",
+    -84: "image.littlefs-corrupt",
+    -27: "image.littlefs-large-file",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,10 @@ class LfsParameters:
         whole = not (self.block_size % cache or cache % self.read_size or cache % self.prog_size)
         if self.block_size < 128 or self.block_count < 2 or not whole or self.lookahead_size % 8:
             raise ImageError(
-                f"littlefs has no use for blocks of {self.block_size} bytes that are written in steps of "
-                f"{self.prog_size}, or for {self.block_count} of them"
+                "image.littlefs-block-size",
+                block_size=self.block_size,
+                prog_size=self.prog_size,
+                block_count=self.block_count,
             )
 
 
@@ -120,7 +124,7 @@ def lfs_parameters(
         blocks = 1024
     blocks = block_size or blocks
     if blocks < 128 or size < 2 * blocks:
-        raise ImageError(f"a LittleFS needs two blocks of {blocks} bytes, the region has {size} bytes")
+        raise ImageError("image.littlefs-region-too-small", block=blocks, size=size)
     size -= size % blocks  # SAMD's 64 KiB are no whole number of its blocks: the firmware rounds down, too
     version = DISK_2_0 if release is not None and release < (1, 22, 0) else DISK_2_1
     return LfsParameters(size, blocks, prog_size=min(prog, blocks), disk_version=version, v1=v1)
@@ -139,7 +143,7 @@ class _Medium:
         self.left -= 1
         try:
             if self.left < 0:
-                self.failure = self.failure or ImageError("the LittleFS is damaged: reading it does not end")
+                self.failure = self.failure or ImageError("image.littlefs-endless")
             if self.failure is None:
                 return self.overlay.read(block * self.overlay.block_size + off, size)
         except BaseException as error:
@@ -223,9 +227,10 @@ class _Engine:
                 # A name that no directory has room for is "too long" as well (lfs.c, lfs_file_opencfg).
                 if code == _TOO_LONG and len(what.rpartition("/")[2].encode("utf-8", "replace")) <= self._name_max:
                     code = _NO_SPACE
-                reason = _REASONS.get(code, f"littlefs refuses with error {code}")
-                kind = NoRoomError if code == _NO_SPACE else ImageError
-                raise kind(f"{shown(what)} cannot be written: {reason}") from None
+                if code == _NO_SPACE:
+                    raise NoRoomError("image.no-room.littlefs-write", what=shown(what)) from None
+                reason = Said(_REASONS[code]) if code in _REASONS else Said("image.littlefs-error", number=code)
+                raise ImageError("image.littlefs-write", what=shown(what), reason=reason) from None
             raise self._medium.failure from None
         finally:
             if isinstance(self._medium.failure, (KeyboardInterrupt, SystemExit)):
@@ -270,7 +275,7 @@ def _encoded(path: str) -> str:
     try:
         path.encode()
     except UnicodeEncodeError:
-        raise ImageError(f"the name {path!r} is not UTF-8, it can be read but not written") from None
+        raise ImageError("image.littlefs-name-not-utf8", path=path) from None
     return "/" + path
 
 
@@ -378,7 +383,7 @@ def build_littlefs(
     least = _least(contents, parameters)
     if least > parameters.block_count:
         over = (least - parameters.block_count) * parameters.block_size
-        raise NoRoomError(f"the files do not fit into the file system of {parameters.size} bytes", over)
+        raise NoRoomError("image.no-room.littlefs-over", size=parameters.size, over=over)
     overlay = _fill(contents, folders, parameters, epoch, parameters.block_count)
     if packed:
         used = len(Lfs2Reader(overlay).used())
@@ -418,9 +423,7 @@ def _fill(
             engine.grow(parameters.block_count)
     except NoRoomError:
         total = sum(map(len, contents.values()))
-        raise NoRoomError(
-            f"the files ({total} bytes) do not fit into the file system of {parameters.size} bytes"
-        ) from None
+        raise NoRoomError("image.no-room.littlefs-files", total=total, size=parameters.size) from None
     return overlay
 
 
@@ -433,4 +436,4 @@ def _compare(built: BuiltFs, contents: Mapping[str, bytes], folders: list[str]) 
     tree = Lfs1Tree(source) if built.kind == "littlefs1" else Lfs2Tree(source)
     found = [entry.path for entry in tree.entries() if entry.directory]
     if tree.files() != contents or found != folders:
-        raise ImageError("the LittleFS does not read back as what was put in", hint="please report this")
+        raise ImageError("image.littlefs-readback")

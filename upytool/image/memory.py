@@ -54,14 +54,14 @@ class Memory:
             if not data:
                 continue
             if address < 0 or address + len(data) > ADDRESS_LIMIT:
-                raise ImageError(f"the file puts data at {address:#x}, outside of a 32-bit address space")
+                raise ImageError("image.data-out-of-range", address=address)
             end = start + len(run)
             if run and address <= end:
                 overlap = min(end - address, len(data))
                 if overlap:
                     known = run[address - start : address - start + overlap]
                     if known != data[:overlap]:
-                        raise ImageError(f"the file holds two different contents for address {address:#x}")
+                        raise ImageError("image.data-conflict", address=address)
                     data = data[overlap:]
                 run += data
                 continue
@@ -112,16 +112,12 @@ class Memory:
         for segment in self.segments:
             first, last = max(address, segment.address), min(address + size, segment.end)
             if first < last:
-                out[first - address : last - address] = segment.data[
-                    first - segment.address : last - segment.address
-                ]
+                out[first - address : last - address] = segment.data[first - segment.address : last - segment.address]
         return bytes(out)
 
     def touches(self, address: int, size: int) -> bool:
         """Whether any byte of the range is in the file."""
-        return size > 0 and any(
-            segment.address < address + size and address < segment.end for segment in self.segments
-        )
+        return size > 0 and any(segment.address < address + size and address < segment.end for segment in self.segments)
 
     def replaced(self, address: int, data: bytes) -> Memory:
         """A copy with `data` at `address`, over whatever was there."""

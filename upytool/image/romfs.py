@@ -67,7 +67,7 @@ def image_size(data: bytes) -> int:
     Raises: ImageError when there is none.
     """
     if not is_romfs(data):
-        raise ImageError("there is no ROMFS image")
+        raise ImageError("image.no-romfs")
     length, at = _number(data, 3, len(data))
     return at + length
 
@@ -80,9 +80,9 @@ def read_romfs(data: bytes) -> Romfs:
     """
     size = image_size(data)
     if size > len(data):
-        raise ImageError(f"the ROMFS image is cut short: {len(data)} of {size} bytes")
+        raise ImageError("image.romfs-truncated", actual=len(data), size=size)
     if size % 2:
-        raise ImageError(f"the ROMFS image has an odd size, {size} bytes")
+        raise ImageError("image.romfs-odd-size", size=size)
     _, start = _number(data, 3, size)
     entries: dict[str, RomfsEntry] = {}
     work: list[tuple[int, int, str, int]] = [(start, size, "", 0)]
@@ -94,21 +94,19 @@ def read_romfs(data: bytes) -> Romfs:
             if kind in (DIRECTORY, FILE):
                 length, name_at = _number(data, body, stop)
                 if not 0 < length <= stop - name_at:
-                    raise ImageError(f"the ROMFS image has a damaged name in /{prefix}")
+                    raise ImageError("image.romfs-damaged-name", path=prefix)
                 name = _name(data[name_at : name_at + length])
                 path = prefix + name
                 if len(path) > MAX_PATH or len(entries) >= MAX_ENTRIES:
-                    raise ImageError(
-                        f"the ROMFS image has more than {MAX_ENTRIES} entries, or paths that are too long"
-                    )
+                    raise ImageError("image.romfs-too-many-entries", limit=MAX_ENTRIES)
                 if path in entries:
-                    raise ImageError(f"the ROMFS image holds /{path} twice")
+                    raise ImageError("image.romfs-duplicate", path=path)
                 if kind == FILE:
                     offset, count, shared = _content(data, name_at + length, stop, start, size, path)
                     entries[path] = RomfsEntry(path, False, count, offset, shared)
                 else:
                     if depth >= MAX_DEPTH:
-                        raise ImageError(f"the ROMFS image nests directories deeper than {MAX_DEPTH}")
+                        raise ImageError("image.romfs-too-deep", limit=MAX_DEPTH)
                     entries[path] = RomfsEntry(path, True)
                     nested.append((name_at + length, stop, path + "/", depth + 1))
             at = stop
@@ -126,14 +124,14 @@ def _number(data: bytes, at: int, end: int) -> tuple[int, int]:
             break
         if not byte & 0x80:
             return value, at
-    raise ImageError("the ROMFS image is damaged: a number does not end")
+    raise ImageError("image.romfs-endless-number")
 
 
 def _record(data: bytes, at: int, end: int) -> tuple[int, int, int]:
     kind, body = _number(data, at, end)
     length, body = _number(data, body, end)
     if kind == UNUSED or length > end - body:
-        raise ImageError(f"the ROMFS image is damaged at byte {at:#x}")
+        raise ImageError("image.romfs-damaged", offset=at)
     return kind, body, body + length
 
 
@@ -146,19 +144,19 @@ def _content(data: bytes, at: int, end: int, start: int, size: int, path: str) -
             length, body = _number(data, body, stop)
             offset, _ = _number(data, body, stop)
             if start + offset + length > size:
-                raise ImageError(f"the ROMFS image points outside of itself for /{path}")
+                raise ImageError("image.romfs-points-outside", path=path)
             return start + offset, length, True
         at = stop
-    raise ImageError(f"the ROMFS image has no data for /{path}")
+    raise ImageError("image.romfs-no-data", path=path)
 
 
 def _name(raw: bytes) -> str:
     try:
         name = raw.decode()
     except UnicodeDecodeError:
-        raise ImageError(f"the ROMFS image has a name that is not UTF-8: {raw[:40]!r}") from None
+        raise ImageError("image.romfs-name-not-utf8", name=raw[:40]) from None
     if "/" in name or "\0" in name or name in (".", ".."):
-        raise ImageError(f"the ROMFS image has the unusable name {name[:40]!r}")
+        raise ImageError("image.romfs-bad-name", name=name[:40])
     return name
 
 
@@ -205,15 +203,15 @@ _HEADER = 8  # with data at fixed places the header has a fixed size, too
 def _place(tree: _Tree, path: str, content: bytes | None) -> None:
     parts = path.strip("/").split("/")
     if any(not part or part in (".", "..") or "\0" in part for part in parts) or not _fits(path, parts):
-        raise ImageError(f"ROMFS cannot hold the path {path!r}")
+        raise ImageError("image.romfs-path", path=path)
     for part in parts if content is None else parts[:-1]:
         below = tree.setdefault(part, {})
         if isinstance(below, bytes):
-            raise ImageError(f"{path!r} is to be in ROMFS both as a file and as a directory")
+            raise ImageError("image.romfs-file-and-directory", path=path)
         tree = below
     if content is not None:
         if parts[-1] in tree:
-            raise ImageError(f"{path!r} is to be in ROMFS twice")
+            raise ImageError("image.romfs-path-twice", path=path)
         tree[parts[-1]] = bytes(content)
 
 
@@ -236,7 +234,7 @@ def _blob(
     for content, paths in [*groups.items(), *alone]:
         step = max(align(path) for path in paths)
         if step < 1 or step & (step - 1):
-            raise ImageError(f"ROMFS data cannot be aligned to {step} bytes")
+            raise ImageError("image.romfs-alignment", step=step)
         if content and (len(paths) > 1 or step > 1):
             wanted.append((step, content, paths))
     if not wanted:

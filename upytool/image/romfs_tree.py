@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import ImageError
 from .blocks import BlockSource, BytesBlocks
 from .romfs import build_romfs, image_size, is_romfs, read_romfs
-from .tree import Entry, FileTree, Kind, Usage, shown
+from .tree import Entry, FileTree, Kind, NoRoomError, Usage, shown
 
 
 class RomfsTree(FileTree):
@@ -17,10 +17,10 @@ class RomfsTree(FileTree):
     def __init__(self, source: BlockSource) -> None:
         head = source.read(0, 16)
         if not is_romfs(head):
-            raise ImageError("there is no ROMFS image here")
+            raise ImageError("image.no-romfs-here")
         length = image_size(head)
         if length > source.size:
-            raise ImageError(f"the ROMFS image has {length} bytes, more than the {source.size} bytes here")
+            raise ImageError("image.romfs-too-large", size=length, room=source.size)
         self._source = source
         self._image = read_romfs(source.read(0, length))
         self._files: dict[str, bytes] | None = None
@@ -34,7 +34,7 @@ class RomfsTree(FileTree):
             return self._files[path]
         entry = self._image.find(path)
         if entry is None:
-            raise ImageError(f"there is no {shown(path)} in the file system")
+            raise ImageError("image.no-such-file", path=shown(path))
         return self._image.read(entry)
 
     def _changeable(self) -> dict[str, bytes]:
@@ -69,10 +69,7 @@ class RomfsTree(FileTree):
             return self._image.raw[: self._image.size]
         data = build_romfs(self._files, directories=self._folders)
         if len(data) > self._source.size:
-            raise ImageError(
-                f"the files do not fit into the ROMFS of {self._source.size} bytes: "
-                f"{len(data) - self._source.size} bytes too many"
-            )
+            raise NoRoomError("image.no-room.romfs", size=self._source.size, over=len(data) - self._source.size)
         return data
 
     def usage(self) -> Usage:

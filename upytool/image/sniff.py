@@ -10,40 +10,34 @@ from __future__ import annotations
 import struct
 
 from ..errors import ImageError
+from ..words import Said
 from . import uf2
 from .dfuse import MAGIC as DFUSE
 from .dfuse import read_suffix
 from .esp import find_base
 from .rp2_binary_info import FLASH, boot2_ok, image_type
 
-_AGAIN = "download it again, and take the file itself, not the page that shows it"
-_BESIDE = "take the .uf2, .bin, .dfu or .hex file of the same build"
-_UNPACK = "unpack it and take the firmware file from inside"
+# (offset, magic, what such a file is, the note that says what to take in its place)
 _MAGICS: tuple[tuple[int, bytes, str, str], ...] = (
-    (0, b"\x7fELF", "is an ELF file: it is for debuggers and linkers, a bootloader cannot take it", _BESIDE),
-    (0, b"\x1f\x8b", "is compressed (gzip)", _UNPACK),
-    (0, b"PK\x03\x04", "is a zip archive", _UNPACK),
-    (0, b"PK\x05\x06", "is an empty zip archive", ""),
-    (0, b"\xfd7zXZ\0", "is compressed (xz)", _UNPACK),
-    (0, b"BZh", "is compressed (bzip2)", _UNPACK),
-    (0, b"\x28\xb5\x2f\xfd", "is compressed (zstd)", _UNPACK),
-    (0, b"7z\xbc\xaf\x27\x1c", "is a 7z archive", _UNPACK),
-    (257, b"ustar", "is a tar archive", _UNPACK),
-    (
-        0,
-        b"version https://git-lfs",
-        "is a Git LFS pointer: the real file was not fetched",
-        "run `git lfs pull`",
-    ),
-    (0, b"\0asm", "is a WebAssembly module", ""),
-    (0, b"MZ", "is a Windows program", ""),
-    (0, b"\xd2\xcd\x31", "is a ROMFS image: a file system, no firmware", "`upytool romfs` works with it"),
-    (8, b"littlefs", "is a LittleFS image: a file system, no firmware", ""),
-    (4104, b"littlefs", "is a LittleFS image: a file system, no firmware", ""),
-    (54, b"FAT1", "is a FAT image: a file system, no firmware", ""),
-    (82, b"FAT32", "is a FAT image: a file system, no firmware", ""),
-    (0, b"M\x06", "is a compiled module (.mpy), no firmware", "copy it to a board with `upytool cp`"),
-    (0, b"M\x05", "is a compiled module (.mpy), no firmware", "copy it to a board with `upytool cp`"),
+    (0, b"\x7fELF", "an ELF file", "image.same-build"),
+    (0, b"\x1f\x8b", "a gzip archive", "image.unpack"),
+    (0, b"PK\x03\x04", "a zip archive", "image.unpack"),
+    (0, b"PK\x05\x06", "an empty zip archive", ""),
+    (0, b"\xfd7zXZ\0", "an xz archive", "image.unpack"),
+    (0, b"BZh", "a bzip2 archive", "image.unpack"),
+    (0, b"\x28\xb5\x2f\xfd", "a zstd archive", "image.unpack"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", "image.unpack"),
+    (257, b"ustar", "a tar archive", "image.unpack"),
+    (0, b"version https://git-lfs", "a Git LFS pointer", "image.git-lfs"),
+    (0, b"\0asm", "a WebAssembly module", ""),
+    (0, b"MZ", "a Windows program", ""),
+    (0, b"\xd2\xcd\x31", "a ROMFS image", "image.use-romfs"),
+    (8, b"littlefs", "a LittleFS image", "image.file-system"),
+    (4104, b"littlefs", "a LittleFS image", "image.file-system"),
+    (54, b"FAT1", "a FAT image", "image.file-system"),
+    (82, b"FAT32", "a FAT image", "image.file-system"),
+    (0, b"M\x06", "a compiled module (.mpy)", "image.use-cp"),
+    (0, b"M\x05", "a compiled module (.mpy)", "image.use-cp"),
 )
 _HTML = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")
 
@@ -57,7 +51,7 @@ def sniff(data: bytes, name: str) -> str:
     Raises: ImageError when it is not firmware.
     """
     if not data:
-        raise ImageError(f"{name} is empty", hint="download or copy it again")
+        raise ImageError("image.empty", name=name)
     if data[:8] == uf2.START:
         return "uf2"
     if data[:5] == DFUSE:
@@ -66,15 +60,15 @@ def sniff(data: bytes, name: str) -> str:
     if data[:1] == b":" and data[1:9].isalnum():
         return "hex"
     if start[:16].lower().startswith(_HTML) or b"<html" in start.lower():
-        raise ImageError(f"{name} is a web page, no firmware", hint=_AGAIN)
+        raise ImageError("image.not-firmware", name=name, kind="a web page", hint=Said("image.web-page"))
     suffix = read_suffix(data)
     if suffix is not None and suffix.crc_ok:
         return "dfu"
     if find_base(data) is not None:
         return "esp"
-    for offset, magic, what, hint in _MAGICS:
+    for offset, magic, kind, note in _MAGICS:
         if data[offset : offset + len(magic)] == magic:
-            raise ImageError(f"{name} {what}", hint=hint)
+            raise ImageError("image.not-firmware", name=name, kind=kind, hint=Said(note) if note else ())
     if raw_place(data) is not None:
         return "bin"
     _decline(data, name)
@@ -83,24 +77,16 @@ def sniff(data: bytes, name: str) -> str:
 
 def _decline(data: bytes, name: str) -> None:
     if data[:1] == b"\xe9":
-        raise ImageError(
-            f"{name} begins like an ESP image but is damaged, or for a chip that is not known",
-            hint="download or copy it again",
-        )
+        raise ImageError("image.esp-damaged", name=name)
     if data[4:8] == uf2.START[4:] or data[:4] == uf2.START[:4]:
-        raise ImageError(f"{name} begins like a UF2 file but is damaged", hint="download or copy it again")
+        raise ImageError("image.uf2-damaged", name=name)
     if not data.strip(b"\xff") or not data.strip(b"\0"):
-        raise ImageError(f"{name} holds nothing but {data[0]:02X} bytes: erased or unread flash, no firmware")
+        raise ImageError("image.erased", name=name, byte=data[0])
     if len(data) < 64:
-        raise ImageError(
-            f"{name} is not firmware: it has only {len(data)} bytes", hint="download or copy it again"
-        )
+        raise ImageError("image.too-small", name=name, size=len(data))
     if not data[:4096].translate(None, _TEXT):
-        raise ImageError(f"{name} is a text file, no firmware")
-    raise ImageError(
-        f"{name} is not a firmware file that upytool knows",
-        hint="known are UF2, DfuSe (.dfu), Intel HEX, ESP images and raw images of ARM and RP2 chips",
-    )
+        raise ImageError("image.not-firmware", name=name, kind="a text file")
+    raise ImageError("image.unknown-format", name=name)
 
 
 _TEXT = bytes(range(32, 127)) + b"\t\r\n\f\x1b"
@@ -121,11 +107,7 @@ def raw_place(data: bytes) -> tuple[str, int | None] | None:
     if data[:4] == b"FCFB":
         return "mimxrt", 0x60000000
     stack, reset = struct.unpack_from("<II", data)
-    ram = (
-        0x10000000 <= stack <= 0x10100000
-        or 0x20000000 <= stack <= 0x20400000
-        or 0x24000000 <= stack <= 0x24100000
-    )
+    ram = 0x10000000 <= stack <= 0x10100000 or 0x20000000 <= stack <= 0x20400000 or 0x24000000 <= stack <= 0x24100000
     if not ram or stack % 4 or not reset & 1:
         return None
     if 0x08000000 <= reset < 0x08400000:

@@ -26,9 +26,12 @@ MAX_ENTRIES, MAX_DEPTH, MAX_NAME = 65536, 64, 255  # they bound the work on dama
 class NoRoomError(ImageError):
     """Files do not go into a file system. `over`: how many bytes are too many, 0 where nobody counted."""
 
-    def __init__(self, message: str, over: int = 0) -> None:
-        super().__init__(f"{message}: {over} bytes too many" if over else message)
-        self.over = over
+    code = "image.no-room"
+
+    @property
+    def over(self) -> int:
+        found = self.fields.get("over", 0)
+        return found if isinstance(found, int) else 0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -103,9 +106,9 @@ def normal(path: str) -> str:
     parts = [part for part in path.split("/") if part]
     for part in parts:
         if part in (".", "..") or "\0" in part or len(part.encode("utf-8", "surrogateescape")) > MAX_NAME:
-            raise ImageError(f"{path!r} is not a path for a file system on a board")
+            raise ImageError("image.bad-path", path=path)
     if len(parts) > MAX_DEPTH:
-        raise ImageError(f"{path!r} nests directories deeper than {MAX_DEPTH}")
+        raise ImageError("image.path-too-deep", path=path, limit=MAX_DEPTH)
     return "/".join(parts)
 
 
@@ -121,14 +124,14 @@ def with_parents(files: Mapping[str, bytes], directories: tuple[str, ...] = ()) 
     """
     names = {normal(path): path for path in files}
     if len(names) < len(files) or "" in names:
-        raise ImageError("a file is to be in the file system twice, or has no name")
+        raise ImageError("image.path-twice")
     folders = {normal(path) for path in directories} - {""}
     for path in [*names, *folders]:
         parts = path.split("/")[:-1]
         folders |= {"/".join(parts[:count]) for count in range(1, len(parts) + 1)}
     both = sorted(folders & set(names))
     if both:
-        raise ImageError(f"{both[0]} is to be in the file system both as a file and as a directory")
+        raise ImageError("image.file-and-directory", path=both[0])
     return sorted(folders), sorted(names)
 
 
@@ -209,7 +212,7 @@ class FileTree(ABC):
     def read(self, path: str) -> bytes:
         entry = self._there(path)
         if entry.directory:
-            raise ImageError(f"{shown(entry.path)} is a directory")
+            raise ImageError("image.is-a-directory", path=shown(entry.path))
         return self._read(entry.path)
 
     def files(self) -> dict[str, bytes]:
@@ -221,7 +224,7 @@ class FileTree(ABC):
         name, model = normal(path), self._start()
         found = self.find(name)
         if not name or (found is not None and found.directory):
-            raise ImageError(f"{shown(name) or '/'} is a directory")
+            raise ImageError("image.is-a-directory", path=shown(name) or "/")
         if found is not None and self._read(found.path) == data:
             return
         name = found.path if found is not None else self._parents(name)
@@ -234,7 +237,7 @@ class FileTree(ABC):
         name, model = normal(path), self._start()
         found = self.find(name)
         if found is not None and not found.directory:
-            raise ImageError(f"{shown(name)} is a file")
+            raise ImageError("image.is-a-file", path=shown(name))
         if not name or found is not None:
             return
         above = name.rpartition("/")[0]
@@ -250,7 +253,7 @@ class FileTree(ABC):
         model, entry = self._start(), self._there(path)
         inside = [each for each in self.entries() if each.path.startswith(entry.path + "/")]
         if inside and not recursive:
-            raise ImageError(f"the directory {shown(entry.path)} is not empty", hint="--recursive removes all in it")
+            raise ImageError("image.directory-not-empty", path=shown(entry.path))
         for each in [*reversed(inside), entry]:
             self._remove(each.path, each.directory)
             del model[each.path], self._entries[each.path]
@@ -260,9 +263,9 @@ class FileTree(ABC):
         model, entry, target = self._start(), self._there(old), normal(new)
         there = self.find(target)
         if not target or target == entry.path or (there is not None and there.path != entry.path):
-            raise ImageError(f"{shown(target) or '/'} is there already")
+            raise ImageError("image.exists", path=shown(target) or "/")
         if target.startswith(entry.path + "/"):
-            raise ImageError(f"{shown(entry.path)} cannot be moved into itself")
+            raise ImageError("image.moved-into-itself", path=shown(entry.path))
         target = self._parents(target)
         self._rename(entry.path, target)
         for path in list(model):
@@ -285,15 +288,13 @@ class FileTree(ABC):
         if not wrong:
             wrong = [path for path, state in self._model.items() if not _agrees(again, found[path], state)]
         if wrong:
-            raise ImageError(
-                f"the changed file system does not read back as it should: {wrong[0]}", hint="please report this"
-            )
+            raise ImageError("image.readback", path=wrong[0])
 
     def _there(self, path: str) -> Entry:
         name = normal(path)
         found = Entry("", True) if not name else self.find(name)
         if found is None:
-            raise ImageError(f"there is no {shown(name)} in the file system")
+            raise ImageError("image.no-such-file", path=shown(name))
         return found
 
     def _parents(self, path: str) -> str:
@@ -308,7 +309,7 @@ class FileTree(ABC):
                 self._start()[above] = None
                 self._entries[above] = Entry(above, True)
             elif not found.directory:
-                raise ImageError(f"{shown(above)} is a file, nothing can be in it")
+                raise ImageError("image.not-a-directory", path=shown(above))
             else:
                 above = found.path
         return f"{above}/{name}" if above else name

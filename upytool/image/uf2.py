@@ -105,10 +105,7 @@ def read_uf2(data: bytes) -> Uf2File:
     Raises: ImageError that names the first bad block, a count that does not fit, or missing blocks.
     """
     if len(data) < BLOCK or len(data) % BLOCK:
-        raise ImageError(
-            f"the UF2 file is cut short: {len(data)} bytes is not a multiple of {BLOCK}",
-            hint="download or copy it again",
-        )
+        raise ImageError("image.uf2-truncated", size=len(data), block=BLOCK)
     runs: list[_Run] = []
     current: dict[tuple[int | None, int], _Run] = {}
     tags: dict[int, bytes] = {}
@@ -117,12 +114,9 @@ def read_uf2(data: bytes) -> Uf2File:
     for index, block in enumerate(_HEAD.iter_unpack(data)):
         magic0, magic1, flags, address, size, number, count, owner, body, end = block
         if magic0 != MAGIC0 or magic1 != MAGIC1 or end != MAGIC_END:
-            raise ImageError(
-                f"block {index} of the UF2 file is damaged (its magic numbers are wrong)",
-                hint="download or copy it again",
-            )
+            raise ImageError("image.uf2-block-damaged", block=index)
         if size > CAPACITY:
-            raise ImageError(f"block {index} of the UF2 file claims {size} bytes of data, more than fit")
+            raise ImageError("image.uf2-block-size", block=index, size=size)
         if flags & HAS_TAGS:
             found = _tags(body, size, bool(flags & HAS_MD5))
             if TAG_IGNORE in found and flags & HAS_FAMILY and owner == ABSOLUTE:
@@ -134,7 +128,7 @@ def read_uf2(data: bytes) -> Uf2File:
             skipped += 1
             continue
         if not count or number >= count:
-            raise ImageError(f"block {index} of the UF2 file is number {number} of {count}")
+            raise ImageError("image.uf2-block-number", block=index, number=number, count=count)
         if flags & HAS_MD5:
             regions.add(body[-24:])
         key = (owner if flags & HAS_FAMILY else None, count)
@@ -145,24 +139,24 @@ def read_uf2(data: bytes) -> Uf2File:
         run.numbers.add(number)
         run.pieces.append((address, body[:size]))
     groups = _finish(runs, skipped)
-    return Uf2File(
-        groups, erratum, skipped, tags, _check_md5(runs, regions), tuple(_notes(runs, bool(erratum)))
-    )
+    return Uf2File(groups, erratum, skipped, tags, _check_md5(runs, regions), tuple(_notes(runs, bool(erratum))))
 
 
 def _finish(runs: Sequence[_Run], skipped: int) -> tuple[Uf2Group, ...]:
     if not runs:
-        raise ImageError(
-            "the UF2 file holds nothing for the main flash"
-            + (f" ({skipped} other blocks)" if skipped else "")
-        )
+        if skipped:
+            raise ImageError("image.uf2-other-blocks", skipped=skipped)
+        raise ImageError("image.uf2-empty")
     groups = []
     for run in runs:
         if len(run.numbers) != run.count:
-            name = "" if run.family is None else f" for {family(run.family)}"
+            if run.family is None:
+                raise ImageError("image.uf2-incomplete", there=len(run.numbers), count=run.count)
             raise ImageError(
-                f"the UF2 file has {len(run.numbers)} of {run.count} blocks{name}",
-                hint="it is cut short or damaged: download or copy it again",
+                "image.uf2-incomplete-family",
+                there=len(run.numbers),
+                count=run.count,
+                family=str(family(run.family)),
             )
         groups.append(Uf2Group(run.family, Memory.of(run.pieces), run.count))
     return tuple(groups)
@@ -173,9 +167,7 @@ def _notes(runs: Sequence[_Run], erratum: bool) -> list[str]:
     seen: set[int | None] = set()
     for run in runs:
         if run.family in seen:
-            notes.append(
-                "the block numbers start again in the middle: RP2 boot ROMs restart after the first part"
-            )
+            notes.append("the block numbers start again in the middle: RP2 boot ROMs restart after the first part")
             break
         seen.add(run.family)
     if None in seen:
@@ -234,9 +226,7 @@ def _tags(body: bytes, size: int, has_md5: bool) -> dict[int, bytes]:
 def e10_block() -> bytes:
     """The block that RP2350 files start with (erratum RP2350-E10): number 0 of 2, to be ignored."""
     body = (b"\xef" * PAGE + bytes((4,)) + TAG_IGNORE.to_bytes(3, "little")).ljust(CAPACITY, b"\0")
-    return _HEAD.pack(
-        MAGIC0, MAGIC1, HAS_FAMILY | HAS_TAGS, E10_ADDRESS, PAGE, 0, 2, ABSOLUTE, body, MAGIC_END
-    )
+    return _HEAD.pack(MAGIC0, MAGIC1, HAS_FAMILY | HAS_TAGS, E10_ADDRESS, PAGE, 0, 2, ABSOLUTE, body, MAGIC_END)
 
 
 def write_uf2(
@@ -261,12 +251,12 @@ def write_uf2(
     Raises: ImageError for an empty group or a payload that does not fit.
     """
     if not 1 <= payload <= CAPACITY or (sector and sector % payload):
-        raise ImageError(f"UF2 blocks of {payload} bytes cannot be made")
+        raise ImageError("image.uf2-payload", size=payload)
     out = [erratum_block if isinstance(erratum_block, bytes) else e10_block()] if erratum_block else []
     for owner, memory in groups:
         pages = _pages(memory, payload, sector)
         if not pages:
-            raise ImageError("there is nothing to write to the UF2 file")
+            raise ImageError("image.uf2-nothing")
         flags, number = (0, 0) if owner is None else (HAS_FAMILY, owner)
         tail = struct.pack("<I", MAGIC_END)
         padding = b"\0" * (CAPACITY - payload)

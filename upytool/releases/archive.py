@@ -30,28 +30,28 @@ def check_archive(data: bytes, name: str) -> None:
     try:
         # zipfile makes an object of every entry before it can be asked for their number.
         if _directory_bytes(data) > limits.ARCHIVE_ENTRIES * _ENTRY_BYTES:
-            raise _refused(name, f"it has more than {limits.ARCHIVE_ENTRIES:,} entries")
+            raise ImageError("image.archive-many-entries", name=name, limit=limits.ARCHIVE_ENTRIES)
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
             if len(entries) > limits.ARCHIVE_ENTRIES:
-                raise _refused(name, f"it has more than {limits.ARCHIVE_ENTRIES:,} entries")
+                raise ImageError("image.archive-many-entries", name=name, limit=limits.ARCHIVE_ENTRIES)
             if sum(entry.file_size for entry in entries) > limits.ARCHIVE_BYTES:
-                raise _refused(name, f"unpacked it is larger than {limits.ARCHIVE_BYTES:,} bytes")
+                raise ImageError("image.archive-large", name=name, limit=limits.ARCHIVE_BYTES)
             for entry in entries:
                 problem = InnerPath.problem(entry.filename.removesuffix("/"))
                 if problem:
-                    raise _refused(name, f"it holds {entry.filename[:60]!r}: {problem}")
+                    raise ImageError("image.archive-path", name=name, entry=entry.filename[:60], reason=problem)
                 # What makes such archives uses these two; an LZMA stream names the memory that it wants, up to 4 GB.
                 if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                    raise _refused(name, f"{entry.filename[:60]} is packed in an unusual way")
+                    raise ImageError("image.archive-compression", name=name, entry=entry.filename[:60])
                 # Small files may pack well; zipfile reads no more of an entry than its size says.
                 if entry.file_size > (1 << 20) and entry.file_size > entry.compress_size * limits.ARCHIVE_RATIO:
-                    raise _refused(name, f"{entry.filename[:60]} unpacks to {entry.file_size:,} bytes")
+                    raise ImageError("image.archive-bomb", name=name, entry=entry.filename[:60], size=entry.file_size)
             bad = archive.testzip()
     except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, NotImplementedError, EOFError) as error:
-        raise ImageError(f"{name} is a damaged archive: {error}", hint="download it again") from None
+        raise ImageError("image.archive-damaged", name=name, cause=error) from None
     if bad is not None:
-        raise ImageError(f"{name} is a damaged archive: {bad} is broken", hint="download it again")
+        raise ImageError("image.archive-damaged", name=name, cause=f"{bad} is broken")
 
 
 def _directory_bytes(data: bytes) -> int:
@@ -60,7 +60,3 @@ def _directory_bytes(data: bytes) -> int:
     if at < 0 or data[at : at + 4] != _END or data[-2:] != b"\0\0":
         at = data.rfind(_END, max(0, len(data) - _END_BYTES - 0xFFFF))
     return int.from_bytes(data[at + 12 : at + 16], "little") if at >= 0 else 0
-
-
-def _refused(name: str, why: str) -> ImageError:
-    return ImageError(f"{name} is not taken as a firmware archive: {why}", hint="take another kind of file")

@@ -13,6 +13,7 @@ from .. import documents, limits
 from ..errors import ImageError, LocalFileError, NetworkError, OfflineError, UsageError
 from ..image.base import FirmwareImage
 from ..whole_file import write_whole
+from ..words import Said
 from .archive import ZIP, check_archive
 from .names import version
 from .resolve import Release
@@ -67,7 +68,7 @@ def fetch(release: Release, source: ReleaseSource, *, sha256: str = "", output: 
     """
     wanted = sha256.strip().lower()
     if wanted and not re.fullmatch(r"[0-9a-f]{64}", wanted):
-        raise UsageError(f"{sha256!r} is not a SHA-256", hint="it has 64 hexadecimal digits")
+        raise UsageError("usage.not-a-sha256", text=sha256)
     if release.provenance == "file":
         found = _local(release, wanted)
     else:
@@ -82,7 +83,7 @@ def _local(release: Release, wanted: str) -> Download:
     data = documents.read_bytes(path, error=LocalFileError, limit=limits.FIRMWARE_BYTES)
     digest = hashlib.sha256(data).hexdigest()
     if wanted and digest != wanted:
-        raise LocalFileError(f"{path} is another file: its SHA-256 is {digest}, wanted is {wanted}")
+        raise LocalFileError("local-file.wrong-sha256", path=path, sha256=digest, wanted=wanted)
     image = None
     if data[:4] == ZIP:
         check_archive(data, release.name)
@@ -100,34 +101,23 @@ def _published(release: Release, source: ReleaseSource, wanted: str) -> Download
         if data is not None:
             return _done(release, known, data, cached=True)
     if source.offline:
-        raise OfflineError(
-            f"{release.name} is not on this computer, and --offline forbids to fetch it",
-            hint="run the same command once without --offline, then it is there",
-        )
+        raise OfflineError("offline.firmware", name=release.name)
 
     def check(data: bytes) -> None:
         digest = hashlib.sha256(data).hexdigest()
         _look(release, data)  # first: a login page is told as such, not as a changed file
         if wanted and digest != wanted:
-            raise NetworkError(
-                f"{release.url} gives another file than wanted: its SHA-256 is {digest}, wanted is {wanted}",
-                hint="compare both with what the publisher says",
-            )
+            raise NetworkError("network.wrong-sha256", url=release.url, sha256=digest, wanted=wanted)
         if not wanted and known is not None and digest != known.sha256:
             raise NetworkError(
-                f"{release.url} gives another file than on {known.time[:10]}: "
-                f"its SHA-256 was {known.sha256} and now is {digest}",
-                hint="published files do not change: be careful. If you know that this one did, "
-                f"accept it with --sha256 {digest}",
+                "network.changed-file", url=release.url, day=known.time[:10], before=known.sha256, sha256=digest
             )
 
     data = source.fetcher.find(release.url, keep=False, label=release.name, check=check)
     if data is None:
-        guessed = "the packaged list says that there is such a file, but it may be wrong: " * (
-            release.provenance == "snapshot"
-        )
-        where = source.page_url(release.board) if release.board else release.url
-        raise NetworkError(f"{release.name} is not on the server (404)", hint=f"{guessed}look at {where}")
+        page = source.page_url(release.board) if release.board else release.url
+        note = "releases.guessed-look-at" if release.provenance == "snapshot" else "releases.look-at"
+        raise NetworkError("network.not-on-server", name=release.name, hint=Said(note, page=page))
     return _done(release, source.store.put(release.url, release.name, data), data, cached=False)
 
 
@@ -148,13 +138,10 @@ def _look(release: Release, data: bytes) -> FirmwareImage | None:
     try:
         image.require_valid()
     except ImageError as error:
-        raise ImageError(f"{release.name}: {error.message}", hint="download it again") from None
+        raise ImageError("image.damaged-download", name=release.name, cause=error) from None
     formats = _FORMATS.get(release.ext)
     if formats is not None and image.format not in formats:
-        raise ImageError(
-            f"{release.name} is called .{release.ext}, but holds a {image.format_name}",
-            hint="the server's file is not what its name says: take another kind or version",
-        )
+        raise ImageError("image.other-format", name=release.name, ext=release.ext, found=image.format_name)
     return image
 
 
@@ -180,5 +167,5 @@ def _copy(found: Download, output: str) -> Download:
         if not (target.exists() and target.samefile(found.path)):
             write_whole(target, found.path.read_bytes(), parents=True)
     except OSError as error:
-        raise LocalFileError(f"{target} cannot be written: {error.strerror or error}") from error
+        raise LocalFileError("local-file.cannot-write", path=target, reason=error.strerror or error) from error
     return Download(found.release, target, found.sha256, found.size, found.cached, found.image, found.warnings)

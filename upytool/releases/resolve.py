@@ -19,6 +19,7 @@ from ..errors import LocalFileError, NetworkError, OfflineError, UsageError
 from ..events import notice
 from ..inner_path import LocalName
 from ..net.address import Address
+from ..words import Said
 from .names import EXTENSIONS, FIRMWARE, FileName, Version, join, parse, version
 from .source import ReleaseSource, snapshot
 
@@ -102,7 +103,7 @@ def find_release(spec: str, source: ReleaseSource, *, variant: str = "", version
         return _from_file(spec)
     spec, _, wanted = spec.partition("@")
     if wanted and version and wanted != version:
-        raise UsageError(f"two versions are wanted, {wanted} and {version}")
+        raise UsageError("usage.two-versions", wanted=wanted, other=version)
     wanted = (wanted or version or "latest").strip()
     board_id, variant, known = _board(spec.strip(), variant)
     choice = _chooser(wanted)
@@ -113,8 +114,12 @@ def find_release(spec: str, source: ReleaseSource, *, variant: str = "", version
         raise _nothing(board_id, variant, known, releases, source)
     fitting = [each for each in mine if each.ext in kinds]
     if not fitting:
-        there = ", ".join(dict.fromkeys(each.ext for each in mine))
-        raise UsageError(f"{board_id} has no .{kinds[0]} firmware", hint=f"--kind takes: {there}")
+        raise UsageError(
+            "usage.no-firmware-kind",
+            board=board_id,
+            kind=kinds[0],
+            known=list(dict.fromkeys(each.ext for each in mine)),
+        )
     chosen = choice(fitting)
     if not chosen:
         raise _no_version(board_id, variant, wanted, fitting, source)
@@ -197,8 +202,7 @@ def _is_file(spec: str) -> bool:
 def _from_file(spec: str) -> Release:
     path = Path(spec)
     if not path.is_file():
-        what = "is a directory" if path.is_dir() else "does not exist"
-        raise LocalFileError(f"{spec} {what}", hint="give a firmware file, a board's name or an address")
+        raise LocalFileError("local-file.firmware-directory" if path.is_dir() else "local-file.no-firmware", path=spec)
     parts = parse(path.name)
     ext = path.name.rpartition(".")[2].lower() if "." in path.name else ""
     found = _release(spec, parts, "file") if parts else Release(spec, path.name, ext=ext, provenance="file")
@@ -212,9 +216,7 @@ def _from_url(url: str, source: ReleaseSource) -> Release:
     try:
         name = LocalName(unquote(urlsplit(address).path.rpartition("/")[2]))
     except ValueError as error:
-        raise UsageError(
-            f"{address} does not end with the name of a file: {error}", hint="copy the address of the file itself"
-        ) from None
+        raise UsageError("usage.address-without-name", address=address, cause=error) from None
     parts = parse(name)
     ext = name.rpartition(".")[2].lower() if "." in name else ""
     found = _release(address, parts, "url") if parts else Release(address, name, ext=ext, provenance="url")
@@ -227,9 +229,7 @@ def _from_url(url: str, source: ReleaseSource) -> Release:
 def _no_wishes(spec: str, variant: str, version: str, kind: str) -> None:
     for option, value in (("variant", variant), ("version", version), ("kind", kind)):
         if value:
-            raise UsageError(
-                f"{spec} is one certain file, so a {option} can't be chosen", hint=f"leave --{option} away"
-            )
+            raise UsageError("usage.one-file", spec=spec, option=option)
 
 
 def _board(spec: str, variant: str) -> tuple[str, str, Board | None]:
@@ -247,7 +247,7 @@ def _board(spec: str, variant: str) -> tuple[str, str, Board | None]:
             raise
         named, found = tail, base.upper()
     if named and variant and named != variant.upper():
-        raise UsageError(f"two variants are wanted, {named} and {variant}") from None
+        raise UsageError("usage.two-variants", variant=named, other=variant) from None
     return found, variant.upper() or named, known
 
 
@@ -256,7 +256,7 @@ def _kinds(kind: str, board: Board | None) -> list[str]:
     wanted = kind.lower().lstrip(".")
     if wanted:
         if wanted not in FIRMWARE:
-            raise UsageError(f"there is no firmware of kind {kind}", hint=f"one of {', '.join(FIRMWARE)}")
+            raise UsageError("usage.unknown-firmware-kind", kind=kind, known=FIRMWARE)
         return [wanted]
     if board is None:
         return [each for each in FIRMWARE if each != "app-bin"]
@@ -279,9 +279,7 @@ def _chooser(wanted: str) -> Choice:
         return lambda releases: _newest([each for each in releases if each.date == date])
     number = version(lower)
     if number is None:
-        raise UsageError(
-            f"{wanted!r} is not a version", hint="latest, preview, a version such as 1.28 or 1.28.0, or a date YYYYMMDD"
-        )
+        raise UsageError("usage.not-a-version", text=wanted)
     if number.preview:
         return lambda releases: _newest([each for each in releases if _same_preview(number, each.order[0])])
     if lower.count(".") == 1:
@@ -312,38 +310,35 @@ def _nothing(
     if known is None and not releases:
         near = suggest(board_id)
         return UsageError(
-            f"{source.server} has no firmware for {board_id}, and upytool knows no such board",
-            hint=f"did you mean {' or '.join(near)}?" if near else f"look at {source.page_url(board_id)}",
+            "usage.firmware-unknown-board",
+            server=source.server,
+            board=board_id,
+            hint=Said("boards.did-you-mean", names=" or ".join(near))
+            if near
+            else Said("releases.look-at", page=source.page_url(board_id)),
         )
     variants = {each.variant for each in releases if each.variant}
     if known is not None:
         variants |= set(known.variants)
     if variant and variant not in variants:
         return UsageError(
-            f"{board_id} has no variant {variant}",
-            hint=f"its variants: {', '.join(sorted(variants))}" if variants else "it has none at all",
+            "usage.firmware-no-variant",
+            board=board_id,
+            variant=variant,
+            hint=Said("releases.variants", known=sorted(variants)) if variants else Said("releases.no-variants"),
         )
     what = f"{board_id}-{variant}" if variant else board_id
     if source.offline:
-        return OfflineError(
-            f"no firmware for {what} is on this computer, and --offline forbids to look for it",
-            hint="download it once without --offline, then it is there",
-        )
-    return NetworkError(
-        f"{source.server} has no firmware for {what}",
-        hint=f"look at {source.page_url(board_id)}, or give a file or an address",
-    )
+        return OfflineError("offline.no-firmware", build=what)
+    return NetworkError("network.no-firmware", server=source.server, build=what, page=source.page_url(board_id))
 
 
 def _no_version(board_id: str, variant: str, wanted: str, releases: list[Release], source: ReleaseSource) -> Exception:
     what = f"{board_id}-{variant}" if variant else board_id
     listed = list(dict.fromkeys(each.version for each in releases))
-    more = ", ..." if len(listed) > 6 else ""
-    hint = f"there is: {', '.join(listed[:6])}{more}"
+    there = Said("releases.versions", known=[*listed[:6], *["..."] * (len(listed) > 6)])
     if source.offline:
-        return OfflineError(
-            f"MicroPython {wanted} for {what} is not on this computer, and --offline forbids to fetch it", hint=hint
-        )
+        return OfflineError("offline.no-version", version=wanted, build=what, hint=there)
     if wanted == "latest":
-        return UsageError(f"there is no release for {what} yet", hint=f"--version=preview takes {listed[0]}")
-    return UsageError(f"there is no MicroPython {wanted} for {what}", hint=hint)
+        return UsageError("usage.no-release", build=what, version=listed[0])
+    return UsageError("usage.no-version", version=wanted, build=what, hint=there)

@@ -47,7 +47,7 @@ class ReleaseSource:
         try:
             self.server = Address.of(server.rstrip("/"))
         except UsageError as error:
-            raise ConfigError(f"firmware server: {error.message}") from None
+            raise ConfigError("config.firmware-server", cause=error) from None
         self.offline, self.reporter = offline, reporter
         folder = folder or Path(cache_dir()) / "firmware"
         self.store = FirmwareStore(folder, record or Path(state_dir()) / "firmware.json")

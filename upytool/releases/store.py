@@ -160,11 +160,8 @@ class FirmwareStore:
             with FileLock(f"{self.record}.lock", timeout=LOCK_SECONDS):
                 yield
         except Timeout:
-            raise LocalFileError(f"another program holds {self.record}", hint="try again when it is done") from None
+            raise LocalFileError("local-file.locked", path=self.record) from None
 
 
 def _unwritable(folder: Path, error: OSError) -> LocalFileError:
-    return LocalFileError(
-        f"{folder} cannot be written: {error.strerror or error}",
-        hint="free some space there, or name another directory with UPYTOOL_CACHE_DIR",
-    )
+    return LocalFileError("local-file.cache-not-writable", path=folder, reason=error.strerror or error)

@@ -69,16 +69,18 @@ def test_every_id_and_every_nickname_is_one_boards() -> None:
 def test_near_names(name: str, first: str) -> None:
     assert first in suggest(name)[:3]
     if not catalogue.named(name):
-        with pytest.raises(UsageError, match="no board is called") as caught:
+        with pytest.raises(UsageError) as caught:
             find(name)
+        assert caught.value.code == "usage.unknown-board"
         assert first in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["", "xyzzyq", "-", "🥧", "\0", "q" * 5000])
 def test_names_of_nothing(name: str) -> None:
     assert suggest(name) == []
-    with pytest.raises(UsageError, match="no board is called"):
+    with pytest.raises(UsageError) as caught:
         find(name)
+    assert (caught.value.code, caught.value.fields) == ("usage.unknown-board", {"name": name})
 
 
 def test_variants() -> None:

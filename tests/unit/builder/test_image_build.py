@@ -454,7 +454,7 @@ def test_given_mpy_files(tmp_path: Path) -> None:
         (module((1, 18), ""), "it is .mpy version 5"),
         (module((1, 27), "xtensawin", "native"), "its machine code is for xtensawin"),
         (module((1, 20), "armv6m", "native"), "for .mpy 6.1"),
-        (b"not one", "this is no .mpy file"),
+        (b"not one", "not a .mpy file"),
         (b"C\x06\x00\x1f", "CircuitPython"),
     ):
         with pytest.raises(BuildError, match=words) as caught:

@@ -77,8 +77,9 @@ def test_dfuse() -> None:
     assert (image.format, image.chip, len(image.memory)) == ("dfuse", "stm32", 2)
     image.require_valid()
     broken = FirmwareImage.read(data[:700] + b"x" + data[701:])
-    with pytest.raises(ImageError, match="CRC-32 of the DFU suffix does not agree"):
+    with pytest.raises(ImageError) as caught:
         broken.require_valid()
+    assert (caught.value.code, caught.value.fields["checks"]) == ("image.damaged", ["the CRC-32 of the DFU suffix"])
 
 
 def test_plain_dfu(esp_parts: Parts) -> None:
@@ -115,8 +116,9 @@ def test_a_damaged_application_is_told(esp_parts: Parts) -> None:
         "the checksum of the application",
         "the SHA-256 of the application",
     }
-    with pytest.raises(ImageError, match="is damaged: the checksum of the application and the SHA-256"):
+    with pytest.raises(ImageError) as caught:
         image.require_valid()
+    assert caught.value.fields["checks"] == ["the checksum of the application", "the SHA-256 of the application"]
 
 
 def test_raw_arm() -> None:
@@ -142,9 +144,9 @@ def zipped() -> bytes:
         (b"<!DOCTYPE html><html><body>404</body></html>", "is a web page"),
         (b"\xef\xbb\xbf\n  <HTML lang=en>", "is a web page"),
         (b"\x7fELF\x01\x01\x01" + bytes(100), "is an ELF file"),
-        (gzip.compress(b"firmware", mtime=0), r"compressed \(gzip\)"),
+        (gzip.compress(b"firmware", mtime=0), "is a gzip archive"),
         (zipped(), "is a zip archive"),
-        (b"\xfd7zXZ\0" + bytes(50), "compressed"),
+        (b"\xfd7zXZ\0" + bytes(50), "is an xz archive"),
         (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
         (b"M\x06\x00\x1f\x03\x00", "compiled module"),
         (romfs.build_romfs({"a": b"1"}), "ROMFS image"),

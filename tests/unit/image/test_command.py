@@ -56,7 +56,7 @@ def test_no_firmware(tmp_path: Path) -> None:
     file.write_bytes(b"<!doctype html><html>")
     done = upytool("firmware", "inspect", file)
     assert done.returncode == 7
-    assert done.stderr.startswith("error: firmware.uf2 is a web page, no firmware\nhint: download it again")
+    assert done.stderr.startswith("error: firmware.uf2 is a web page, not firmware\nhint: download it again")
     assert done.stdout == ""
 
 

@@ -114,13 +114,17 @@ def test_what_a_board_takes(header: MpyHeader, board: int, reason: str | None) -
 
 
 def test_what_is_no_mpy() -> None:
-    for data, said in (
-        (b"", "no .mpy"), (b"import os\n", "no .mpy"), (b"C\x06\0\x1f\0", "CircuitPython"),
-        (b"M\x06\0\x1f", "cut short"),
-        (b"M\x06\0\x1f\x01\0\x20abc", "source name"), (b"M\x06\0\x1f" + b"\xff" * 20, "cut short"),
-    ):  # fmt: skip
-        with pytest.raises(ImageError, match=said):
+    for data, code, fields in (
+        (b"", "image.not-mpy", {}),
+        (b"import os\n", "image.not-mpy", {}),
+        (b"C\x06\0\x1f\0", "image.mpy-circuitpython", {}),
+        (b"M\x06\0\x1f", "image.mpy-truncated", {"part": "header"}),
+        (b"M\x06\0\x1f\x01\0\x20abc", "image.mpy-truncated", {"part": "source name"}),
+        (b"M\x06\0\x1f" + b"\xff" * 20, "image.mpy-truncated", {"part": "header"}),
+    ):
+        with pytest.raises(ImageError) as caught:
             read_header(data)
+        assert (caught.value.code, caught.value.fields) == (code, fields)
 
 
 def test_the_board_of_the_rig() -> None:

@@ -22,16 +22,20 @@ def command(app: App) -> None:
     """
     try:
         if not app.connected and _simulated(app) and _out_of_boot_loader(app, None):
-            app.note("The board left its bootloader and starts its firmware")
-            return
+            return _left(app)
         app.device().reset()
     except (DeviceSelectionError, PortMissingError, ProtocolError) as error:
         if not _out_of_boot_loader(app, error):
             raise
-        app.note("The board left its bootloader and starts its firmware")
-        return
+        return _left(app)
     app.let_go()
+    app.emit({"reset": "hard"}, "")
     app.note("The board restarts")
+
+
+def _left(app: App) -> None:
+    app.emit({"reset": "bootloader"}, "")
+    app.note("The board left its bootloader and starts its firmware")
 
 
 def _simulated(app: App) -> bool:

@@ -1,0 +1,64 @@
+"""upytool.words: sentences from codes and fields."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from upytool.errors import BootloaderError, FlashError, RemoteException, RemoteOSError, UpytoolError, UsageError
+from upytool.words import Said, fill, json_value
+
+
+def test_fields_are_shown_as_people_write_them() -> None:
+    fields = {"names": ["b", "a"], "path": Path("x.py"), "size": 1234567, "seen": {"q", "p"}}
+    assert fill("{names} {path} {size:,} {path!s} {seen}", fields) == "b, a x.py 1,234,567 x.py p, q"
+
+
+@pytest.mark.parametrize("template", ["{gone}", "{size:q}", "{names.gone}", "{", "{size[9]}", "{}"])
+def test_no_sentence_raises(template: str) -> None:
+    assert fill(template, {"size": 1, "names": []}) == template
+
+
+def test_a_command_is_quoted_for_a_shell_and_given_by_the_word() -> None:
+    said = Said.of("x", "look first: `upytool rm -r :{path}` removes it", {"path": "a b$(c)"})
+    assert said.text == "look first: `upytool rm -r ':a b$(c)'` removes it"
+    assert said.command == ["upytool", "rm", "-r", ":a b$(c)"]
+    assert said.data() == {"text": said.text, "command": said.command}
+    assert Said("no command here").command == []
+
+
+def test_an_error_is_data() -> None:
+    error = RemoteOSError(20, "/x", hint="try another")
+    assert (error.code, error.errno, error.filename) == ("files.not-a-directory", 20, "/x")
+    assert error.data()["fields"] == {"path": "/x", "errno": 20}
+    assert error.data()["hints"] == [{"text": "try another"}]
+    assert RemoteOSError(99).code == "files.error"
+
+
+def test_what_comes_from_outside_is_never_a_template() -> None:
+    assert UsageError("a {brace} of the user's").message == "a {brace} of the user's"
+    error = RemoteException("Traceback\nOSError: {0}")
+    assert (error.message, error.code, error.kind) == ("OSError: {0}", "remote.exception", "OSError")
+
+
+def test_advice_is_added_or_put_first() -> None:
+    error = BootloaderError("COM3")
+    (own,) = error.hints
+    assert error.advise("last").hints == [own, Said("last")]
+    assert error.advise(Said("first"), first=True).hints == [Said("first"), own, Said("last")]
+
+
+def test_a_board_is_left_in_a_state() -> None:
+    error = FlashError("no", state=Said("as before"), hint="again")
+    assert [each.text for each in error.hints] == ["as before", "again"]
+    assert error.data()["state"] == "as before"
+
+
+def test_an_error_in_a_field_is_nested_data() -> None:
+    inner = UpytoolError("inner failed")
+    assert json_value({"cause": inner, "paths": [Path("a")], "n": 1}) == {
+        "cause": inner.data(),
+        "paths": ["a"],
+        "n": 1,
+    }
