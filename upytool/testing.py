@@ -218,7 +218,7 @@ class ModelTransport:
         if self.cut is not None:
             self.cut -= size
             if self.cut < 0:
-                raise ConnectionLostError("the connection to model was lost", hint="it is a model")
+                raise ConnectionLostError("transport.lost.model", name=self.name)
 
     def read(self, timeout: float | None) -> bytes:
         data = bytes(self._out[: self.chunk])

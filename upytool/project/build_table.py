@@ -1,30 +1,30 @@
 """The [build] table of a project's file: what firmware to make of the project.
 
-    [build]
-    board = "RPI_PICO"             # BOARD or BOARD-VARIANT
-    version = "1.27"               # of MicroPython; latest if left out
-    kind = "image"                 # into official firmware; "source" builds MicroPython itself
-    firmware = "base.uf2"          # a file or URL in place of board and version
-    source = "../micropython"      # for kind "source": a tree, or git+URL#ref
-    modules = ["src"]              # .py files; of a folder, what is in it
-    data = ["static", "config.json"]   # go in under their own paths
-    entry = "app:main"             # what a start runs
-    filesystem = "auto"            # romfs, littlefs, fat
-    safe_boot = true               # a bad main.py can't lock you out
-    optimize = 0                   # mpy-cross's -O
-    output = "build/app.uf2"
-    flash_size = "8MB"             # an Espressif board's, where its firmware is made for less
-    manifest = "manifest.py"       # kind "source": frozen besides
-    c_modules = ["native"]         # kind "source"
-    ignore = ["tests/"]
-    [build.optimize-each]
-    "lib/*.py" = 3
-    [build.emit]
-    "fast.py" = "viper"
-    [build.make]                   # kind "source": make variables
-    MICROPY_PY_BTREE = "0"
-    [packages]                     # as for mip
-    aioble = "*"
+[build]
+board = "RPI_PICO"             # BOARD or BOARD-VARIANT
+version = "1.27"               # of MicroPython; latest if left out
+kind = "image"                 # into official firmware; "source" builds MicroPython itself
+firmware = "base.uf2"          # a file or URL in place of board and version
+source = "../micropython"      # for kind "source": a tree, or git+URL#ref
+modules = ["src"]              # .py files; of a folder, what is in it
+data = ["static", "config.json"]   # go in under their own paths
+entry = "app:main"             # what a start runs
+filesystem = "auto"            # romfs, littlefs, fat
+safe_boot = true               # a bad main.py can't lock you out
+optimize = 0                   # mpy-cross's -O
+output = "build/app.uf2"
+flash_size = "8MB"             # an Espressif board's, where its firmware is made for less
+manifest = "manifest.py"       # kind "source": frozen besides
+c_modules = ["native"]         # kind "source"
+ignore = ["tests/"]
+[build.optimize-each]
+"lib/*.py" = 3
+[build.emit]
+"fast.py" = "viper"
+[build.make]                   # kind "source": make variables
+MICROPY_PY_BTREE = "0"
+[packages]                     # as for mip
+aioble = "*"
 """
 
 from __future__ import annotations
@@ -132,14 +132,14 @@ def load_build_table(file: Path | None, root: Path | None = None) -> BuildTable:
     document = read_project_table(file)
     table = document.get("build", {})
     if not isinstance(table, dict):
-        raise ConfigError(f"{file}: [build] is to be a table", hint="fix the file")
+        raise ConfigError("config.project-table", path=file, table="build")
     values: dict[str, Any] = {}
     for key, value in table.items():
         want = _KEYS.get(key)
         if want is None:
-            raise ConfigError(f"{file}: [build] knows no {key!r}", hint=f"it knows {', '.join(_KEYS)}")
+            raise ConfigError("config.unknown-key", path=file, key=key, known=list(_KEYS), table="build")
         if not _fits(want, key, value):
-            raise ConfigError(f"{file}: build.{key} is to be {_what(key, want)}", hint="fix the file")
+            raise ConfigError("config.wrong-value", path=file, key=f"build.{key}", expected=_what(key, want))
         name = key.replace("-", "_")
         if want is _LIST:
             values[name] = tuple(value)

@@ -24,7 +24,7 @@ from importlib import import_module
 from string import Formatter
 from typing import Any
 
-ROOMS = ("boards", "builder", "common", "image", "mpy", "releases")
+ROOMS = ("boards", "builder", "common", "config", "documents", "image", "mpy", "project", "releases", "testing")
 
 _COMMAND = re.compile(r"`(upytool [^`]*)`")
 _FIELD = re.compile(r"\{[^{}]*\}")
