@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import click
 
-from upytool import limits
+from upytool import limits, words
 from upytool.cli import table
 from upytool.cli.group import Context, load, root
 from upytool.cli.topics import SELECTORS
 from upytool.config.options import OPTIONS, VARIABLES
-from upytool.errors import EXIT_CODES
+from upytool.errors import EXIT_CODES, kind_of
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 NOTE = "<!-- Rendered by `make docs` from the program's own tables: change those, not this page. -->\n\n"
@@ -84,11 +86,76 @@ def limit_table() -> str:
     )
 
 
+def errors() -> str:
+    groups: dict[str, list[str]] = {}
+    for code in sorted(words.errors()):
+        sentence, *hints = (_cell(text) for text in words.errors()[code])
+        row = f"| `{code}` | {kind_of(code).exit_code} | {sentence} | {'<br>'.join(hints)} |\n"
+        groups.setdefault(code.partition(".")[0], []).append(row)
+    head = "| code | exit | what it says | what to do |\n|---|---|---|---|\n"
+    return (
+        "# Errors\n\n" + NOTE + "Every error has a code that is kept for good; programs match it, or its beginning "
+        "(`files.` is all that a board's file\nsystem refuses). The sentence may change. `upytool -v` shows the code, "
+        "`--json` gives it with the fields that stand\nin braces here and the hints, and `upytool help CODE` explains "
+        "it. In Python it is `error.code` with `error.fields` of an\n`upytool.UpytoolError`.\n\n"
+        + "\n".join(f"## {name}\n\n{head}{''.join(rows)}" for name, rows in sorted(groups.items()))
+    )
+
+
+def _cell(text: str) -> str:
+    return (
+        words.outline(text)
+        .replace("|", "\\|")
+        .replace("<", "&lt;")
+        .replace("\n", "<br>")
+        .replace("{{", "{")
+        .replace("}}", "}")
+    )
+
+
+def documents() -> str:
+    schemas = json.loads((REFERENCE / "json-schemas.json").read_text("utf-8"))
+    parts = [f"## `{name}`\n\n```text\n{_shape(schema)}\n```\n" for name, schema in sorted(schemas.items()) if name]
+    return (
+        "# What --json prints\n\n" + NOTE + "One document for a run (`upytool help json`); this is the `result` of "
+        "each command. `key?` is not always there, `[...]` is a\nlist, `{PATH: ...}` an object whose keys are data. "
+        "The same as JSON Schema: [json-schemas.json](json-schemas.json). The\ntests of the command line hold every "
+        "document to it.\n\n" + "\n".join(parts)
+    )
+
+
+def _shape(schema: dict[str, Any], indent: str = "") -> str:
+    """A schema as people write such things: `{path: string, size?: integer}`."""
+    kinds = schema.get("type", "any")
+    names = [kinds] if isinstance(kinds, str) else kinds
+    deeper = indent + "  "
+    shown = []
+    for kind in names:
+        if kind == "array":
+            shown.append(f"[{_shape(schema['items'], indent)}]" if "items" in schema else "[]")
+        elif kind == "object" and "additionalProperties" in schema:
+            shown.append(f"{{PATH: {_shape(schema['additionalProperties'], indent)}}}")
+        elif kind == "object" and schema.get("properties"):
+            required = schema.get("required", [])
+            lines = [
+                f"{deeper}{key}{'' if key in required else '?'}: {_shape(each, deeper)}"
+                for key, each in schema["properties"].items()
+            ]
+            flat = "{" + ", ".join(line.strip() for line in lines) + "}"
+            short = "\n" not in flat and len(indent + flat) < 90
+            shown.append(flat if short else "{\n" + ",\n".join(lines) + f"\n{indent}}}")
+        else:
+            shown.append("{}" if kind == "object" else kind)
+    return " | ".join(shown)
+
+
 PAGES = {
     "limits.md": limit_table,
     "exit-codes.md": exit_codes,
     "environment.md": environment,
     "commands.md": commands,
+    "errors.md": errors,
+    "json.md": documents,
 }
 
 

@@ -37,6 +37,7 @@
     |-- DifferencesFound            1   a check found differences
     |-- SimulatorError              4   a simulated board did not start
     `-- OperationInterrupted        130 Ctrl-C
+        `-- Declined                    a question was answered with no
 
 An error is a stable dotted code and fields; its sentence and its hints (what to do next) stand under the code in
 `upytool.words`. There is a class where programs catch the kind, and the codes of its errors begin with its own.
@@ -49,7 +50,7 @@ import errno as _errno
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .words import Said, errors, fill, json_value
+from .words import Said, fill, find, json_value
 
 if TYPE_CHECKING:
     from typing import Self, TypeAlias
@@ -103,7 +104,7 @@ class UpytoolError(Exception):
     def templates(self) -> tuple[str, ...]:
         """The sentence's template, and those of its hints."""
         if self._words is None:
-            self._words = errors().get(self._text) or (self._text.replace("{", "{{").replace("}", "}}"),)
+            self._words = find(self._text, "ERRORS") or (self._text.replace("{", "{{").replace("}", "}}"),)
         return self._words
 
     @property
@@ -115,6 +116,11 @@ class UpytoolError(Exception):
     def hints(self) -> list[Said]:
         """What to do next, the most likely first."""
         return [*self._hints_of_code(), *self._own]
+
+    @property
+    def advice(self) -> tuple[Said, ...]:
+        """The hints beside those of the code."""
+        return self._own
 
     def _hints_of_code(self) -> list[Said]:
         return [Said.of(self.code, template, self.fields) for template in self.templates[1:]]
@@ -156,6 +162,18 @@ class UpytoolError(Exception):
             "fields": json_value(self.fields),
             "hints": [each.data() for each in self.hints],
         }
+
+
+def kind_of(code: str) -> type[UpytoolError]:
+    """The class of a code: the one whose own code is the longest beginning of it."""
+    found, waiting = UpytoolError, [UpytoolError]
+    while waiting:
+        kind = waiting.pop()
+        own = kind.code
+        if (code == own or code.startswith(own + ".")) and len(own) > len(found.code if found.code != "error" else ""):
+            found = kind
+        waiting += [each for each in kind.__subclasses__() if each.__module__ == __name__]
+    return found
 
 
 def _said(hints: Hints) -> tuple[Said, ...]:
@@ -320,7 +338,7 @@ class RemoteException(RemoteError):
     @property
     def kind(self) -> str:
         """The exception's name on the board, `ValueError` for instance."""
-        return self.message.partition(":")[0].strip()
+        return str(self.fields.get("line", "")).partition(":")[0].strip()
 
     def data(self) -> dict[str, object]:
         return {**super().data(), "traceback": self.traceback}
@@ -359,13 +377,17 @@ class RemoteOSError(UpytoolError, OSError):
     def __init__(self, number: int, path: str = "", *, hint: Hints = ()) -> None:
         code = REMOTE_ERRNO.get(number, "files.error")
         UpytoolError.__init__(self, code, hint=hint, path=path, errno=number)
-        reason = fill(self.templates[0], self.fields)
-        OSError.__init__(self, number, reason, path)
-        self.errno, self.strerror, self.filename = number, reason, path
+        OSError.__init__(self, number, code, path)
+        self.errno, self.filename = number, path
+
+    @property
+    def strerror(self) -> str:  # type: ignore[override]
+        """The sentence of the number alone; made when it is read, as an error of a path is often an answer."""
+        return fill(self.templates[0], self.fields)
 
     @property
     def message(self) -> str:
-        return f"{self.filename}: {self.strerror}" if self.filename else str(self.strerror)
+        return f"{self.filename}: {self.strerror}" if self.filename else self.strerror
 
     def __str__(self) -> str:
         return self.message
@@ -492,7 +514,11 @@ class DifferencesFound(UpytoolError):
 
 
 class OperationInterrupted(UpytoolError):
-    """Ctrl-C. `output` and `traceback` hold what the board said when it was interrupted."""
+    """Ctrl-C. `output` and `traceback` hold what the board said when it was interrupted.
+
+    Attributes:
+        plain: nothing is told but that Ctrl-C was pressed; whoever knows what was under way says that in its place.
+    """
 
     code = "interrupted"
     exit_code = 130
@@ -501,4 +527,14 @@ class OperationInterrupted(UpytoolError):
         self, code: str = "interrupted", /, *, traceback: str = "", hint: Hints = (), **fields: object
     ) -> None:
         super().__init__(code, hint=hint, **fields)
+        self.plain = code == "interrupted"
         self.traceback = traceback
+
+
+class Declined(OperationInterrupted):
+    """A question was answered with no."""
+
+    code = "interrupted.declined"
+
+    def __init__(self, message: str = "stopped: the answer was no", *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)

@@ -107,6 +107,7 @@ AIR_BOARDS = 256
 MOUNT_DESCRIPTORS = 64
 MOUNT_FILES = 4096
 ARGUMENT_PATH_BYTES = 3072
+JSON_OUTPUT_BYTES = 16 << 20
 
 LIMITS: tuple[Limit, ...] = (
     Limit("DOCUMENT_BYTES", "bytes", "a JSON, TOML or text file that upytool parses", "upytool.documents"),
@@ -166,4 +167,5 @@ LIMITS: tuple[Limit, ...] = (
     Limit("MOUNT_DESCRIPTORS", "files", "open here for a board with a mounted directory", "upytool.device.folder"),
     Limit("MOUNT_FILES", "files", "that a board has open in a mounted directory", "upytool.device.folder"),
     Limit("ARGUMENT_PATH_BYTES", "bytes", "a path on the command line", "upytool.cli.params"),
+    Limit("JSON_OUTPUT_BYTES", "bytes", "what one command prints, in a --json document", "upytool.cli.ui.json"),
 )

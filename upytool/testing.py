@@ -218,7 +218,7 @@ class ModelTransport:
         if self.cut is not None:
             self.cut -= size
             if self.cut < 0:
-                raise ConnectionLostError("transport.lost.model", name=self.name)
+                raise ConnectionLostError("transport.lost.serial", name="model")
 
     def read(self, timeout: float | None) -> bytes:
         data = bytes(self._out[: self.chunk])

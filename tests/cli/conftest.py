@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli import shapes
 from upytool.cli import group
 from upytool.cli.main import run
 
@@ -64,6 +65,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
         capsys.readouterr()
         code = run(list(argv))
         said = capsys.readouterr()
+        shapes.check(argv, said.out)
         return Run(code, said.out, said.err)
 
     return call

@@ -164,9 +164,7 @@ def test_several_boards_in_one_line(cli: Cli, log: list[str]) -> None:
     assert log == ["open x fresh", "close x", "open y fresh", "close y"]
 
 
-def test_a_line_that_only_prepares_ends_in_the_repl(
-    cli: Cli, log: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_line_that_only_prepares_ends_in_the_repl(cli: Cli, log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
     import click
 

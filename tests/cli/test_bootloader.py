@@ -10,13 +10,16 @@ import pytest
 
 from tests.fakes import usb_zoo as zoo
 from tests.unit.flashers.drives import ModelDrive
+from upytool.api.bootloader import what_waits
+from upytool.api.flash_target import Flashable
 from upytool.cli import flashing
-from upytool.cli.commands import bootloader, reset
+from upytool.cli.commands import reset
 from upytool.discovery import ports
 from upytool.discovery.usb_devices import UsbDevice
 from upytool.errors import RawReplError
 from upytool.flashers import select
 from upytool.flashers.base import Chip, FlashTarget
+from upytool.flashers.doors import Doors
 from upytool.flashers.probe import Surroundings
 
 from .conftest import BoardCli, Cli
@@ -40,7 +43,7 @@ class Bus:
 def plug(monkeypatch: pytest.MonkeyPatch, *devices: UsbDevice, drives: tuple[ModelDrive, ...] = ()) -> Bus:
     bus = Bus(*devices)
     found = Surroundings(ports=list, buses=lambda: [bus], volumes=lambda: list(drives))  # type: ignore[list-item]
-    monkeypatch.setattr(flashing, "surroundings", lambda app: found)
+    monkeypatch.setattr(flashing, "doors", lambda app, **_: Doors(found, patience=0))
     monkeypatch.setattr(ports, "list_ports", list)
     return bus
 
@@ -67,7 +70,7 @@ def test_a_board_that_nothing_can_be_sent_to_is_a_failure(cli: Cli, monkeypatch:
         raise RawReplError("no prompt")
 
     found = Surroundings(ports=list, buses=list, volumes=list, connect=connect)
-    monkeypatch.setattr(flashing, "surroundings", lambda app: found)
+    monkeypatch.setattr(flashing, "doors", lambda app, **_: Doors(found, patience=0))
     run = cli("-d", "/dev/silent", "bootloader", "--no-wait")
     assert run.code == 7
     assert "nothing can be sent to" in run.err
@@ -119,7 +122,7 @@ def test_espressifs_chips_stay_in_their_rom(cli: Cli, monkeypatch: pytest.Monkey
     port = zoo.cp2102()
     target = FlashTarget("unknown", port.selector, port.hub_port, port.path, port)
     plug(monkeypatch)
-    monkeypatch.setattr(flashing, "choose", lambda app, around: target)
+    monkeypatch.setattr(flashing, "choose", lambda app, ways: Flashable(target, ways))
     monkeypatch.setattr("upytool.flashers.registry.load", lambda name: Flasher())
     run = cli("bootloader")
     assert run.code == 0, run.err
@@ -129,8 +132,8 @@ def test_espressifs_chips_stay_in_their_rom(cli: Cli, monkeypatch: pytest.Monkey
 
 def test_words_for_what_waits() -> None:
     port = zoo.port("/dev/ttyACM0", "303a:0009", location="1-2")
-    assert "ROM loader" in bootloader.what_waits(FlashTarget("bootloader", "x", port=port))
-    assert bootloader.what_waits(FlashTarget("bootloader", "x", board="PYBV11")) == "PYBV11 in its bootloader"
+    assert "ROM loader" in what_waits(FlashTarget("bootloader", "x", port=port))
+    assert what_waits(FlashTarget("bootloader", "x", board="PYBV11")) == "PYBV11 in its bootloader"
 
 
 # -- reset -----------------------------------------------------------------------------------------

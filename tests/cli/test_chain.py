@@ -121,9 +121,7 @@ def normal(name: str, values: dict[str, Any], parser: Any) -> Plain:
     for key, value in values.items():
         flag = key.replace("_", "-")
         if value != defaults[key]:
-            found.add(
-                f"--{flag}" if value is True else f"--no-{flag}" if value is False else f"--{flag}={value}"
-            )
+            found.add(f"--{flag}" if value is True else f"--no-{flag}" if value is False else f"--{flag}={value}")
     text = words[0] if words else ""
     if name == "exec" and "machine.reset()" in text:
         return "reset", (), frozenset()

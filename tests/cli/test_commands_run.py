@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import signal
 import subprocess
@@ -109,7 +110,7 @@ def test_timeout_stops_the_program_with_124(board: BoardCli) -> None:
     run = board("exec", "print('on')\nwhile True: pass", "--timeout", "0.5")
     assert (run.code, run.text) == (124, "on\n")
     assert board.ok("exec", "print('usable')") == "usable\n"
-    assert board.error("eval", "__import__('time').sleep(9)", "--timeout", "0.3")["code"] == "time-limit"
+    assert board.error("eval", "__import__('time').sleep(9)", "--timeout", "0.3")["code"].startswith("time-limit")
 
 
 def test_output_with_control_bytes_comes_through(board: BoardCli) -> None:
@@ -274,8 +275,7 @@ def test_mount_and_umount(board: BoardCli) -> None:
     Path("mod.py").write_text("x = 5\n")
     run = board("mount", ".", "exec", "import mod; print(mod.x)", "umount", "exec", "import os; print(os.getcwd())")
     assert (run.code, run.text) == (0, "Local directory . is mounted at /remote\n5\n/\n"), run.err
-    run = board("mount", "nowhere", "exec", "1")
-    assert (run.code, "nowhere cannot be mounted" in run.err) == (6, True)
+    assert board.error("mount", "nowhere", "exec", "1")["code"] == "local-file.cannot-mount"
 
 
 # -- the clock --------------------------------------------------------------------------------------
@@ -329,8 +329,8 @@ def test_boards_that_are_not_there(cli: Cli) -> None:
     assert (run.code, "no simulated board nobody is running" in run.err) == (3, True)
     run = cli("ls", "-d", "id:00000000")
     assert run.code == 3
-    run = cli("ls", "-d", "/dev/ttyNOPE")
-    assert (run.code, "there is no port /dev/ttyNOPE" in run.err) == (4, True)
+    run = cli("ls", "-d", "/dev/ttyNOPE", "--json")
+    assert (run.code, json.loads(run.out)["error"]["code"]) == (4, "transport.missing.port")
     run = cli("ls", "-d", "socket://127.0.0.1:1")
     assert run.code == 4
     for run in (cli("exec", "1", "-d", "sim:nobody"), cli("connect", "sim:nobody", "exec", "1")):

@@ -79,7 +79,7 @@ def test_reports(cli: Cli, world: dict[str, Any], monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HOME", os.path.dirname(os.environ["UPYTOOL_CACHE_DIR"]))
     assert cli("doctor", "--report", "found.txt").code == 1
     text = Path("found.txt").read_text(encoding="utf-8")
-    assert "[problem] port /dev/ttyACM0: you may not open it" in text
+    assert "[problem] port /dev/ttyACM0: permission denied" in text
     assert "70-upytool.rules" in text
     assert cli("doctor", "--report", "found.json").code == 1
     data = json.loads(Path("found.json").read_text(encoding="utf-8"))

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from tests.fakes.loader_model import BASE, ModelBoard, ModelDoors, program, uf2
+from upytool.api.flash_target import Flashable
 from upytool.cli import flash_words, flashing
 from upytool.errors import ConnectionLostError
 from upytool.flashers.base import FlashTarget
+from upytool.flashers.doors import Doors
 from upytool.flashers.probe import Surroundings
 
 from .conftest import Cli, Run
@@ -32,8 +34,8 @@ class Bench:
     def __call__(self, *argv: str) -> Run:
         return self.cli(*argv)
 
-    def targets(self) -> list[FlashTarget]:
-        return [board.target() for board in self.boards]
+    def flashable(self) -> list[Flashable]:
+        return [Flashable(board.target(), self.doors) for board in self.boards]
 
 
 @pytest.fixture
@@ -42,10 +44,9 @@ def bench(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
 
     def make(*boards: ModelBoard) -> Bench:
         made = Bench(cli, list(boards) or [ModelBoard().load(program())])
-        monkeypatch.setattr(flashing, "surroundings", lambda app: Surroundings(ports=list, buses=list, volumes=list))
-        monkeypatch.setattr(flashing, "choose", lambda app, around=None: made.targets()[0])
-        monkeypatch.setattr(flashing, "targets", lambda app, around=None: made.targets())
-        monkeypatch.setattr(flashing, "doors", lambda app, around: made.doors)
+        monkeypatch.setattr(flashing, "doors", lambda app, **_: made.doors)
+        monkeypatch.setattr(flashing, "choose", lambda app, ways=None: made.flashable()[0])
+        monkeypatch.setattr(flashing, "targets", lambda app, ways: made.flashable())
         monkeypatch.setattr("upytool.flashers.select.registry.automatic", lambda: made.doors.flashers)
         return made
 
@@ -214,8 +215,9 @@ def test_all(bench: Callable[..., Bench]) -> None:
 
 def test_all_leaves_out_what_it_is_not_for(bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch) -> None:
     there = bench()
-    others = [*there.targets(), FlashTarget("running", "id:X", "1-9", "/dev/x", chip="esp32", mcu_port="esp32")]
-    monkeypatch.setattr(flashing, "targets", lambda app, around=None: others)
+    other = FlashTarget("running", "id:X", "1-9", "/dev/x", chip="esp32", mcu_port="esp32")
+    others = [*there.flashable(), Flashable(other, there.doors)]
+    monkeypatch.setattr(flashing, "targets", lambda app, ways: others)
     run = there("flash", "new.uf2", "--all", "--yes")
     assert run.code == 0
     assert "left out: id:X: the firmware is for RP2040" in run.err
@@ -223,7 +225,7 @@ def test_all_leaves_out_what_it_is_not_for(bench: Callable[..., Bench], monkeypa
 
 def test_all_without_boards(bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch) -> None:
     there = bench()
-    monkeypatch.setattr(flashing, "targets", lambda app, around=None: [])
+    monkeypatch.setattr(flashing, "targets", lambda app, ways: [])
     assert there("flash", "new.uf2", "--all", "--yes").code == 3
 
 
@@ -298,7 +300,7 @@ def test_erase(bench: Callable[..., Bench]) -> None:
 def test_no_board(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("new.uf2").write_bytes(NEW)
     empty: Any = Surroundings(ports=list, buses=list, volumes=list)
-    monkeypatch.setattr(flashing, "surroundings", lambda app: empty)
+    monkeypatch.setattr(flashing, "doors", lambda app, **_: Doors(empty, patience=0))
     run = cli("flash", "new.uf2", "--yes")
     assert run.code == 3
     assert "BOOTSEL" in run.err
@@ -358,7 +360,9 @@ def test_a_plan_fits_a_terminal(bench: Callable[..., Bench]) -> None:
     from upytool.image.base import FirmwareImage
 
     there = bench()
-    plan = chain.plan(there.targets()[0], FirmwareImage.read("new.uf2"), flashers=there.doors.flashers, sha256="0" * 64)
+    plan = chain.plan(
+        there.boards[0].target(), FirmwareImage.read("new.uf2"), flashers=there.doors.flashers, sha256="0" * 64
+    )
     lines = flash_words.plan_lines(plan, Style(tty=True, width=60))
     assert max(map(len, lines)) <= 60
     assert [line[:10] for line in lines if line[:1] != " "] == ["Board     ", "Firmware  ", "How       ", "Files     "]

@@ -13,14 +13,15 @@ import pytest
 from tests.fakes.loader_model import ModelBoard, ModelDoors, program
 from tests.fixtures.firmware_site import Site
 from tests.unit.packages.web import serve
+from upytool.api.flash_target import Flashable, slowly
 from upytool.cli import flash_source, flashing
 from upytool.cli.app import App
 from upytool.config.load import load
 from upytool.discovery.ports import SerialPort
 from upytool.discovery.usb_devices import UsbDevice
 from upytool.errors import FlashError, UsageError
+from upytool.events import Notice
 from upytool.flashers.base import FlashTarget
-from upytool.flashers.probe import Surroundings
 
 from .conftest import Cli
 from .test_flash import NEW
@@ -46,9 +47,8 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 def board(monkeypatch: pytest.MonkeyPatch) -> ModelBoard:
     made = ModelBoard().load(program())
     doors = ModelDoors(made)
-    monkeypatch.setattr(flashing, "surroundings", lambda app: Surroundings(ports=list, buses=list, volumes=list))
-    monkeypatch.setattr(flashing, "choose", lambda app, around=None: made.target())
-    monkeypatch.setattr(flashing, "doors", lambda app, around: doors)
+    monkeypatch.setattr(flashing, "doors", lambda app, **_: doors)
+    monkeypatch.setattr(flashing, "choose", lambda app, ways=None: Flashable(made.target(), doors))
     monkeypatch.setattr("upytool.flashers.select.registry.automatic", lambda: doors.flashers)
     return made
 
@@ -163,7 +163,7 @@ def test_a_port_without_a_chip_says_both_that_failed(app: App, monkeypatch: pyte
 
 def test_a_makers_tool_gets_its_steps(cli: Cli, board: ModelBoard, monkeypatch: pytest.MonkeyPatch) -> None:
     teensy = FlashTarget("running", "id:1", "1-3", "/dev/ttyACM0", board="TEENSY41", mcu_port="mimxrt")
-    monkeypatch.setattr(flashing, "choose", lambda app, around=None: teensy)
+    monkeypatch.setattr(flashing, "choose", lambda app, ways=None: Flashable(teensy, ModelDoors(board)))
     Path("t41.hex").write_text(":00000001FF\n")
     run = cli("flash", "TEENSY41", "--yes")
     assert run.code == 7
@@ -172,17 +172,17 @@ def test_a_makers_tool_gets_its_steps(cli: Cli, board: ModelBoard, monkeypatch: 
     assert board.log == []
 
 
-def test_nobody_waits_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_waits_in_silence() -> None:
     import threading
     import time
 
     said = threading.Event()
-    quiet: list[str] = []
-    app: Any = type("A", (), {"note": lambda self, text: (quiet.append(text), said.set())})()
-    with flashing.patiently(app, "Looking for boards", 0.02):
+    quiet: list[Any] = []
+    reporter: Any = type("R", (), {"emit": lambda self, event: (quiet.append(event), said.set())})()
+    with slowly(reporter, "Looking for boards", 0.02):
         assert said.wait(5)
-    assert quiet == ["Looking for boards ..."]
-    with flashing.patiently(app, "no", 0.2):
+    assert quiet == [Notice("wait", "Looking for boards ...")]
+    with slowly(reporter, "no", 0.2):
         pass
     time.sleep(0.3)
     assert len(quiet) == 1

@@ -18,7 +18,7 @@ from upytool.cli.app import App, pass_app
 from upytool.cli.group import Command, define
 from upytool.cli.ui import guard
 from upytool.cli.ui.guard import guarded, guarded_json, harmless, one_line
-from upytool.cli.ui.json import document
+from upytool.cli.ui.json import Document
 from upytool.cli.ui.rich_reporter import RichReporter
 from upytool.cli.ui.streams import Streams
 from upytool.cli.ui.style import Style
@@ -73,7 +73,10 @@ def test_a_painted_text_that_was_cut_is_harmless(text: str, at: int) -> None:
 @given(st.recursive(TEXT | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner)))
 def test_json_says_what_it_said(value: Any) -> None:
     for pretty in (False, True):
-        text = document(value, [], pretty=pretty)
+        document = Document()
+        document.result(value)
+        document.end("it", failed=False, acting=True)
+        text = document.text(None, [], pretty=pretty)
         assert harmless(text)
         # Two halves of a pair that stand side by side are one character in JSON, whoever writes it.
         assert json.loads(text)["result"] == json.loads(json.dumps(value))

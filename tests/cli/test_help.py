@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import click
 import pytest
 
+from upytool import words
 from upytool.cli import table
 from upytool.cli.chain import split
 from upytool.cli.group import Command, Context, Group, load, require, root
@@ -19,7 +20,7 @@ from upytool.cli.ui.help import EXAMPLES
 from upytool.cli.ui.style import Style
 from upytool.config.macros import Macros
 from upytool.config.options import OPTIONS, VARIABLES, global_flags
-from upytool.errors import EXIT_CODES
+from upytool.errors import EXIT_CODES, kind_of
 
 from .conftest import Cli
 
@@ -130,3 +131,14 @@ def test_width_is_kept(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     text = cli("config", "--help").out
     body = text.partition("Examples:")[0]
     assert max(map(len, body.splitlines())) <= 60
+
+
+def test_an_errors_code_is_explained(cli: Cli) -> None:
+    for code in words.errors():
+        run = cli("help", code)
+        # Where a command has the name too, its help comes first.
+        assert (run.code, code in run.out, f"exit code {kind_of(code).exit_code}," in run.out) == (0, True, True), code
+    listed = cli("help", "errors").out
+    assert all(f"\n  {code} " in listed for code in words.errors())
+    assert cli("help", "files").out.count("\n") == sum(code.startswith("files.") for code in words.errors())
+    assert cli("help", "files.nonsense").code == 2

@@ -242,9 +242,7 @@ def test_bytes_are_exact(add_command: Add, capfdbinary: pytest.CaptureFixture[by
         ("tests.cli.test_main:raiser", 2, "is not a click.Command"),
     ],
 )
-def test_plug_in_commands(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch, value: str, code: int, text: str
-) -> None:
+def test_plug_in_commands(cli: Cli, monkeypatch: pytest.MonkeyPatch, value: str, code: int, text: str) -> None:
     from importlib import metadata
 
     entry = metadata.EntryPoint("question", value, "upytool.commands")
@@ -273,9 +271,7 @@ def process(*argv: str, **options: object) -> subprocess.Popen[bytes]:
 def test_closed_pipe_is_silent(line: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(
-        [sys.executable, "-m", "upytool", *line], stdout=writing, stderr=subprocess.PIPE, timeout=30
-    )
+    done = subprocess.run([sys.executable, "-m", "upytool", *line], stdout=writing, stderr=subprocess.PIPE, timeout=30)
     os.close(writing)
     assert done.returncode == 141
     assert done.stderr == b""

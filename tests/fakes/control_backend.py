@@ -227,5 +227,3 @@ def string_descriptor(text: str) -> bytes:
 
 
 LANGUAGES = bytes((4, 3, 9, 4))
-
-

@@ -154,11 +154,7 @@ def serve_on_pty(master: int, board: UartBoard, stop: Callable[[], bool]) -> Non
     import select
     import termios
 
-    speeds = {
-        getattr(termios, name): int(name[1:])
-        for name in dir(termios)
-        if name[:1] == "B" and name[1:].isdigit()
-    }
+    speeds = {getattr(termios, name): int(name[1:]) for name in dir(termios) if name[:1] == "B" and name[1:].isdigit()}
     while not stop():
         board.run_timers()
         ready, _, _ = select.select([master], [], [], 0.01)

@@ -98,15 +98,11 @@ class StRom:
 
     @property
     def device_descriptor(self) -> bytes:
-        return struct.pack(
-            "<BBHBBBBHHHBBBB", 18, 1, 0x0100, 0, 0, 0, 64, self.vid, self.pid, 0x2200, 1, 2, 3, 1
-        )
+        return struct.pack("<BBHBBBBHHHBBBB", 18, 1, 0x0100, 0, 0, 0, 64, self.vid, self.pid, 0x2200, 1, 2, 3, 1)
 
     @property
     def configuration(self) -> bytes:
-        body = b"".join(
-            bytes((9, 4, 0, number, 0, 0xFE, 1, 2, 4 + number)) for number in range(len(self.layouts))
-        )
+        body = b"".join(bytes((9, 4, 0, number, 0, 0xFE, 1, 2, 4 + number)) for number in range(len(self.layouts)))
         bits = 0x09 | (2 if self.can_upload else 0)
         body += struct.pack("<BBBHHH", 9, 0x21, bits, 255, self.transfer_size, self.version)
         return struct.pack("<BBHBBBBB", 9, 2, len(body) + 9, 1, 1, 0, 0xC0, 50) + body

@@ -54,7 +54,10 @@ def board(monkeypatch: pytest.MonkeyPatch) -> Esp32:
 
     machine = types.ModuleType("machine")
     machine.__dict__.update(
-        PWRON_RESET=model.PWRON, HARD_RESET=model.HARD, DEEPSLEEP_RESET=model.DEEP, SOFT_RESET=model.SOFT,
+        PWRON_RESET=model.PWRON,
+        HARD_RESET=model.HARD,
+        DEEPSLEEP_RESET=model.DEEP,
+        SOFT_RESET=model.SOFT,
         reset_cause=lambda: model.cause,
     )
     esp32 = types.ModuleType("esp32")

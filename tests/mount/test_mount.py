@@ -44,10 +44,7 @@ def fails(device: Device, code: str) -> str:
 
 def test_the_directory_is_the_working_directory(device: Device, root: Path) -> None:
     (root / "f").write_text("content")
-    assert (
-        device.exec("import os; print(os.getcwd(), os.listdir(), open('f').read())")
-        == "/remote ['f'] content\n"
-    )
+    assert device.exec("import os; print(os.getcwd(), os.listdir(), open('f').read())") == "/remote ['f'] content\n"
     assert device.exec("print('remote' in os.listdir('/'), open('/remote/f').read())") == "True content\n"
 
 
@@ -91,9 +88,7 @@ def test_many_entries_in_few_round_trips(device: Device, root: Path, mounts: Mou
     server = mounts._server
     assert server is not None
     before = server.requests
-    assert (
-        device.exec("import os; print(len(os.listdir()), len(list(os.ilistdir('/remote'))))") == "500 500\n"
-    )
+    assert device.exec("import os; print(len(os.listdir()), len(list(os.ilistdir('/remote'))))") == "500 500\n"
     assert server.requests - before <= 12
 
 
@@ -192,8 +187,7 @@ def test_more_open_files_than_a_byte_can_count(device: Device, root: Path, mount
     (root / "f").write_text("abc")
     folder = mounts.all[0].folder
     assert (
-        device.exec("fs = [open('f') for i in range(300)]; print(''.join(f.read(1) for f in fs))")
-        == "a" * 300 + "\n"
+        device.exec("fs = [open('f') for i in range(300)]; print(''.join(f.read(1) for f in fs))") == "a" * 300 + "\n"
     )
     assert folder.open_files == 300
     device.exec("for f in fs: f.close()")
@@ -298,8 +292,9 @@ def test_several_mounts_and_umount(device: Device, root: Path, tmp_path: Path, m
         device.drive(mounts.remove("/x"))
     device.drive(mounts.remove("/second"))
     assert "2" in fails(device, "open('/second/s')")
-    with pytest.raises(UsageError, match="is inside of /remote"):
+    with pytest.raises(UsageError) as caught:
         device.drive(mounts.add(second, "/remote/inner"))
+    assert caught.value.code == "usage.nested-mount"
     assert device.exec("print(open('f').read())") == "first\n"
     device.drive(mounts.remove())
     assert device.exec("print(os.getcwd(), 'remote' in os.listdir('/'))") == "/ False\n"
@@ -319,8 +314,9 @@ def test_bad_arguments(device: Device, root: Path) -> None:
     for point in ("/", "remote", "/../x", ""):
         with pytest.raises(UsageError, match="mount point"):
             device.drive(mounts.add(root, point))
-    with pytest.raises(LocalFileError, match="cannot be mounted"):
+    with pytest.raises(LocalFileError) as caught:
         device.drive(mounts.add(root / "none"))
+    assert caught.value.code == "local-file.cannot-mount"
 
 
 def test_the_globals_stay_the_users(device: Device) -> None:
@@ -343,11 +339,7 @@ def test_mpy_on_the_fly(device: Device, root: Path) -> None:
     assert abi is not None
     compiler = Compiler(abi)
     (root / "mod.py").write_text("x = 1\ndef f():\n    raise ValueError('v')\n")
-    device.drive(
-        mounts_of(device).add(
-            root, compile=lambda source, name: compiler.compile(source, name).data
-        )
-    )
+    device.drive(mounts_of(device).add(root, compile=lambda source, name: compiler.compile(source, name).data))
     assert device.exec("import mod; print(mod.x, mod.__file__)") == "1 mod.mpy\n"
     with pytest.raises(RemoteException) as caught:
         device.exec("mod.f()")

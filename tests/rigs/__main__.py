@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.rigs import RegistryRefused, RigBroken, RigUnavailable
-from tests.rigs.base import apt_install
+from tests.rigs.base import IN_CI, apt_install
 
 # Programs that tests look for, beside the compilers that the rigs bring: shells for completion, git for source trees.
 PROGRAMS = ("bash", "zsh", "fish", "git", "cmake", "gcc", "g++", "libc6-dev", "make")
@@ -114,7 +113,7 @@ def _prepare(name: str) -> tuple[str, bool]:
         STEPS[name]()
     except RigUnavailable as refused:
         print(f"!!! rig {name} is UNAVAILABLE: {refused}", file=sys.stderr, flush=True)
-        broken = bool(os.environ.get("CI")) and not isinstance(refused, RegistryRefused)
+        broken = IN_CI and not isinstance(refused, RegistryRefused)
         return f"{name} UNAVAILABLE ({refused})", broken
     except RigBroken as failed:
         print(f"!!! rig {name} is BROKEN: {failed}", file=sys.stderr, flush=True)

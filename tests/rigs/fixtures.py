@@ -14,7 +14,6 @@ clock (pytest-timeout) stands still meanwhile, for every step of a build has a l
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -154,7 +153,7 @@ def _skipping() -> Generator[None, Any, Any]:
     try:
         return (yield)
     except RigUnavailable as refused:
-        if os.environ.get("CI") and not isinstance(refused, RegistryRefused):
+        if base.IN_CI and not isinstance(refused, RegistryRefused):
             raise
         pytest.skip(f"{UNAVAILABLE}{refused}")
 

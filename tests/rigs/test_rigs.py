@@ -48,12 +48,7 @@ def test_file_boot_and_main_survive_soft_reset_and_power_cut(boards: Boards, nam
     rig = boards.fresh(name)
     with Talk(rig.port) as board:
         board.raw()
-        code = (
-            "for n in ('boot', 'main'):\n"
-            " f = open(n + '.py', 'w')\n"
-            " f.write('print(\"ran %s\")' % n)\n"
-            " f.close()"
-        )
+        code = "for n in ('boot', 'main'):\n f = open(n + '.py', 'w')\n f.write('print(\"ran %s\")' % n)\n f.close()"
         assert board.execute(code) == ("", "")
         board.send(b"\x04")  # soft reset in raw mode: boot.py alone, and raw mode stays
         seen = board.until(b"raw REPL; CTRL-B to exit\r\n>")
@@ -163,9 +158,7 @@ def test_unix_board_cannot_see_the_host(boards: Boards, tmp_path: Path) -> None:
         )
         board.execute("open('/kept', 'w').close(); os.mkdir('/d')")
         remove = (
-            "for e in os.ilistdir('/'):\n"
-            " (os.rmdir if e[1] & 0x4000 else os.remove)('/' + e[0])\n"
-            "print('all gone')"
+            "for e in os.ilistdir('/'):\n (os.rmdir if e[1] & 0x4000 else os.remove)('/' + e[0])\nprint('all gone')"
         )
         assert board.execute(remove) == ("all gone\n", "")
     assert marker.read_text() == "the host's"

@@ -78,18 +78,14 @@ class Vanished(Exception):
 class _Line:
     """One direction: bytes taken from `source` at their time, given to `sink` at theirs."""
 
-    def __init__(
-        self, source: int, sink: int, baud: int | None, latency: float, faults: Sequence[Fault]
-    ) -> None:
+    def __init__(self, source: int, sink: int, baud: int | None, latency: float, faults: Sequence[Fault]) -> None:
         self.source, self.sink = source, sink
         self.per_byte = 10.0 / baud if baud else 0.0
         self.latency = latency
         self.faults = sorted(faults, key=lambda fault: fault.at)
         self.entered = 0  # bytes taken from the sender
         self.delivered = 0  # bytes given to the receiver
-        self.queue: deque[tuple[float, bytes]] = (
-            deque()
-        )  # (time when the chunk's first byte left the line, chunk)
+        self.queue: deque[tuple[float, bytes]] = deque()  # (time when the chunk's first byte left the line, chunk)
         self.queued = 0
         self.free_at = 0.0  # when the line has sent all it has
         self.mute = self.gone = False
@@ -221,9 +217,7 @@ class Wire:
         os.set_blocking(self._client, False)
         self.port = os.ttyname(self._held)
         self._up = _Line(self._client, self._board, baud, latency, [f for f in faults if f.direction == "up"])
-        self._down = _Line(
-            self._board, self._client, baud, latency, [f for f in faults if f.direction == "down"]
-        )
+        self._down = _Line(self._board, self._client, baud, latency, [f for f in faults if f.direction == "down"])
         self.vanished = threading.Event()
         self._stop_read, self._stop_write = os.pipe()
         self._open = True
@@ -367,9 +361,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--to", required=True, help="the board's port")
     parser.add_argument("--baud", type=int, help="bits per second; unthrottled without it")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds each way")
-    parser.add_argument(
-        "--fault", type=Fault.parse, action="append", default=[], help="kind:up|down:at[:value]"
-    )
+    parser.add_argument("--fault", type=Fault.parse, action="append", default=[], help="kind:up|down:at[:value]")
     given = parser.parse_args(arguments)
     with (
         contextlib.suppress(KeyboardInterrupt),
@@ -381,9 +373,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 pass
         finally:
             time.sleep(0.1)  # the relay counts a byte after it has delivered it
-            print(
-                json.dumps({"up": wire.up, "down": wire.down, "vanished": wire.vanished.is_set()}), flush=True
-            )
+            print(json.dumps({"up": wire.up, "down": wire.down, "vanished": wire.vanished.is_set()}), flush=True)
 
 
 if __name__ == "__main__":

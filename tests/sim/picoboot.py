@@ -76,8 +76,6 @@ def uf2(pages: dict[int, bytes], family: int = 0xE48BFF56) -> bytes:
     """A UF2 file of 256-byte pages by flash offset (microsoft/uf2 README.md)."""
     blocks = []
     for number, (offset, page) in enumerate(pages.items()):
-        head = struct.pack(
-            "<8I", 0x0A324655, 0x9E5D5157, 0x2000, FLASH + offset, 256, number, len(pages), family
-        )
+        head = struct.pack("<8I", 0x0A324655, 0x9E5D5157, 0x2000, FLASH + offset, 256, number, len(pages), family)
         blocks.append((head + page).ljust(508, b"\0") + struct.pack("<I", 0x0AB16F30))
     return b"".join(blocks)

@@ -135,15 +135,17 @@ def test_what_cannot_start_says_why(state: Path, tmp_path: Path) -> None:
         start("wasm", name="no/slash")
     with pytest.raises(UsageError, match="has no BOOTSEL button"):
         start("wasm", bootsel=True)
-    with pytest.raises(SimulatorError, match="cannot be made"):
+    with pytest.raises(SimulatorError) as caught:
         start("wasm", flash_size=1000)
+    assert caught.value.code == "sim.not-started"
+    assert "1000" in str(caught.value.fields["reason"])
     bad = tmp_path / "bad.uf2"
     bad.write_bytes(bytes(1024))
     with pytest.raises(SimulatorError, match="not a UF2 file"):
         start("pico", image=bad)
     state.joinpath("wasm").mkdir(exist_ok=True)
     state.joinpath("wasm", "flash.img").write_bytes(b"\x55" * 65536)
-    with pytest.raises(SimulatorError, match="no file system"):
+    with pytest.raises(SimulatorError, match="no readable file system"):
         start("wasm")
     assert list_running() == []
 

@@ -24,6 +24,7 @@ from .ui.text import Answer, Result
 
 if TYPE_CHECKING:
     from ..device.device import Device
+    from .ui.json import Document
 
 __all__ = ["Answer", "App", "pass_app"]
 
@@ -35,6 +36,7 @@ class App:
         acted: whether a command has done something; a line of mere preparations ends in the REPL.
         echoes: whether file commands say in a log what they do.
         resumed: `resume` was said for this board.
+        document: gathers what --json prints; None without it.
     """
 
     def __init__(self, settings: Settings, streams: Streams | None = None) -> None:
@@ -43,6 +45,12 @@ class App:
         self.acted = False
         self.echoes = True
         self.resumed = False
+        self.document: Document | None = None
+        if settings.json:
+            from .ui.json import Document
+
+            self.document = Document()
+            self.streams.sink = self.document.output
         self._reporter: PlainReporter | None = None
         self._device: Device | None = None
         self._selector: str | None = None
@@ -209,21 +217,17 @@ class App:
         return PlainReporter(streams, settings.verbosity, progress=progress)
 
     def emit(self, result: Result | Any, text: Any = None) -> None:
-        """Print a result: its text, or with --json its data.
+        """Print a result: its text, or with --json put its data into the document.
 
         Args:
             result: a Result, or plain data, of which `text` is then the text (a string, lines, or a function
                 from Style to either).
         """
-        sink = self._sink
-        sink.clear()
+        self._sink.clear()
         if not isinstance(result, Result):
             result = Answer(result, text)
-        if self.settings.json:
-            from .ui.json import document
-
-            self.streams.write(document(result.data(), sink.warnings, pretty=self.style.tty))
-            sink.warnings = []
+        if self.document is not None:
+            self.document.result(result.data())
             return
         shown = result.text(self.style)
         # A line of a list is one line, whatever the names in it hold.
@@ -309,6 +313,11 @@ class App:
         board = (port.key if port is not None else "") or device.name
         remember_board(names, board)
         return board
+
+    @property
+    def warnings(self) -> list[str]:
+        """Every warning so far."""
+        return self._sink.warnings
 
     def close(self) -> None:
         """The line is over: take bars off the screen, let go of the board. Ctrl-C drops it at once."""

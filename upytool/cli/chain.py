@@ -283,9 +283,7 @@ def _take_global(word: str, words: list[str], flags: Flags, unfinished: bool) ->
     if word.startswith("--"):
         found = _GLOBAL.get(name)
         if found is None:
-            near = [
-                known for known in _GLOBAL if len(name) > 3 and known.startswith(name) and known not in DESTRUCTIVE
-            ]
+            near = [known for known in _GLOBAL if len(name) > 3 and known.startswith(name) and known not in DESTRUCTIVE]
             if len(near) != 1:
                 return False
             name = near[0]

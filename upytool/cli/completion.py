@@ -86,9 +86,7 @@ def _optional(command: click.Command) -> bool:
 
 def _in_step(step: Step, top: click.Context, incomplete: str) -> list[Item]:
     command = step.command
-    context = Context(
-        command, info_name=step.name, parent=top, resilient_parsing=True, **command.context_settings
-    )
+    context = Context(command, info_name=step.name, parent=top, resilient_parsing=True, **command.context_settings)
     if step.open_option is not None:
         return step.open_option.shell_complete(context, incomplete)
     if incomplete.startswith("-"):

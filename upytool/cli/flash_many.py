@@ -15,7 +15,6 @@ from .flash_source import Found, Wanted
 if TYPE_CHECKING:
     from ..flashers.base import FlashPlan, FlashResult, FlashTarget
     from ..flashers.chain import Request
-    from ..flashers.probe import Surroundings
 
 
 def flash_all(app: App, wanted: Wanted, request: Request, found: Found | None, *, dry: bool) -> None:
@@ -24,8 +23,8 @@ def flash_all(app: App, wanted: Wanted, request: Request, found: Found | None, *
     from ..flashers.many import run_all
     from . import flash_words, flashing
 
-    around = flashing.surroundings(app)
-    plans = _plans(app, wanted, request, found, flashing.targets(app, around), around)
+    ways = flashing.doors(app, buttons=False)  # who should press which?
+    plans = _plans(app, wanted, request, found, [each.target for each in flashing.targets(app, ways)])
     if dry:
         data = [flash_words.plan_data(plan) for plan, _ in plans]
         app.emit(data, lambda style: _blocks([flash_words.plan_lines(p, style, backup_words(p, r)) for p, r in plans]))
@@ -43,8 +42,6 @@ def flash_all(app: App, wanted: Wanted, request: Request, found: Found | None, *
     if not app.confirm(question):
         raise click.Abort
     by_target = {id(plan.target): (plan, each) for plan, each in plans}
-    ways = flashing.doors(app, around)
-    ways.patience = 0.0  # who should press which button?
     ask = (lambda note: True) if app.settings.yes else None
 
     def work(target: FlashTarget, reporter: Any) -> FlashResult:
@@ -79,7 +76,6 @@ def _plans(
     request: Request,
     found: Found | None,
     targets: list[FlashTarget],
-    around: Surroundings,
 ) -> list[tuple[FlashPlan, Request]]:
     """A plan for each board that this can be for; the others are left out, with the reason."""
     from ..flashers import chain

@@ -57,8 +57,8 @@ def flash_one(app: App, wanted: Wanted, request: Request, found: Found | None, *
     from . import flashing
     from .flash_source import bare, obtain
 
-    around = flashing.surroundings(app)
-    target = flashing.choose(app, around)
+    ways = flashing.doors(app)
+    target = flashing.choose(app, ways).target
     _vendor_only(app, target, wanted.file)
     if found is None:
         found = bare(wanted.file, at, target) if at is not None else obtain(app, wanted, target)
@@ -70,19 +70,19 @@ def flash_one(app: App, wanted: Wanted, request: Request, found: Found | None, *
         return
     show(app, plan, request)
     _agree(app, plan, request)
-    result = chain.apply(plan, request, doors=flashing.doors(app, around), ask=_ask(app), reporter=app.reporter)
+    result = chain.apply(plan, request, doors=ways, ask=_ask(app), reporter=app.reporter)
     forget(plan)
     _tell(app, result)
 
 
 def flash_over_the_air(app: App, wanted: Wanted, request: Request, found: Found | None, *, dry: bool) -> None:
     """One board by its running MicroPython; the connection stays the same from the first question to the restart."""
+    from ..api.flash_target import slowly
     from ..flashers import ota, ota_plan
-    from . import flashing
     from .flash_source import obtain
 
     device = app.device()
-    with flashing.patiently(app, f"Asking {device.name} what it is"):
+    with slowly(app.reporter, f"Asking {device.name} what it is"):
         target = ota.identify(device, app.selector or device.name)
     ota_plan.require_slots(target)  # before anything is downloaded for it
     found = found or obtain(app, wanted, target)
@@ -168,14 +168,14 @@ def keep_backups(app: App, plans: list[tuple[FlashPlan, Request]]) -> None:
     """
     import os
 
+    from ..api.raw_flash import require_directory
     from ..flashers.chain import raw_backup, raw_name
-    from .flashing import require_folder
 
     for plan, request in plans:
         if not request.backup:
             continue
         path = raw_name(request.backup) if raw_backup(plan.target, request) else request.backup
-        require_folder(path)
+        require_directory(path)
         if not os.path.isfile(path):
             continue
         if app.settings.yes and plan.target.state != "running":

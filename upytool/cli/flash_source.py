@@ -166,11 +166,11 @@ def bare(path: str, address: int, target: FlashTarget) -> Found:
 
 
 def _release(app: App, wanted: Wanted, target: FlashTarget | None) -> Found:
+    from ..api.flash_target import slowly
     from ..image.base import FirmwareImage
     from ..releases.download import fetch
     from ..releases.resolve import find_release
     from ..releases.source import ReleaseSource
-    from .flashing import patiently
 
     spec, variant = wanted.file or wanted.board, wanted.variant
     if not spec:
@@ -180,7 +180,7 @@ def _release(app: App, wanted: Wanted, target: FlashTarget | None) -> Found:
         variant = variant or own
     settings = app.settings
     with ReleaseSource(settings.firmware_url, offline=settings.offline, reporter=app.reporter) as source:
-        with patiently(app, f"Looking for the firmware of {spec}"):
+        with slowly(app.reporter, f"Looking for the firmware of {spec}"):
             release = find_release(spec, source, variant=variant, version=wanted.version)
         got = fetch(release, source, sha256=wanted.sha256)
     image = got.image or FirmwareImage.read(got.path)

@@ -54,7 +54,7 @@ class Context(click.Context):
 def _show_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     """What --help does: Click would write past our streams, their guard and their errors."""
     if value and not ctx.resilient_parsing:
-        ctx.find_root().obj.streams.write(ctx.get_help() + "\n")
+        ctx.find_root().obj.emit(lambda: {"text": ctx.get_help()}, lambda _: ctx.get_help() + "\n")
         ctx.exit()
 
 
@@ -198,9 +198,7 @@ def _plugin(name: str) -> click.Command | None:
     return None
 
 
-def define(
-    name: str, *, examples: Examples = (), **attributes: Any
-) -> Callable[[Callable[..., Any]], Command]:
+def define(name: str, *, examples: Examples = (), **attributes: Any) -> Callable[[Callable[..., Any]], Command]:
     """Make a command of a function, whose docstring is the help: first a line that says what it does."""
 
     def make(function: Callable[..., Any]) -> Command:
@@ -209,9 +207,7 @@ def define(
     return make
 
 
-def define_group(
-    name: str, *, examples: Examples = (), **attributes: Any
-) -> Callable[[Callable[..., Any]], Group]:
+def define_group(name: str, *, examples: Examples = (), **attributes: Any) -> Callable[[Callable[..., Any]], Group]:
     """Make a name space of a function; add commands with `@command.command("install", examples=[...])`."""
 
     def make(function: Callable[..., Any]) -> Group:

@@ -65,13 +65,12 @@ def board_flash(app: App) -> Opener:
 
     @contextmanager
     def flash() -> Iterator[BoardFlash]:
-        from ..api.images import BoardFlash
-        from .flashing import boot_loader, choose, surroundings
+        from ..api.bootloader import opened
+        from .answers import answers
+        from .flashing import choose
 
-        around = surroundings(app)
-        board = choose(app, around)
-        with boot_loader(app, target=board, around=around, ask=True) as loader:
-            yield BoardFlash(board, loader)
+        with opened(choose(app), ask=answers(app), reporter=app.reporter) as its:
+            yield its
 
     return flash
 

@@ -39,9 +39,7 @@ def run(argv: Sequence[str], *, signals: bool = False) -> int:
 
     try:
         completing = "_UPYTOOL_COMPLETE" in os.environ
-        if not completing and (
-            len(argv) == 0 or (len(argv) == 1 and argv[0] in ("--help", "-h", "--version"))
-        ):
+        if not completing and (len(argv) == 0 or (len(argv) == 1 and argv[0] in ("--help", "-h", "--version"))):
             streams = Streams()
             from .ui import help
 

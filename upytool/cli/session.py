@@ -10,7 +10,7 @@ import click
 
 from ..config.load import Settings, load
 from ..config.macros import Macros, load_macros
-from ..errors import ConfigError, LocalFileError, OperationInterrupted, UpytoolError, UsageError
+from ..errors import ConfigError, Declined, LocalFileError, OperationInterrupted, UpytoolError, UsageError
 from ..protocol.ops import Interrupted
 from . import table
 from .app import App
@@ -27,6 +27,8 @@ def run_line(argv: list[str]) -> int:
 
         return answer_shell(argv)
     app: App | None = None
+    failed: UpytoolError | None = None
+    code = 0
     try:
         settings = _load(argv)
         macros = load_macros(settings.macros, settings.user_file)
@@ -41,14 +43,29 @@ def run_line(argv: list[str]) -> int:
             app.close()
         raise
     except BaseException as error:
-        code = _report(error, app, argv)
+        code, failed = _report(error, app, argv)
     try:
         if app is not None:
             app.close()
     except BaseException as error:
         # What goes wrong while letting go counts only where the work itself went well.
-        return code or _report(error, app, argv)
+        if code == 0:
+            code, failed = _report(error, app, argv)
+    _write_document(failed, code, app, argv)
     return code
+
+
+def _write_document(failed: UpytoolError | None, code: int, app: App | None, argv: list[str]) -> None:
+    """With --json the one document of this run, at its very end."""
+    settings = app.settings if app else _settings_for_error(argv)
+    if not settings.json or (code > 128 and failed is None):  # ended by a signal
+        return
+    from .ui.json import Document
+
+    streams = app.streams if app else Streams(settings.color)
+    document = (app.document if app else None) or Document()
+    error = None if failed is None else failed.data()
+    streams.write(document.text(error, app.warnings if app else settings.warnings, pretty=streams.style.tty))
 
 
 # These must work with a broken configuration too: they are how it is fixed.
@@ -70,8 +87,12 @@ def _run_steps(steps: list[Step], app: App, macros: Macros) -> int:
     top = Context(root, info_name="upytool", obj=app, color=app.style.colour)
     top.meta["upytool.macros"] = {macro.signature: macro.help for macro in macros.by_name.values()}
     if not steps:
-        app.streams.write(root.get_help(top))
+        app.emit(lambda: {"text": root.get_help(top)}, lambda _: root.get_help(top))
+        if app.document is not None:
+            app.document.end("help", failed=False, acting=True)
         return 0
+    if app.document is not None:
+        app.document.several = sum(_acts(step) for step in steps) > 1
     # Every command is parsed before the first one runs: a typing error in the third stops the first.
     contexts: list[click.Context] = []
     try:
@@ -83,6 +104,8 @@ def _run_steps(steps: list[Step], app: App, macros: Macros) -> int:
             repl = Step(("repl",), require("repl"))
             _run_step(repl, context_of(repl, top), app)
     except click.exceptions.Exit as stop:
+        if app.document is not None:
+            app.document.end("help", failed=stop.exit_code != 0, acting=True)
         return stop.exit_code
     return 0
 
@@ -95,18 +118,29 @@ def context_of(step: Step, top: click.Context) -> click.Context:
     return step.command.make_context(step.path[-1], step.arguments(), parent=parent)
 
 
-def _run_step(step: Step, context: click.Context, app: App) -> None:
+def _acts(step: Step) -> bool:
+    """Whether it does something, and does not only prepare."""
     entry = table.find(step.path[0])
-    if entry is None or entry.action:
-        app.acted = True
-    with context:
-        step.command.invoke(context)
+    return entry is None or entry.action
 
 
-def _report(error: BaseException, app: App | None, argv: list[str]) -> int:
-    """Tell the user about an error, in text or JSON; returns the exit code."""
+def _run_step(step: Step, context: click.Context, app: App) -> None:
+    acting = _acts(step)
+    app.acted = app.acted or acting
+    failed = True
+    try:
+        with context:
+            step.command.invoke(context)
+        failed = False
+    finally:
+        if app.document is not None:
+            app.document.end(" ".join(step.path), failed=failed, acting=acting)
+
+
+def _report(error: BaseException, app: App | None, argv: list[str]) -> tuple[int, UpytoolError | None]:
+    """Tell the user about an error, unless a document will; returns the exit code, and the error as one of ours."""
     if isinstance(error, SystemExit):  # a signal that ends the process (signals.py)
-        return error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+        return (error.code if isinstance(error.code, int) else 0 if error.code is None else 1), None
     settings = app.settings if app else _settings_for_error(argv)
     streams = app.streams if app else Streams(settings.color)
     known = as_known(error) or _unexpected(error)
@@ -116,11 +150,7 @@ def _report(error: BaseException, app: App | None, argv: list[str]) -> int:
         streams.err(line)
     if settings.verbosity >= 2 and not isinstance(error, click.ClickException):
         streams.err(_trace(error))
-    if settings.json:
-        from .ui.json import error_document
-
-        streams.write(error_document(known.data(), pretty=streams.style.tty))
-    return known.exit_code
+    return known.exit_code, known
 
 
 def _settings_for_error(argv: list[str]) -> Settings:
@@ -154,7 +184,7 @@ def as_known(error: BaseException) -> UpytoolError | None:
     if isinstance(error, click.ClickException):
         return UsageError(error.format_message())
     if isinstance(error, click.exceptions.Abort):  # A question was answered with no.
-        return OperationInterrupted("stopped: the answer was no")
+        return Declined()
     # Interrupted comes from an operation that had nothing to clean up.
     if isinstance(error, (KeyboardInterrupt, Interrupted)):
         return OperationInterrupted()

@@ -121,6 +121,7 @@ TOPICS: tuple[tuple[str, str], ...] = (
     ("config", "configuration files"),
     ("json", "output for programs"),
     ("exit-codes", "what the exit code says"),
+    ("errors", "every error: its code, its meaning, what to do"),
 )
 
 

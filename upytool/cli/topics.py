@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..config.options import OPTIONS, VARIABLES
-from ..errors import EXIT_CODES
+from ..errors import EXIT_CODES, kind_of
+from ..words import errors, outline
 from .ui.help import option_lines
 from .ui.style import Style
 
@@ -26,17 +27,22 @@ SELECTORS = (
 )
 
 JSON = """\
---json makes a command print one JSON document on stdout for each result:
+--json makes upytool print one JSON document on stdout, whatever happens:
 
   {"version": 1, "result": ..., "warnings": ["..."]}
 
-A failure is one document too, and the exit code is the same as without --json:
+A failure has "error" in it, beside what was done before; the exit code is the same as without --json:
 
-  {"version": 1, "error": {"code": "device.none", "message": "...", "hint": "...", "exit_code": 3}}
+  {"version": 1, "error": {"code": "files.not-found", "message": "...", "fields": {"path": "x", "errno": 2},
+   "hints": [{"text": "...", "command": ["upytool", "ls"]}], "hint": "...", "exit_code": 6}, "warnings": []}
 
-Keys may be added, never renamed; `version` rises when a meaning changes. Through a pipe a document is one
-line; several commands in one line print several. Nothing is asked. What a program on the board prints (run,
-exec) is data of its own and stays as it is.
+Match the code, or its beginning, and the fields: sentences may change. `upytool help errors` lists the codes.
+Several commands in one line give "results", a list of {"command": ..., "result": ...}, in place of "result".
+What a program on the board prints (run, exec), or what a file holds (cat), is "output" in the result: text,
+or {"base64": ...} where it is not UTF-8.
+
+Keys may be added, never renamed; `version` rises when a meaning changes. Through a pipe the document is one
+line. Nothing is asked. docs/reference/json.md has the result of each command.
 
 --json-events adds progress as JSON lines on stderr: task-started, task-advanced, task-finished, notice.
 Without --json a table is tab-separated, and without its heading, when stdout is not a terminal."""
@@ -132,6 +138,30 @@ def _selectors(style: Style) -> Lines:
     ]
 
 
+def _errors(style: Style) -> Lines:
+    return [
+        "An error has a code, which `-v` shows behind its message and --json gives; programs match it, or its",
+        "beginning. `upytool help CODE` explains one:",
+        "",
+        *_pairs(style, [(code, outline(words[0])) for code, words in sorted(errors().items())]),
+    ]
+
+
+def explain(code: str, style: Style) -> Lines:
+    """The lines about an error's code; none where there is no such code. A beginning of codes lists them."""
+    words = errors().get(code)
+    if words is None:
+        pairs = [(each, outline(found[0])) for each, found in sorted(errors().items()) if each.startswith(code + ".")]
+        return _pairs(style, pairs) if pairs else []
+    kind = kind_of(code)
+    return [
+        f"{style.literal(code)}  {outline(words[0])}",
+        "",
+        *(f"  {style.hint('hint:')} {outline(hint)}" for hint in words[1:]),
+        f"  exit code {kind.exit_code}, upytool.errors.{kind.__name__}",
+    ]
+
+
 _TOPICS: dict[str, Callable[[Style], Lines]] = {
     "selectors": _selectors,
     "chaining": lambda _: CHAINING.splitlines(),
@@ -141,6 +171,7 @@ _TOPICS: dict[str, Callable[[Style], Lines]] = {
     "config": _config,
     "json": lambda _: JSON.splitlines(),
     "exit-codes": _exit_codes,
+    "errors": _errors,
 }
 
 

@@ -58,7 +58,7 @@ class AsyncDevice:
         """
         if self._closed:
             op.close()
-            raise UsageError(f"{self.name} is closed", hint="connect again")
+            raise UsageError("usage.device-closed", name=self.name)
         return await drive_async(op, self.transport)
 
     @property
@@ -165,7 +165,7 @@ class AsyncDevice:
         from .oneshot import Unfit
 
         if self.session.host_mounts:
-            raise Unfit("a directory of this computer is mounted", hint="a longer way is used")
+            raise Unfit("protocol.no-short-program.mounted")
         yield from self.session.ready(fresh=True)
         return (yield from self.session.one(names[-1], first=names[:-1], said=said, **values))
 

@@ -50,7 +50,7 @@ class Collected:
 
 def too_long(limit: int) -> StreamError:
     """The error for a board that sends more than `limit` bytes."""
-    return StreamError(f"the board sent more than {limit} bytes in one answer", hint="reset the board, then try again")
+    return StreamError("protocol.stream.answer-too-long-in-one", limit=limit)
 
 
 @contextlib.contextmanager
@@ -59,7 +59,7 @@ def sensible() -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
-        raise StreamError("unexpected response from the board", hint="try again") from error
+        raise StreamError("protocol.stream.unexpected") from error
 
 
 def is_directory(mode: int, *, sure: bool) -> bool:
@@ -82,7 +82,7 @@ def unpacked(text: bytes | bytearray, checksum: object) -> bytes:
     with sensible():
         data = binascii.a2b_base64(bytes(text))
     if binascii.crc32(data) != checksum:
-        raise StreamError("what came is not what the board sent", hint="try again")
+        raise StreamError("protocol.stream.altered-answer")
     return data
 
 

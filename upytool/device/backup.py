@@ -126,10 +126,7 @@ class _Sink:
     def done(self) -> None:
         self.write(b"")
         if not self._digest or self._check.digest()[: len(self._digest)] != self._digest:
-            raise StreamError(
-                f"{self._path} is not what the board says it is",
-                hint="no backup was made; did something change the file meanwhile? Try again",
-            )
+            raise StreamError("protocol.stream.backup-altered", path=self._path)
         self._saved.append(SavedFile(self._path, self._size, self._mtime, self._sha256.hexdigest(), self._mount))
 
     def drop(self) -> None:
@@ -228,7 +225,7 @@ def choose(backup: Backup, top: str, source: str) -> dict[str, SavedFile | None]
     chosen: dict[str, SavedFile | None] = {path: None for path in backup.folders if within(path, top)}
     chosen.update((file.path, file) for file in backup.files if within(file.path, top))
     if not chosen and top != backup.root:
-        raise UsageError(f"{source} has nothing at {top}", hint=f"it holds what was at {backup.root}")
+        raise UsageError("usage.backup-empty", backup=source, top=top, root=backup.root)
     return chosen
 
 
@@ -237,12 +234,9 @@ def _check_places(chosen: Mapping[str, SavedFile | None], strange: Collection[st
     points = {mount.path for mount in mounts}
     for file in filter(None, chosen.values()):
         if points and file.mount not in points:
-            raise UsageError(
-                f"nothing is mounted at {file.mount} now, and the backup has files of it",
-                hint="mount it first (is the card in?), or restore another part with --path",
-            )
+            raise UsageError("usage.backup-mount", point=file.mount)
         if mount_of(file.path, points) in strange:
-            raise UsageError(f"{file.path} cannot be restored: the place is not the board's own now", hint="unmount it")
+            raise UsageError("usage.backup-place", path=file.path)
 
 
 def _extras(

@@ -26,9 +26,10 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from .. import documents, limits
-from ..errors import ConfigError, LocalFileError
+from ..errors import ConfigError, LocalFileError, UpytoolError
 from ..inner_path import InnerPath
 from ..whole_file import discard, open_beside, take_place
+from ..words import Said
 from .local import local_error, open_local, write_error
 from .stream import new_hash
 
@@ -126,7 +127,7 @@ class Writer:
         self._at = 0
         self._temp = ""
         if os.path.exists(path) and not os.path.isfile(path):
-            raise LocalFileError(f"{path} exists and is not a regular file", hint="name another file")
+            raise LocalFileError("local-file.not-regular-there", path=path, hint=Said("device.name-another"))
         with self._told():
             file, self._temp = open_beside(self._path)
             self._file: BinaryIO = self._open.enter_context(file)
@@ -259,10 +260,8 @@ class Reader:
             # gzip calls damage an OSError without a number.
             raise (local_error(error, path) if error.errno else self._damaged(str(error))) from error
 
-    def _damaged(self, what: str) -> LocalFileError:
-        return LocalFileError(
-            f"{self._path} is not a backup, or it is damaged: {what}", hint="nothing was changed; use another backup"
-        )
+    def _damaged(self, what: str | Said | UpytoolError) -> LocalFileError:
+        return LocalFileError("local-file.backup-damaged", path=self._path, cause=what)
 
     def _enter(self) -> None:
         file = self._open.enter_context(open_local(self._path))
@@ -282,7 +281,7 @@ class Reader:
             tar = self._open.enter_context(tarfile.open(fileobj=file, mode=f"r:{packing}"))  # type: ignore[call-overload]  # noqa: SIM115
         except tarfile.ReadError:
             # Python's message lists what each way of packing found wrong.
-            raise self._damaged("it is not a .tar, .tar.gz or .zip archive") from None
+            raise self._damaged(Said("device.backup-no-archive")) from None
         self._read = tar.extractfile
         for info in tar:
             if not (info.isreg() or info.isdir()):
@@ -293,10 +292,7 @@ class Reader:
             pass
 
     def _unsafe(self, name: str) -> LocalFileError:
-        return LocalFileError(
-            f"{self._path} holds {name!r}, which is not a file below {FILES}/",
-            hint="nothing was changed; it was not made by `upytool backup`, or somebody altered it",
-        )
+        return LocalFileError("local-file.backup-unsafe", path=self._path, name=name, directory=FILES)
 
     def _add(self, name: str, member: Any, folder: bool) -> None:
         top, _, path = name.partition("/")
@@ -304,7 +300,7 @@ class Reader:
         if not whole or name in self._members:
             raise self._unsafe(name)
         if len(self._members) >= limits.BACKUP_ENTRIES:
-            raise self._damaged(f"it has more than {limits.BACKUP_ENTRIES:,} members")
+            raise self._damaged(Said("device.backup-members", limit=limits.BACKUP_ENTRIES))
         self._members[name] = None if folder else member
 
     def _check(self) -> Backup:
@@ -313,11 +309,11 @@ class Reader:
             while data := file.read(PIECE):
                 listed += data
                 if len(listed) > limits.DOCUMENT_BYTES:
-                    raise self._damaged("its list is far too long")
+                    raise self._damaged(Said("device.backup-long-list"))
         try:
             backup = _parsed(documents.parse_json(bytes(listed), MANIFEST, surrogates=True))
         except ConfigError as error:
-            raise self._damaged(error.message) from None
+            raise self._damaged(error) from None
         names = {MANIFEST} | {FILES + path for path in backup.folders}
         for saved in backup.files:
             names.add(FILES + saved.path)
@@ -329,10 +325,10 @@ class Reader:
                     crc = zlib.crc32(data, crc)
                     size += len(data)
             if size != saved.size or check.hexdigest() != saved.sha256:
-                raise self._damaged(f"{saved.path} differs from what was saved")
+                raise self._damaged(Said("device.backup-differs", path=saved.path))
             self.crc32[saved.path] = crc
         if names != set(self._members):
-            raise self._damaged("its files are not those of its list")
+            raise self._damaged(Said("device.backup-other-files"))
         return backup
 
     @contextlib.contextmanager
@@ -340,7 +336,9 @@ class Reader:
         member = self._members.get(name)
         found = None if member is None else self._read(member)
         if found is None:
-            raise self._damaged("its list is missing: was it cut off?" if name == MANIFEST else f"{name} is missing")
+            raise self._damaged(
+                Said("device.backup-cut") if name == MANIFEST else Said("device.backup-lacks", name=name)
+            )
         with found:
             yield found
 

@@ -115,7 +115,7 @@ class Carrier:
                     return self._refused((yield from repl.finish(Collected(limits.ANSWER_BYTES), patience)))
             searched = len(inbox.data)
             if not (yield from inbox.fill(max(0.0, deadline - inbox.now))) and inbox.now >= deadline:
-                raise DeviceTimeoutError("the board did not take the program", hint="reset the board, then try again")
+                raise DeviceTimeoutError("protocol.timeout.no-program-taken")
 
     def _refused(self, error: bytes) -> bool:
         last = error.decode("utf-8", "replace").rstrip().rpartition("\n")[2]

@@ -104,7 +104,7 @@ class ChannelMover:
             for batch in batches:
                 statuses.extend(read_statuses(bytes.fromhex(str(told.popleft()[1])), batch.sizes, DIGEST))
         if len(statuses) != len(asked):
-            raise StreamError("the board's answer has the wrong length", hint="try again")
+            raise StreamError("protocol.stream.answer-length")
         return Survey(statuses, listed.paths, "sha256")
 
     def space(self, path: str, sizes: Sequence[int]) -> Op[Space]:
@@ -289,7 +289,7 @@ class ChannelMover:
         with sensible():
             there = [str(digest) for digest in answer]
         if there != [copied.check.hexdigest() for copied in batch]:
-            raise StreamError("a file changed while it was copied from the board", hint="try again")
+            raise StreamError("protocol.stream.files-changed")
 
 
 class _Copied:

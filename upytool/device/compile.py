@@ -36,7 +36,7 @@ def compiler_for(board: BoardInfo) -> Cross:
 
     abi = abi_of(board)
     if abi is None:
-        raise UsageError("this board loads no .mpy files", hint="copy without --mpy")
+        raise UsageError("usage.no-mpy")
     return Cross(abi, os.path.join(cache_dir(), "mpy"))
 
 

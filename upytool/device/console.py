@@ -224,9 +224,7 @@ class Console:
                 self.options.capture.write(data)
                 self.options.capture.flush()
             except OSError as error:
-                raise LocalFileError(
-                    f"the capture cannot be written: {error.strerror or error}", hint="is this computer's disk full?"
-                ) from error
+                raise LocalFileError("local-file.capture", reason=error.strerror or error) from error
 
     def _chores(self) -> None:
         quiet = time.monotonic() - self._heard

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from ..errors import LocalFileError, UsageError
+from ..words import Said
 from .mover import Status
 from .tree import Tree, join
 
@@ -147,14 +148,14 @@ class CopyPlan:
 def targets(trees: Sequence[Tree], to: Destination) -> Targets:
     """Where everything goes. Errors: UsageError when the destination does not suit."""
     if to.must_be_dir and to.kind == "file":
-        raise UsageError(f"{to.shown}/ is not a directory", hint="leave the trailing / away to replace the file")
+        raise UsageError("usage.destination-file", path=to.shown)
     if to.must_be_dir and to.kind == "none" and any(tree.kind == "file" for tree in trees):
-        raise UsageError(
-            f"{to.shown}/ does not exist", hint=f"create it first: `{'upytool ' * to.remote}mkdir -p {to.shown}`"
-        )
+        make = Said("device.make-directory" if to.remote else "device.make-local-directory", path=to.shown)
+        raise UsageError("usage.no-destination", path=to.shown, hint=make)
     if len(trees) > 1 and to.kind != "dir":
-        problem = "does not exist" if to.kind == "none" else "is not a directory"
-        raise UsageError(f"{to.shown} {problem}", hint="several sources need a directory to go to")
+        if to.kind == "none":
+            raise UsageError("usage.no-directory-for-several", path=to.shown)
+        raise UsageError("usage.file-for-several", path=to.shown)
     dirs: dict[str, None] = {}
     files: dict[str, Target] = {}
     for tree in trees:
@@ -165,7 +166,7 @@ def targets(trees: Sequence[Tree], to: Destination) -> Targets:
             _add(files, Target(tree, "", path, tree.files[""]))
             continue
         if to.kind == "file":
-            raise UsageError(f"{to.shown} is a file, {tree.root} a directory", hint="choose another name")
+            raise UsageError("usage.directory-onto-file", path=to.shown, source=tree.root)
         inside = to.kind == "dir" and not tree.contents
         prefix = f"{tree.name}/" if inside else ""
         if inside:
@@ -186,26 +187,20 @@ def _check_names(tree: Tree, to: Destination) -> None:
     for path in names:
         bad = not {"", ".", ".."}.isdisjoint(path.split("/")) or "\0" in path
         if bad or (os.name == "nt" and not set('\\:*?"<>|').isdisjoint(path)):
-            raise LocalFileError(f"{path!r} is not a valid file name on this system", hint="rename it on the board")
+            raise LocalFileError("local-file.name", path=path, hint=Said("device.rename-on-board"))
 
 
 def _add(files: dict[str, Target], target: Target) -> None:
     other = files.setdefault(target.path, target)
     if other is not target:
-        raise UsageError(
-            f"{other.source} and {target.source} would both become {target.path}",
-            hint="copy them one after the other to different names",
-        )
+        raise UsageError("usage.same-destination", first=other.source, second=target.source, path=target.path)
 
 
 def _check_kind(kind: str, path: str) -> None:
     if kind == "link":
-        raise LocalFileError(
-            f"{path} is a link, and a tree is not written through links",
-            hint="remove the link, or copy to the place that it leads to",
-        )
+        raise LocalFileError("local-file.tree-through-link", path=path)
     if kind == "special":
-        raise LocalFileError(f"{path} exists and is not a regular file", hint="remove it, or copy elsewhere")
+        raise LocalFileError("local-file.not-regular-there", path=path, hint=Said("device.remove-or-elsewhere"))
 
 
 def plan_copy(
@@ -237,7 +232,7 @@ def plan_copy(
         kind = there.get(path, none).kind
         _check_kind(kind, path)
         if kind == "file":
-            raise UsageError(f"{mark}{path} is a file, a directory is to go there", hint="remove it first")
+            raise UsageError("usage.file-in-the-way", path=mark + path)
         if kind == "none":
             actions.append(Action("mkdir", mark + path, why="new"))
     for target in wanted.files:
@@ -246,7 +241,7 @@ def plan_copy(
         if target.path not in unchanged:
             _check_kind(state.kind, target.path)
         if state.kind == "dir":
-            raise UsageError(f"{mark}{target.path} is a directory, a file is to go there", hint="remove it first")
+            raise UsageError("usage.directory-in-the-way", path=mark + target.path)
         if state.kind == "none":
             actions.append(Action("write", mark + target.path, target.size, "new", source))
         elif force:

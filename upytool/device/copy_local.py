@@ -99,7 +99,7 @@ def copy_locally(sources: Sequence[str], dest: str, options: CopyOptions, report
         and equal_files(Path(item.source), Path(item.path))
     }
     if any(item.path in unchanged and os.path.samefile(item.source, item.path) for item in wanted.files):
-        raise LocalFileError(f"{dest} is the source itself", hint="choose another destination")
+        raise LocalFileError("local-file.copy-onto-itself", path=dest)
     plan = plan_copy(wanted, there, unchanged, remote=False, force=options.force)
     if not options.dry_run:
         with Task(reporter, "copying", plan.bytes) as task:

@@ -33,7 +33,7 @@ def copy(
     Errors: UsageError, LocalFileError, RemoteOSError.
     """
     if not sources:
-        raise UsageError("there is nothing to copy", hint="name sources, then the destination")
+        raise UsageError("usage.nothing-to-copy")
     if not dest.remote and not any(source.remote for source in sources):
         return (yield from on_host(copy_locally, [source.path for source in sources], dest.path, options, reporter))
     here = {}

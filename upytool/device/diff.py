@@ -15,6 +15,7 @@ from typing import Literal
 
 from ..errors import LocalFileError, RemoteOSError, StreamError, UsageError
 from ..protocol.ops import Op, on_host
+from ..words import Said
 from .backup import choose
 from .backup_file import Reader, SavedFile
 from .fs_ops import FsOps
@@ -142,15 +143,15 @@ def diff(
         here_name, there_name = (right, left) if swapped else (left, right)
         here: _Local | _Saved
         if not here_name or (there_name and not there_name.startswith(":")):
-            raise UsageError("one of the two has to be on the board", hint="upytool diff src :/app")
+            raise UsageError("usage.diff-sides")
         if not there_name or _is_backup(here_name, there_name):
             if not there_name and os.path.isdir(here_name):
-                raise UsageError(f"compare {here_name} with what?", hint=f"upytool diff {here_name} :")
+                raise UsageError("usage.diff-one-side", path=here_name)
             try:
                 reader = opened.enter_context((yield from on_host(Reader, Path(here_name))))
             except LocalFileError as error:
                 if not there_name and os.path.isfile(here_name):
-                    error.hint = f"`upytool diff {here_name} :` compares a file with the board's"
+                    error.advise(Said("device.compare-board", path=here_name), first=True)
                 raise
             root = (yield from _root(fs, there_name)) if there_name else reader.backup.root
             there_name = there_name or f":{root}"
@@ -230,7 +231,7 @@ class _Compare:
         if kind == "none" and isinstance(here, _Local):
             raise RemoteOSError(2, root)
         if kind == "file" and not single:
-            raise UsageError(f":{root} is a file, the other side a directory", hint="compare two of a kind")
+            raise UsageError("usage.diff-file-and-directory", path=root)
         far: Mapping[str, int] = {}
         dirs: Sequence[str] = ()
         if not single and kind == "dir":
@@ -293,7 +294,7 @@ def _two_of_the_board(fs: FsOps, left: str, right: str, rule: IgnoreRule, text: 
             trees.append(without(board_tree(root, state.kind, state.size, first.listing, recursive=True), rule))
         one, two = trees
         if one.kind != two.kind:
-            raise UsageError(f"{left} and {right} are a file and a directory", hint="compare two of a kind")
+            raise UsageError("usage.diff-kinds", left=left, right=right)
         differs = {
             name: _difference(name, one.files.get(name), two.files.get(name))
             for name in {**one.files, **two.files}
@@ -329,7 +330,7 @@ def _two_of_the_board(fs: FsOps, left: str, right: str, rule: IgnoreRule, text: 
 
 def _known(state: Status) -> bytes:
     if not state.digest:
-        raise StreamError("a file changed while it was compared", hint="stop the program that writes it")
+        raise StreamError("protocol.stream.changed-while-compared")
     return state.digest
 
 

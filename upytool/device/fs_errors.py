@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from ..errors import ENOENT, RemoteOSError
+from ..errors import ENOENT, Hints, RemoteOSError
+from ..words import Said
 
 EIO = 5
 
@@ -16,10 +17,10 @@ def named(path: str) -> Iterator[None]:
     try:
         yield
     except RemoteOSError as error:
-        raise refused(error.errno, path, error.hint) from error
+        raise refused(error.errno, path, error.advice) from error
 
 
-def refused(number: int | None, path: str, hint: str = "") -> RemoteOSError:
+def refused(number: int | None, path: str, hint: Hints = ()) -> RemoteOSError:
     """The error for an error number of the board, None where it told none."""
     number = number or EIO
     return RemoteOSError(number, path, hint=hint or hint_for(number))
@@ -34,17 +35,17 @@ def creating() -> Iterator[None]:
         folder = str(error.filename).rstrip("/").rpartition("/")[0]
         if error.errno != ENOENT or not folder:
             raise
-        raise RemoteOSError(ENOENT, folder, hint=f"create the directory first: `upytool mkdir -p :{folder}`") from error
+        raise RemoteOSError(ENOENT, folder, hint=Said("device.create-directory", path=folder)) from error
 
 
-def hint_for(number: int) -> str:
+def hint_for(number: int) -> Hints:
     """What to do about an error number of the board's file system."""
     if number == 28:
-        return "the old file is kept; free some space, or try `--in-place`, which needs room for one copy only"
+        return Said("device.no-space")
     if number == 19:
-        return "`upytool df` lists what is mounted; `upytool wipe --format` makes a file system on the board's flash"
+        return Said("device.no-file-system")
     if number == 30:
-        return "CircuitPython: copy through its USB drive, or remount in boot.py; else it is a read-only mount"
+        return Said("device.read-only")
     if number == 5:
-        return "what arrived differs from what was sent, or the flash failed; the old file is kept: try again"
-    return ""
+        return Said("device.input-output")
+    return ()

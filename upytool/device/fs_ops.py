@@ -24,6 +24,7 @@ from ..errors import (
     UsageError,
 )
 from ..protocol.ops import Op, on_host
+from ..words import Said
 from .answers import sensible
 from .fs_errors import creating, named, refused
 from .fs_short import ShortFs, mount
@@ -184,7 +185,7 @@ class FsOps:
         if here == there:
             return target
         if what.is_dir and there.startswith(here.rstrip("/") + "/"):
-            raise UsageError(f":{source} cannot go into itself", hint="name a place outside of it")
+            raise UsageError("usage.into-itself", path=source)
         try:
             yield from self.rename(source, target)
         except RemoteOSError as error:
@@ -196,7 +197,7 @@ class FsOps:
             if error.errno not in (1, 17, 18, 63):
                 raise
             if what.is_dir and (yield from self.exists(target)):
-                raise RemoteOSError(17, target, hint="remove or rename it first") from error
+                raise RemoteOSError(17, target, hint=Said("device.in-the-way")) from error
             yield from self.copy_on_board(source, target)
             yield from self.rmtree(source)
         return target
@@ -254,14 +255,9 @@ class FsOps:
             answer = yield from self.session.call_source(source, path, LONG)
         except RemoteOSError as error:
             if error.errno == 1:
-                raise UsageError(
-                    f"{path} lies in a directory of this computer that is mounted on the board",
-                    hint="unmount it first, or delete the files here",
-                ) from error
+                raise UsageError("usage.in-mount", path=path) from error
             if error.errno == 16:
-                raise UsageError(
-                    f"{path or '/'} is the whole file system of the board", hint="`upytool wipe` removes all files"
-                ) from error
+                raise UsageError("usage.root", path=path or "/") from error
             raise refused(error.errno, path) from error
         with sensible():
             return [Removed(str(name), bool(how), how == 2) for name, how in answer]
@@ -288,9 +284,7 @@ class FsOps:
                 answer = yield from self._call("fs_hash", algo, *part, limit=LONG, again=True)
             except RemoteException as error:
                 if error.kind in ("AttributeError", "ImportError"):
-                    raise RemoteError(
-                        f"the board's hashlib has no {algo}", hint="copy the file here and hash it: `upytool cp`"
-                    ) from error
+                    raise RemoteError("remote.no-hash", algorithm=algo) from error
                 raise
             with sensible():
                 out.update(zip(part, answer, strict=True))

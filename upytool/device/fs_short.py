@@ -94,11 +94,11 @@ class ShortFs:
     def _sizes(self, path: str, names: Sequence[str]) -> Op[list[int] | None]:
         folder = path.rstrip("/") + "/" if path else ""
         try:
-            found = yield from self._session.one("stats", PATHS=tuple(folder + name for name in names))
-        except (RemoteError, StreamError, DeviceTimeoutError):
+            found = yield from self._session.one("sizes", PATHS=tuple(folder + name for name in names))
+        except (RemoteOSError, RemoteError, StreamError, DeviceTimeoutError):  # one is gone, say
             return None
         with sensible():
-            return [int(state[6]) for state in found] if all(found) else None
+            return [int(size) for size in found]
 
     def mounts(self) -> Op[list[Mount]]:
         """The mounted file systems that tell what is free, sorted; none where that has to be asked in another way."""

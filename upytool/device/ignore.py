@@ -62,7 +62,7 @@ def _rule(line: str) -> tuple[re.Pattern[str], bool, bool] | None:
     try:
         pattern = re.compile(f"(?:{body})\\Z" if anchored else f"(?:.*/)?(?:{body})\\Z", re.S)
     except re.error as error:
-        raise UsageError(f"{line!r} is not an ignore pattern: {error.msg}", hint="write a range as [a-z]") from error
+        raise UsageError("usage.ignore-pattern", pattern=line, reason=error.msg) from error
     return pattern, keeps, dirs_only
 
 

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from ..errors import LocalFileError, UsageError
 from ..whole_file import discard, open_beside, open_special, take_place
+from ..words import Said
 
 # Byte for byte on Windows; and no open waits for the other end of a FIFO, or makes a terminal ours.
 _BINARY_AT_ONCE = getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
@@ -92,14 +93,14 @@ def write_error(error: OSError | ValueError, path: Path) -> LocalFileError:
     """Name the directory that is missing, not the file that was to be in it."""
     folder = path.parent
     if getattr(error, "errno", 0) == errno.ENOENT and not os.path.isdir(folder):
-        return LocalFileError(f"{folder}: no such directory", hint=f"create it first: `mkdir -p {folder}`")
+        return LocalFileError("local-file.no-directory", path=folder)
     return local_error(error, path)
 
 
 def check_named(path: str) -> str:
     """`path`, which is not empty: pathlib takes '' for the directory here. Errors: UsageError."""
     if not path:
-        raise UsageError("an empty path names no file", hint="is a shell variable empty? `.` is this directory")
+        raise UsageError("usage.empty-path")
     return path
 
 
@@ -123,9 +124,7 @@ def special(mode: int) -> str:
 
 
 def not_a_file(path: Path | str, what: str) -> LocalFileError:
-    return LocalFileError(
-        f"{path} is {what}, not a regular file", hint="leave it out with --ignore, or pipe it: `upytool cp - :NAME`"
-    )
+    return LocalFileError("local-file.not-regular", path=path, kind=what)
 
 
 def open_local(path: Path | str) -> BinaryIO:
@@ -173,13 +172,13 @@ def local_size(path: Path | str) -> int:
 def local_error(error: OSError | ValueError, path: Path | str) -> LocalFileError:
     """An error of this computer's file system in our words; a ValueError is a name that it cannot hold."""
     number = getattr(error, "errno", None)
-    hint = "free some space on this computer" if number == errno.ENOSPC else "check the path and its permissions"
+    hint = Said("device.free-local-space" if number == errno.ENOSPC else "device.check-path")
     if number == errno.ENXIO:
-        return LocalFileError(f"{path}: nothing reads it", hint="start the reader first, or name a file")
+        return LocalFileError("local-file.no-reader", path=path)
     if isinstance(error, ValueError):
-        return LocalFileError(f"{str(path)!r} is not a valid file name on this system", hint="choose another name")
+        return LocalFileError("local-file.name", path=str(path), hint=Said("device.choose-name"))
     reason = error.strerror or str(error)
-    return LocalFileError(f"{path}: {reason[:1].lower() + reason[1:]}", hint=hint)
+    return LocalFileError("local-file.system", path=path, reason=reason[:1].lower() + reason[1:], hint=hint)
 
 
 def replace_local(source: Path, target: Path, progress: Callable[[int], None] = lambda size: None) -> None:

@@ -28,6 +28,7 @@ from ..events import notice
 from ..protocol.mount_server import MountServer
 from ..protocol.ops import Op
 from ..protocol.raw_repl import ReplState
+from ..words import Said
 from . import precompiled
 from .folder import Compile, Folder
 from .info import BoardInfo
@@ -118,18 +119,16 @@ class Mounts:
         try:
             folder = Folder(directory, read_only=read_only, unsafe_links=unsafe_links, compile=compile)
         except OSError as error:
-            raise LocalFileError(
-                f"{os.fspath(directory)} cannot be mounted: {error.strerror}", hint="name a directory"
-            ) from error
+            raise LocalFileError("local-file.cannot-mount", path=os.fspath(directory), reason=error.strerror) from error
         # The soft reset that is due would take the mount away again.
         yield from self._session.ready(fresh=True)
         server = self._prepare()
         around = next((m.point for m in self.all if point.startswith(m.point + "/")), None)
         if around:
-            raise UsageError(f"{point} is inside of {around}, which is mounted", hint="mount points cannot be nested")
+            raise UsageError("usage.nested-mount", point=point, around=around)
         before = next((mount for mount in self.all if mount.point == point), None)
         if before is None and len(self._mounts) >= _VOLUMES:
-            raise UsageError(f"a board can have {_VOLUMES} mounts at most", hint="take some away: `umount`")
+            raise UsageError("usage.too-many-mounts", limit=_VOLUMES)
         number = before.number if before else next(n for n in range(_VOLUMES) if n not in self._mounts)
         mount = Mount(number, point, folder)
         server.volumes[number] = folder
@@ -142,9 +141,7 @@ class Mounts:
             self._mounts.pop(number, None)
             self._session.host_mounts.pop(point, None)
             if isinstance(error, RemoteOSError):
-                raise RemoteOSError(
-                    error.errno or 0, point, hint="the board has another file system there: choose another --at"
-                ) from error
+                raise RemoteOSError(error.errno or 0, point, hint=Said("device.other-file-system")) from error
             raise
         if before:
             before.folder.close_all()
@@ -159,8 +156,9 @@ class Mounts:
         """
         chosen = self.all if point is None else [m for m in self.all if m.point == _checked_point(point)]
         if point is not None and not chosen:
-            known = ", ".join(mount.point for mount in self.all) or "nothing"
-            raise UsageError(f"{point} is not mounted", hint=f"mounted: {known}")
+            known = [mount.point for mount in self.all]
+            there = Said("device.mounts", points=known) if known else Said("device.no-mounts")
+            raise UsageError("usage.not-mounted", point=point, hint=there)
         if chosen:
             yield from self._session.call_source(_UMOUNT % [mount.point for mount in chosen])
         for mount in chosen:
@@ -219,7 +217,7 @@ class Mounts:
             if assumed <= server.limit:  # then the board's requests fit as well
                 break
         if isinstance(answer, str):
-            raise _unfit(f"it has no {answer}")
+            raise ProtocolError("protocol.no-mount", module=answer)
         server.epoch = _EPOCHS.get(answer if isinstance(answer, int) else _UNIX_YEAR, 0)
 
     def _send(self, call: str) -> Op[object]:
@@ -234,7 +232,7 @@ class Mounts:
                 return (yield from session.call_program(program))
             except RemoteError as error:
                 notice(session.reporter, f"mount: not as bytecode ({error})", "debug")
-                if "deflate" not in str(error):
+                if "deflate" not in str(error.fields.get("line")):
                     session.bytecode = not isinstance(error, RemoteException)
                     break
         call = f"print('\\x1e'+repr({call}))"
@@ -267,15 +265,8 @@ def _end(device: Device) -> None:
 def _checked_point(point: str) -> str:
     plain = "/" + "/".join(part for part in point.split("/") if part)
     if not point.startswith("/") or plain == "/" or ".." in plain.split("/"):
-        raise UsageError(f"{point!r} is not a mount point", hint="name an absolute path on the board: /remote")
+        raise UsageError("usage.mount-point", point=point)
     return plain
-
-
-def _unfit(what: str) -> ProtocolError:
-    return ProtocolError(
-        f"this firmware cannot see a directory of this computer: {what}",
-        hint="copy the files instead: `upytool sync DIR :`",
-    )
 
 
 def _unpacks(info: BoardInfo) -> bool:

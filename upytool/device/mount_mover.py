@@ -251,7 +251,7 @@ def _fetch(volume: Volume, path: str, item: GetItem, progress: Progress) -> Op[N
                 progress(len(data))
                 yield Pause(0)
         if at < item.size:
-            raise StreamError(f"{item.path} changed while it was read", hint="try again")
+            raise StreamError("protocol.stream.file-changed-while-read", path=item.path)
         yield from finish(item.sink)
     except BaseException:
         item.sink.drop()

@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple, Protocol
 
 from ..errors import LocalFileError, RemoteOSError
 from ..protocol.ops import Op, on_host
+from ..words import Said
 
 CHUNK = 4096
 DIGEST = 6  # bytes of a SHA-256 that travel to compare files: 48 bits, no accident makes two of them equal
@@ -151,7 +152,9 @@ def read_chunks(item: PutItem) -> Iterator[bytes]:
                 if data:
                     yield data
     except OSError as error:
-        raise LocalFileError(f"{error.filename or item.path}: {error.strerror or error}", hint="") from error
+        raise LocalFileError(
+            "local-file.system", path=error.filename or item.path, reason=error.strerror or error
+        ) from error
 
 
 def check_space(space: Space, writes: Iterable[tuple[str, int, Status, bool]]) -> None:
@@ -176,12 +179,9 @@ def check_space(space: Space, writes: Iterable[tuple[str, int, Status, bool]]) -
             raise RemoteOSError(
                 28,
                 path,
-                hint=(
-                    "not enough space to keep the old file until the new one is complete; `--in-place` overwrites it "
-                    "directly (not crash-safe)"
-                    if alone
-                    else f"it needs {blocks(size) * space.block:,} bytes, {free * space.block:,} bytes are free"
-                ),
+                hint=Said("device.in-place")
+                if alone
+                else Said("device.space", needed=blocks(size) * space.block, free=free * space.block),
             )
         free -= blocks(size)
         if not in_place:

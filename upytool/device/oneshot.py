@@ -125,12 +125,12 @@ def answer_of(error: bytes, path: str) -> Any:
             if said[:1] == "(" or said[:2] in ("b'", 'b"'):  # no text, so nobody's key but ours
                 return parse_answer(said)
         except ValueError as damage:
-            raise StreamError(f"unexpected response from the board: {last[:60]!r}", hint="try again") from damage
+            raise StreamError("protocol.stream.unexpected-line", line=last[:60]) from damage
     try:
         raise_snippet_error(error, path)
     except RemoteException as failed:
         if failed.kind in ("ImportError", "AttributeError", "SyntaxError"):
-            unfit = Unfit(f"the board cannot run it: {failed}", hint="a longer way is used for it")
+            unfit = Unfit("protocol.no-short-program.failed", cause=failed)
             # Without one of the modules none is tried any more: a file of the user's may have its name by then.
             unfit.any = failed.kind == "ImportError"
             raise unfit from failed

@@ -19,7 +19,8 @@ import os
 import re
 from typing import NamedTuple
 
-from ..errors import RemoteError, RemoteException, RemoteExit, RemoteOSError
+from ..errors import Hints, RemoteError, RemoteException, RemoteExit, RemoteOSError
+from ..words import Said
 from .answers import parse_answer
 
 # How many separators a mark has, two random bits each. More than ten: a shorter literal would be interned on the board
@@ -194,16 +195,15 @@ def _raise_exit(line: str, output: bytes) -> None:
     raise RemoteException(f"{status}\n", output=output)
 
 
-def _hint(last: str) -> str:
+def _hint(last: str) -> Hints:
     if last.startswith("MemoryError"):
-        return "the board is out of memory: compile to .mpy (`upytool cp --mpy`), or make the program smaller"
+        return Said("device.out-of-memory")
     missing = re.match(r"ImportError: .*'([\w.]+)'", last)
     if missing:
-        name = missing[1]
-        return f"is it on the board? `upytool ls :/lib`; packages: `upytool mip install {name}`"
+        return Said("device.import", name=missing[1])
     if last.startswith("ValueError") and ".mpy" in last:
-        return "the .mpy file is for another firmware: copy the .py file, or compile with `upytool cp --mpy`"
-    return ""
+        return Said("device.other-mpy")
+    return ()
 
 
 def is_error(text: bytes) -> bool:
@@ -226,8 +226,5 @@ def raise_snippet_error(error: bytes, path: str = "") -> None:
     if match:
         raise RemoteOSError(int(match[1] or match[2]), path)
     if last.startswith("MemoryError"):
-        raise RemoteError(
-            "the board has not enough free memory for this",
-            hint="a program still holds it: run `upytool soft-reset`, then try again",
-        )
+        raise RemoteError("remote.memory")
     raise RemoteException(text)

@@ -19,6 +19,7 @@ from ..errors import (
     ConnectionLostError,
     DeviceTimeoutError,
     DisturbedError,
+    Hints,
     OperationInterrupted,
     RawReplError,
     RemoteError,
@@ -44,8 +45,6 @@ OF_THE_LINE = ("KeyboardInterrupt", "ValueError: packed", "SyntaxError", "Indent
 # What a board says that lacks something the program needs.
 _LACKS = ("ImportError", "AttributeError", "MemoryError", "NameError")
 _NO_BYTECODE = (*_LACKS, "ValueError", "OSError", "TypeError")  # another .mpy version; what cannot be mounted, read
-_LINE = "bytes are lost or altered on the way: try a lower `--baud`, another cable or another port"
-_SLOW = "a busy board may need longer: `--timeout 120` waits for it; `upytool soft-reset` stops what runs there"
 
 
 class NoStreamError(StreamError):
@@ -54,7 +53,7 @@ class NoStreamError(StreamError):
     code = "protocol.no-stream"
 
     def __init__(self, way: Way, words: str) -> None:
-        super().__init__(f"the board cannot run the transfer program ({words})", hint="a slower way is used for it")
+        super().__init__("protocol.no-stream", words=words)
         self.way, self.words = way, words
 
 
@@ -62,7 +61,7 @@ class StartFailed(StreamDamaged):
     """The transfer program did not start this time. Attributes: way; words: of the board, '' when it said nothing."""
 
     def __init__(self, way: Way, words: str, reason: Exception) -> None:
-        super().__init__(words or str(reason), hint="try again")
+        super().__init__("protocol.damaged.not-started", cause=words or reason)
         self.way, self.words = way, words
         self.silent = isinstance(reason, DeviceTimeoutError) or not words
 
@@ -114,10 +113,10 @@ class Retry:
 
     Args:
         part: of the board, which is at work.
-        kept: what the user may rely on when that part fails, for the hint.
+        kept: what the user may rely on when that part fails, a hint.
     """
 
-    def __init__(self, session: Session, can: Capabilities, part: str, kept: str = "") -> None:
+    def __init__(self, session: Session, can: Capabilities, part: str, kept: Hints = ()) -> None:
         self._session, self._can, self._part, self._kept = session, can, part, kept
         self._mute = 0
         self._begun = 0.0
@@ -165,8 +164,7 @@ class Retry:
                 if not self.failures or isinstance(error, BootloaderError):
                     raise
                 raise DeviceTimeoutError(
-                    f"the board stopped answering: tried {self.failures + 1} times in {self._took((yield Pause(0)))}",
-                    hint="reset the board or plug it in again, then retry",
+                    "protocol.timeout.no-answer", failures=self.failures + 1, seconds=self._took((yield Pause(0)))
                 ) from error
             except Interrupted:
                 yield from stop()
@@ -195,7 +193,7 @@ class Retry:
         elif words and words == self._words and not words.startswith(OF_THE_LINE):
             # The same words twice are no noise. The line is good, the board's file system is not: one in Python
             # that raises what it should not, for instance.
-            raise RemoteError(f"the board's {self._part} failed: {words}", hint=self._kept) from damage
+            raise RemoteError("remote.part-failed", part=self._part, reason=words, hint=self._kept) from damage
         elif self.failures > 1:
             # Nothing came on twice: fewer bytes in flight, for a board whose buffer is shorter than it says.
             window = self._can.window or self._session.window
@@ -206,16 +204,16 @@ class Retry:
         if self.failures > TRIES or (self.failures > 1 and self._session.pace.left(now) < 1):
             raise self._reason(damage, words, now) from damage
 
-    def _took(self, now: float) -> str:
-        return f"{now - self._begun:.0f} s"
+    def _took(self, now: float) -> float:
+        return now - self._begun
 
     def _reason(self, damage: StreamDamaged, words: str, now: float) -> Exception:
         took = self._took(now)
         if isinstance(damage, StartFailed) and damage.silent:
-            return DeviceTimeoutError(
-                f"the transfer did not start on the board: tried {self.failures} times in {took}", hint=_SLOW
-            )
-        return StreamError(f"the transfer failed {self.failures} times in {took}: {words or damage}", hint=_LINE)
+            return DeviceTimeoutError("protocol.timeout.transfer-not-started", failures=self.failures, seconds=took)
+        return StreamError(
+            "protocol.stream.transfer-failed", failures=self.failures, seconds=took, cause=words or damage
+        )
 
 
 def asked_again(ask: Callable[[], Op[T]], reporter: Reporter, error: DisturbedError) -> Op[T]:

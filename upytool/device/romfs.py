@@ -124,7 +124,7 @@ def read(fs: FsOps, part: RomPartition, size: int | None = None, *, reporter: Re
     """
     size = part.size if size is None else size
     if not 0 <= size <= part.size:
-        raise UsageError(f"ROMFS partition {part.number} has {part.size} bytes, not {size}")
+        raise UsageError("usage.romfs-size", number=part.number, size=part.size, wanted=size)
     got = bytearray()
     with Task(reporter, f"ROMFS partition {part.number}", size) as task:
 
@@ -150,10 +150,7 @@ def deploy(fs: FsOps, image: bytes, number: int = 0, *, reset: bool = True, repo
     state = yield from _state(session)
     part = _pick(state, number)
     if len(image) > part.size:
-        raise FlashError(
-            f"the ROMFS image has {len(image)} bytes, {len(image) - part.size} more than partition {number} holds",
-            hint="leave files out, or compile them (--mpy); nothing was written",
-        )
+        raise FlashError("flash.romfs-full", size=len(image), excess=len(image) - part.size, number=number)
     if state.loaded and reset:
         yield from session.soft_reset()
         state = yield from _state(session)
@@ -207,10 +204,7 @@ class _Deployment:
             if attempt < TRIES:
                 yield from self._write(link, differ)
         yield from self._erase_head(link)
-        raise FlashError(
-            f"ROMFS partition {self._part.number} does not keep what is written, from byte {differ[0] * unit:#x} on",
-            hint="its flash may be worn out or write-protected",
-        )
+        raise FlashError("flash.romfs-not-kept", number=self._part.number, offset=differ[0] * unit)
 
     def _erase_head(self, link: Link) -> Op[int]:
         """From here on there is no image. Returns the least that can be written."""
@@ -263,9 +257,7 @@ def _steadily(fs: FsOps, part: RomPartition, work: Callable[[Link], Op[None]], g
 def _state(session: Session) -> Op[_State]:
     answer = yield from session.call("romfs", again=True)
     if not isinstance(answer, tuple):
-        raise NoRomfsError(
-            "the firmware of this board has no ROMFS", hint="it needs MicroPython 1.25 or newer, built with a partition"
-        )
+        raise NoRomfsError("remote.no-romfs.firmware")
     with sensible():
         parts, loaded, mounted, port = answer
         found = [
@@ -274,9 +266,7 @@ def _state(session: Session) -> Op[_State]:
             if isinstance(entry, tuple) and entry[0]
         ]
     if not found:
-        raise NoRomfsError(
-            "this board has no ROMFS partition", hint="its firmware could use one: build it with a partition"
-        )
+        raise NoRomfsError("remote.no-romfs.partition")
     return _State(found, loaded, bool(mounted), port)
 
 
@@ -284,10 +274,7 @@ def _pick(state: _State, number: int) -> RomPartition:
     for part in state.partitions:
         if part.number == number:
             return part
-    raise UsageError(
-        f"this board has no ROMFS partition {number}",
-        hint="it has " + ", ".join(str(part.number) for part in state.partitions),
-    )
+    raise UsageError("usage.romfs-partition", number=number, numbers=[part.number for part in state.partitions])
 
 
 def _digest(kind: str, data: bytes) -> bytes:

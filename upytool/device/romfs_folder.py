@@ -13,6 +13,7 @@ from ..errors import LocalFileError, UsageError
 from ..events import NULL, Reporter, Task, notice
 from ..mpy.cross import NEVER
 from ..scratch import scratch_directory
+from ..words import Said
 from .compile import HEAD, compile_module, compiler_for, mpy_problem
 from .ignore import ignore_for
 from .info import ARCHITECTURES, BoardInfo
@@ -50,10 +51,10 @@ def target_board(mpy_version: str = "6.3", arch: str = "", *, small_int_bits: in
     """
     match = _VERSION.fullmatch(mpy_version)
     if match is None:
-        raise UsageError(f"no .mpy version {mpy_version} can be made", hint="6, or with native code 6.3")
+        raise UsageError("usage.mpy-version", version=mpy_version)
     numbers = {name: number for number, name in ARCHITECTURES.items() if name}
     if arch and arch not in numbers:
-        raise UsageError(f"there is no architecture {arch}", hint="one of " + ", ".join(numbers))
+        raise UsageError("usage.mpy-architecture", architecture=arch, known=list(numbers))
     sub = int(match[1] or 3)
     mpy = 6 | sub << 8 | numbers.get(arch, 0) << 10
     return BoardInfo(implementation="micropython", mpy=mpy, small_int_bits=small_int_bits)
@@ -81,7 +82,7 @@ def collect(
     """
     root = Path(folder)
     if not os.path.isdir(root):
-        raise UsageError(f"{folder} is not a directory", hint="name the directory whose files the image is to hold")
+        raise UsageError("usage.romfs-source", path=folder)
     hidden = _relative(leave_out, root)
 
     def rule(at: Path) -> IgnoreRule:
@@ -91,7 +92,7 @@ def collect(
     tree = local_tree(str(root), recursive=True, ignore=rule)
     names = {path: _normal(path) for path in (*tree.files, *tree.dirs)}
     if len(set(names.values())) != len(names):
-        raise UsageError(f"{folder} has names that differ only in how their letters are encoded")
+        raise UsageError("usage.romfs-names", path=folder)
     sources: dict[str, str] = {}
     compiled = []
     for path in tree.files:
@@ -208,7 +209,7 @@ def save(files: Mapping[str, bytes], directories: Sequence[str], target: Path, *
     try:
         taken = os.path.exists(target) and (not os.path.isdir(target) or any(target.iterdir()))
         if taken and not force:
-            raise UsageError(f"{target} is there already", hint="name another directory with -o, or use --force")
+            raise UsageError("usage.romfs-target", path=target)
         if taken:
             _fill(files, directories, target)
             return
@@ -237,4 +238,4 @@ def _usable(name: str) -> None:
     """A name made elsewhere must not mean something else here: `C:` and `\\` on Windows."""
     bad = "." in name.split("/") or ".." in name.split("/") or name.startswith("/") or not name
     if bad or (os.name == "nt" and set(name) & set('\\:*?"<>|')):
-        raise LocalFileError(f"{name!r} is not a valid file name on this system", hint="nothing was written")
+        raise LocalFileError("local-file.name", path=name, hint=Said("device.nothing-written"))

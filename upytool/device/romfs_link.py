@@ -103,7 +103,7 @@ class StreamRom:
                 take(answer.payload)
                 size -= len(answer.payload)
             if size or answer.kind == DATA:
-                raise StreamDamaged("the board's answer has the wrong length", hint="try again")
+                raise StreamDamaged("protocol.damaged.answer-length")
 
     def begin(self) -> Op[None]:
         yield from self._say("rom_begin()")
@@ -114,7 +114,7 @@ class StreamRom:
         try:
             return int(parse_answer(answer.decode()))
         except (ValueError, TypeError) as error:
-            raise StreamDamaged("unexpected response from the board", hint="try again") from error
+            raise StreamDamaged("protocol.damaged.unexpected") from error
 
     def put(self, at: int, data: bytes, page: int) -> Op[None]:
         server = yield from self._opened()
@@ -182,7 +182,7 @@ class TextRom:
             limit = LONG + (0 if step else end / _SLOW)
             word = yield from self._call("erase", start, end, step, int(blank and not start), limit=limit)
         if not isinstance(word, int):
-            raise StreamError("unexpected response from the board", hint="try again")
+            raise StreamError("protocol.stream.unexpected")
         return word
 
     def put(self, at: int, data: bytes, page: int) -> Op[None]:
@@ -203,5 +203,5 @@ class TextRom:
 
 def _as_many(digests: list[bytes], unit: int, total: int) -> list[bytes]:
     if len(digests) != -(-total // unit):
-        raise StreamDamaged("the board's answer has the wrong length", hint="try again")
+        raise StreamDamaged("protocol.damaged.answer-length")
     return digests

@@ -58,7 +58,7 @@ def foreign(fs: FsOps, mounts: Iterable[Mount], root: str) -> frozenset[str]:
     here = {mount.path for mount in mounts if mount.kind in HOST_KINDS or mount.path in fs.protected}
     rom = {mount.path for mount in mounts if "Rom" in mount.kind or mount.path == "/rom"}
     if any(within(root, path) for path in here):
-        raise UsageError(f"{root} is a directory of this computer", hint="copy it here, without the board")
+        raise UsageError("usage.local-directory", path=root)
     return frozenset(here | {path for path in rom if not within(root, path)})
 
 

@@ -312,10 +312,10 @@ class Session:
                 return parse_disturbed(literal.decode("utf-8", "replace"))
         except ValueError as problem:
             if not is_error(error):
-                raise DisturbedError(f"unexpected response from the board: {literal[:60]!r}") from problem
+                raise DisturbedError("protocol.disturbed.answer", answer=literal[:60]) from problem
         if is_error(error):
             raise_snippet_error(error, path)
-        raise DisturbedError("the board gave no answer")
+        raise DisturbedError("protocol.disturbed.no-answer")
 
     def one(
         self,
@@ -342,7 +342,7 @@ class Session:
 
         parts = (*first, name)
         if not self.short or self.sign or parts in self.unfit:
-            raise oneshot.Unfit("no short programs now", hint="a longer way is used")
+            raise oneshot.Unfit("protocol.no-short-program.none-now")
         yield from self.ready()
         text = oneshot.program(*parts, **values)
         begun = yield Pause(0)
@@ -374,7 +374,7 @@ class Session:
 
             answer = yield from self.call("probe", again=True)
             if not isinstance(answer, dict):
-                raise RemoteError("the board does not say what it is", hint="is it MicroPython?")
+                raise RemoteError("remote.unidentified")
             with sensible():
                 self.board = BoardInfo.from_probe(answer)
             # What the board says now is newer than what was remembered of it.

@@ -242,10 +242,7 @@ class _Filling:
             if number < TRIES:
                 yield from self._open()
                 yield from self._write(differ)
-        raise self._refused or FlashError(
-            f"verification failed: {self._row.label} does not match from byte {differ[0]:#x} on",
-            hint="the flash may be worn out",
-        )
+        raise self._refused or FlashError("flash.slot-verify", label=self._row.label, offset=differ[0])
 
     def _open(self) -> Op[None]:
         try:
@@ -253,10 +250,7 @@ class _Filling:
         except RemoteOSError as error:
             if error.errno != EBUSY:
                 raise
-            raise FlashError(
-                f"cannot write {self._row.label}: the board runs it, or its next reset starts it",
-                hint="the board was reset and started another slot; retry",
-            ) from error
+            raise FlashError("flash.slot-busy", label=self._row.label) from error
         self.opened = True
         self._begun()
 
@@ -285,7 +279,7 @@ class _Filling:
                 yield from self._fs.session.reconnect()  # in the middle of a file nothing else can be said
                 raise
             except (StreamError, DeviceTimeoutError) as error:
-                raise ConnectionLostError(error.message, hint=error.hint) from error
+                raise ConnectionLostError("transport.lost.transfer", cause=error, hint=error.hints) from error
             self.written += len(data)
             task.advance(len(data))
 

@@ -156,7 +156,7 @@ class SmallMover:
                 found = [(yield from self._session.one("stat", asked[0][0], PATH=asked[0][0]))]
             except RemoteOSError as error:
                 if error.errno not in (2, 20):
-                    raise StreamError("the board cannot look at it", hint="a longer way is used") from error
+                    raise StreamError("protocol.stream.no-look") from error
                 found = [0]
         elif asked:
             found = yield from self._session.one("stats", PATHS=tuple(path for path, _ in asked))
@@ -195,7 +195,7 @@ class SmallMover:
         with sensible():
             found = [str(each) for each in answer]
         if not found:
-            raise Unfit("names may be spelt otherwise there", hint="a longer way is used")
+            raise Unfit("protocol.no-short-program.spelling")
         return "" if name in found else found[0]
 
     # -- to the board ---------------------------------------------------------------------------
@@ -237,7 +237,7 @@ class SmallMover:
                 values.update(NEW=Code(f'p+"{NEW}"'), CONTENT=Code("d"))
             refused = yield from self._session.one(name, path, first=(first,), **values)
             if refused:
-                raise StreamError("what arrived on the board is not what was sent", hint="try again")
+                raise StreamError("protocol.stream.altered")
 
         try:
             yield from self._try(write)

@@ -47,10 +47,9 @@ def check_twins(paths: Iterable[str], same: Same) -> None:
     """Errors: UsageError where two of the paths are one file."""
     found = twins(paths, same)
     if found:
-        what = "forms of accented letters" if same.forms and twins(found, Same(forms=True)) else "upper and lower case"
+        forms = same.forms and twins(found, Same(forms=True))
         raise UsageError(
-            f"{found[0]} and {found[1]} would be one file: the file system does not distinguish {what}",
-            hint="rename one of the two, or leave one out with --ignore",
+            "usage.same-name-in-forms" if forms else "usage.same-name-in-case", first=found[0], second=found[1]
         )
 
 
@@ -59,10 +58,7 @@ def check_spelt(paths: Iterable[str], there: Mapping[str, Status]) -> None:
     for path in paths:
         name = there[path].spelt if path in there else ""
         if name:
-            raise UsageError(
-                f"{path} is there already as {name}: the file system does not distinguish upper and lower case",
-                hint=f"write it as {name} too, or rename {name} first",
-            )
+            raise UsageError("usage.other-case", path=path, name=name)
 
 
 def board_twins(fs: FsOps, mover: Mover, paths: Sequence[str], folder: str) -> Op[None]:

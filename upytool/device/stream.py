@@ -158,7 +158,7 @@ class Server:
             if kind not in ("sha256", "crc32", "sum") or wbits not in (0, *range(9, 16)):
                 raise ValueError
         except (ValueError, TypeError) as error:
-            raise StreamDamaged("the transfer program said nothing sensible", hint="try again") from error
+            raise StreamDamaged("protocol.damaged.greeting") from error
         self.unit, self.widest, self.hash_kind, self.can_rename = unit, wbits, kind, bool(rename)
         self.link.checksum = checksum
         if not self._can.window and self._repl.paste and self._session.in_flight is None:
@@ -211,7 +211,7 @@ class Server:
         """Have `command` executed, at most `unit` bytes; what it answers is to be taken with `answer`."""
         data = command.encode("utf-8", "surrogateescape")
         if len(data) > self.unit:
-            raise UsageError("a command for the board is too long", hint="use shorter paths")
+            raise UsageError("usage.command-too-long")
         self.packer.begin(data if len(data) > 150 else b"")
         for piece in (*self.packer.add(data), *self.packer.finish()):
             yield from self.link.write(piece)

@@ -71,7 +71,7 @@ def _here(local: str, options: CopyOptions, pull: bool) -> tuple[IgnoreRule, Tre
     """The rules of the local folder, and what it holds where that is the source. Errors: LocalFileError, UsageError."""
     if not pull and not os.path.isdir(local):
         local_tree(local, recursive=True)  # where there is nothing, that is what is wrong
-        raise LocalFileError(f"{local} is not a directory", hint=f"copy a file with cp: `upytool cp {local} :`")
+        raise LocalFileError("local-file.sync-source", path=local)
     rule = ignore_for(Path(local), options.ignore, defaults=options.default_ignores)
     return rule, None if pull else local_tree(local, recursive=True, ignore=lambda folder: rule)
 
@@ -88,7 +88,7 @@ def _push(
     survey = yield from run.mover.survey([(far, -1)], [far] if delete else ())
     kind = survey.statuses[0].kind
     if kind == "file":
-        raise UsageError(f":{far} is a file", hint="sync needs a directory")
+        raise UsageError("usage.sync-target", path=far)
     to = Destination(far, kind, False, True)
     wanted = with_parents(targets([tree], to), far)
     wanted, shadows = yield from run.prepared(wanted, to)
@@ -107,7 +107,7 @@ def _pull(run: _Copy, local: str, far: str, delete: bool, keep: Sequence[str], r
     if kind == "none":
         raise RemoteOSError(2, far)
     if kind == "file":
-        raise UsageError(f":{far} is a file", hint="sync needs a directory")
+        raise UsageError("usage.sync-target", path=far)
     tree = replace(board_tree(far, "dir", 0, survey.listing, recursive=True), contents=True)
     tree = without(tree, rule)
     to = yield from on_host(local_destination, local)

@@ -52,7 +52,7 @@ class TextMover:
                     for kind, size, digest, spelt in found
                 )
         if len(statuses) != len(asked):
-            raise StreamError("the board's answer has the wrong length", hint="try again")
+            raise StreamError("protocol.stream.answer-length")
         listing: dict[str, int] = {}
         for folder in scans:
             with contextlib.suppress(RemoteOSError):
@@ -109,7 +109,7 @@ class TextMover:
                 size += len(data)
             there = yield from self._look(temp, size)
             if there.size != size or there.digest != check.digest():
-                raise StreamError(f"{item.path} arrived damaged on the board", hint="the old file is kept: try again")
+                raise StreamError("protocol.stream.upload-damaged", path=item.path)
             if not in_place:
                 yield from self._session.call("text_done", temp, item.path, path=item.path)
         except BaseException as error:
@@ -132,7 +132,7 @@ class TextMover:
                     with sensible():
                         data = bytes.fromhex(text)
                     if not data or len(data) > min(PIECE, item.size - at):
-                        raise StreamError(f"{item.path} changed while it was read", hint="try again")
+                        raise StreamError("protocol.stream.file-changed-while-read", path=item.path)
                     yield from fill(item.sink, data)
                     at += len(data)
                     progress(len(data))

@@ -16,6 +16,7 @@ from ..errors import StreamError
 from ..protocol.ops import Op, on_host
 from ..protocol.transfer import DATA, LISTING, RESULT, Message, StreamDamaged
 from ..protocol.units import plain_unit
+from ..words import Said
 from .answers import parse_answer, sensible
 from .fs_errors import creating
 from .mover import DIGEST, Done, GetItem, Progress, PutItem, Space, Status, Survey, fill, finish, ignore, read_chunks
@@ -59,7 +60,7 @@ class StreamMover:
 
     def _steadily(self, work: Callable[[Server], Op[T]], small: Callable[[TextMover], Op[T]]) -> Op[T]:
         """Do `work`, or `small` where the board cannot run the transfer program, as often as `Retry` says."""
-        retry = Retry(self._session, self._can, "file system", "the file that was written keeps its old content")
+        retry = Retry(self._session, self._can, "file system", Said("device.old-content"))
 
         def attempt() -> Op[T]:
             if not self._can.stream:
@@ -115,7 +116,7 @@ class StreamMover:
             answer = yield from server.answer()
             statuses.extend(read_statuses(answer.payload, batch.sizes, width))
         if len(statuses) != len(asked):
-            raise StreamDamaged("the board's answer has the wrong length", hint="try again")
+            raise StreamDamaged("protocol.damaged.answer-length")
         self._steps += 1
         return Survey(statuses, listed.paths, server.hash_kind)
 
@@ -256,10 +257,7 @@ class StreamMover:
                 yield from self._take_segment(server, item, at, item.size if end >= 0 else at[0] + SEGMENT, progress)
                 if end >= 0:
                     if at[0] != end:
-                        raise StreamError(
-                            f"{item.path} changed while it was read ({at[0]} bytes came of {end})",
-                            hint="stop the program that writes it, then try again",
-                        )
+                        raise StreamError("protocol.stream.file-cut", path=item.path, size=at[0], expected=end)
                     yield from finish(item.sink)
                     todo.popleft()
                     at[0] = 0
@@ -272,11 +270,9 @@ class StreamMover:
             if answer.kind == RESULT:
                 return
             if answer.kind != DATA:
-                raise StreamDamaged("the board's answers are out of step", hint="try again")
+                raise StreamDamaged("protocol.damaged.out-of-step")
             if at[0] + len(answer.payload) > up_to:
-                raise StreamError(
-                    f"the board sent more of {item.path} than was asked for", hint="reset the board, then try again"
-                )
+                raise StreamError("protocol.stream.too-much", path=item.path)
             yield from fill(item.sink, answer.payload)
             at[0] += len(answer.payload)
             self._steps += 1
@@ -301,10 +297,7 @@ class Listed:
         """Names and sizes in a folder. Errors: StreamError, before they are kept, when it is more than any may."""
         self._left -= sum(len(folder) + 1 + len(name) for name, _ in entries)
         if self._left < 0 or len(self.paths) + len(entries) > limits.LISTING_ENTRIES:
-            raise StreamError(
-                f"the board lists more than {limits.LISTING_ENTRIES} files, or with too long names",
-                hint="name a smaller directory, or reset the board and try again",
-            )
+            raise StreamError("protocol.stream.too-many-files", limit=limits.LISTING_ENTRIES)
         self.paths.update((f"{folder}/{name}", int(size)) for name, size in entries)
 
 
@@ -313,7 +306,7 @@ def literal(message: Message) -> Any:
     try:
         return parse_answer(message.payload.decode("utf-8", "surrogateescape"))
     except ValueError as error:
-        raise StreamDamaged("unexpected response from the board", hint="try again") from error
+        raise StreamDamaged("protocol.damaged.unexpected") from error
 
 
 def _segments(todo: Iterable[GetItem], start: int) -> Iterator[tuple[GetItem, int, int, int]]:
@@ -382,4 +375,4 @@ def read_statuses(data: bytes, sizes: Sequence[int], width: int) -> Iterator[Sta
             yield Status("file", expected, data[at : at + width], spelt)
             at += width
         else:
-            raise StreamDamaged("unexpected response from the board", hint="try again")
+            raise StreamDamaged("protocol.damaged.unexpected")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import LocalFileError, UsageError
+from ..words import Said
 from .local import check_named, local_error, local_size, not_a_file, special
 
 IgnoreRule = Callable[[str, bool], bool]
@@ -74,14 +75,14 @@ def local_tree(
         return Tree(str(root), "file", root.name, files={"": local_size(path)})
     contents = path.endswith(("/", os.sep)) or root.name in ("", "..")
     if not recursive:
-        raise UsageError(f"{path} is a directory", hint="copy directories with -r")
+        raise UsageError("usage.is-directory", path=path)
     files: dict[str, int] = {}
     dirs: list[str] = []
     rule: IgnoreRule = ignore(root) if ignore is not None else lambda path, is_dir: False
     try:
         _scan(root, "", rule, files, dirs, {os.path.realpath(root)}, follow)
     except RecursionError:
-        raise LocalFileError(f"{path}: its directories are nested too deeply") from None
+        raise LocalFileError("local-file.nested-too-deeply", path=path) from None
     return Tree(str(root), "dir", root.name, contents, files, tuple(dirs))
 
 
@@ -115,7 +116,7 @@ def _scan(
                 continue
         except OSError as error:
             raise LocalFileError(
-                f"{entry.path}: {error.strerror or error}", hint="a broken link? Remove it, or ignore it"
+                "local-file.system", path=entry.path, reason=error.strerror or error, hint=Said("device.broken-link")
             ) from error
         real = os.path.realpath(entry.path)
         if real in seen:
@@ -141,7 +142,7 @@ def board_tree(path: str, kind: str, size: int, listing: Mapping[str, int], *, r
     if kind == "file":
         return Tree(root, "file", name, files={"": size}, remote=True)
     if not recursive:
-        raise UsageError(f":{path} is a directory", hint="copy directories with -r")
+        raise UsageError("usage.is-directory", path=f":{path}")
     prefix = root.rstrip("/") + "/"
     below = {full[len(prefix) :]: n for full, n in listing.items() if full.startswith(prefix)}
     files = {path: n for path, n in sorted(below.items()) if n >= 0}

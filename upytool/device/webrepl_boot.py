@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..errors import RemoteError
+from ..words import Said
 
 DEFAULT_PORT = 8266
 START = b"import webrepl; webrepl.start()  # upytool webrepl"
@@ -49,7 +50,6 @@ del _wifi
 )
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _PLAIN_START = re.compile(rb"(?:import webrepl\s*;\s*)?webrepl\.start\([^()#;]*\)\s*(?:#|$)")
-_BY_HAND = "{} cannot be edited automatically"
 
 
 class BootFile(NamedTuple):
@@ -93,7 +93,7 @@ def with_start(boot: bytes, *, wifi: bool = False) -> bytes:
         boot = _added(_without_ours(boot), WIFI)
     changed = boot if read_boot(boot).starts else _added(boot, START)
     if not read_boot(changed).starts:
-        raise RemoteError(_BY_HAND.format("boot.py on the board"), hint="add `import webrepl; webrepl.start()` to it")
+        raise RemoteError("remote.edit-by-hand", path="boot.py", hint=Said("device.add-start"))
     return changed
 
 
@@ -114,7 +114,7 @@ def without_start(boot: bytes) -> bytes:
             lines[call.lineno - 1] = b"#" + line
     changed = b"".join(lines)
     if read_boot(changed).starts:
-        raise RemoteError(_BY_HAND.format("boot.py on the board"), hint="`upytool edit :boot.py`")
+        raise RemoteError("remote.edit-by-hand", path="boot.py", hint=Said("device.edit", path="boot.py"))
     return changed
 
 
@@ -162,7 +162,7 @@ def with_value(config: bytes, name: str, value: str | tuple[str, ...]) -> bytes:
     text, encoding = _text(config)
     tree = _parsed(text)
     if tree is None:
-        raise RemoteError("webrepl_cfg.py on the board is not valid Python", hint="`upytool edit :webrepl_cfg.py`")
+        raise RemoteError("remote.webrepl-config")
     nodes = _assigned(tree, name)
     literal = ascii(value)  # in whatever encoding the file is
     lines = [line.decode(encoding) for line in _lines(config)]
@@ -175,7 +175,7 @@ def with_value(config: bytes, name: str, value: str | tuple[str, ...]) -> bytes:
     if not nodes:
         changed = _added(changed, f"{name} = {literal}".encode())
     if value_of(changed, name) != value:
-        raise RemoteError(_BY_HAND.format("webrepl_cfg.py on the board"), hint="`upytool edit :webrepl_cfg.py`")
+        raise RemoteError("remote.edit-by-hand", path="webrepl_cfg.py", hint=Said("device.edit", path="webrepl_cfg.py"))
     return changed
 
 

@@ -20,6 +20,7 @@ from ..protocol.raw_repl import ReplState
 from ..secret import Secret
 from ..transport.registry import open_transport
 from ..transport.webrepl_address import WebreplAddress
+from ..words import Said
 from .answers import sensible
 from .webrepl_boot import read_boot, value_of, with_start, with_value, without_start
 
@@ -32,11 +33,11 @@ ENOENT = 2
 # After boot.py, which waits five seconds itself, a board may still be joining its Wi-Fi or asking for an address.
 JOIN_SECONDS = 15.0
 _STATUS = {
-    "STAT_WRONG_PASSWORD": "the Wi-Fi password is wrong",
-    "STAT_NO_AP_FOUND": "no Wi-Fi network of this name was found; most boards have 2.4 GHz alone",
-    "STAT_CONNECT_FAIL": "the access point refused the board",
-    "STAT_ASSOC_FAIL": "the access point refused the board",
-    "STAT_HANDSHAKE_TIMEOUT": "the access point did not answer in time; the password may be wrong",
+    "STAT_WRONG_PASSWORD": "device.wifi-password",
+    "STAT_NO_AP_FOUND": "device.wifi-not-found",
+    "STAT_CONNECT_FAIL": "device.wifi-refused",
+    "STAT_ASSOC_FAIL": "device.wifi-refused",
+    "STAT_HANDSHAKE_TIMEOUT": "device.wifi-timeout",
 }
 
 
@@ -171,19 +172,13 @@ def look(device: Device) -> WebreplState:
 def require_webrepl(state: WebreplState, *, wifi: bool) -> None:
     """Raise RemoteError where the firmware has no WebREPL to set up, or no Wi-Fi where one is to be joined."""
     if not state.network:
-        raise RemoteError(
-            "WebREPL is not supported by this firmware: it has no module `network`",
-            hint="`upytool info` names the board; `upytool flash` puts firmware with Wi-Fi or Ethernet on it",
-        )
+        raise RemoteError("remote.no-webrepl-network")
     if not state.server:
-        raise RemoteError(
-            "WebREPL is not supported by this firmware: it has no module `_webrepl`",
-            hint="an official firmware for a board with Wi-Fi has it: `upytool flash`",
-        )
+        raise RemoteError("remote.no-webrepl-server")
     if not state.module:
-        raise RemoteError("the module `webrepl` is not installed", hint="`upytool mip install webrepl`")
+        raise RemoteError("remote.no-webrepl-module")
     if wifi and state.joined is None:
-        raise RemoteError("Wi-Fi is not supported by this board", hint="leave --wifi out")
+        raise RemoteError("remote.no-wifi")
 
 
 def _ip(text: object) -> str:
@@ -220,12 +215,12 @@ def check_wifi(ssid: str, password: str) -> Wifi:
     except UnicodeEncodeError:
         size = 0
     if not 1 <= size <= 32:
-        raise UsageError("a Wi-Fi name has 1 to 32 bytes")
+        raise UsageError("usage.wifi-name")
     if not password:
         return Wifi(ssid, None)
     printable = all(" " <= letter <= "~" for letter in password)
     if not printable or not (8 <= len(password) <= 63 or re.fullmatch("[0-9a-fA-F]{64}", password)):
-        raise UsageError("a Wi-Fi password has 8 to 63 characters of ASCII", hint="nothing at all: an open network")
+        raise UsageError("usage.wifi-password")
     return Wifi(ssid, Secret(password))
 
 
@@ -322,8 +317,10 @@ def restart(device: Device, *, reporter: Reporter = NULL) -> tuple[WebreplState,
         if state.joined:
             return state, said
     raise RemoteError(
-        f"the board did not join the Wi-Fi {state.ssid!r} within {JOIN_SECONDS:.0f} s",
-        hint=_STATUS.get(state.wifi_status, "check its name and password") + "; the files are written",
+        "remote.wifi-not-joined",
+        ssid=state.ssid,
+        seconds=JOIN_SECONDS,
+        hint=(Said(_STATUS.get(state.wifi_status, "device.wifi-check")), Said("device.files-written")),
     )
 
 
@@ -365,6 +362,4 @@ def prove(
         # What the other session said came here as well.
         device.session.repl.state = ReplState.UNKNOWN
     assert failure is not None
-    more = "WebREPL is set up; is this computer in the board's network? --no-check leaves this test out"
-    failure.hint = "\n".join(filter(None, (failure.hint, more)))
-    raise failure
+    raise failure.advise(Said("device.webrepl-unchecked"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import NoDeviceError, TransportError
+from ..words import Said
 from .ports import SerialPort
 from .usb_devices import UsbDevice, boards_in_bootloader
 
@@ -20,8 +21,7 @@ def missing(
     """
     names = _named(bootloaders)
     if names:
-        waiting = f"a board is in its bootloader, waiting for firmware: {', '.join(names[:3])}"
-        error.hint = "\n".join(filter(None, (waiting, "to flash it, run `upytool flash`", error.hint)))
+        error.advise(Said("discovery.in-bootloader", boards=names[:3]), Said("discovery.flash-it"), first=True)
     return error
 
 
@@ -30,9 +30,7 @@ def _named(bootloaders: list[UsbDevice] | None) -> list[str]:
     return sorted({f"{device.bootloader} ({device.location})" for device in waiting})
 
 
-def no_device(
-    ports: list[SerialPort], running: list[str], bootloaders: list[UsbDevice] | None = None
-) -> NoDeviceError:
+def no_device(ports: list[SerialPort], running: list[str], bootloaders: list[UsbDevice] | None = None) -> NoDeviceError:
     """The error for `auto` that found nothing.
 
     Args:
@@ -42,22 +40,14 @@ def no_device(
     """
     names = _named(bootloaders)
     names += sorted(port.path + ": " + port.what for port in ports if port.kind == "bootloader")
-    hints = []
-    if running:
-        hints.append(f"a simulated board runs: upytool -d {running[0]} ...")
+    hints = [Said("discovery.simulated-runs", selector=running[0])] if running else []
     if names:
-        listed = ", ".join(names[:3])
-        message = f"no board with a REPL is connected, but one waits in its bootloader: {listed}"
-        hints.insert(0, "put firmware on it: `upytool flash`; or reset it to leave the bootloader")
-        return NoDeviceError(message, hint="\n".join(hints))
+        return NoDeviceError("device.none.in-bootloader", boards=names[:3], hint=hints)
     others = [port for port in ports if port.usb_id]
     if others:
-        rows = [f"  -d port:{port.path}  {port.what}" for port in others[:5]]
-        hints.append("these are not known as boards; if one of them is, name it:\n" + "\n".join(rows))
-        return NoDeviceError("no board was found among the serial ports", hint="\n".join(hints))
+        rows = "\n".join(f"  -d port:{port.path}  {port.what}" for port in others[:5])
+        hints.append(Said("discovery.unknown-ports", rows=rows))
+        return NoDeviceError("device.none.unknown-ports", hint=hints)
     if not running:
-        hints.append(
-            "plug one in with a USB cable that carries data, and see `upytool devs`;\n"
-            "without hardware: `upytool sim start`"
-        )
-    return NoDeviceError("no board is connected", hint="\n".join(hints))
+        hints += [Said("discovery.plug-in"), Said("discovery.simulate")]
+    return NoDeviceError("device.none.connected", hint=hints)

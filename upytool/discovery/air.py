@@ -127,10 +127,7 @@ def find_boards(
         finally:
             network.close()
     except (OSError, RuntimeError, zeroconf.Error) as error:
-        raise TransportError(
-            f"the network cannot be searched: {getattr(error, 'strerror', None) or error}",
-            hint="is this computer in a network? A board can be named by its address: -d ws://ADDRESS",
-        ) from error
+        raise TransportError("transport.network-search", reason=getattr(error, "strerror", None) or error) from error
     named = [AirBoard(address, DEFAULT_PORTS["ws"], host, "") for host, address in heard.found()]
     return _once([*boards, *named])
 

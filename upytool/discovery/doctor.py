@@ -147,11 +147,12 @@ def _port(port: SerialPort, computer: Computer) -> Iterator[Check]:
     name = f"port {port.path}"
     if computer.platform != "win32" and not computer.may(port.path):
         hint = permission_hint(port.path)
+        remedy = str(hint)
         if computer.linux and port.vid is not None and port.pid is not None:
-            group = "uucp" if "uucp" in hint else "dialout"
+            group = "uucp" if hint.fields.get("group") == "uucp" else "dialout"
             rule = install(serial_rule(port.vid, port.pid, group))
-            hint += f"\nor a udev rule for {port.usb_id} alone; then plug the board in again:\n{rule}"
-        yield Check(name, "problem", f"you may not open it ({port.what})", hint)
+            remedy += f"\nor a udev rule for {port.usb_id} alone; then plug the board in again:\n{rule}"
+        yield Check(name, "problem", f"permission denied ({port.what})", remedy)
         return
     holder = computer.holder(port.path)
     if holder:

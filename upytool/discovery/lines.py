@@ -45,10 +45,7 @@ def lines_for(
 def check_baud(baud: int) -> int:
     """`baud`, or a UsageError for what cannot be or must not be."""
     if baud == TOUCH_BAUD:
-        raise UsageError(
-            "1200 baud makes many boards start their bootloader",
-            hint="to get there on purpose: `upytool bootloader`",
-        )
+        raise UsageError("usage.baud-1200")
     if not 0 < baud <= 20_000_000:
-        raise UsageError(f"{baud} is not a baud rate", hint="115200 is what boards start with")
+        raise UsageError("usage.baud", baud=baud)
     return baud

@@ -54,9 +54,7 @@ def open_quietly(port: SerialPort) -> Transport:
     return open_transport(port.path, baud=115200, lines=lines_for(port))
 
 
-def listen(
-    port: SerialPort, open_port: OpenPort | None = None, clock: Callable[[], float] = time.monotonic
-) -> str:
+def listen(port: SerialPort, open_port: OpenPort | None = None, clock: Callable[[], float] = time.monotonic) -> str:
     """Why the device behind `port` is not a board, '' where it may be one (silence says nothing).
 
     It takes up to 1.1 s, less where what is heard decides. Bytes that are no text decide only when they go on

@@ -94,9 +94,7 @@ class SerialPort:
 
 def natural(text: str) -> tuple[tuple[int, int | str], ...]:
     """A sort key that puts ttyACM10 behind ttyACM9."""
-    return tuple(
-        (0, int(part)) if part.isdecimal() else (1, part.lower()) for part in re.split(r"(\d+)", text) if part
-    )
+    return tuple((0, int(part)) if part.isdecimal() else (1, part.lower()) for part in re.split(r"(\d+)", text) if part)
 
 
 def list_ports() -> list[SerialPort]:

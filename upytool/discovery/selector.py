@@ -28,6 +28,7 @@ from dataclasses import dataclass, field, replace
 from ..errors import AmbiguousDeviceError, NoDeviceError, TransportError, UsageError
 from ..events import NULL, Reporter, notice
 from ..transport.serial import Lines
+from ..words import Said
 from .advice import missing, no_device
 from .lines import lines_for
 from .listen import OpenPort, listen
@@ -131,7 +132,7 @@ def find(finder: Finder, selector: str | None) -> Target:
         if text not in finder.aliases:
             return _by_path(finder, text)
         text = finder.aliases[text].strip()
-    raise UsageError(f"the alias {selector!r} leads in a circle", hint="see `upytool config list`")
+    raise UsageError("usage.alias-circle", alias=selector)
 
 
 def _by_form(finder: Finder, text: str) -> Target | None:
@@ -139,7 +140,7 @@ def _by_form(finder: Finder, text: str) -> Target | None:
     head, colon, rest = text.partition(":")
     if text == "sim" or (colon and head == "sim"):
         if finder.simulators is None:
-            raise NoDeviceError("there are no simulated boards here", hint="name a port or a URL instead")
+            raise NoDeviceError("device.none.no-simulators")
         return Target(finder.simulators(text))
     if "://" in text or (colon and head in ("exec", "execpty")):
         return Target(text)
@@ -147,7 +148,7 @@ def _by_form(finder: Finder, text: str) -> Target | None:
         return _port(finder, rest)
     if colon and head == "id":
         if not rest:
-            raise UsageError("id: lacks the serial number", hint="`upytool devs` shows them")
+            raise UsageError("usage.selector-id")
         return _one(finder, text, [port for port in finder.ports() if port.serial_number == rest])
     if colon and head == "usb":
         return _by_usb(finder, text, rest)
@@ -163,9 +164,7 @@ def _by_usb(finder: Finder, text: str, rest: str) -> Target:
     elif _LOCATION.fullmatch(rest):
         fitting = [port for port in finder.ports() if rest in (port.location, port.hub_port)]
     else:
-        raise UsageError(
-            f"{text!r} is not a USB selector", hint="usb:2e8a:0005, usb:2e8a:0005/SERIAL or usb:1-2.3 (a place)"
-        )
+        raise UsageError("usage.selector-usb", selector=text)
     return _one(finder, text, fitting)
 
 
@@ -179,24 +178,24 @@ def _by_path(finder: Finder, text: str) -> Target:
     known = [port.path.rpartition("/")[2] for port in ports]
     if text in known:  # ttyACM0 for /dev/ttyACM0
         return _target(finder, ports[known.index(text)])
-    raise missing(NoDeviceError(f"no board is called {text!r}", hint=_similar(finder, text, known)))
+    raise missing(NoDeviceError("device.none.unknown", name=text, hint=_similar(finder, text, known)))
 
 
-def _similar(finder: Finder, text: str, known: list[str]) -> str:
+def _similar(finder: Finder, text: str, known: list[str]) -> Said:
     from difflib import get_close_matches
 
     if _HOST.fullmatch(text):
-        return f"for a board on the network, use ws://{text}; `upytool devs --air` finds boards"
+        return Said("discovery.network-board", host=text)
     near = get_close_matches(text, [*finder.aliases, *known, "auto", "sim"], n=3)
-    return f"did you mean {' or '.join(near)}?" if near else "see `upytool devs` and `upytool help selectors`"
+    return Said("discovery.similar", names=near) if near else Said("discovery.see-selectors")
 
 
 def _port(finder: Finder, path: str) -> Target:
     """A port by name, whether it is there or not: opening it tells best what is wrong."""
     if not path:
-        raise UsageError("port: lacks the name of the port", hint="port:/dev/ttyACM0")
+        raise UsageError("usage.selector-port")
     if re.match(r"exec(pty)?:|\w+://", path):
-        raise UsageError(f"{path!r} is not a port", hint=f"leave port: away: -d {path!r}")
+        raise UsageError("usage.selector-not-port", address=path)
     port = find_path(path, finder.ports())
     return _target(finder, port) if port is not None else Target(path)
 
@@ -210,26 +209,27 @@ def _one(finder: Finder, text: str, fitting: list[SerialPort]) -> Target:
     """Of the ports that fit, the only device."""
     boards = devices(fitting)
     if not boards:
-        raise missing(NoDeviceError(f"nothing that is plugged in is {text}", hint="see `upytool devs`"))
+        raise missing(NoDeviceError("device.none.no-match", selector=text))
     if len(boards) > 1:
-        raise ambiguous(boards, f"{len(boards)} devices are {text}")
+        names, hint = _options(boards)
+        raise AmbiguousDeviceError(
+            "device.ambiguous.selector", count=len(boards), selector=text, choices=names, hint=hint
+        )
     return _target(finder, boards[0])
 
 
-def ambiguous(boards: list[SerialPort], message: str) -> AmbiguousDeviceError:
-    """The error that lists what to type for each of `boards`."""
+def _options(boards: list[SerialPort]) -> tuple[tuple[str, ...], Said]:
+    """What to type for each of `boards`: the selectors, and the hint that lists them."""
     names = unique_selectors(boards)
     width = max(len(name) for name in names)
     rows = [f"  -d {name:<{width}}  {port.path}  {port.what}" for name, port in zip(names, boards)]
-    return AmbiguousDeviceError(message, hint="\n".join(["choose one:", *rows]), choices=tuple(names))
+    return tuple(names), Said("discovery.choose-one", rows="\n".join(rows))
 
 
 def unique_selectors(boards: list[SerialPort]) -> list[str]:
     """For each board a selector that names it alone: two may share a serial number, or have none."""
     names = [port.selector for port in boards]
-    return [
-        name if names.count(name) == 1 else f"port:{port.path}" for name, port in zip(names, boards)
-    ]
+    return [name if names.count(name) == 1 else f"port:{port.path}" for name, port in zip(names, boards)]
 
 
 # -- auto ---------------------------------------------------------------------------------------
@@ -239,7 +239,8 @@ def _auto(finder: Finder) -> Target:
     ports = finder.ports()
     sure = devices([port for port in ports if port.kind == "micropython"])
     if len(sure) > 1:
-        raise ambiguous(sure, f"{len(sure)} boards are connected")
+        names, hint = _options(sure)
+        raise AmbiguousDeviceError("device.ambiguous.boards", count=len(sure), choices=names, hint=hint)
     if sure:
         return _chosen(finder, sure[0])
     maybe = devices([port for port in ports if port.kind in ("possible", "bridge")])
@@ -249,7 +250,8 @@ def _auto(finder: Finder) -> Target:
             continue
         fit, failure = _not_foreign(finder, group)
         if len(fit) > 1:
-            raise ambiguous(fit, f"{len(fit)} devices may be boards")
+            names, hint = _options(fit)
+            raise AmbiguousDeviceError("device.ambiguous.maybe", count=len(fit), choices=names, hint=hint)
         if fit:
             return _chosen(finder, fit[0])
         if failure is not None and len(group) == 1:

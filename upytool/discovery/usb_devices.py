@@ -47,9 +47,7 @@ def _from_sysfs(folder: str) -> list[UsbDevice]:
         base = os.path.join(folder, name)
         vid, pid = _read(base, "idVendor"), _read(base, "idProduct")
         with contextlib.suppress(ValueError):
-            found.append(
-                UsbDevice(int(vid, 16), int(pid, 16), name, _read(base, "serial"), _read(base, "product"))
-            )
+            found.append(UsbDevice(int(vid, 16), int(pid, 16), name, _read(base, "serial"), _read(base, "product")))
     return found
 
 

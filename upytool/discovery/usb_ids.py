@@ -174,9 +174,7 @@ def classify(
         return Likely("bootloader", loader)
     usb_id = (vid, pid)
     name = (product or "").lower()
-    says_so = (manufacturer or "").lower() == "micropython" or any(
-        word in name for word in _MICROPYTHON_PRODUCTS
-    )
+    says_so = (manufacturer or "").lower() == "micropython" or any(word in name for word in _MICROPYTHON_PRODUCTS)
     if says_so or vid == VID_MICROPYTHON or usb_id in _OWN:
         return Likely("micropython", _OWN.get(usb_id) or _SHARED.get(usb_id) or "MicroPython board")
     if "circuitpython" in (interface or "").lower():

@@ -37,10 +37,7 @@ def wait_for(
             if is_present(target):
                 _settle(target.address, clock, sleep)
                 return target
-            failure = PortMissingError(
-                f"{target.address} did not appear within {seconds:g} s",
-                hint="see what is plugged in: `upytool devs`",
-            )
+            failure = PortMissingError("transport.missing.not-appeared", address=target.address, seconds=seconds)
         except (NoDeviceError, PortMissingError) as error:
             failure = error
         left = deadline - clock()
@@ -107,7 +104,4 @@ def refind(
             told = True
             notice(reporter, f"waiting for {port.what} to come back (Ctrl-C stops)", "detail")
         sleep(0.05 if not was_gone else POLL / 2)
-    raise PortMissingError(
-        f"the board on {port.path} did not come back within {timeout:g} s",
-        hint="press its reset button or plug it in again; `upytool devs` shows what is there",
-    )
+    raise PortMissingError("transport.missing.not-back", port=port.path, seconds=timeout)

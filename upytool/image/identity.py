@@ -91,9 +91,7 @@ def identify(memory: Memory) -> Identity:
     release = release_of(version)
     if release is None or release < (1, 25, 0) or implementation != "MicroPython":
         build = ""
-    names = tuple(
-        name for name in CAPABILITIES if any(segment.data.find(name.encode()) >= 0 for segment in memory)
-    )
+    names = tuple(name for name in CAPABILITIES if any(segment.data.find(name.encode()) >= 0 for segment in memory))
     return Identity(implementation, version, date, build, machine, names)
 
 

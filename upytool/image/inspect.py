@@ -229,9 +229,7 @@ def _rp2(
         if device is None:
             regions.append(None)
             continue
-        regions.append(
-            Region(device.name, device.address, device.size, _content(memory, device.address, device.size))
-        )
+        regions.append(Region(device.name, device.address, device.size, _content(memory, device.address, device.size)))
     present = [region for region in regions if region is not None]
     if end is not None and present:
         first = min(present, key=lambda region: region.address)

@@ -37,14 +37,14 @@ class Address(str):
         if isinstance(text, cls):
             return text
         if not text.isprintable() or " " in text:
-            raise UsageError(f"{redact(text)!r} is not an address: it holds a character that no address has")
+            raise UsageError("usage.url-characters", url=redact(text))
         try:
             parts = urlsplit(text)
             _ = parts.port
             if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
-                raise ValueError("it does not begin with http:// or https:// and a host")
+                raise UsageError("usage.url-scheme", url=redact(text))
         except ValueError as error:
-            raise UsageError(f"{redact(text)!r} is not an address: {error}") from None
+            raise UsageError("usage.url", url=redact(text), reason=redact(str(error))) from None
         login, _, host = parts.netloc.rpartition("@")
         user, _, password = login.partition(":")
         full = urlunsplit(parts._replace(netloc=host, fragment=""))
@@ -72,7 +72,7 @@ class Address(str):
         try:
             there = urljoin(self.full, relative)
         except ValueError as error:
-            raise UsageError(f"{redact(relative)!r} is not an address: {error}") from None
+            raise UsageError("usage.url", url=redact(relative), reason=redact(str(error))) from None
         return self._same_login(Address.of(there))
 
     def below(self, tail: str) -> Address:

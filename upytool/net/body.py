@@ -27,7 +27,7 @@ class Allowance:
         with self._lock:
             self._left -= count
             if self._left < 0:
-                raise PackageError(f"the files are more than {limits.HTTP_TOTAL_BYTES:,} bytes together")
+                raise PackageError("package.too-large-together", limit=limits.HTTP_TOTAL_BYTES)
 
 
 def read_body(
@@ -56,7 +56,7 @@ def read_body(
     """
     coding = (response.headers.get("Content-Encoding") or "identity").strip().lower()
     if coding not in ("identity", "gzip", "x-gzip", "deflate"):
-        raise NetworkError(f"{url} comes in the encoding {coding[:40]!r}, which was not asked for")
+        raise NetworkError("network.encoding", url=str(url), coding=coding[:40])
     unpack = None if coding == "identity" else zlib.decompressobj(47 if "gzip" in coding else 15)
     length = (response.headers.get("Content-Length") or "").strip()
     total = int(length) if unpack is None and length.isdecimal() else None
@@ -67,10 +67,7 @@ def read_body(
     with Task(reporter if label else NULL, label, total) as task:
         while True:
             if time.monotonic() > deadline:
-                raise NetworkError(
-                    f"{url} is too slow: not done after {seconds:g} s",
-                    hint="try again later, or get the file another way and use it from its path",
-                )
+                raise NetworkError("network.too-slow", url=str(url), seconds=seconds)
             part = response.read1(65536, decode_content=False)
             if not part:
                 break
@@ -79,7 +76,7 @@ def read_body(
                     # What follows the end mark is read to the end that the server promised, and dropped.
                     part = b"" if unpack.eof else unpack.decompress(part, limit + 1 - size)
                 except zlib.error as error:
-                    raise Retry(NetworkError(f"{url} arrived damaged: {error}")) from None
+                    raise Retry(NetworkError("network.damaged", url=str(url), reason=str(error))) from None
             size += len(part)
             if size > limit:
                 raise _too_large(url, limit)
@@ -87,9 +84,9 @@ def read_body(
             parts.append(part)
             task.advance(len(part))
     if unpack is not None and not unpack.eof:
-        raise Retry(NetworkError(f"{url} arrived incomplete"))
+        raise Retry(NetworkError("network.cut", url=str(url)))
     return b"".join(parts)
 
 
 def _too_large(url: Address, limit: int) -> PackageError:
-    return PackageError(f"{url} is larger than {limit} bytes; upytool stops here")
+    return PackageError("package.too-large", url=str(url), limit=limit)

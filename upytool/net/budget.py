@@ -20,4 +20,4 @@ BUDGET = Budget()
 
 
 class TooMuch(OSError):
-    """An answer went on for longer, or with more bytes, than it may; the message is one clause."""
+    """An answer went on for longer, or with more bytes, than it may; its one argument is a `Said`, a clause."""

@@ -87,10 +87,7 @@ class DownloadCache:
             if self.entry(url) != made:
                 write_whole(self._url_path(url), json.dumps(text).encode(), parents=True)
         except OSError as error:
-            raise PackageError(
-                f"the download cache {self.folder} cannot be written: {error.strerror or error}",
-                hint="free some space there, or name another directory for the cache",
-            ) from error
+            raise PackageError("package.cache", path=self.folder, reason=error.strerror or error) from error
         return made
 
     def _blob_path(self, sha256: str) -> Path:

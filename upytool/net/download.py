@@ -22,6 +22,7 @@ from upytool.errors import NetworkError, OfflineError, PackageError, UsageError
 from upytool.events import NULL, Reporter, Task, notice
 from upytool.secret import redact
 
+from ..words import Said
 from .address import Address
 from .body import Allowance, read_body
 from .budget import BUDGET
@@ -72,7 +73,7 @@ def is_url(location: str) -> bool:
 class Fetcher:
     """Gets files: from the network into the cache, from the cache alone, or from this computer's disk.
 
-    A subclass may set `agent` (what it calls itself to servers) and `denied` (the hint where a server wants to know
+    A subclass may set `agent` (what it calls itself to servers) and `denied` (the hints where a server wants to know
     who asks).
 
     Args:
@@ -85,7 +86,7 @@ class Fetcher:
     """
 
     agent = "upytool"
-    denied = "the server gives this to others than you, or to nobody"
+    denied = Said("net.denied")
 
     def __init__(
         self,
@@ -178,10 +179,7 @@ class Fetcher:
         if keep and (known := self._here(address, immutable)) is not None:
             return known
         if self.offline:
-            raise OfflineError(
-                f"{address} is not in the cache, and --offline forbids to fetch it",
-                hint="run the same command once without --offline, then it is there",
-            )
+            raise OfflineError("offline.url", url=str(address))
         data = self._download(address, keep, label, check)
         if keep and data is not None:
             self._fresh[address] = data
@@ -199,11 +197,10 @@ class Fetcher:
             if self.offline:
                 missing = [_address(each) for each, data in here.items() if data is None and is_url(each)]
                 if missing:
-                    more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
-                    raise OfflineError(
-                        f"{len(missing)} of {len(todo)} files are not in the cache: {', '.join(missing[:10])}{more}",
-                        hint="run the same command once without --offline, then they are there",
-                    )
+                    shown, more = [str(each) for each in missing[:10]], len(missing) - 10
+                    if more > 0:
+                        raise OfflineError("offline.many-files", urls=shown, more=more, total=len(todo))
+                    raise OfflineError("offline.files", urls=shown, count=len(missing), total=len(todo))
             found = {}
             for each, data in here.items():
                 if data is not None:
@@ -258,13 +255,13 @@ class Fetcher:
                 wait = retry.wait if retry.wait is not None else self._limits.backoff * 2**attempt
                 if attempt == self._limits.retries or time.monotonic() + wait >= deadline:
                     raise retry.error from retry.__cause__
-                notice(self.reporter, f"{retry.error.message}; trying again", "detail")
+                notice(self.reporter, f"{retry.error}; trying again", "detail")
                 self._sleep(wait)
                 if BUDGET.stop.is_set():  # given up, and nobody hears of it
                     raise retry.error from retry.__cause__
         if status == 304:
             if etag is None or old is None:
-                raise NetworkError(f"{url} answers that nothing has changed (304), which was not asked")
+                raise NetworkError("network.not-modified", url=str(url))
             return old
         if status in (404, 410):
             return None
@@ -307,19 +304,19 @@ class Fetcher:
                     response.close()
                     response.release_conn()
             except ValueError as error:
-                raise NetworkError(f"{where} is not a usable address: {redact(str(error))}") from None
+                raise NetworkError("network.url", url=str(where), reason=redact(str(error))) from None
             except (HTTPError, OSError) as error:
                 cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
                 raise network_error(where, cause) from None
             try:
                 there = where.beside(target)
             except UsageError as error:
-                raise NetworkError(f"{where} redirects to what is not followed: {error.message}") from None
+                raise NetworkError("network.redirect", url=str(where), cause=error) from None
             downgrade = where.lower().startswith("https:") and not there.lower().startswith("https:")
             if downgrade:
-                raise NetworkError(f"{where} redirects to {there}, which is not followed")
+                raise NetworkError("network.redirect-insecure", url=str(where), target=str(there))
             where = there
-        raise NetworkError(f"{url} redirects more than {limits.HTTP_REDIRECTS} times")
+        raise NetworkError("network.redirects", url=str(url), limit=limits.HTTP_REDIRECTS)
 
     def _headers(self, url: Address, etag: str | None) -> dict[str, str]:
         headers = {"User-Agent": self.agent, "Accept-Encoding": "gzip"}
@@ -341,8 +338,8 @@ class Fetcher:
         if status in (304, 404, 410):
             return b""
         if status != 200:
-            denied = f"its password or token was not stored: write the whole address again\n{self.denied}"
-            raise refused(url, status, response.headers.get("Retry-After"), denied if url.stripped else self.denied)
+            denied = (Said("net.secret-not-stored"), self.denied) if url.stripped else (self.denied,)
+            raise refused(url, status, response.headers.get("Retry-After"), denied)
         return read_body(
             url,
             response,
@@ -366,13 +363,13 @@ class Fetcher:
 
 def not_found(location: str) -> PackageError:
     """The error for what is not there."""
-    hint = "check the name, the path and the ref"
+    hint = Said("net.check-name")
     if is_url(location):
         address = _address(location)
         if address.stripped:
-            hint = "its password or token was not stored: write the whole address again"
-        return NetworkError(f"{address} does not exist (404)", hint=hint)
-    return PackageError(f"{location} does not exist on this computer", hint=hint)
+            hint = Said("net.secret-not-stored")
+        return NetworkError("network.not-found", url=str(address), hint=hint)
+    return PackageError("package.not-on-disk", path=location, hint=hint)
 
 
 def _address(location: str) -> Address:
@@ -380,4 +377,4 @@ def _address(location: str) -> Address:
     try:
         return Address.of(location)
     except UsageError as error:
-        raise NetworkError(error.message) from None
+        raise NetworkError("network.address", cause=error) from None

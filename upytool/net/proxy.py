@@ -21,10 +21,7 @@ def manager(proxy: str) -> urllib3.PoolManager:
     if not proxy:
         return counted(urllib3.PoolManager(maxsize=WORKERS))
     if proxy.startswith("socks"):
-        raise NetworkError(
-            f"the proxy {urlsplit(proxy).hostname} is a SOCKS one, which upytool does not speak",
-            hint="set HTTPS_PROXY to an http:// proxy, or NO_PROXY for this host",
-        )
+        raise NetworkError("network.socks", host=urlsplit(proxy).hostname)
     return counted(urllib3.ProxyManager(proxy, maxsize=WORKERS, proxy_headers=_headers(proxy)))
 
 

@@ -16,6 +16,7 @@ from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 from .. import limits
+from ..words import Said
 from .budget import BUDGET, TooMuch
 
 if TYPE_CHECKING:
@@ -49,14 +50,14 @@ class _Counted(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         if self._left <= 0:
-            raise TooMuch(f"{self._what} is too long")
+            raise TooMuch(Said("net.too-long", what=self._what))
         silent = time.monotonic() + (self._patience or limits.HTTP_HEADER_SECONDS)
         while True:
             now = time.monotonic()
             if self._stop.is_set():
-                raise TooMuch("the download was given up")
+                raise TooMuch(Said("net.given-up"))
             if now >= self._deadline:
-                raise TooMuch(f"{self._what} did not end in time")
+                raise TooMuch(Said("net.not-in-time", what=self._what))
             if now >= silent:
                 raise TimeoutError("the server is silent")
             self._sock.settimeout(min(SLICE, max(0.001, min(self._deadline, silent) - now)))

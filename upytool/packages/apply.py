@@ -18,6 +18,7 @@ from upytool import documents
 from upytool.device.answers import parse_answer
 from upytool.errors import ConnectionLostError, PackageError, UpytoolError
 from upytool.events import NULL, Reporter, Task, notice
+from upytool.words import Said
 
 from . import board as boards
 from . import small
@@ -56,10 +57,7 @@ def apply(board: boards.Board, plan: InstallPlan, reporter: Reporter = NULL) -> 
     created: list[str] = []
     try:
         if ready.blocked:
-            raise PackageError(
-                f"{ready.blocked[0]} is a directory on the board, and a file of that name is to be installed",
-                hint=f"look at it (`upytool ls :{ready.blocked[0]}`), and remove it if it may go",
-            )
+            raise PackageError("package.is-directory", path=ready.blocked[0])
         with Task(reporter, f"installing to {target or '/'}", len(writes), "files") as task:
             if plan.staged:
                 items = [(f"{stage}/{number}", file.data or b"") for number, file in enumerate(writes)]
@@ -90,7 +88,7 @@ def apply(board: boards.Board, plan: InstallPlan, reporter: Reporter = NULL) -> 
         if error.undone:
             _undo(board, created, ready.made, stage, error)
         else:
-            error.hint = "the new files wait on the board; the next mip command tries once more to put them in place"
+            error.advise(Said("package.files-wait"))
         raise
 
 
@@ -114,8 +112,7 @@ def _at_once(board: boards.Board, plan: InstallPlan, reporter: Reporter) -> bool
                 boards.withdraw(board, moves, folders)
                 taken_back = True
         if not taken_back and isinstance(error, UpytoolError):
-            said = "The next mip command finishes or removes what is on the board already."
-            error.hint = f"{error.hint}\n{said}".strip()
+            error.advise(Said("package.next-finishes"))
         raise
     return True
 
@@ -159,10 +156,7 @@ def recover(board: boards.Board, seen: Survey, reporter: Reporter = NULL) -> Non
         new = int(steps[1])
         removes, empty, needed = ([_below(path, seen.target) for path in each] for each in steps[2:])
     except (PackageError, ValueError, LookupError, TypeError, AttributeError):
-        raise PackageError(
-            f"an earlier install left the unreadable journal {stage}{JOURNAL}",
-            hint=f"remove it with `upytool rm -r :{stage}` and install again",
-        ) from None
+        raise PackageError("package.journal-unreadable", stage=stage, path=f"{stage}{JOURNAL}") from None
     _finish(board, seen, reporter, moves, max(0, new), removes, empty, needed)
 
 
@@ -225,10 +219,7 @@ def _undo(board: boards.Board, created: list[str], folders: list[str], stage: st
         except UpytoolError:
             pass
     if isinstance(error, UpytoolError):
-        said = f"What was sent so far is in {stage} on the board, unused; the next install removes it."
-        if created:
-            said = "Run the same command again: files of this install may be on the board already."
-        error.hint = f"{error.hint}\n{said}".strip()
+        error.advise(Said("package.run-again") if created else Said("package.left-in-stage", path=stage))
 
 
 def _folders_of(paths: list[str], target: str) -> list[str]:

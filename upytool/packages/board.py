@@ -11,7 +11,16 @@ from typing import Any, Protocol, runtime_checkable
 
 from upytool import limits
 from upytool.device.ondevice import USERS_PATH, argument
-from upytool.errors import REMOTE_ERRNO, DeviceTimeoutError, RawReplError, RemoteError, RemoteOSError, StreamError
+from upytool.errors import (
+    REMOTE_ERRNO,
+    DeviceTimeoutError,
+    Hints,
+    RawReplError,
+    RemoteError,
+    RemoteOSError,
+    StreamError,
+)
+from upytool.words import Said
 
 from .program import program
 
@@ -21,7 +30,7 @@ STAGE = "/.upytool-stage"
 PART = "/.upytool-"  # and a number: a file of a small install before it takes its place
 WAITING = "/.upytool.new"  # the record of one
 TIME_LIMIT = limits.BOARD_PACKAGE_SECONDS
-OTHER_TARGET = "name another directory with --target"
+OTHER_TARGET = Said("package.other-target")
 _MARK = "\x1e"
 # What a short program ends with where it was not to be had, or nobody knows; not what Ctrl-C and a pulled cable do.
 FAILED = (RemoteOSError, RemoteError, StreamError, DeviceTimeoutError)
@@ -272,18 +281,15 @@ def shape(function: str) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError, LookupError, OverflowError):
-        raise RawReplError(f"the board gave no usable answer to {function!r}") from None
+        raise RawReplError("protocol.raw-repl.answer", function=function) from None
 
 
-def refused(number: int, path: str, hint: str = "") -> RemoteOSError:
+def refused(number: int, path: str, hint: Hints = ()) -> RemoteOSError:
     """The board's errno as an error; `hint` where its number suggests none."""
     return RemoteOSError(number, path, hint=_hint(number) or hint)
 
 
-def _hint(number: int) -> str:
+def _hint(number: int) -> tuple[Said, ...]:
     if number == errno.EROFS:
-        return (
-            "on CircuitPython the computer owns the drive: copy there, or remount it in boot.py. "
-            "Else name another directory with --target"
-        )
-    return "free some space on the board" if REMOTE_ERRNO.get(number) == REMOTE_ERRNO[errno.ENOSPC] else ""
+        return (Said("package.circuitpython-drive"), OTHER_TARGET)
+    return (Said("package.free-space"),) if REMOTE_ERRNO.get(number) == REMOTE_ERRNO[errno.ENOSPC] else ()

@@ -12,7 +12,6 @@ from ..mpy.cross import Cross, Module, never_compiled
 __all__ = ["FORMAT", "Compiled", "Compiler", "never_compiled"]
 
 FORMAT = 6
-_HINT = "With --no-mpy the source is installed as it is."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Compiler:
         try:
             self._cross = Cross(abi, os.path.join(cache_dir(), "mpy"))
         except MissingCompilerError as error:
-            self.unusable = f"{error.message} ({error.hint})"
+            self.unusable = f"{error} ({error.hint})"
 
     def compile(self, source: bytes, board_path: str) -> Compiled:
         """One file.
@@ -64,7 +63,10 @@ class Compiler:
         except CompileError as error:
             if error.native:
                 return Compiled(None, "it holds native code, which mpy-cross cannot make for this board")
-            where = f"line {error.line}: " if error.line else ""
-            raise PackageError(f"{board_path} cannot be compiled: {where}{error.reason}", hint=_HINT) from error
+            if not error.line:
+                raise PackageError("package.cannot-compile", path=board_path, reason=error.reason) from error
+            raise PackageError(
+                "package.cannot-compile-line", path=board_path, line=error.line, reason=error.reason
+            ) from error
         except MissingCompilerError as error:
-            raise PackageError(error.message, hint=_HINT) from error
+            raise PackageError("package.no-compiler", cause=error) from error

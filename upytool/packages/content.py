@@ -74,9 +74,5 @@ def verified(file: SourceFile, data: bytes) -> bytes:
     got = hashlib.sha256(data).hexdigest()
     if file.digest and not got.startswith(file.digest):
         where = file.location if is_url(file.location) else f"the local file {file.location}"
-        raise PackageError(
-            f"{file.path} from {where} is not what was promised: "
-            f"its SHA-256 should begin with {file.digest} and is {got}",
-            hint="the download was changed or the index is inconsistent; nothing was installed",
-        )
+        raise PackageError("package.digest", path=file.path, where=where, wanted=file.digest, found=got)
     return data

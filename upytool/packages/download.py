@@ -5,6 +5,7 @@ from __future__ import annotations
 from upytool import __version__
 from upytool.net.download import Credential, Limits, is_url, not_found
 from upytool.net.download import Fetcher as NetFetcher
+from upytool.words import Said
 
 __all__ = ["Credential", "Fetcher", "Limits", "is_url", "not_found"]
 
@@ -13,4 +14,4 @@ class Fetcher(NetFetcher):
     """Gets files of packages; see `upytool.net.download.Fetcher`."""
 
     agent = f"upytool/{__version__} (mip)"
-    denied = "a private host needs its token in the environment: docs/guides/packages.md, Private hosts"
+    denied = Said("net.private-host")

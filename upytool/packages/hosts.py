@@ -125,7 +125,7 @@ class RepoPath:
         """
         joined = posixpath.normpath(posixpath.join(posixpath.dirname(self.path), relative.lstrip("/")))
         if joined == ".." or joined.startswith("../"):
-            raise PackageError(f"{origin} names {relative!r}, which is outside of its repository")
+            raise PackageError("package.outside", origin=origin, relative=relative)
         return replace(self, path=joined)
 
     def same_repo(self, other: RepoPath) -> bool:
@@ -174,23 +174,20 @@ class Hosts:
         """
         host = self.match(text)
         if not text.isprintable():
-            raise UsageError(f"{text!r} holds a character that no address has")
+            raise UsageError("usage.package-characters", source=text)
         if host is None:
-            raise UsageError(
-                f"{text!r} names no host that is known",
-                hint=f"known: {', '.join(sorted(self._by_name))}",
-            )
+            raise UsageError("usage.package-host", source=text, known=sorted(self._by_name))
         inner, at, ref = text.partition(":")[2].partition("@")
         if at and not ref:
-            raise UsageError(f"{text!r} ends in an empty ref", hint="name a branch, tag or commit")
+            raise UsageError("usage.package-ref-empty", source=text)
         if ref and (".." in ref or not ref.isprintable() or _NO_REF.search(ref)):
-            raise UsageError(f"{ref!r} is not a usable git ref")
+            raise UsageError("usage.package-ref", ref=ref)
         if not unquote(inner).isprintable():
-            raise UsageError(f"{text!r} holds a character that no path has")
+            raise UsageError("usage.package-path", source=text)
         inner = unquote(inner).strip("/") if host.kind == "http" else unquote(inner).lstrip("/")
         if host.kind == "http":
             if ref:
-                raise UsageError(f"{text!r}: a plain web server has no refs")
+                raise UsageError("usage.web-refs", source=text)
             return RepoPath(host, "", inner)
         repo, split, path = inner.partition("//")
         if not split:
@@ -199,7 +196,7 @@ class Hosts:
         pieces = repo.split("/")
         dots = any(each in (".", "..") for each in pieces + path.split("/"))
         if len(pieces) < 2 or not all(pieces) or dots:
-            raise UsageError(f"{text!r} names no repository", hint=f"write {host.name}:OWNER/REPO[/PATH][@REF]")
+            raise UsageError("usage.package-repository", source=text, host=host.name)
         return RepoPath(host, repo.removesuffix(".git"), path.strip("/"), ref or None)
 
     def locate(self, url: str, origin: str, own: RepoPath | None = None) -> Address:
@@ -211,7 +208,7 @@ class Hosts:
         if is_url(url):
             return Address.of(url)
         if self.match(url) is None:
-            raise PackageError(f"{origin} names {redact(url)!r}, an address of a kind that is not known")
+            raise PackageError("package.address-kind", origin=origin, url=redact(url))
         place = self.parse(url)
         if own is not None and place.ref is None and place.same_repo(own):
             place = replace(place, ref=own.ref)
@@ -233,28 +230,22 @@ def hosts_from(table: Mapping[str, Any], environ: Mapping[str, str]) -> Hosts:
     for name, raw in table.items():
         where = f"mip.hosts.{name}"
         if not _NAME.fullmatch(name) or name in ("http", "https", "file"):
-            raise ConfigError(f"{where} is not a usable prefix", hint="use two or more small letters")
+            raise ConfigError("config.host-prefix", key=where)
         if not isinstance(raw, Mapping) or not set(raw) <= {"kind", "url", "token-env"}:
-            raise ConfigError(f"{where} should be a table with kind, url and token-env")
+            raise ConfigError("config.host-table", key=where)
         kind, url, variable = raw.get("kind"), raw.get("url"), raw.get("token-env")
         if kind not in KINDS:
-            raise ConfigError(f"{where}.kind should be one of {', '.join(KINDS)}, not {kind!r}")
+            raise ConfigError("config.host-kind", key=where, kinds=KINDS, kind=kind)
         try:
             if not isinstance(url, str) or Address.of(url).login() or Address.of(url) != url:
-                raise ConfigError(
-                    f"{where}.url should be an http(s) address without a password",
-                    hint="put a token, or USER:PASSWORD, into the environment variable that token-env names",
-                )
+                raise ConfigError("config.host-url", key=where)
         except UsageError as error:
-            raise ConfigError(f"{where}.url: {error.message}") from None
+            raise ConfigError("config.host-url-invalid", key=where, cause=error) from None
         token = ""
         if variable is not None:
             token = environ.get(str(variable), "")
             if not token:
-                raise ConfigError(
-                    f"{where} takes its token from {variable}, which is not set",
-                    hint=f"set it in the environment: {variable}=...",
-                )
+                raise ConfigError("config.host-token", key=where, variable=variable)
         extra.append(Host(name, kind, url.rstrip("/"), token))
     tokens = {}
     for name in ("github", "gitlab", "codeberg", *table):

@@ -81,15 +81,12 @@ class PackageIndex:
         location = self._below("index.json")
         data = fetcher.find(location)
         if data is None:
-            raise PackageError(
-                f"the index {self.base} has no list of its packages",
-                hint="it can still install by exact name",
-            )
+            raise PackageError("package.no-list", index=self.base)
         try:
             packages = documents.parse_json(data, location, error=PackageError)["packages"]
             return [_entry(each, self.base) for each in packages if each.get("name")]
         except (LookupError, TypeError, AttributeError):
-            raise PackageError(f"{location} is not an index's list of packages") from None
+            raise PackageError("package.not-a-list", url=str(location)) from None
 
 
 def _entry(raw: dict[str, Any], base: str) -> IndexEntry:

@@ -10,6 +10,7 @@ from upytool import limits
 from upytool.errors import PackageError, UsageError
 from upytool.events import NULL, Reporter, Task
 from upytool.mpy.abi import Abi
+from upytool.words import Said
 
 from . import board as boards
 from .content import source_digest, verified
@@ -231,7 +232,7 @@ def upgrades(
     for name in names:
         if name not in record.packages:
             raise PackageError(
-                f"{name} is not installed in {seen.target or '/'}", hint="`upytool mip list` shows what is."
+                "package.not-installed", name=name, target=seen.target or "/", hint=Said("package.see-list")
             )
     found: list[Source] = []
     notes = []
@@ -239,7 +240,7 @@ def upgrades(
         try:
             source = parse_source(record.packages[name].source, hosts).at(None)
         except UsageError as error:
-            raise PackageError(f"cannot upgrade {name}: {error.message}", hint=error.hint) from None
+            raise PackageError("package.cannot-upgrade", name=name, cause=error, hint=error.hints) from None
         if isinstance(source, LocalSource) and not names:
             notes.append(f"{name} came from {source.text()}, a file of this computer: name it to install it again")
         else:
@@ -285,10 +286,7 @@ def tree(record: Record) -> list[Branch]:
 
     def grow(name: str, depth: int = 0) -> Branch:
         if depth > limits.PACKAGE_DEPTH:
-            raise PackageError(
-                f"the packages need one another more than {limits.PACKAGE_DEPTH} levels deep",
-                hint="`upytool mip list` shows them without what they need",
-            )
+            raise PackageError("package.too-deep", limit=limits.PACKAGE_DEPTH)
         package = record.packages.get(name)
         if package is None:
             return Branch(name, None, True, False, ())

@@ -258,11 +258,7 @@ class _Planner:
                 owners = self.owners.get(self._fold(self._below(file.path)), [])
                 others = [owner for owner in owners if owner not in names]
                 if others and not self.options.force:
-                    raise PackageError(
-                        f"{file.path} belongs to {others[0]}, which is installed, and {package.name} "
-                        "brings another one",
-                        hint=f"`upytool mip uninstall {others[0]}` first, or --force.",
-                    )
+                    raise PackageError("package.belongs", path=file.path, owner=others[0], name=package.name)
                 if owners and not others:
                     recorded = self.record.packages[owners[0]].files.get(PackagePath(self._below(file.path)))
                     if recorded and not (self.here.get(file.path) or "").startswith(recorded):
@@ -308,10 +304,7 @@ class _Planner:
             return
         owners = owned.get(self._fold(self._below(shadow)), [])
         if owners and not self.options.force:
-            raise PackageError(
-                f"{shadow} of {owners[0]} would be imported in place of {path}",
-                hint=f"`upytool mip uninstall {owners[0]}` first, or --force.",
-            )
+            raise PackageError("package.shadowed", shadow=shadow, owner=owners[0], path=path)
         if shadow.endswith(".py") and path.endswith(".mpy") and shadow[:-3] == path[:-4]:
             found[shadow] = f"it would be imported in place of {path.rpartition('/')[2]}"
         elif not shadow.endswith(".mpy") or "/__init__." in shadow:
@@ -341,10 +334,7 @@ class _Planner:
         for each, before in zip(writes, old, strict=True):
             left -= room(each.size)
             if left < 0:
-                raise PackageError(
-                    f"the packages need {needed} bytes in {self.seen.target or '/'}, and {free} are free",
-                    hint="free some space (`upytool df`, `upytool rm`), or name another place with --target",
-                )
+                raise PackageError("package.no-space", needed=needed, target=self.seen.target or "/", free=free)
             left += room(before)
         return needed, False
 

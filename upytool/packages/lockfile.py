@@ -18,6 +18,7 @@ from upytool import documents, limits
 from upytool.errors import ConfigError, LocalFileError, PackageError, UsageError
 from upytool.net.address import Address
 from upytool.whole_file import write_whole
+from upytool.words import Said
 
 from .content import verified
 from .download import Fetcher, is_url
@@ -62,7 +63,7 @@ def write_lock(path: Path, resolution: Resolution, abi: str) -> None:
     try:
         write_whole(path, text.encode(), durable=True)
     except OSError as error:
-        raise LocalFileError(f"cannot write {path}: {error.strerror or error}") from error
+        raise LocalFileError("local-file.lock", path=path, reason=error.strerror or error) from error
 
 
 def read_lock(path: Path, abi: str) -> Resolution:
@@ -79,7 +80,7 @@ def read_lock(path: Path, abi: str) -> Resolution:
     try:
         data = documents.read_bytes(path, error=LocalFileError)
     except LocalFileError as error:
-        raise LocalFileError(error.message, hint="`upytool mip lock` makes it") from None
+        raise error.advise(Said("package.lock-makes")) from None
     try:
         raw = documents.parse_json(data, str(path), error=ConfigError)
         newer = raw["v"] != 1
@@ -92,16 +93,17 @@ def read_lock(path: Path, abi: str) -> Resolution:
             raise ValueError("order and packages differ")
         made_for = "" if newer else str(raw["abi"])
     except (ConfigError, ValueError, LookupError, TypeError, AttributeError) as error:
-        what = f"{error} is missing" if isinstance(error, LookupError) else error
-        raise ConfigError(f"{path} is damaged: {what}", hint="`upytool mip lock` makes it anew") from None
+        raise ConfigError(
+            "config.lock-damaged",
+            path=path,
+            cause=Said("package.field-missing", field=str(error)) if isinstance(error, LookupError) else error,
+        ) from None
     if newer:
-        raise ConfigError(f"{path} was written by a newer upytool", hint="pip install -U upytool")
+        raise ConfigError("config.newer-lock", path=path)
     if made_for != abi and any(each.abi != SOURCES for each in packages):
-        takes = "takes sources" if abi == SOURCES else f"takes .mpy version {abi}"
-        raise PackageError(
-            f"{path.name} was made for .mpy version {made_for}, and this install {takes}",
-            hint="`upytool mip lock` with this board makes it anew.",
-        )
+        if abi == SOURCES:
+            raise PackageError("package.lock-for-mpy", name=path.name, made_for=made_for)
+        raise PackageError("package.lock-for-other-mpy", name=path.name, made_for=made_for, version=abi)
     return Resolution(packages)
 
 
@@ -155,7 +157,7 @@ def _address(location: str) -> Address:
     try:
         return Address.of(location)
     except UsageError as error:
-        raise ValueError(error.message) from None
+        raise ValueError(str(error)) from None
 
 
 def _relative(path: str, base: Path) -> str:

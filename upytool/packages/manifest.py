@@ -20,6 +20,7 @@ from typing import Any
 from upytool import documents, limits
 from upytool.errors import PackageError
 from upytool.inner_path import PackagePath
+from upytool.words import Said
 
 FORMAT = 1
 _HEX = re.compile(r"[0-9a-f]{8,64}")
@@ -85,7 +86,7 @@ def parse_manifest(text: bytes | str, origin: str) -> PackageManifest:
     try:
         raw = documents.parse_json(text, origin, error=PackageError)
     except PackageError as error:
-        raise PackageError(error.message, hint="open the address to see what is there") from None
+        raise error.advise(Said("package.open-address")) from None
     return manifest_from(raw, origin)
 
 
@@ -97,10 +98,7 @@ def manifest_from(raw: Any, origin: str) -> PackageManifest:
     if isinstance(number, bool) or not isinstance(number, int):
         raise _wrong(origin, "v", "a number", number)
     if number != FORMAT:
-        raise PackageError(
-            f"{origin} has format v {number}, and upytool reads v {FORMAT}",
-            hint="a newer upytool may read it: pip install -U upytool",
-        )
+        raise PackageError("package.manifest-version", origin=origin, version=number, supported=FORMAT)
     version = raw.get("version")
     if isinstance(version, (int, float)) and not isinstance(version, bool):
         version = str(version)
@@ -120,7 +118,7 @@ def manifest_from(raw: Any, origin: str) -> PackageManifest:
             raise _wrong(origin, f"{where}[1]", 'a URL or a path with "/"', url)
         file = UrlFile(_target(path, origin, f"{where}[0]"), url)
         if file.path in hashes:
-            raise PackageError(f"{origin}: {where} names {file.path} again, which `hashes` has already")
+            raise PackageError("package.in-hashes", origin=origin, where=where, path=file.path)
         _once(urls, file.path, file, origin, where)
     deps: dict[Dependency, None] = {}
     for where, spec, wanted in _pairs(raw, "deps", origin):
@@ -147,10 +145,7 @@ def _target(value: Any, origin: str, where: str) -> PackagePath:
     try:
         return package_path(text)
     except ValueError as problem:
-        raise PackageError(
-            f"{origin}: {where} is {_shown(text)}, which is not a path below the target directory: {problem}",
-            hint="the package is wrong: tell its author, or use another version or source",
-        ) from None
+        raise PackageError("package.path", origin=origin, where=where, path=_shown(text), reason=problem) from None
 
 
 def _text(value: Any, origin: str, where: str) -> str:
@@ -166,7 +161,7 @@ def _pairs(raw: dict[str, Any], field: str, origin: str) -> list[tuple[str, Any,
     if not isinstance(value, list):
         raise _wrong(origin, field, "a list", value)
     if len(value) > limits.PACKAGE_ENTRIES:
-        raise PackageError(f"{origin}: {field} has more than {limits.PACKAGE_ENTRIES:,} entries")
+        raise PackageError("package.too-many-entries", origin=origin, field=field, limit=limits.PACKAGE_ENTRIES)
     found = []
     for number, entry in enumerate(value):
         if not isinstance(entry, list) or len(entry) != 2:
@@ -177,14 +172,11 @@ def _pairs(raw: dict[str, Any], field: str, origin: str) -> list[tuple[str, Any,
 
 def _once(seen: dict[str, Any], path: str, entry: object, origin: str, where: str) -> None:
     if seen.setdefault(path, entry) != entry:
-        raise PackageError(f"{origin}: {where} names {path} a second time, with another content")
+        raise PackageError("package.twice", origin=origin, where=where, path=path)
 
 
 def _wrong(origin: str, where: str, wanted: str, got: object) -> PackageError:
-    return PackageError(
-        f"{origin}: {where} should be {wanted}, not {_shown(got)}",
-        hint="the package's author has to fix its package.json",
-    )
+    return PackageError("package.wrong-value", origin=origin, where=where, expected=wanted, found=_shown(got))
 
 
 def _shown(value: object) -> str:

@@ -30,16 +30,10 @@ def check_names(packages: Mapping[str, Sequence[str]], seen: Survey) -> None:
                 problem = f"a name in it is longer than {seen.name_max} bytes"
             if problem:
                 shown = inner if len(inner) <= 60 else f"{inner[:57]}..."
-                raise PackageError(
-                    f"{package} brings {shown}, which this board cannot hold: {problem}",
-                    hint="nothing was written; another version or source of the package may have shorter names",
-                )
+                raise PackageError("package.path-on-board", package=package, path=shown, reason=problem)
             other = spelled.setdefault(inner.casefold(), inner)
             if other != inner and seen.folds is not False:
-                raise PackageError(
-                    f"{other} and {inner} differ only in case, and this board may not keep them apart",
-                    hint="install them to different directories with --target",
-                )
+                raise PackageError("package.case", other=other, path=inner)
 
 
 def check_cases(board: boards.Board, plan: InstallPlan, seen: Survey, owners: Mapping[str, Sequence[str]]) -> None:
@@ -56,7 +50,4 @@ def check_cases(board: boards.Board, plan: InstallPlan, seen: Survey, owners: Ma
         return
     for path, there in boards.cases(board, list(writes)).items():
         if writes.get(path) not in owners.get(seen.fold(there[len(seen.target) + 1 :]), ()):
-            raise PackageError(
-                f"{path} would replace {there}: their names differ only in case, which this board ignores",
-                hint=f"rename or remove :{there}, or use --force",
-            )
+            raise PackageError("package.case-replaces", path=path, other=there)

@@ -21,6 +21,7 @@ from typing import Any
 from upytool import documents, limits
 from upytool.errors import PackageError
 from upytool.inner_path import PackagePath
+from upytool.words import Said
 
 from .manifest import package_path
 
@@ -112,13 +113,13 @@ def parse_record(text: bytes | None, where: str) -> Record:
             raise ValueError(f"it has more than {limits.PACKAGES} packages")
         packages = {name: _installed(name, each) for name, each in listed.items()}
     except (PackageError, ValueError, LookupError, TypeError, AttributeError) as error:
-        what = f"{error} is missing" if isinstance(error, LookupError) else error
         raise PackageError(
-            f"{where}, the record of what is installed, is damaged: {what}",
-            hint=f"remove it with `upytool rm :{where}` and install the packages again",
+            "package.record-damaged",
+            path=where,
+            cause=Said("package.field-missing", field=str(error)) if isinstance(error, LookupError) else error,
         ) from None
     if newer:
-        raise PackageError(f"{where} was written by a newer upytool", hint="update this one: pip install -U upytool")
+        raise PackageError("package.newer-record", path=where)
     return Record(packages)
 
 

@@ -52,14 +52,14 @@ def _read(path: Path, hosts: Hosts, above: tuple[Path, ...], done: set[Path]) ->
     try:
         path = path.expanduser().resolve()
     except (OSError, RuntimeError, ValueError) as error:  # no such user, a loop of links, NUL
-        raise LocalFileError(f"cannot read {str(path)!r}: {error}") from None
+        raise LocalFileError("local-file.requirements", path=str(path), cause=error) from None
     if path in above:
-        raise ConfigError(f"{path.name} takes itself in", hint="remove the circle of -r lines")
+        raise ConfigError("config.requirements-circle", name=path.name)
     if path in done:
         return []
     done.add(path)
     if len(done) > limits.REQUIREMENT_LISTS:
-        raise ConfigError(f"more than {limits.REQUIREMENT_LISTS} lists take one another in")
+        raise ConfigError("config.requirements-lists", limit=limits.REQUIREMENT_LISTS)
     if path.suffix == ".toml":
         return _from_toml(path, hosts)
     text = documents.read_text(path, error=LocalFileError)
@@ -77,7 +77,7 @@ def _listed(text: str, name: str, base: Path, hosts: Hosts, above: tuple[Path, .
             if line.startswith("-"):
                 option, _, other = line.partition(" ")
                 if option not in ("-r", "--requirement") or not other.strip():
-                    raise ConfigError(f"{option} is not understood here", hint="a list knows packages and -r")
+                    raise ConfigError("config.requirements-option", option=option)
                 found += _read(base / other.strip(), hosts, above, done)
                 continue
             package, equals, version = line.partition("==")
@@ -85,9 +85,11 @@ def _listed(text: str, name: str, base: Path, hosts: Hosts, above: tuple[Path, .
                 line = f"{package.strip()}@{version.strip()}"
             found.append(parse_source(line, hosts, base=base))
         except UpytoolError as error:
-            if isinstance(error, (ConfigError, LocalFileError)) and "line " in error.message:
+            if error.code == "config.requirements-line":  # of a list below this one
                 raise
-            raise ConfigError(f"{name} line {number}: {error.message}", hint=error.hint) from error
+            raise ConfigError(
+                "config.requirements-line", name=name, number=number, cause=error, hint=error.hints
+            ) from error
     return found
 
 
@@ -97,7 +99,7 @@ def _from_toml(path: Path, hosts: Hosts) -> list[Source]:
     for key in ("tool", "upytool") if path.name == "pyproject.toml" else ():
         raw = raw.get(key, {}) if isinstance(raw, dict) else {}
     if not isinstance(raw, dict):
-        raise ConfigError(f"{path}: tool.upytool should be a table")
+        raise ConfigError("config.requirements-table", path=path)
     return packages_from_table(raw.get("packages", {}), hosts, base=path.parent, origin=path.name)
 
 
@@ -113,28 +115,27 @@ def packages_from_table(table: object, hosts: Hosts, *, base: Path, origin: str)
         ConfigError: an entry has a wrong form.
     """
     if not isinstance(table, Mapping):
-        raise ConfigError(f"{origin}: packages should be a table")
+        raise ConfigError("config.packages-table", origin=origin)
     found = []
     for name, value in table.items():
         try:
             found.append(_entry(str(name), value, hosts, base))
         except UpytoolError as error:
-            raise ConfigError(f"{origin}: packages.{name}: {error.message}", hint=error.hint) from error
+            raise ConfigError("config.package", origin=origin, name=name, cause=error, hint=error.hints) from error
     return found
 
 
 def _entry(name: str, value: Any, hosts: Hosts, base: Path) -> Source:
-    hint = 'Write a version ("1.0", "*"), a source ("github:user/repo@ref"), or { source = ..., ref = ... }.'
     if isinstance(value, Mapping):
         if not set(value) <= {"version", "source", "ref"} or not all(isinstance(v, str) for v in value.values()):
-            raise ConfigError("only version, source and ref are known, each a text", hint=hint)
+            raise ConfigError("config.package-keys")
         if "source" in value:
             source = parse_source(value["source"], hosts, base=base)
             ref = value.get("ref") or value.get("version")
             return source.at(ref) if ref else source
         value = value.get("version", "*")
     if not isinstance(value, str):
-        raise ConfigError(f"{value!r} is not a text", hint=hint)
+        raise ConfigError("config.package-text", value=value)
     if value in ("", "*", "latest"):
         return IndexSource(name)
     version = value.removeprefix("==").strip()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from upytool import limits
 from upytool.errors import PackageError, UpytoolError
 from upytool.events import Task
+from upytool.words import Said
 
 from .sources import Context, Loaded, Source, SourceFile
 
@@ -80,8 +81,7 @@ def resolve(requirements: Sequence[Source], context: Context, *, deps: bool = Tr
         if before.version != source.version:
             if before.version is not None and source.version is not None:
                 raise PackageError(
-                    f"{source.name} is asked for as {before.version} and as {source.version}",
-                    hint="ask for one of them",
+                    "package.two-versions", name=source.name, first=before.version, second=source.version
                 )
             asked[source.key] = source if before.version is None else before
     pins: dict[str, tuple[str, str]] = {}
@@ -116,7 +116,7 @@ def _walk(
             if source.key not in nodes:
                 chosen.setdefault(source.key, (each, wanter))
             if len(nodes) + len(chosen) > limits.PACKAGES:
-                raise PackageError(f"more than {limits.PACKAGES} packages are needed; upytool stops here")
+                raise PackageError("package.too-many", limit=limits.PACKAGES)
         _load(list(chosen.values()), loaded, context, task)
         level = []
         for key, (each, _) in chosen.items():
@@ -124,12 +124,12 @@ def _walk(
             nodes[key] = _Node(each, seen, key in asked)
             files += len(seen.files)
             if files > limits.PACKAGE_FILES:
-                raise PackageError(f"the packages have more than {limits.PACKAGE_FILES:,} files; upytool stops here")
+                raise PackageError("package.too-many-files", limit=limits.PACKAGE_FILES)
             if with_deps:
                 level += [(dep, each.name) for dep in seen.deps]
                 named += len(seen.deps)
                 if named > limits.PACKAGE_ENTRIES:
-                    raise PackageError(f"the packages name one another more than {limits.PACKAGE_ENTRIES:,} times")
+                    raise PackageError("package.too-many-deps", limit=limits.PACKAGE_ENTRIES)
     return nodes
 
 
@@ -174,7 +174,7 @@ def _load(
             return source.load(own), own.notes
         except UpytoolError as error:
             if wanter:
-                error.hint = f"it is needed by {wanter}\n{error.hint}".strip()
+                error.advise(Said("package.needed-by", name=wanter), first=True)
             raise
 
     # A source of a plug-in need not be made for threads.
@@ -200,8 +200,12 @@ def _pin(source: Source, wanter: str, pins: dict[str, tuple[str, str]], read: bo
             raise _Again
     elif before[0] != version:
         raise PackageError(
-            f"{before[1]} wants {source.name} {before[0]}, and {wanter} wants {source.name} {version}",
-            hint=f"choose one yourself: name {source.name}@VERSION too on the command line",
+            "package.conflict",
+            first=before[1],
+            name=source.name,
+            first_version=before[0],
+            wanter=wanter,
+            version=version,
         )
     return source
 
@@ -264,10 +268,7 @@ def _check_files(packages: Sequence[ResolvedPackage]) -> None:
             before, owner = seen.setdefault(file.path, (file, package.name))
             same = before.location == file.location or (before.digest and before.digest == file.digest)
             if not same:
-                raise PackageError(
-                    f"{owner} and {package.name} both bring {file.path}, with different contents",
-                    hint="install them to different places with --target",
-                )
+                raise PackageError("package.same-file", owner=owner, name=package.name, path=file.path)
 
 
 def renamed(package: ResolvedPackage, name: str) -> ResolvedPackage:

@@ -59,7 +59,7 @@ def install(board: RunsShort, moves: Sequence[tuple[str, str, bytes]], folders: 
         names.append("folders")
         values["FOLDERS"] = tuple(folders)
     if board.one(*names, "install", **values):
-        raise StreamError("what arrived on the board is not what was sent", hint="try again")
+        raise StreamError("protocol.stream.altered")
 
 
 def _digest(moves: Sequence[tuple[str, str, bytes]], folders: Sequence[str]) -> bytes:

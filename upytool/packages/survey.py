@@ -98,10 +98,7 @@ def survey(board: Board, target: str | None, *, write: bool) -> Survey:
     guess, sys_path = _look(board, "/lib", default=True)
     candidates = [path for path in sys_path if path.endswith("/lib") and not path.startswith("/rom/")]
     if not candidates:
-        raise PackageError(
-            "the board's sys.path has no directory that ends in /lib",
-            hint="name the directory: --target /lib",
-        )
+        raise PackageError("package.no-lib")
     seen = guess
     for path in candidates:
         seen = guess if path == "/lib" else _look(board, path)[0]
@@ -181,7 +178,8 @@ def _briefly(board: Board, path: str, default: bool) -> tuple[Any, ...] | None:
     if not isinstance(board, RunsShort):
         return None
     try:
-        sys_path, mpy, maxsize, space, listed = board.one("look", PATH=path or "/")
+        above = path.rpartition("/")[0] or "/"
+        sys_path, mpy, maxsize, space, listed = board.one("look", PATH=path or "/", ABOVE=above)
         names, number, folds, record = None if listed == () else listed, None, None, None
         if names is None:
             # With one place to choose from, what is wrong with it shows when it is made.

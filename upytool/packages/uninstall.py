@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from upytool.errors import PackageError
 from upytool.events import NULL, Reporter
+from upytool.words import Said
 
 from . import board as boards
 from .index import suggest
@@ -40,8 +41,10 @@ def plan_uninstall(
         if name not in record.packages:
             near = suggest(name, list(record.packages))
             raise PackageError(
-                f"{name} is not installed in {seen.target or '/'}",
-                hint=f"did you mean {' or '.join(near)}?" if near else "`upytool mip list` shows what is installed",
+                "package.not-installed",
+                name=name,
+                target=seen.target or "/",
+                hint=Said("package.similar", names=near) if near else Said("package.see-list"),
             )
     gone = list(dict.fromkeys(names))
     if unused:
@@ -52,7 +55,7 @@ def plan_uninstall(
     for name in gone:
         needed = rest.needed_by(name)
         if needed and not force:
-            raise PackageError(f"{name} is needed by {', '.join(needed)}", hint="uninstall these too, or use --force")
+            raise PackageError("package.needed", name=name, others=needed)
 
     owned = rest.owned(seen.fold)
     files = {

@@ -85,10 +85,10 @@ def read_lock(path: Path) -> BuildLock | None:
     try:
         raw = documents.read_json(path)
     except ConfigError as error:
-        raise ConfigError("config.lock-unreadable", cause=error) from None
+        raise ConfigError("config.build-lock-unreadable", cause=error) from None
     try:
         if raw["v"] != 1:
-            raise ConfigError("config.lock-newer", path=path)
+            raise ConfigError("config.build-lock-newer", path=path)
         packages = raw.get("packages")
         resolution = None
         if packages is not None:
@@ -98,7 +98,7 @@ def read_lock(path: Path) -> BuildLock | None:
             resolution = Resolution(tuple(package_from(each, path.parent) for each in packages))
         return BuildLock(dict(raw["request"]), _checked_pins(raw["pins"]), resolution, dict(raw["output"]))
     except (KeyError, TypeError, ValueError, AttributeError, PackageError) as error:
-        raise ConfigError("config.lock-damaged", path=path, reason=error) from None
+        raise ConfigError("config.build-lock-damaged", path=path, reason=error) from None
 
 
 def _checked_pins(raw: Any) -> dict[str, Any]:

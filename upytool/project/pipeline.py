@@ -86,7 +86,7 @@ def build_project(
         raise UsageError("usage.no-lock", name=path.name)
     same = lock is not None and dict(lock.request) == request_of(table)
     if locked and not same:
-        raise ConfigError("config.lock-stale", name=path.name)
+        raise ConfigError("config.build-lock-stale", name=path.name)
     pinned = lock if same else None
     packages = _packages(table, services, pinned)
     items = collect_items(table, packages)
@@ -153,7 +153,7 @@ def _with_firmware(
         if not os.path.isfile(local):
             raise BuildError("build.no-firmware", path=local)
         if locked and digest and sha256(load_file(str(local))).hexdigest() != digest:
-            raise ConfigError("config.lock-other-firmware", name=local.name, lock=lock_path(table).name)
+            raise ConfigError("config.build-lock-other-firmware", name=local.name, lock=lock_path(table).name)
         return replace(recipe, firmware=local)
     if not table.firmware and not table.board:
         raise UsageError("usage.which-board")

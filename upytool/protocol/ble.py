@@ -48,9 +48,7 @@ class Login(NamedTuple):
 def parse_login(data: bytes) -> Login:
     """Read LOGIN's value. Errors: StreamError for another version of it."""
     if len(data) != 12 or data[0] != _VERSION:
-        raise StreamError(
-            "the board's ble_repl speaks another version", hint="update upytool, or ble_repl on the board"
-        )
+        raise StreamError("protocol.stream.ble-repl-version")
     return Login(data[1] != 0, max(int.from_bytes(data[2:4], "little"), IN_FLIGHT), bytes(data[4:]))
 
 

@@ -43,10 +43,7 @@ class Inbox:
         if not data:
             return False
         if len(self.data) + len(data) > self.limit:
-            raise StreamError(
-                f"the board sent more than {self.limit} bytes where a short answer was due",
-                hint="reset the board, then try again",
-            )
+            raise StreamError("protocol.stream.answer-too-long", limit=self.limit)
         self.data += data
         return True
 
@@ -57,10 +54,7 @@ class Inbox:
             while len(self.data) < count:
                 more = yield from self.fill(max(0.0, deadline - self.now))
                 if not more and self.now >= deadline:
-                    raise DeviceTimeoutError(
-                        f"the board stopped in the middle of an answer ({len(self.data)} of {count} bytes came)",
-                        hint="check the cable, reset the board, then try again",
-                    )
+                    raise DeviceTimeoutError("protocol.timeout.stalled", size=len(self.data), expected=count)
         return self.take(count)
 
     def read_until(self, marker: bytes, timeout: float) -> Op[bytes | None]:

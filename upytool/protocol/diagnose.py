@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from ..errors import BootloaderError, RawReplError
 
@@ -14,32 +15,27 @@ _ESP_ROM = re.compile(
     rb"\bboot:0x[0-9a-f]+ \(DOWNLOAD[_(]|(?:^|\n)waiting for download\r?\n|\xc0\x01\x08[\x02\x04]\x00"
 )
 
-_SIGNS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
+_SIGNS: tuple[tuple[re.Pattern[bytes], Callable[[], RawReplError]], ...] = (
     (
         re.compile(rb"invalid header: 0x|flash read err|No bootable app|ets_main\.c"),
-        "the board finds no firmware to start",
-        "put firmware on it: `upytool flash`",
+        lambda: RawReplError("protocol.raw-repl.no-firmware"),
     ),
     (
         re.compile(rb"Guru Meditation|Brownout detector|abort\(\) was called|Backtrace:"),
-        "the firmware of the board crashes and restarts",
-        "check the power supply, or put other firmware on it: `upytool flash`",
+        lambda: RawReplError("protocol.raw-repl.crashes"),
     ),
     (
         re.compile(rb"CircuitPython|Auto-reload|Press any key to enter the REPL"),
-        "the board runs CircuitPython and did not stop its program",
-        "press its reset button, then try again",
+        lambda: RawReplError("protocol.raw-repl.circuitpython"),
     ),
     (
         re.compile(rb"KeyboardInterrupt"),
-        "the program on the board catches KeyboardInterrupt and goes on",
-        "try `upytool rescue`, or press reset while the command tries again",
+        lambda: RawReplError("protocol.raw-repl.catches-interrupt"),
     ),
     (
         # The last thing it says: a board on a cable may announce WebREPL on its way to a program of the user's.
         re.compile(rb"(?:^|\n)Password: ?\Z"),
-        "what is at the other end requires a password",
-        "if it is WebREPL, connect to ws://HOST:PORT; upytool asks, or takes it from UPYTOOL_WEBREPL_PASSWORD",
+        lambda: RawReplError("protocol.raw-repl.password"),
     ),
 )
 
@@ -53,23 +49,15 @@ def explain_silence(seen: bytes, waited: float) -> RawReplError:
     """The error for a board that showed no raw prompt within `waited` seconds, `seen` being its last bytes."""
     if (waiting := in_bootloader(seen)) is not None:
         return waiting
-    for pattern, message, hint in _SIGNS:
+    for pattern, error in _SIGNS:
         if pattern.search(seen):
-            return RawReplError(message, hint=hint)
+            return error()
     if not seen.strip(b"\0"):
-        return RawReplError(
-            f"nothing answers on this port (waited {waited:.0f} s)",
-            hint="is it the right port and a MicroPython board? Sleeping or looping boards: `upytool rescue`",
-        )
+        return RawReplError("protocol.raw-repl.silent", seconds=waited)
     printable = sum(32 <= byte < 127 or byte in (9, 10, 13, 27) for byte in seen)
     if printable < 0.7 * len(seen):
-        return RawReplError(
-            "what comes from this port is not text",
-            hint="the baud rate may be wrong (--baud), or this is not a MicroPython board",
-        )
+        return RawReplError("protocol.raw-repl.not-text")
     last = seen.decode("utf-8", "replace").strip().splitlines()
-    shown = f", its last words were {last[-1].strip()[:60]!r}" if last else ""
-    return RawReplError(
-        f"the board talks but gives no prompt within {waited:.0f} s{shown}",
-        hint="its program may swallow Ctrl-C: try `upytool rescue`, or press reset while this command tries",
-    )
+    if not last:
+        return RawReplError("protocol.raw-repl.no-prompt", seconds=waited)
+    return RawReplError("protocol.raw-repl.no-prompt-after", seconds=waited, last=last[-1].strip()[:60])

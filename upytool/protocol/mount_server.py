@@ -112,9 +112,7 @@ class MountServer:
         epoch: Unix seconds of the board's time 0.
     """
 
-    def __init__(
-        self, seed: int, limit: int, on_problem: Callable[[BaseException], None] = lambda error: None
-    ) -> None:
+    def __init__(self, seed: int, limit: int, on_problem: Callable[[BaseException], None] = lambda error: None) -> None:
         self.seed, self.limit, self.epoch = seed, limit, 0
         self.volumes: dict[int, Volume] = {}
         self.finder = FrameFinder(seed)

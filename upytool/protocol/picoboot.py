@@ -172,7 +172,7 @@ def decode_status(data: bytes) -> Status:
     Raises: ProtocolError for an answer that is none.
     """
     if len(data) != STATUS.size:
-        raise ProtocolError(f"the boot ROM told its status in {len(data)} bytes in place of {STATUS.size}")
+        raise ProtocolError("protocol.boot-rom.status-size", size=len(data), expected=STATUS.size)
     token, code, command, busy = STATUS.unpack(data)
     return Status(token, code, command, bool(busy))
 
@@ -195,10 +195,10 @@ class SystemInfo:
 def _words(data: bytes, name: str) -> tuple[int, ...]:
     """The words of an answer behind the count, which comes first."""
     if len(data) < 8 or len(data) % 4:
-        raise ProtocolError(f"the boot ROM told {name} in {len(data)} bytes, too few")
+        raise ProtocolError("protocol.boot-rom.truncated", name=name, size=len(data))
     count, *words = struct.unpack(f"<{len(data) // 4}I", data)
     if not 1 <= count <= len(words):
-        raise ProtocolError(f"the boot ROM sent an unexpected {name}")
+        raise ProtocolError("protocol.boot-rom.unexpected", name=name)
     return tuple(words[:count])
 
 
@@ -207,7 +207,7 @@ def decode_system(data: bytes) -> SystemInfo:
 
     Raises: ProtocolError.
     """
-    flags, *words = _words(data, "about itself")
+    flags, *words = _words(data, "system information")
     package: int | None = None
     unique, cpu = "", ""
     if flags & SYS_CHIP and len(words) >= 3:
@@ -247,9 +247,9 @@ def decode_table(data: bytes) -> tuple[bool, tuple[Partition, ...]]:
 
     Raises: ProtocolError.
     """
-    flags, *words = _words(data, "its partition table")
+    flags, *words = _words(data, "partition table")
     if not flags & TABLE_SUMMARY or len(words) < 3:
-        raise ProtocolError("the boot ROM did not tell about its partition table")
+        raise ProtocolError("protocol.boot-rom.no-partition-table")
     count, present = words[0] & 0xFF, bool(words[0] & 0x100)
     rows = words[3:] if flags & TABLE_LOCATIONS else []
     return present, tuple(_partition(number, rows[2 * number]) for number in range(min(count, len(rows) // 2)))
@@ -260,9 +260,9 @@ def decode_target(data: bytes) -> Partition | None:
 
     Raises: ProtocolError.
     """
-    words = _words(data, "where a UF2 file goes")
+    words = _words(data, "UF2 target")
     if words[0] & 0x80000000:
         return None
     if len(words) < 3:
-        raise ProtocolError("the boot ROM did not tell where a UF2 file goes")
+        raise ProtocolError("protocol.boot-rom.no-uf2-target")
     return _partition(None if words[0] == NOT_IN_A_PARTITION else words[0], words[1])

@@ -29,6 +29,7 @@ from ..errors import (
     TimeLimitError,
     UsageError,
 )
+from ..words import Said
 from .buffer import Inbox
 from .ops import Interrupted, Op, Pause, Recv, Send
 from .pace import Pace
@@ -189,12 +190,9 @@ class RawRepl:
             yield Send(CTRL_C)
             seen = yield from self.inbox.read_until(BANNER, timeout / 3)
         if seen is None:
-            raise DeviceTimeoutError(
-                "the board did not come back from a soft reset",
-                hint="boot.py may loop: try `upytool rescue`, or reset the board and use --no-reset",
-            )
+            raise DeviceTimeoutError("protocol.timeout.soft-reset")
         if (yield from self.inbox.read_until(b">", 2.0)) is None:
-            raise StreamError("the board's prompt is missing after a soft reset", hint="try again")
+            raise StreamError("protocol.stream.no-prompt")
         self.state = ReplState.RAW
         if on_output is not None:
             said = seen[: -len(BANNER)].removeprefix(b"OK\r\n")
@@ -203,10 +201,7 @@ class RawRepl:
 
     def _must_be_raw(self) -> None:
         if self.state is not ReplState.RAW:
-            raise ProtocolError(
-                f"the raw REPL is needed, but the board's state is {self.state.value}",
-                hint="reconnect to the board",
-            )
+            raise ProtocolError("protocol.raw-repl-needed", state=self.state.value)
 
     # -- running a program ----------------------------------------------------------------------
 
@@ -236,10 +231,7 @@ class RawRepl:
         timeout = self.pace.hand_over() if timeout is None else timeout
         bad = next((byte for byte in (3, 4) if byte in source), None)
         if bad is not None:
-            raise UsageError(
-                f"the source holds the control byte {bad:02x}, which the raw REPL takes for a command",
-                hint=f"write it as \\x{bad:02x}",
-            )
+            raise UsageError("usage.control-byte", byte=bad)
         self.state, self.refused, self.nested = ReplState.BROKEN, False, False
         try:
             if short and len(source) <= self.chunk and not _COMMANDS.intersection(source):
@@ -290,7 +282,7 @@ class RawRepl:
             self.paste = True
             self.window = int.from_bytes((yield from self.inbox.read_exact(2, timeout)), "little")
             if not 0 < self.window <= 1 << 16:
-                raise DisturbedError(f"raw paste announced a window of {self.window} bytes")
+                raise DisturbedError("protocol.disturbed.window", size=self.window)
             return True
         self.paste = False
         if answer == b"R\x00":
@@ -298,10 +290,10 @@ class RawRepl:
         if answer == b"ra":
             # Firmware before 1.14 takes 05 as nothing, A as source and 01 as a fresh start.
             if (yield from self.inbox.read_until(b"w REPL; CTRL-B to exit\r\n>", timeout)) is None:
-                raise DisturbedError("the raw prompt was cut short")
+                raise DisturbedError("protocol.disturbed.raw-prompt")
             return False
         self.paste = None
-        raise DisturbedError(f"unexpected answer to raw paste: {answer!r}")
+        raise DisturbedError("protocol.disturbed.raw-paste", answer=answer)
 
     def _send_pasted(self, source: bytes, timeout: float) -> Op[None]:
         inbox, window, view, begun = self.inbox, self.window, memoryview(source), (yield Pause(0))
@@ -315,10 +307,7 @@ class RawRepl:
             # Grants come one byte a window; take all that are there before waiting for one.
             room = credit if credit == window - sent else credit - kept
             if not inbox.data and not (yield from inbox.fill(0 if room else timeout)) and not room:
-                raise DeviceTimeoutError(
-                    f"the board stopped reading its program after {sent} of {size} bytes",
-                    hint="reset the board, then try again",
-                )
+                raise DeviceTimeoutError("protocol.timeout.program-stalled", sent=sent, size=size)
             if inbox.data:
                 said = inbox.take(len(inbox.data))
                 if CTRL_D[0] in said:
@@ -331,7 +320,7 @@ class RawRepl:
                 if grants := said.count(GRANT):
                     credit, deadline = credit + window * grants, inbox.now + timeout
                 elif inbox.now >= deadline or len(other) > inbox.limit:
-                    raise DisturbedError(f"the board prints instead of reading its program: {said[-40:]!r}")
+                    raise DisturbedError("protocol.disturbed.prints", printed=bytes(said[-40:]))
                 continue
             part = min(room, size - sent)
             if sent + part == size and part < room:
@@ -350,9 +339,7 @@ class RawRepl:
         """Wait until the board has the whole program; returns what else it printed meanwhile."""
         got = yield from self.inbox.read_until(CTRL_D, timeout)
         if got is None:
-            raise DeviceTimeoutError(
-                "the board did not confirm the end of its program", hint="reset the board, then try again"
-            )
+            raise DeviceTimeoutError("protocol.timeout.program-end")
         return got[:-1].replace(GRANT, b"")
 
     def _send_plain(self, source: bytes, timeout: float, marked: bool, meanwhile: Op[None] | None = None) -> Op[None]:
@@ -368,7 +355,7 @@ class RawRepl:
             # A timer or a thread of the board printed first.
             self.inbox.data[:0] = answer
             if not marked or (yield from self.inbox.hunt(b"OK", min(timeout, ANSWER))) is None:
-                raise DisturbedError(f"the board did not take the program: {answer!r}")
+                raise DisturbedError("protocol.disturbed.refused", answer=answer)
 
     def _abandon(self) -> Op[None]:
         """End a hand-over that Ctrl-C cut short: the board is left at a prompt when it can be.
@@ -396,8 +383,9 @@ class RawRepl:
             return (yield from self._watch(ProgramEnd(mark, ours=self.refused or plain), on_output, limit))
         except _Late as late:
             raise TimeLimitError(
-                f"timed out after {limit:g} s",
-                hint="the program was stopped" if late.stopped else self._unstopped,
+                "time-limit.program",
+                seconds=limit,
+                hint=Said("protocol.program-stopped") if late.stopped else self._unstopped,
             ) from None
 
     def finish(self, on_output: OutputSink, limit: float, *, stop: bool = True) -> Op[bytes]:
@@ -412,21 +400,19 @@ class RawRepl:
             return (yield from self._watch(ProgramEnd(ours=True), on_output, limit, stop=stop))
         except _Late as late:
             raise DeviceTimeoutError(
-                f"the board did not finish within {limit:g} s",
-                hint="reset the board, then try again" if late.stopped else self._unstopped,
+                "protocol.timeout.program",
+                seconds=limit,
+                hint=Said("protocol.reset-and-retry") if late.stopped else self._unstopped,
             ) from None
 
-    _unstopped = "the program on the board is still running and ignores Ctrl-C: run `upytool rescue`"
+    _unstopped = Said("protocol.program-unstopped")
 
     def _watch(self, end: ProgramEnd, on_output: OutputSink, limit: float | None, *, stop: bool = True) -> Op[bytes]:
         try:
             yield from self._follow(end, on_output, limit)
         except Interrupted:
             if not (yield from self._stop(end, on_output)):
-                raise OperationInterrupted(
-                    "interrupted, but the program on the board is still running",
-                    hint="it ignores Ctrl-C: run `upytool rescue`, or reset the board",
-                ) from None
+                raise OperationInterrupted("interrupted.still-running") from None
             text = self._own(end.error).decode("utf-8", "replace").replace("\r\n", "\n")
             raise OperationInterrupted(traceback=text) from None
         except _Late as late:
@@ -462,7 +448,7 @@ class RawRepl:
 
     def _follow(self, end: ProgramEnd, on_output: OutputSink, limit: float | None) -> Op[None]:
         if self.state is not ReplState.RUNNING:
-            raise ProtocolError("no program is running", hint="start one first")
+            raise ProtocolError("protocol.no-program")
         now = heard = yield Pause(0)
         deadline = None if limit is None else now + limit
         data = self.inbox.take(len(self.inbox.data))  # What came with the confirmation of the hand-over.

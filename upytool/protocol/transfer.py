@@ -85,10 +85,7 @@ def checksum_of(data: bytes | memoryview, start: int, kind: str) -> int:
 def _check_patience(start: float, now: float) -> None:
     """DeviceTimeoutError when a wait that began at `start` has lasted longer than any may."""
     if now - start > limits.ANSWER_SECONDS:
-        raise DeviceTimeoutError(
-            f"the board did not finish its answer within {limits.ANSWER_SECONDS} s",
-            hint="reset the board, then try again",
-        )
+        raise DeviceTimeoutError("protocol.timeout.answer", seconds=limits.ANSWER_SECONDS)
 
 
 class StreamLink:
@@ -187,7 +184,7 @@ class StreamLink:
                 continue
             self._check_partial()
             if wakes == WAKES:
-                raise StreamDamaged("the board stopped confirming what it was sent", hint="try again")
+                raise StreamDamaged("protocol.damaged.unconfirmed")
             wakes += 1
             yield Send(WAKE)
 
@@ -247,7 +244,7 @@ class StreamLink:
             self._check_partial()
             waited += min(self._quiet, patience)
             if waited >= patience or wakes == WAKES:
-                raise StreamDamaged("the board does not answer any more", hint="reset the board, then try again")
+                raise StreamDamaged("protocol.damaged.silent")
             if self._flying:
                 wakes += 1
                 yield Send(WAKE)
@@ -260,7 +257,7 @@ class StreamLink:
     def _check_partial(self) -> None:
         """Silence in the middle of an answer: the rest of it was lost."""
         if self.inbox.data:
-            raise StreamDamaged("an answer of the board broke off", hint="try again")
+            raise StreamDamaged("protocol.damaged.answer-cut")
 
     def _arrived(self, data: bytes) -> Op[bool]:
         """Take `data`; returns whether there was a sign of life in it: of the stream, or of a mounted folder's."""
@@ -310,7 +307,7 @@ class StreamLink:
                 if self.messages:
                     break  # what it said before is complete
                 del data[:at]
-                raise StreamDamaged("the board's program ended", hint="try again")
+                raise StreamDamaged("protocol.damaged.program-ended")
             else:
                 noise += byte != ALIVE  # A background task of the board prints something.
                 at += 1
@@ -323,14 +320,11 @@ class StreamLink:
             self.checksum = "sum"  # the first word of a board without binascii
         start = checksum_of(head, self._heard & 0xFFFF, self.checksum)
         if checksum_of(payload, start, self.checksum) != tail:
-            raise StreamDamaged("an answer of the board arrived damaged", hint="try again")
+            raise StreamDamaged("protocol.damaged.answer-damaged")
         self._heard += 1
         self._queued += len(payload)
         if self._queued > limits.ANSWER_BYTES:
-            raise StreamError(
-                f"the board sent more than {limits.ANSWER_BYTES} bytes that nobody asked for",
-                hint="reset the board, then try again",
-            )
+            raise StreamError("protocol.stream.unrequested", limit=limits.ANSWER_BYTES)
         self.messages.append(Message(head[1], payload))
 
     def _go_back(self, number: int) -> None:
@@ -338,7 +332,7 @@ class StreamLink:
         first = self._sent - len(self._flying)
         ahead = (number - first) & 0xFFFF
         if ahead > len(self._flying):
-            raise StreamDamaged("the board asks for what was never sent", hint="try again")
+            raise StreamDamaged("protocol.damaged.unsent-requested")
         for _ in range(ahead):
             self._flying_bytes -= len(self._flying.popleft())
         self._repeat = True

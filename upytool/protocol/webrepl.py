@@ -133,35 +133,19 @@ class WebReplLink:
     def _refusal(self) -> PortUnusableError:
         """Why the far end did not accept. (A board that has a client accepts, and closes then.)"""
         if not self._answer:
-            return PortUnusableError(
-                f"{self._url} closed the connection without an answer",
-                hint="WebREPL's port is 8266; a board that restarts does this too: retry",
-            )
+            return PortUnusableError("transport.unusable.no-answer", url=self._url)
         # Not what the library made of it, which knows HTTP/1.1 alone; HAProxy has other errors, and so has a board.
         found = re.match(rb"HTTP/1\.\d (\d{3})\b", self._answer)
         if found is None:
-            return _no_webrepl(self._url, "not an HTTP response")
+            return NoWebReplError("transport.no-webrepl.not-http", url=self._url)
         status = int(found[1])
         if status not in _BUSY_STATUS:
-            return _no_webrepl(self._url, f"HTTP status {status}")
-        return ProxyError(
-            f"the proxy at {self._url} cannot reach the board: HTTP {status}",
-            hint="check that the board is on, and that the proxy forwards to its port 8266",
-        )
+            return NoWebReplError("transport.no-webrepl.http-status", url=self._url, status=status)
+        return ProxyError("transport.proxy.unreachable", url=self._url, status=status)
 
 
 def _busy(name: str) -> PortBusyError:
-    return PortBusyError(
-        f"{name} is busy: another client is connected",
-        hint="WebREPL serves one client at a time: close the other one (browser, upytool), or reset the board",
-    )
-
-
-def _no_webrepl(url: str, why: str) -> NoWebReplError:
-    return NoWebReplError(
-        f"{url} is not a WebREPL server: {why}",
-        hint="WebREPL's port is 8266; over USB, `upytool webrepl status` shows whether it runs",
-    )
+    return PortBusyError("transport.busy.webrepl-client", name=name)
 
 
 def login(name: str, password: Callable[[], bytes]) -> Op[None]:
@@ -176,7 +160,7 @@ def login(name: str, password: Callable[[], bytes]) -> Op[None]:
     inbox = Inbox()
     try:
         if (yield from inbox.read_until(b"Password: ", LOGIN_SECONDS)) is None:
-            raise _no_webrepl(name, "a WebSocket that asks for no password")
+            raise NoWebReplError("transport.no-webrepl.no-login", url=name)
     except ConnectionLostError as error:
         raise _busy(name) from error
     yield Send(password() + b"\r")
@@ -184,14 +168,12 @@ def login(name: str, password: Callable[[], bytes]) -> Op[None]:
     refused = None
     while b"WebREPL connected\r\n>>> " not in inbox.data:
         if b"Access denied" in inbox.data:
-            raise NotAuthorizedError(
-                f"wrong password for {name}", hint="over USB, `upytool webrepl password` sets a new one"
-            ) from refused
+            raise NotAuthorizedError("transport.password.wrong", name=name) from refused
         if refused is not None:
             raise refused
         try:
             if not (yield from inbox.fill(max(0.0, deadline - inbox.now))) and inbox.now >= deadline:
-                raise _no_webrepl(name, "no answer to the password")
+                raise NoWebReplError("transport.no-webrepl.no-reply", url=name)
         except ConnectionLostError as error:
             refused = error
 
@@ -228,7 +210,7 @@ class Channel:
                     break
                 yield Send(data, files=True)
             if left:
-                raise StreamError("the file changed while it was copied", hint="try again")
+                raise StreamError("protocol.stream.file-changed")
             self._due += 2
 
     def written(self) -> Op[None]:
@@ -254,7 +236,7 @@ class Channel:
                     yield from self._good()
                 count = int.from_bytes((yield from inbox.read_exact(2, FILE_SECONDS)), "little")
                 if count != min(CHUNK, size - came):
-                    raise StreamError("the file changed while it was copied", hint="try again")
+                    raise StreamError("protocol.stream.file-changed")
                 asked -= 1
                 if count:
                     yield from take((yield from inbox.read_exact(count, FILE_SECONDS)))
@@ -264,7 +246,7 @@ class Channel:
     def _good(self) -> Op[None]:
         answer = yield from self._inbox.read_exact(4, FILE_SECONDS)
         if answer != b"WB\0\0":
-            raise StreamError("the board refuses a file request", hint="try again")
+            raise StreamError("protocol.stream.file-refused")
 
 
 def _questions(files: Iterable[GetFile]) -> Iterator[tuple[bytes, int]]:

@@ -86,9 +86,7 @@ class Flash:
         from littlefs import lfs
 
         if size % BLOCK_SIZE or size < 2 * BLOCK_SIZE:
-            raise SimulatorError(
-                f"a flash of {size} bytes cannot be made", hint=f"take a multiple of {BLOCK_SIZE} bytes"
-            )
+            raise SimulatorError("sim.flash-size", size=size, block=BLOCK_SIZE)
         if fresh and path is not None:
             path.unlink(missing_ok=True)
         new = path is None or not path.exists()
@@ -116,10 +114,7 @@ class Flash:
             lfs.mount(self._fs, self._cfg)
         except Exception as err:
             self._medium.close()
-            raise SimulatorError(
-                f"the simulated flash {path} holds no file system that can be read",
-                hint="start the board with --fresh to format it",
-            ) from err
+            raise SimulatorError("sim.no-file-system", path=path) from err
 
     def close(self) -> None:
         """Unmount. Files still open are closed first, as a board's soft reset does."""

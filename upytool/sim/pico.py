@@ -95,16 +95,15 @@ class PicoBoard:
         self._await_usb(self.BOOT_SECONDS if patience is None else patience)
         if self.failure is not None or (new and not bootsel and self.state != "repl"):
             self.close()
-            raise SimulatorError(
-                f"{image} started no USB serial port on the emulated pico" if image else "the emulated pico failed",
-                hint="is it an image for RPI_PICO?" if image else "see its log",
-            ) from self.failure
+            if image:
+                raise SimulatorError("sim.no-usb-port", image=str(image)) from self.failure
+            raise SimulatorError("sim.failed") from self.failure
 
     def write(self, data: bytes, timeout: float = 10.0) -> None:
         """Send bytes to the board; waits while it has too much to read."""
         for at in range(0, len(data), 16384):
             if not self.console.wait_room(timeout):
-                raise SimulatorError("the simulated board does not read", hint="send Ctrl-C, or reset it")
+                raise SimulatorError("sim.not-reading")
             self.console.feed(data[at : at + 16384])
 
     def read(self, limit: int = 65536, timeout: float = 0.0) -> bytes:
@@ -159,7 +158,7 @@ class PicoBoard:
         deadline = time.monotonic() + timeout
         while self.state != state:
             if time.monotonic() > deadline or not self.alive:
-                raise SimulatorError(f"the simulated pico is {self.state}, not {state}", hint="reset it")
+                raise SimulatorError("sim.state-timeout", state=self.state, wanted=state)
             time.sleep(0.005)
 
     def order(self, call: Callable[[], None]) -> None:

@@ -33,13 +33,13 @@ def read_uf2(path: Path) -> dict[int, bytes]:
         magic0, magic1, flags, address, size, _, _, family = struct.unpack_from("<8I", data, at)
         (end,) = struct.unpack_from("<I", data, at + 508)
         if (magic0, magic1, end) != (0x0A324655, 0x9E5D5157, 0x0AB16F30):
-            raise SimulatorError(f"{path} is not a UF2 file", hint="a pico takes an RPI_PICO .uf2 image")
+            raise SimulatorError("sim.not-uf2", path=path)
         if flags & 1 or (flags & 0x2000 and family != RP2040_FAMILY):
             continue
         if FLASH_BASE <= address < FLASH_BASE + FLASH_SIZE:
             pages[address - FLASH_BASE] = data[at + 32 : at + 32 + size]
     if not pages:
-        raise SimulatorError(f"{path} holds nothing for an RP2040", hint="a pico takes an RPI_PICO .uf2 image")
+        raise SimulatorError("sim.not-rp2040", path=path)
     return pages
 
 

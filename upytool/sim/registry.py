@@ -20,6 +20,7 @@ from typing import Any, Literal
 from .. import documents, limits
 from ..errors import AmbiguousDeviceError, MissingExtraError, NoDeviceError, SimulatorError, UsageError
 from ..events import NULL, Reporter, notice
+from ..words import Said
 
 Kind = Literal["wasm", "pico"]
 State = Literal["repl", "bootloader", "starting"]
@@ -95,21 +96,19 @@ def start(
     Raises: SimulatorError; MissingExtraError; UsageError for a bad name, kind or image.
     """
     if kind not in KINDS:
-        raise UsageError(f"there is no simulated board {kind!r}", hint="choose " + " or ".join(KINDS))
+        raise UsageError("usage.sim-kind", kind=kind, kinds=KINDS)
     name = check_name(name or kind)
     if bootsel and kind != "pico":
-        raise UsageError(f"a simulated {kind} board has no BOOTSEL button", hint="start a pico")
+        raise UsageError("usage.no-bootsel-kind", kind=kind)
     if image is not None and kind != "pico":
-        raise UsageError(f"a simulated {kind} board takes no image", hint="leave --image out, or start a pico")
+        raise UsageError("usage.no-sim-image", kind=kind)
     if image is not None and not Path(image).is_file():
-        raise UsageError(f"there is no image {os.fspath(image)}", hint="give the path of an RPI_PICO .uf2 file")
+        raise UsageError("usage.sim-image-missing", path=os.fspath(image))
     _require(kind, tcp)
     running = find(name)
     if running is not None:
         if running.kind != kind:
-            raise SimulatorError(
-                f"a simulated {running.kind} board named {name} runs already", hint=f"upytool sim stop {name}"
-            )
+            raise SimulatorError("sim.running", kind=running.kind, name=name)
         return running
     folder = state_dir()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -169,7 +168,7 @@ def stop(name: str, *, timeout: float = STOP_TIMEOUT) -> None:
     deadline = time.monotonic() + timeout
     while find(name) is not None:
         if time.monotonic() > deadline:
-            raise SimulatorError(f"the simulated board {name} does not stop", hint=f"end process {info.pid}")
+            raise SimulatorError("sim.not-stopping", name=name, pid=info.pid)
         time.sleep(0.02)
 
 
@@ -180,7 +179,7 @@ def reset(name: str, *, bootsel: bool = False, timeout: float = STOP_TIMEOUT) ->
     """
     info = _need(name)
     if bootsel and info.kind != "pico":
-        raise UsageError(f"the simulated board {name} has no BOOTSEL button", hint="choose a pico")
+        raise UsageError("usage.no-bootsel", name=name)
     _ask(info, "reset-bootsel" if bootsel else "reset", timeout)
 
 
@@ -207,22 +206,20 @@ def resolve_info(selector: str) -> SimInfo:
     """The running board that the selector names; as `resolve`."""
     head, _, name = selector.partition(":")
     if head != SELECTOR:
-        raise UsageError(f"{selector} does not name a simulated board", hint="write sim, or sim:NAME")
+        raise UsageError("usage.sim-selector", selector=selector)
     running = list_running()
     if not running or (name and not any(name in (info.name, info.kind) for info in running)):
-        wanted = name or "wasm"
-        raise NoDeviceError(
-            f"no simulated board {name} is running" if name else "no simulated board is running",
-            hint=f"upytool sim start {wanted}" if wanted in KINDS else f"upytool sim start --name {wanted}",
-        )
+        if not name:
+            raise NoDeviceError("device.none.simulated-any", hint=Said("sim.start-kind", kind="wasm"))
+        start = Said("sim.start-kind", kind=name) if name in KINDS else Said("sim.start-named", name=name)
+        raise NoDeviceError("device.none.simulated", name=name, hint=start)
     for info in running:
         if info.name == (name or "wasm"):
             return info
     chosen = [info for info in running if not name or info.kind == name]
     if len(chosen) > 1:
-        names = ", ".join(info.name for info in chosen)
         raise AmbiguousDeviceError(
-            f"several simulated boards are running: {names}", hint=f"choose one, {SELECTOR}:{chosen[0].name}"
+            "device.ambiguous.simulated", names=[info.name for info in chosen], selector=f"{SELECTOR}:{chosen[0].name}"
         )
     return chosen[0]
 
@@ -230,7 +227,7 @@ def resolve_info(selector: str) -> SimInfo:
 def check_name(name: str) -> str:
     """Raises: UsageError unless it can be a file name and the tail of a selector."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", name):
-        raise UsageError(f"{name!r} cannot name a simulated board", hint="letters, digits, - and _, at most 32")
+        raise UsageError("usage.sim-name", name=name)
     return name
 
 
@@ -247,11 +244,9 @@ def _require(kind: Kind, tcp: bool) -> None:
 def _need(name: str) -> SimInfo:
     info = find(name)
     if info is None:
-        others = ", ".join(each.name for each in list_running())
-        raise NoDeviceError(
-            f"no simulated board {name} is running",
-            hint=f"these are: {others}" if others else "start one with upytool sim start",
-        )
+        others = [each.name for each in list_running()]
+        running = Said("sim.others-running", names=others) if others else Said("sim.start-one")
+        raise NoDeviceError("device.none.simulated", name=name, hint=running)
     return info
 
 
@@ -307,8 +302,9 @@ def _launch(name: str, kind: Kind, arguments: list[str], folder: Path, timeout: 
         return info
     _end(process, folder / f"{name}.lock")
     lines = log.read_text("utf-8", "replace").strip().splitlines()
-    detail = lines[-1] if lines else f"no answer within {timeout:g} s"
-    raise SimulatorError(f"the simulated board {name} did not start: {detail}", hint=f"its log is {log}")
+    if lines:
+        raise SimulatorError("sim.not-started", name=name, reason=lines[-1], log=log)
+    raise SimulatorError("sim.start-timeout", name=name, seconds=timeout, log=log)
 
 
 def _awaited(
@@ -355,7 +351,7 @@ def _end(process: subprocess.Popen[bytes], lock_path: Path) -> None:
 
 def _ask(info: SimInfo, command: str, timeout: float) -> None:
     if _talk(info, command, timeout) != b"ok":
-        raise SimulatorError(f"the simulated board {info.name} refused to {command}", hint="see its log")
+        raise SimulatorError("sim.refused", name=info.name, command=command)
 
 
 def _talk(info: SimInfo, command: str, timeout: float) -> bytes:
@@ -370,9 +366,7 @@ def _talk(info: SimInfo, command: str, timeout: float) -> bytes:
             channel.sendall(request(info.token, command))
             return channel.recv(256).strip()
     except OSError as err:
-        raise SimulatorError(
-            f"the simulated board {info.name} does not answer", hint=f"upytool sim stop {info.name}"
-        ) from err
+        raise SimulatorError("sim.no-answer", name=info.name) from err
 
 
 def _terminate(info: SimInfo) -> None:

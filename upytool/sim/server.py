@@ -188,7 +188,7 @@ def serve(options: argparse.Namespace) -> None:
     try:
         lock.acquire(timeout=3.0)
     except Timeout:
-        raise SimulatorError(f"a simulated board named {name} runs already") from None
+        raise SimulatorError("sim.name-taken", name=name) from None
     try:
         clean(folder, name)
         home = folder / name

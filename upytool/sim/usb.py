@@ -39,7 +39,7 @@ def bus_backend(selector: str) -> UsbBackend:
         selector = BUS_PREFIX + selector
     info = registry.resolve_info(selector)
     if info.kind != "pico":
-        raise SimulatorError(f"the simulated board {info.name} has no USB", hint="upytool sim start pico")
+        raise SimulatorError("sim.no-usb", name=info.name)
     from .usb_backend import UsbBackend
     from .usb_link import RemoteSession
 

@@ -45,7 +45,7 @@ class MassStorage:
             device[0], custom_match=lambda each: (each.bInterfaceClass, each.bInterfaceProtocol) == (8, 0x50)
         )
         if interface is None:
-            raise SimulatorError("the USB device has no drive", hint="put the board into its bootloader")
+            raise SimulatorError("sim.no-drive")
         self._device, self.interface = device, interface.bInterfaceNumber
         for endpoint in interface:
             if endpoint.bEndpointAddress & 0x80:
@@ -69,7 +69,7 @@ class MassStorage:
         try:
             return self._command(block, data, read)
         except usb.core.USBError as err:
-            raise DriveGone("the bootloader's drive went away", hint="it restarts after a whole image") from err
+            raise DriveGone("sim.drive-gone") from err
 
     def inquiry(self) -> tuple[str, str]:
         """(vendor, product)."""
@@ -115,7 +115,7 @@ class MassStorage:
         status = bytes(device.read(self._in, STATUS.size, TIMEOUT_MS))
         mark, tag, _, failed = STATUS.unpack(status)
         if mark != STATUS_MARK or tag != self._tag or failed:
-            raise SimulatorError(f"the drive refused command {block[0]:#04x}", hint="reset the board")
+            raise SimulatorError("sim.drive-refused", command=block[0])
         return received
 
 
@@ -133,7 +133,7 @@ class Drive:
 
         device = usb.core.find(backend=backend)
         if device is None:
-            raise SimulatorError("no USB device is there", hint="put the board into its bootloader")
+            raise SimulatorError("sim.no-usb-device")
         self.disk = MassStorage(device)
         first = self.disk.read(0)
         start = struct.unpack_from("<I", first, 0x1C6)[0] if first[0x1C2] in (4, 6, 0xB, 0xC, 0xE) else 0
@@ -167,7 +167,7 @@ class Drive:
         for found, cluster, size in self._entries():
             if found == name.upper():
                 return self.disk.read(self._place(cluster), -(-size // BLOCK))[:size]
-        raise SimulatorError(f"the drive has no file {name}", hint=f"it has {', '.join(self.files())}")
+        raise SimulatorError("sim.drive-no-file", name=name, files=list(self.files()))
 
     def info_text(self) -> str:
         """INFO_UF2.TXT."""
@@ -183,7 +183,7 @@ class Drive:
         clusters = -(-len(data) // (BLOCK * self._cluster_blocks))
         first = 3 + len(self.files())  # what lies before belongs to the files that are there
         if clusters > self._blocks // self._cluster_blocks:
-            raise SimulatorError(f"{len(data)} bytes do not fit on the drive", hint="choose another image")
+            raise SimulatorError("sim.drive-full", size=len(data))
         self._add_entry(name, first, len(data))
         self._add_chain(first, clusters)
         padded = data + bytes(-len(data) % BLOCK)

@@ -168,19 +168,17 @@ class RemoteSession:
         try:
             self._channel: socket.socket | None = socket.create_connection(("127.0.0.1", info.control), CONNECT_SECONDS)
         except OSError as err:
-            raise SimulatorError(
-                f"the simulated board {info.name} does not answer", hint=f"upytool sim stop {info.name}"
-            ) from err
+            raise SimulatorError("sim.no-answer", name=info.name) from err
         try:
             self._channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._channel.sendall(request(info.token, "usb"))
             answer = self._read(3, time.monotonic() + CONNECT_SECONDS)
         except OSError as err:
             self.close()
-            raise SimulatorError(f"the simulated board {info.name} does not answer", hint="see its log") from err
+            raise SimulatorError("sim.no-answer", name=info.name) from err
         if answer != b"ok\n":
             self.close()
-            raise SimulatorError(f"the simulated board {info.name} has no USB", hint="choose a pico")
+            raise SimulatorError("sim.no-usb", name=info.name)
 
     def identity(self) -> UsbIdentity | None:
         status, _, data = self._ask(REQUEST.pack(IDENTITY, 0, 0), GRACE_SECONDS)

@@ -18,6 +18,7 @@ from typing import Any
 
 from ..config.shipped import shipped
 from ..errors import MissingExtraError, SimulatorError
+from ..words import Said
 from .console import Console, Stopped
 from .flash import DEFAULT_SIZE, Flash
 from .interrupt import Interrupter
@@ -42,7 +43,7 @@ class _Reset(BaseException):
 
 
 class _Died(BaseException):
-    """The VM ended by itself."""
+    """The VM ended by itself; the one argument is a `Said`."""
 
 
 class WasmBoard:
@@ -88,7 +89,7 @@ class WasmBoard:
         """Send bytes to the board; waits while it has too much to read."""
         for at in range(0, len(data), 32768):
             if not self.console.wait_room(timeout):
-                raise SimulatorError("the simulated board does not read", hint="send Ctrl-C, or reset it")
+                raise SimulatorError("sim.not-reading")
             self.console.feed(data[at : at + 32768])
 
     def read(self, limit: int = 65536, timeout: float = 0.0) -> bytes:
@@ -147,7 +148,7 @@ class WasmBoard:
                     # What a crash is on a board: it starts anew. Only one that cannot even start is broken.
                     self._lives -= 1
                     if not self._lives:
-                        raise SimulatorError(str(died)) from None
+                        raise SimulatorError("sim.vm", reason=died.args[0]) from None
                     self.console.announce(f"\r\nsimulated board: {died}\r\n")
                     kind = "soft"
                 self._flash.close_files()
@@ -203,14 +204,14 @@ class WasmBoard:
                 # The tail of a reset that the VM before this one has obeyed already: begin anew.
                 self._asked = "again"
             if self._asked is None:
-                raise _Died(f"the VM stopped: {' '.join(trap.message.split())}") from None
+                raise _Died(Said("sim.vm-stopped", reason=" ".join(trap.message.split()))) from None
         finally:
             self._interrupter.detach()
             wasi.memory.detach()
             store.close()
         asked, self._asked = self._asked, None
         if asked is None:
-            raise _Died("the VM ended by itself")
+            raise _Died(Said("sim.vm-ended"))
         return asked
 
     def _service(self, name: str, text: str) -> str:
@@ -272,7 +273,7 @@ class VmModule:
 
 
 def _leave(status: int) -> None:
-    raise _Died(f"the VM exited with status {status}")
+    raise _Died(Said("sim.vm-exited", status=status))
 
 
 _compiled: bytes | None = None

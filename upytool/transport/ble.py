@@ -23,6 +23,7 @@ from ..errors import (
 )
 from ..protocol import ble as protocol
 from ..secret import Secret
+from ..words import Said
 from .base import WRITE_TIMEOUT
 from .ble_errors import explain_ble_error, lost_connection, not_paired
 from .ble_scan import find, import_bleak
@@ -64,7 +65,7 @@ class BleTransport:
         self.name = url
         self._wanted = unquote(url.partition("://")[2]).rstrip("/")
         if not self._wanted:
-            raise UsageError(f"{url} lacks a name", hint="write ble://NAME; `upytool ble scan` lists what is there")
+            raise UsageError("usage.ble-name", url=url)
         self._ask, self._tell = password, tell
         self._client: Any = None
         self._to_board: Any = None
@@ -89,10 +90,7 @@ class BleTransport:
                 for uuid in (protocol.TO_BOARD, protocol.FROM_BOARD, protocol.LOGIN)
             )
             if self._to_board is None or from_board is None:
-                raise PortUnusableError(
-                    f"{self.name} has no UART service",
-                    hint="install ble_repl on the board (docs/guides/over-the-air.md)",
-                )
+                raise PortUnusableError("transport.unusable.no-uart-service", name=self.name)
             self._do(self._client.start_notify(from_board, self._on_data), f"connecting to {self.name}")
             if login is not None:
                 self._log_in(login)
@@ -132,8 +130,9 @@ class BleTransport:
         if locked:
             source, self._secret = self._secret.source, None
             raise NotAuthorizedError(
-                f"access denied: wrong password for {self.name}",
-                hint=f"it came from {source}" if source else "it is PASSWORD in ble_repl_cfg.py on the board",
+                "transport.password.ble",
+                name=self.name,
+                hint=Said("transport.password-from", source=source) if source else Said("transport.password-of-ble"),
             )
 
     def _paired(self, work: Callable[[], Coroutine[Any, Any, T]], doing: str) -> T:
@@ -181,8 +180,7 @@ class BleTransport:
             except (PortMissingError, PortUnusableError, ConnectionLostError) as error:
                 if time.monotonic() >= deadline:
                     raise ConnectionLostError(
-                        f"connection to {self.name} lost; could not reconnect within {seconds:.0f} s",
-                        hint="check that the board is on and in range, then retry",
+                        "transport.lost.no-reconnect.ble", name=self.name, seconds=seconds
                     ) from error
                 time.sleep(SLICE)
 
@@ -224,9 +222,7 @@ class BleTransport:
         try:
             self._loop.run(self._send(data), WRITE_TIMEOUT * (1 + len(data) // self.in_flight))
         except TimeoutError as error:
-            raise ConnectionLostError(
-                f"write to {self.name} timed out after {WRITE_TIMEOUT:.0f} s", hint="reset the board, then try again"
-            ) from error
+            raise ConnectionLostError("transport.lost.write-timeout", name=self.name, seconds=WRITE_TIMEOUT) from error
         except Exception as error:
             raise explain_ble_error(self.name, error, lost=True) from error
 

@@ -19,6 +19,7 @@ from ..errors import (
     PortUnusableError,
     TransportError,
 )
+from ..words import Said
 
 # ATT error codes that ask for a pairing (Core Specification, Vol 3, Part F, 3.4.1.1).
 _ATT_SECURITY = (0x05, 0x08, 0x0C, 0x0F)
@@ -29,7 +30,6 @@ _PAIRING = re.compile(
 )
 _NO_SERVICE = ("ServiceUnknown", "NameHasNoOwner", "Spawn.")
 _NOT_READY = -2147020577  # HRESULT 0x800710DF, ERROR_DEVICE_NOT_AVAILABLE: how Windows says that the radio is off
-_CLOSER = "move closer, or reset the board, then try again"
 
 
 def explain_ble_error(name: str, error: BaseException, *, lost: bool, platform: str = sys.platform) -> TransportError:
@@ -50,17 +50,13 @@ def explain_ble_error(name: str, error: BaseException, *, lost: bool, platform: 
     if _wants_pairing(error, text, dbus):
         return not_paired(name, platform)
     if any(sign in dbus for sign in _NO_SERVICE):
-        return PortUnusableError(
-            "the Bluetooth service is not running", hint="install and start BlueZ: `sudo systemctl start bluetooth`"
-        )
+        return PortUnusableError("transport.unusable.bluetooth-service-stopped")
     if dbus.endswith("AccessDenied"):
         return _unavailable("DENIED_BY_SYSTEM", text, platform)
     if dbus.endswith("NotReady") or getattr(error, "winerror", None) == _NOT_READY:
         return _unavailable("POWERED_OFF", text, platform)
     if "access denied" in text.lower():
-        return PortBusyError(
-            f"{name} is in use by another program", hint="close it there, or remove the board from the paired devices"
-        )
+        return PortBusyError("transport.busy.ble", name=name)
     if lost:
         return lost_connection(name)
     if type(error).__name__ == "BleakDeviceNotFoundError":
@@ -69,40 +65,27 @@ def explain_ble_error(name: str, error: BaseException, *, lost: bool, platform: 
         # The socket of the D-Bus daemon, over which BlueZ is spoken to.
         if isinstance(error, PermissionError):
             return _unavailable("DENIED_BY_SYSTEM", text, platform)
-        return PortUnusableError(
-            "the Bluetooth service cannot be reached: no D-Bus system bus",
-            hint="start it: `sudo systemctl start dbus bluetooth`; containers and WSL have no Bluetooth of their own",
-        )
+        return PortUnusableError("transport.unusable.no-dbus")
     if isinstance(error, TimeoutError):
-        return PortUnusableError(f"{name} did not accept the connection in time", hint=_CLOSER)
+        return PortUnusableError("transport.unusable.ble-timeout", name=name)
     words = text.strip().partition("\n")[0] or type(error).__name__
-    return PortUnusableError(f"cannot connect to {name}: {words}", hint=_CLOSER)
+    return PortUnusableError("transport.unusable.ble-connect", name=name, reason=words)
 
 
 def lost_connection(name: str) -> ConnectionLostError:
     """There was a connection, and it ended."""
-    return ConnectionLostError(
-        f"the connection to {name} was lost", hint="the board is out of range or was reset; run the command again"
-    )
+    return ConnectionLostError("transport.lost.ble", name=name)
 
 
 def not_found(name: str) -> PortMissingError:
     """Nothing of that name or address was heard."""
-    return PortMissingError(
-        f"{name} was not found",
-        hint="check that it is on, in range and not connected elsewhere; `upytool ble scan` lists boards",
-    )
+    return PortMissingError("transport.missing.ble-board", name=name)
 
 
 def not_paired(name: str, platform: str = sys.platform) -> NotAuthorizedError:
     """The board wants an encrypted connection, and there is none."""
-    if platform.startswith("linux"):
-        hint = "pair with it: `bluetoothctl`, then `scan on` and `pair ADDRESS`"
-    else:
-        hint = "pair with it in the system's Bluetooth settings"
-    return NotAuthorizedError(
-        f"pairing with {name} was refused", hint=f"{hint}; where it was paired before, remove it there first"
-    )
+    hint = Said("transport.pair-linux" if platform.startswith("linux") else "transport.pair-settings")
+    return NotAuthorizedError("transport.password.pairing", name=name, hint=hint)
 
 
 def _wants_pairing(error: BaseException, text: str, dbus: str) -> bool:
@@ -114,20 +97,18 @@ def _unavailable(reason: str, text: str, platform: str) -> TransportError:
     """For the members of bleak's BleakBluetoothNotAvailableReason."""
     linux, mac = platform.startswith("linux"), platform == "darwin"
     if reason == "NO_BLUETOOTH":
-        return PortMissingError("no Bluetooth adapter was found", hint="plug in one of version 4.0 or newer")
+        return PortMissingError("transport.missing.bluetooth-adapter")
     if reason == "NO_BLE_CENTRAL_ROLE":
-        return PortUnusableError(
-            "the Bluetooth adapter does not support Bluetooth LE", hint="plug in one of version 4.0 or newer"
-        )
+        return PortUnusableError("transport.unusable.no-ble")
     if reason == "POWERED_OFF":
-        hint = "turn it on: `bluetoothctl power on`; `rfkill unblock bluetooth` where it is blocked" if linux else ""
-        return PortUnusableError("Bluetooth is off", hint=hint or "turn it on in the system's settings")
+        hint = Said("transport.bluetooth-on-linux" if linux else "transport.bluetooth-on")
+        return PortUnusableError("transport.unusable.bluetooth-off", hint=hint)
     if reason.startswith("DENIED"):
         if mac:
-            hint = "allow it for your terminal: System Settings > Privacy & Security > Bluetooth"
+            hint = Said("transport.bluetooth-allow-mac")
         elif linux:
-            hint = "join the group that may, then log in again: sudo usermod -aG bluetooth $USER"
+            hint = Said("transport.bluetooth-allow-linux")
         else:
-            hint = "allow it in the system's privacy settings"
-        return PortPermissionError("permission denied: Bluetooth", hint=hint)
-    return PortUnusableError(f"Bluetooth is not available: {text}", hint="try again in a moment")
+            hint = Said("transport.bluetooth-allow")
+        return PortPermissionError("transport.permission.bluetooth", hint=hint)
+    return PortUnusableError("transport.unusable.bluetooth", reason=text)

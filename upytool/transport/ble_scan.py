@@ -11,6 +11,7 @@ from urllib.parse import quote
 from .. import limits
 from ..errors import AmbiguousDeviceError, MissingExtraError, UpytoolError
 from ..protocol.ble import SERVICE
+from ..words import Said
 from .ble_errors import explain_ble_error, not_found
 from .loop_thread import LoopThread
 
@@ -142,8 +143,10 @@ async def find(wanted: str, seconds: float) -> BleDevice:
     if len(fitting) > 1:
         choices = tuple(f"ble://{device.address}" for device in fitting)
         raise AmbiguousDeviceError(
-            f"{len(fitting)} devices are called {wanted!r}",
-            hint="\n".join(["choose one by its address:", *(f"  -d {choice}" for choice in choices)]),
+            "device.ambiguous.ble-name",
+            count=len(fitting),
+            name=wanted,
+            hint=Said("transport.choose-by-address", rows="\n".join(f"  -d {choice}" for choice in choices)),
             choices=choices,
         )
     return fitting[0]

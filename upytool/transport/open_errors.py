@@ -8,15 +8,14 @@ import os
 import stat
 
 from ..errors import PortBusyError, PortMissingError, PortPermissionError, PortUnusableError, TransportError
+from ..words import Said
 
 _MISSING = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
 _BUSY = (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK)
 _FORBIDDEN = (errno.EACCES, errno.EPERM)
 
 
-def explain_open_error(
-    port: str, error: BaseException, *, windows: bool = os.name == "nt"
-) -> TransportError:
+def explain_open_error(port: str, error: BaseException, *, windows: bool = os.name == "nt") -> TransportError:
     """The error to raise for `error` (OSError, SerialException, ValueError) at opening `port`.
 
     PortMissingError, PortPermissionError, PortBusyError (naming the holder where /proc tells), else
@@ -28,7 +27,7 @@ def explain_open_error(
     # For Windows pyserial puts the system's error into its text: "...: PermissionError(13, 'Access is ...')".
     text = str(error)
     if number in _MISSING or "FileNotFoundError" in text:
-        return PortMissingError(f"there is no port {port}", hint="see what is plugged in: `upytool devs`")
+        return PortMissingError("transport.missing.port", port=port)
     if number in _BUSY or "exclusively lock" in text:
         return _busy(port)
     if number in _FORBIDDEN or "PermissionError" in text:
@@ -36,28 +35,23 @@ def explain_open_error(
         return (
             _busy(port)
             if windows
-            else PortPermissionError(f"you may not open {port}", hint=permission_hint(port))
+            else PortPermissionError("transport.permission.port", port=port, hint=permission_hint(port))
         )
     if isinstance(error, ValueError):
-        return PortMissingError(f"{port!r} is not a port name", hint="see what is plugged in: `upytool devs`")
+        return PortMissingError("transport.missing.port-name", port=port)
     if not windows and not _is_terminal(port):
-        return PortUnusableError(f"{port} is not a serial port", hint="see what is plugged in: `upytool devs`")
+        return PortUnusableError("transport.unusable.not-serial", port=port)
     reason = os.strerror(number) if isinstance(number, int) else text
-    return PortUnusableError(
-        f"the driver refuses to open {port}: {reason}",
-        hint="unplug the board and plug it in again; another cable or USB port may help",
-    )
+    return PortUnusableError("transport.unusable.driver", port=port, reason=reason)
 
 
 def _busy(port: str) -> PortBusyError:
-    holder = holder_of(port)
-    return PortBusyError(
-        f"{port} is in use by {holder}" if holder else f"{port} is in use by another program",
-        hint="close it there (a REPL, an IDE, a serial monitor), then try again",
-    )
+    if holder := holder_of(port):
+        return PortBusyError("transport.busy.held", port=port, holder=holder)
+    return PortBusyError("transport.busy.port", port=port)
 
 
-def permission_hint(port: str) -> str:
+def permission_hint(port: str) -> Said:
     """What gives this user the right to open `port`."""
     try:
         import grp
@@ -65,13 +59,13 @@ def permission_hint(port: str) -> str:
         status = os.stat(port)
         group = grp.getgrgid(status.st_gid)
     except (ImportError, OSError, KeyError):
-        return "ask the administrator for access to serial ports"
+        return Said("transport.ask-administrator")
     if status.st_gid == 0 or status.st_mode & 0o060 != 0o060:
         # Being in the group would not help, and nobody should join root's.
-        return f"only {_owner(status.st_uid)} may: a udev rule has to give serial ports to a group"
+        return Said("transport.owner-only", owner=_owner(status.st_uid))
     if _user() in group.gr_mem and status.st_gid not in os.getgroups():
-        return f"you are in the group {group.gr_name}, but not since this login: log out and in again"
-    return f"join the group that owns it, then log in again: sudo usermod -aG {group.gr_name} $USER"
+        return Said("transport.log-in-again", group=group.gr_name)
+    return Said("transport.join-group", group=group.gr_name)
 
 
 def _owner(uid: int) -> str:
@@ -103,14 +97,10 @@ def _is_terminal(port: str) -> bool:
 def _url_error(port: str, error: BaseException) -> TransportError:
     text = str(error).lower()
     if isinstance(error, ValueError) or "invalid url" in text or ("protocol" in text and "not known" in text):
-        return PortMissingError(
-            f"{port!r} is not an address that upytool knows", hint="see `upytool help selectors`"
-        )
+        return PortMissingError("transport.missing.unknown-address", url=port)
     if "refused" in text:
-        return PortMissingError(
-            f"nothing listens at {port}", hint="is the server running, and is the port number right?"
-        )
-    return PortUnusableError(f"{port} cannot be opened: {error}", hint="check host, port and network")
+        return PortMissingError("transport.missing.nothing-listens", url=port)
+    return PortUnusableError("transport.unusable.open", url=port, cause=error)
 
 
 def holder_of(port: str) -> str:

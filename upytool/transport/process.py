@@ -33,17 +33,13 @@ class ProcessTransport:
     def __init__(self, name: str, command: str, *, pty: bool) -> None:
         self.name = name
         if sys.platform == "win32":
-            raise PortUnusableError(
-                "processes as devices need a POSIX system", hint="use socket://HOST:PORT on Windows"
-            )
+            raise PortUnusableError("transport.unusable.process-platform")
         try:
             argv = shlex.split(command)
         except ValueError as error:
-            raise PortMissingError(
-                f"{name} is not a command line: {str(error).lower()}", hint="quote it as for a POSIX shell"
-            ) from error
+            raise PortMissingError("transport.missing.command-line", name=name, reason=str(error).lower()) from error
         if not argv:
-            raise PortMissingError("the command of the process is empty", hint="write exec:PROGRAM ARG ...")
+            raise PortMissingError("transport.missing.no-command")
         try:
             if pty:
                 self._start_on_pty(argv)
@@ -55,9 +51,9 @@ class ProcessTransport:
                 assert self._process.stdout is not None
                 self._out, self._in = self._process.stdin.fileno(), self._process.stdout.fileno()
         except FileNotFoundError as error:
-            raise PortMissingError(f"there is no program {argv[0]!r}", hint="check the path") from error
+            raise PortMissingError("transport.missing.program", program=argv[0]) from error
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            raise PortUnusableError(f"{argv[0]!r} does not start: {error}", hint="check the command") from error
+            raise PortUnusableError("transport.unusable.program", program=argv[0], cause=error) from error
         os.set_blocking(self._out, False)
 
     def _start_on_pty(self, argv: list[str]) -> None:
@@ -103,16 +99,15 @@ class ProcessTransport:
                 view = view[os.write(self._out, view) :]
             except BlockingIOError:
                 if not writable(self._out, WRITE_TIMEOUT):
-                    raise ConnectionLostError(
-                        f"{self.name} takes no more data", hint="the program hangs: end it"
-                    ) from None
+                    raise ConnectionLostError("transport.lost.program-stalled", name=self.name) from None
             except OSError as error:
                 raise self._lost() from error
 
     def _lost(self) -> ConnectionLostError:
         status = self._process.poll()
-        ended = f" (status {status})" if status is not None else ""
-        return ConnectionLostError(f"the program behind {self.name} ended{ended}", hint="start it again")
+        if status is None:
+            return ConnectionLostError("transport.lost.program-closed", name=self.name)
+        return ConnectionLostError("transport.lost.program-ended", name=self.name, status=status)
 
     def close(self) -> None:
         process = self._process

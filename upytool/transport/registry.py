@@ -34,7 +34,7 @@ def _exec(address: str, baud: int, lines: Lines | None) -> Transport:
 def _no_password(address: str) -> Secret:
     from ..errors import NotAuthorizedError
 
-    raise NotAuthorizedError(f"{address} requires a password, and nobody gave one", hint="hand `password` in")
+    raise NotAuthorizedError("transport.password.none-given", address=address)
 
 
 def _untold(text: str) -> None:
@@ -75,9 +75,7 @@ def open_transport(
         return _serial(address, baud, lines)
     opener = _SCHEMES.get(scheme) or _plugin(scheme)
     if opener is None:
-        raise PortMissingError(
-            f"upytool knows no transport {scheme!r}", hint="see `upytool help selectors` for the known ones"
-        )
+        raise PortMissingError("transport.missing.scheme", scheme=scheme)
     return opener(address, baud, lines)
 
 
@@ -96,7 +94,7 @@ def _plugin(scheme: str) -> Opener | None:
             opener: Opener = entry.load()
         except Exception as error:
             raise PortUnusableError(
-                f"the plug-in {entry.value} for {scheme}:// does not load: {error}", hint="update or remove it"
+                "transport.unusable.plugin", plugin=entry.value, scheme=scheme, cause=error
             ) from error
         return opener
     return None

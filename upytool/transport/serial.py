@@ -104,9 +104,7 @@ class SerialTransport:
         try:
             self._serial.baudrate = baud
         except Exception as error:  # termios.error among them
-            raise ConnectionLostError(
-                f"{self.name} cannot run at {baud} baud", hint="choose another rate"
-            ) from error
+            raise ConnectionLostError("transport.lost.baud", name=self.name, baud=baud) from error
 
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
         # A pseudo terminal has no modem lines: the driver says ENOTTY, and there is nothing to set.
@@ -167,8 +165,7 @@ class SerialTransport:
                 self._serial.write(data)
         except (serial.SerialTimeoutException, TimeoutError) as error:
             raise ConnectionLostError(
-                f"{self.name} takes no more data (waited {WRITE_TIMEOUT:.0f} s)",
-                hint="reset the board, or unplug it and plug it in again",
+                "transport.lost.write-timeout-serial", name=self.name, seconds=WRITE_TIMEOUT
             ) from error
         except (OSError, TypeError, ValueError) as error:
             raise self._lost(error) from error
@@ -183,10 +180,7 @@ class SerialTransport:
                     raise TimeoutError from None
 
     def _lost(self, error: BaseException) -> ConnectionLostError:
-        return ConnectionLostError(
-            f"the connection to {self.name} was lost",
-            hint="was the board unplugged or reset? Plug it in, then run the command again",
-        )
+        return ConnectionLostError("transport.lost.serial", name=self.name)
 
     def close(self) -> None:
         if self._staged:

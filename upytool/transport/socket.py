@@ -31,15 +31,11 @@ class SocketTransport:
         try:
             self._socket = socket.create_connection((host, port), timeout=CONNECT_TIMEOUT)
         except ConnectionRefusedError as error:
-            raise PortMissingError(
-                f"nothing listens at {url}", hint="is the server running, and is the port number right?"
-            ) from error
+            raise PortMissingError("transport.missing.nothing-listens", url=url) from error
         except (socket.gaierror, ValueError) as error:  # ValueError: a name that IDNA cannot encode, `a..b`
-            raise PortMissingError(f"there is no host {host!r}", hint="check the spelling") from error
+            raise PortMissingError("transport.missing.host", host=host) from error
         except OSError as error:
-            raise PortUnusableError(
-                f"{url} cannot be reached: {error}", hint="check host, port and network"
-            ) from error
+            raise PortUnusableError("transport.unusable.connect", url=url, cause=error) from error
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -64,14 +60,13 @@ class SocketTransport:
             except BlockingIOError:
                 if not writable(self._socket, WRITE_TIMEOUT):
                     raise ConnectionLostError(
-                        f"{self.name} takes no more data (waited {WRITE_TIMEOUT:.0f} s)",
-                        hint="reset the board, then try again",
+                        "transport.lost.write-timeout", name=self.name, seconds=WRITE_TIMEOUT
                     ) from None
             except (OSError, ValueError) as error:
                 raise self._lost() from error
 
     def _lost(self) -> ConnectionLostError:
-        return ConnectionLostError(f"{self.name} closed the connection", hint="run the command again")
+        return ConnectionLostError("transport.lost.closed", name=self.name)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -88,7 +83,5 @@ def _host_port(url: str) -> tuple[str, int]:
     except ValueError:
         host = port = None
     if not host or not port:
-        raise PortMissingError(
-            f"{url!r} is not an address of a serial server", hint="write it as socket://HOST:PORT"
-        )
+        raise PortMissingError("transport.missing.socket-address", url=url)
     return host, port

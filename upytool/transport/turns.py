@@ -28,10 +28,7 @@ class _Turn:
 
     def refuse(self, me: object) -> None:
         if self.owner == me:
-            raise UsageError(
-                "the connection is in use by the operation that is calling back",
-                hint="start another operation after this one has ended",
-            )
+            raise UsageError("usage.connection-in-use")
 
 
 def _turn_of(transport: object) -> _Turn:

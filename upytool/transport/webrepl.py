@@ -118,7 +118,7 @@ class WebReplTransport:
         self._lost = False
         self._interrupted = -AFTER_INTERRUPT
         most = seconds or OPEN_SECONDS
-        self._socket = _patiently(lambda: _connect(self._where, most), self._tell, f"connecting to {self.name}")
+        self._socket = _patiently(lambda: _connect(self._where, most), self._tell, self.name)
         self._link = WebReplLink(self.name)
         try:
             self._send(self._link.outgoing())
@@ -127,10 +127,7 @@ class WebReplTransport:
             while not self._link.open:
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise PortUnusableError(
-                        f"{self.name} did not answer within {LOGIN_SECONDS:.0f} s",
-                        hint="a program that never pauses keeps WebREPL from answering: reset the board and retry",
-                    )
+                    raise PortUnusableError("transport.unusable.webrepl-login", name=self.name, seconds=LOGIN_SECONDS)
                 if left < LOGIN_SECONDS - 1 and not told:
                     told = True
                     self._tell(f"waiting for the WebREPL at {self.name} (up to {LOGIN_SECONDS:.0f} s, Ctrl-C stops)")
@@ -161,8 +158,7 @@ class WebReplTransport:
                 now = time.monotonic()
                 if now >= deadline:
                     raise ConnectionLostError(
-                        f"connection to {self.name} lost; could not reconnect within {seconds:.0f} s",
-                        hint="check that the board is on and in the same network, then retry",
+                        "transport.lost.no-reconnect.webrepl", name=self.name, seconds=seconds
                     ) from error
                 if now >= told:
                     told = deadline
@@ -250,18 +246,14 @@ class WebReplTransport:
                         raise
                     if not writable(self._socket, WRITE_TIMEOUT):
                         raise ConnectionLostError(
-                            f"write to {self.name} timed out after {WRITE_TIMEOUT:.0f} s",
-                            hint="reset the board, then try again",
+                            "transport.lost.write-timeout", name=self.name, seconds=WRITE_TIMEOUT
                         ) from None
         except (OSError, ValueError) as error:
             raise self._gone() from error
 
     def _gone(self) -> ConnectionLostError:
         self._lost = True
-        return ConnectionLostError(
-            f"connection to {self.name} lost",
-            hint="a reset of the board or a loss of Wi-Fi ends a WebREPL session: retry",
-        )
+        return ConnectionLostError("transport.lost.webrepl", name=self.name)
 
     def close(self) -> None:
         with contextlib.suppress(UpytoolError, OSError):
@@ -280,18 +272,11 @@ def _connect(where: WebreplAddress, seconds: float) -> socket.socket:
     try:
         plain = socket.create_connection((where.host, where.port), timeout=seconds)
     except ConnectionRefusedError as error:
-        raise PortMissingError(
-            f"cannot connect to {where}: connection refused",
-            hint="start WebREPL on the board: over USB, run `upytool webrepl setup`",
-        ) from error
+        raise PortMissingError("transport.missing.webrepl-refused", address=str(where)) from error
     except (socket.gaierror, ValueError) as error:
-        raise PortMissingError(
-            f"host not found: {where.host}", hint="check the name; `upytool devs --air` finds boards"
-        ) from error
+        raise PortMissingError("transport.missing.webrepl-host", host=where.host) from error
     except OSError as error:
-        raise PortUnusableError(
-            f"cannot connect to {where}: {error}", hint="check that the board is on and in the same network"
-        ) from error
+        raise PortUnusableError("transport.unusable.webrepl-connect", address=str(where), cause=error) from error
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in _GIVE_UP:
@@ -311,16 +296,10 @@ def _wrapped(plain: socket.socket, host: str) -> socket.socket:
         return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
     except ssl.SSLCertVerificationError as error:
         plain.close()
-        raise CertificateError(
-            f"certificate verification failed for {host}: {error.verify_message}",
-            hint="use the host name in the certificate; SSL_CERT_FILE adds certificates of your own",
-        ) from error
+        raise CertificateError("transport.certificate.verification", host=host, reason=error.verify_message) from error
     except OSError as error:
         plain.close()
-        raise TlsError(
-            f"TLS handshake with {host} failed: {error}",
-            hint="boards have no TLS: use ws://, or the address of the proxy in front of it",
-        ) from error
+        raise TlsError("transport.tls.handshake", host=host, cause=error) from error
 
 
 def _later(error: OSError) -> bool:
@@ -336,8 +315,8 @@ def _apart(data: bytes) -> list[bytes]:
     return [run[at : at + most] for run in runs for at in range(0, len(run), most)]
 
 
-def _patiently(work: Callable[[], T], tell: Tell, text: str) -> T:
-    """The result of `work`, which may stand still in the system's name lookup; `tell` says `text` after a second."""
+def _patiently(work: Callable[[], T], tell: Tell, name: str) -> T:
+    """The result of `work`, which connects to `name` and may stand still in the system's name lookup."""
     done: list[T] = []
     failed: list[BaseException] = []
 
@@ -355,9 +334,9 @@ def _patiently(work: Callable[[], T], tell: Tell, text: str) -> T:
         thread.join(1.0)
         if thread.is_alive() and not told:
             told = True
-            tell(f"{text} (up to {OPEN_SECONDS:.0f} s, Ctrl-C stops)")
+            tell(f"connecting to {name} (up to {OPEN_SECONDS:.0f} s, Ctrl-C stops)")
     if failed:
         raise failed[0]
     if not done:
-        raise PortUnusableError(f"{text} timed out", hint="check the name, the network and the board's power")
+        raise PortUnusableError("transport.unusable.webrepl-timeout", name=name)
     return done[0]

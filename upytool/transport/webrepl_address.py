@@ -53,16 +53,13 @@ def parse_address(text: str) -> WebreplAddress:
     text = text.strip()
     if "@" in text:  # in the wrong place, too: a password may hold a `/`, and then no parser finds it
         host = text.rpartition("@")[2]
-        raise UsageError(
-            f"the address of {host} was given with a password, which others can see in the list of processes",
-            hint="leave it out: upytool asks for it, or takes it from UPYTOOL_WEBREPL_PASSWORD",
-        )
+        raise UsageError("usage.password-in-address", host=host)
     try:
         parts = urlsplit(text)
         scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
     except ValueError:
         scheme, host, port = "", "", None
     if scheme not in DEFAULT_PORTS or not host or port == 0 or parts.fragment or not text.isprintable() or " " in text:
-        raise UsageError(f"{text!r} is not a valid address", hint="write it as ws://HOST or ws://HOST:PORT")
+        raise UsageError("usage.webrepl-address", text=text)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return WebreplAddress(scheme == "wss", host, port or DEFAULT_PORTS[scheme], path)

@@ -24,8 +24,6 @@ from importlib import import_module
 from string import Formatter
 from typing import Any
 
-ROOMS = ("boards", "builder", "common", "config", "documents", "image", "mpy", "project", "releases", "testing")
-
 _COMMAND = re.compile(r"`(upytool [^`]*)`")
 _FIELD = re.compile(r"\{[^{}]*\}")
 
@@ -53,7 +51,7 @@ class Said:
 
     @property
     def template(self) -> str:
-        return self._template or notes().get(self.code, "")
+        return self._template or find(self.code, "NOTES") or ""
 
     @property
     def text(self) -> str:
@@ -119,6 +117,11 @@ def fill(template: str, fields: Mapping[str, object]) -> str:
         return template
 
 
+def outline(template: str) -> str:
+    """A template as a page shows it: `{name}` for every field, whatever its format."""
+    return re.sub(r"\{(\w+)[^{}]*\}", r"{\1}", template)
+
+
 def names_in(templates: Iterable[str]) -> set[str]:
     """The names of the fields that templates use."""
     found = (name for template in templates for _, name, _, _ in _FIELDS.parse(template) if name)
@@ -126,15 +129,38 @@ def names_in(templates: Iterable[str]) -> set[str]:
 
 
 @cache
+def rooms() -> tuple[str, ...]:
+    """The files with sentences, by name."""
+    from pkgutil import iter_modules
+
+    return tuple(sorted(room.name for room in iter_modules(__path__)))
+
+
+def find(code: str, table: str) -> Any:
+    """What a code stands for in a room's ERRORS or NOTES, None where nothing does.
+
+    The room that is named as the code begins is looked at first, so that one error loads one file.
+    """
+    if " " in code:
+        return None
+    head = code.partition(".")[0]
+    for room in sorted(rooms(), key=lambda name: (name != "common", not name.startswith(head))):
+        found = getattr(import_module(f"{__name__}.{room}"), table).get(code)
+        if found is not None:
+            return found
+    return None
+
+
+@cache
 def errors() -> dict[str, tuple[str, ...]]:
     """Every room's errors: code to (sentence, hint, ...)."""
-    return {code: each for room in ROOMS for code, each in import_module(f"{__name__}.{room}").ERRORS.items()}
+    return {code: each for room in rooms() for code, each in import_module(f"{__name__}.{room}").ERRORS.items()}
 
 
 @cache
 def notes() -> dict[str, str]:
     """Every room's notes: code to sentence."""
-    return {code: each for room in ROOMS for code, each in import_module(f"{__name__}.{room}").NOTES.items()}
+    return {code: each for room in rooms() for code, each in import_module(f"{__name__}.{room}").NOTES.items()}
 
 
 def json_value(value: object) -> object:

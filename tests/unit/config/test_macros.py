@@ -24,9 +24,7 @@ def test_sources_in_order(home: Path) -> None:
     (home / "mpremote" / "config.py").write_text(
         "commands = {'a': 'exec mpremote', 'b': 'exec mpremote', 'c': 'exec mpremote'}\n", encoding="utf-8"
     )
-    (home / "upytool" / "config.py").write_text(
-        "commands['b'] = commands['c'] = 'exec own'\n", encoding="utf-8"
-    )
+    (home / "upytool" / "config.py").write_text("commands['b'] = commands['c'] = 'exec own'\n", encoding="utf-8")
     macros = load_macros({"c": "exec table"}, "config.toml")
     assert [macros.expand([name])[1] for name in "abc"] == ["mpremote", "own", "table"]
 
@@ -48,9 +46,7 @@ def test_config_py_runs_as_mpremote_runs_it(home: Path) -> None:
     assert os.getcwd() == before
 
 
-@pytest.mark.parametrize(
-    "text", ["1/0", "syntax error", "commands = {'x': 3}", "commands = 5", "raise SystemExit(3)"]
-)
+@pytest.mark.parametrize("text", ["1/0", "syntax error", "commands = {'x': 3}", "commands = 5", "raise SystemExit(3)"])
 def test_a_broken_config_py_is_one_warning(home: Path, text: str) -> None:
     path = home / "mpremote" / "config.py"
     path.write_text(text, encoding="utf-8")

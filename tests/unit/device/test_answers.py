@@ -111,9 +111,7 @@ def test_no_probe_breaks_the_one_who_reads_it(answer: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("limit", "value", "folder"), [("LISTING_ENTRIES", 10, "/a"), ("LISTING_CHARACTERS", 100, "/" + "a" * 90)]
 )
-def test_a_listing_ends_before_it_is_kept(
-    monkeypatch: pytest.MonkeyPatch, limit: str, value: int, folder: str
-) -> None:
+def test_a_listing_ends_before_it_is_kept(monkeypatch: pytest.MonkeyPatch, limit: str, value: int, folder: str) -> None:
     """A long folder's name is sent once for many entries, and would be kept with each of them."""
     monkeypatch.setattr(limits, limit, value)
     listed = Listed()

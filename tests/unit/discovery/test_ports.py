@@ -52,9 +52,7 @@ def test_the_real_list_opens_nothing_and_is_quick() -> None:
 
 def test_importing_the_listing_does_not_import_pyserial() -> None:
     code = "import sys, upytool.discovery.ports, upytool.discovery.selector; print('serial' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "False"
 
 

@@ -92,9 +92,7 @@ def test_a_damaged_file_is_an_empty_one(tmp_path: Path, text: str) -> None:
     assert json.loads(path.read_text())["devices"]["1a86:7523@1-5"]["board"] == "y"
 
 
-@pytest.mark.skipif(
-    sys.platform == "win32" or os.geteuid() != 0, reason="needs a place where not even root writes"
-)
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="needs a place where not even root writes")
 def test_a_place_that_cannot_be_written_is_no_error() -> None:
     known = Remembered("/proc/no/devices.json")
     known.remember(zoo.ch340())

@@ -147,7 +147,7 @@ def test_outdated_by_content(board: ModelBoard, web: Web, install: Install, fetc
     fetcher._fresh.clear()
     found, notes = outdated(board, fetcher, HOSTS, ["unused"])
     assert found == []
-    assert "does not exist" in notes[0]
+    assert "not found" in notes[0]
 
 
 # --- lists ---
@@ -165,7 +165,7 @@ def test_a_plain_list(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("ok\nname@1@2\n", "line 2"), ("--index x\n", "line 1"), ("-r list.txt\n", "takes itself in")],
+    [("ok\nname@1@2\n", "line 2"), ("--index x\n", "line 1"), ("-r list.txt\n", "includes itself")],
 )
 def test_a_wrong_list(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "list.txt").write_text(text)

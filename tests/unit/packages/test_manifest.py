@@ -62,7 +62,7 @@ def test_everything_is_read() -> None:
         ({"urls": [["", "a.py"]]}, "not a path below the target"),
         ({"urls": [["a/", "a.py"]]}, "not a path below the target"),
         ({"urls": [[".upytool.json", "a.py"]]}, "keeps this name"),
-        ({"urls": [["a.py", "x"], ["a.py", "y"]]}, "urls[1] names a.py a second time"),
+        ({"urls": [["a.py", "x"], ["a.py", "y"]]}, "urls[1] names a.py again"),
         ({"hashes": [["a.py", "01234567"]], "urls": [["a.py", "x"]]}, "urls[0] names a.py again"),
         ({"deps": ["name"]}, "deps[0] should be a list of two"),
         ({"deps": [["", "1"]]}, "deps[0][0] should be"),

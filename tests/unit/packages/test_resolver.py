@@ -92,16 +92,19 @@ def test_conflicts_name_both(world: Index) -> None:
 
 def test_a_missing_dependency_names_who_needs_it(world: Index) -> None:
     world.add("a", "1.0", "gone")
-    with pytest.raises(PackageError, match="no package gone") as caught:
+    with pytest.raises(PackageError) as caught:
         world.resolve("a")
+    assert (caught.value.code, caught.value.fields["name"]) == ("network.no-package", "gone")
     assert "needed by a" in caught.value.hint
 
 
 def test_a_missing_version_lists_those_there_are(world: Index) -> None:
     for version in ("1.0", "2.0"):
         world.add("c", version)
-    with pytest.raises(PackageError, match=r"no version 3\.0 of c") as caught:
+    with pytest.raises(PackageError) as caught:
         world.resolve("c@3.0")
+    assert caught.value.code == "network.no-version"
+    assert (caught.value.fields["name"], caught.value.fields["version"]) == ("c", "3.0")
     assert "1.0, 2.0" in caught.value.hint
 
 
@@ -140,8 +143,9 @@ def test_an_endless_graph_ends(world: Index) -> None:
 def test_did_you_mean(world: Index, typed: str, meant: str) -> None:
     for name in ("umqtt.simple", "aioble", "requests", "ssl"):
         world.add(name)
-    with pytest.raises(PackageError, match=f"no package {typed}") as caught:
+    with pytest.raises(PackageError) as caught:
         world.resolve(typed)
+    assert (caught.value.code, caught.value.fields["name"]) == ("network.no-package", typed)
     assert "did you mean" in caught.value.hint
     assert meant in caught.value.hint.splitlines()[0]
 
@@ -185,8 +189,8 @@ def test_the_first_missing_package_is_named(web: Web, fetcher: Fetcher) -> None:
     web.add("/package/py/p0/latest.json", "{}")
     web.add("/package/py/p3/latest.json", json.dumps({"deps": [["gone", ""]]}))
     context = context_for(fetcher, Hosts(), [web.address], "py")
-    with pytest.raises(PackageError, match="no package p1"):
+    with pytest.raises(PackageError, match="package p1 "):
         resolve([IndexSource(f"p{number}") for number in range(4)], context)
-    with pytest.raises(PackageError, match="no package gone") as caught:
+    with pytest.raises(PackageError, match="package gone ") as caught:
         resolve([IndexSource("p0"), IndexSource("p3")], context)
     assert "p3" in caught.value.hint

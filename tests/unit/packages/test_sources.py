@@ -57,9 +57,9 @@ def test_kinds(text: str, kind: type, version: str | None) -> None:
         ("github:a/b@", "empty ref"),
         ("github:a", "names no repository"),
         ("github:a/../b", "names no repository"),
-        ("github:a/b@x..y", "not a usable git ref"),
-        ("bitbucket:a/b", "not known"),
-        ("ftp://h/x.py", "not known"),
+        ("github:a/b@x..y", "not a valid git ref"),
+        ("bitbucket:a/b", "unknown"),
+        ("ftp://h/x.py", "unknown"),
         ("https://h/x.py@v1", "only one"),
         ("", "empty"),
     ],
@@ -133,7 +133,7 @@ def test_plug_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     assert parse_source("mine:thing", HOSTS) == IndexSource("thing")
     with pytest.raises(UsageError, match=r"mine\.plug:make for mine: does not work"):
         parse_source("mine:bad", HOSTS)
-    with pytest.raises(UsageError, match="not known"):
+    with pytest.raises(UsageError, match="unknown"):
         parse_source("other:thing", HOSTS)
 
 

@@ -43,8 +43,6 @@ def test_mistakes_name_the_file(tmp_path: Path, text: str) -> None:
         load_project(file)
 
 
-
-
 def test_a_project_reaches_no_other_folder(tmp_path: Path) -> None:
     file = tmp_path / "upytool.toml"
     file.write_text('[sync]\nlocal = "../secrets"\n')

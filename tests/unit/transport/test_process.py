@@ -52,9 +52,7 @@ def test_a_pty_is_the_controlling_terminal_of_the_child() -> None:
 
 
 @pytest.mark.parametrize("pty", [False, True])
-def test_closing_ends_the_child_also_one_that_ignores_sigterm(
-    pty: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_closing_ends_the_child_also_one_that_ignores_sigterm(pty: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("upytool.transport.process.END_TIMEOUT", 0.3)
     code = (
         "import os,signal,time\n"
@@ -83,12 +81,15 @@ def test_a_program_that_ends_is_a_lost_connection(pty: bool) -> None:
 
 
 def test_what_does_not_start() -> None:
-    with pytest.raises(PortMissingError, match="no program '/no/such/program'"):
+    with pytest.raises(PortMissingError) as caught:
         ProcessTransport("exec:/no/such/program", "/no/such/program", pty=False)
-    with pytest.raises(PortMissingError, match="is empty"):
+    assert caught.value.code == "transport.missing.program"
+    with pytest.raises(PortMissingError) as caught:
         ProcessTransport("exec:", "  ", pty=True)
-    with pytest.raises(PortUnusableError, match="does not start"):
+    assert caught.value.code == "transport.missing.no-command"
+    with pytest.raises(PortUnusableError) as caught:
         ProcessTransport("exec:/tmp", "/tmp", pty=True)
+    assert caught.value.code == "transport.unusable.program"
 
 
 @pytest.mark.parametrize("command", ["'no end", "a\0b"])

@@ -18,3 +18,4 @@ from ..params import RemotePath
 def command(app: App, path: str) -> None:
     """Change the board's working directory. It lasts until the board's next reset, soft or hard."""
     app.device().fs.chdir(path or "/")
+    app.emit({"directory": path or "/"}, "")

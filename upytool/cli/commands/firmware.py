@@ -66,10 +66,10 @@ def inspect(app: App, file: str) -> None:
 def _on_board(app: App) -> FirmwareImage:
     """The firmware in a board's flash: as much of it as the program says that it is long."""
     from ...flashers.layout import firmware_on_chip
-    from ..flashing import boot_loader
+    from ..imaging import board_flash
 
-    with boot_loader(app, ask=True) as loader:
-        return firmware_on_chip(loader, reporter=app.reporter)
+    with board_flash(app)() as its:
+        return firmware_on_chip(its.loader, reporter=app.reporter)
 
 
 @command.command(

@@ -80,13 +80,13 @@ def command(app: App, /, **given: Any) -> None:
     """
     _check(given)
     wanted = Wanted(given["file"], given["board"], given["version"], given["variant"], given["sha256"])
-    from .. import flashing
+    from ...api.flash_target import goes_over_the_air
     from ..flash_source import check, is_file, obtain, of_project
 
     check(wanted)
     wanted = of_project(app, wanted)
     request = _request(app, given)
-    air = not given["every"] and flashing.by_ota(app, given["tool"])
+    air = not given["every"] and goes_over_the_air(app.selector, given["tool"], app.settings.devices)
     if air:
         from ...flashers.ota_plan import check_request
 

@@ -25,9 +25,7 @@ class Topic(click.ParamType[str]):
 
         known = [(entry.name, entry.help) for entry in table.COMMANDS if not entry.hidden]
         return [
-            CompletionItem(name, help=help)
-            for name, help in [*known, *table.TOPICS]
-            if name.startswith(incomplete)
+            CompletionItem(name, help=help) for name, help in [*known, *table.TOPICS] if name.startswith(incomplete)
         ]
 
 
@@ -37,12 +35,13 @@ class Topic(click.ParamType[str]):
         ("upytool help cp", "the same as `upytool cp --help`"),
         ("upytool help selectors", "how to name a board"),
         ("upytool help mip install", "a command of a command"),
+        ("upytool help files.not-found", "an error's code"),
     ],
 )
-@click.argument("words", metavar="[COMMAND | TOPIC]", type=Topic(), nargs=-1)
+@click.argument("words", metavar="[COMMAND | TOPIC | CODE]", type=Topic(), nargs=-1)
 @pass_app
 def command(app: App, words: tuple[str, ...]) -> None:
-    """Explain a command or a topic."""
+    """Explain a command, a topic or an error's code."""
     macros = click.get_current_context().find_root().meta.get("upytool.macros")
     name = " ".join(words)
 
@@ -63,9 +62,11 @@ def command(app: App, words: tuple[str, ...]) -> None:
 
 
 def _topic(name: str, style: Style) -> str:
-    from ..topics import topic
+    """A topic, or an error's code; '' for neither."""
+    from ..topics import explain, topic
 
-    return "\n".join(topic(name, style)) + "\n" if name in dict(table.TOPICS) else ""
+    lines = topic(name, style) if name in dict(table.TOPICS) else explain(name, style)
+    return "\n".join(lines) + "\n" if lines else ""
 
 
 def _command_help(app: App, words: tuple[str, ...], style: Style) -> str:

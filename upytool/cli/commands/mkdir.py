@@ -22,3 +22,4 @@ def command(app: App, paths: tuple[str, ...], parents: bool) -> None:
     for path in paths:
         app.echo(f"mkdir :{path}")
         device.fs.mkdir(path, parents=parents, exist_ok=parents)
+    app.emit({"made": paths}, "")

@@ -34,3 +34,4 @@ def command(app: App, paths: tuple[str, ...]) -> None:
     for source in sources:
         app.echo(f"mv :{source} :{target}")
         fs.move(source, target)
+    app.emit({"moved": sources, "to": target}, "")

@@ -33,9 +33,7 @@ from ..params import LocalPath
     default=False,
     help="Show unprintable bytes as [xx].",
 )
-@click.option(
-    "--exit-key", multiple=True, metavar="KEY", help="Exit key (default: ctrl-]), such as ctrl-q."
-)
+@click.option("--exit-key", multiple=True, metavar="KEY", help="Exit key (default: ctrl-]), such as ctrl-q.")
 @click.option("--once", is_flag=True, help="Exit when the board disconnects, instead of waiting for it.")
 @pass_app
 def command(

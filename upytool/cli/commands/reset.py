@@ -22,16 +22,20 @@ def command(app: App) -> None:
     """
     try:
         if not app.connected and _simulated(app) and _out_of_boot_loader(app, None):
-            app.note("The board left its bootloader and starts its firmware")
-            return
+            return _left(app)
         app.device().reset()
     except (DeviceSelectionError, PortMissingError, ProtocolError) as error:
         if not _out_of_boot_loader(app, error):
             raise
-        app.note("The board left its bootloader and starts its firmware")
-        return
+        return _left(app)
     app.let_go()
+    app.emit({"reset": "hard"}, "")
     app.note("The board restarts")
+
+
+def _left(app: App) -> None:
+    app.emit({"reset": "bootloader"}, "")
+    app.note("The board left its bootloader and starts its firmware")
 
 
 def _simulated(app: App) -> bool:
@@ -42,24 +46,14 @@ def _simulated(app: App) -> bool:
 
 def _out_of_boot_loader(app: App, error: UpytoolError | None) -> bool:
     """Restart a board that has no REPL because it waits in its bootloader; False where it is not there."""
-    from ..flashing import surroundings
+    from ...api import bootloader
+    from .. import flashing
 
     try:
-        around = surroundings(app)
+        ways = flashing.doors(app)
     except UpytoolError:  # a simulated board without USB
         return False
     # Only a look, no question to a board: a running one that does not answer stays the error that it was.
-    waiting = around.sight().loaders()
-    if not waiting or (isinstance(error, ProtocolError) and not any(each.bus and each.bus.name for each in waiting)):
+    if not bootloader.any_waits(ways, error):
         return False
-    from ...flashers.base import FlashOptions
-    from ...flashers.select import candidates
-    from ..flashing import choose, doors
-
-    target = choose(app, around)
-    if target.state != "bootloader":
-        return False
-    flasher = candidates(target, None)[0]
-    loader = doors(app, around).open(flasher, target, FlashOptions(stub=False), app.reporter)
-    loader.leave("run")
-    return True
+    return bootloader.start(flashing.choose(app, ways), reporter=app.reporter)

@@ -32,13 +32,15 @@ def command(app: App, paths: tuple[str, ...], recursive: bool, force: bool) -> N
     the board is never removed from.
     """
     device = app.device()
+    removed: list[str] = []
     for path in paths:
         app.echo(f"rm :{path}")
         try:
             if recursive:
-                _remove_tree(app, path, force)
+                _remove_tree(app, path, force, removed)
             else:
                 device.fs.remove(path)
+                removed.append(path)
                 app.detail(f"removed: '{path}'")
         except RemoteOSError as error:
             if force and error.errno == ENOENT:
@@ -48,9 +50,10 @@ def command(app: App, paths: tuple[str, ...], recursive: bool, force: bool) -> N
             elif error.errno == EISDIR and not error.hint:
                 error.hint = f"`upytool rm -r :{path}` removes it with all that is in it"
             raise
+    app.emit({"removed": removed}, "")
 
 
-def _remove_tree(app: App, path: str, force: bool) -> None:
+def _remove_tree(app: App, path: str, force: bool, removed: list[str]) -> None:
     fs = app.device().fs
     cwd = fs.getcwd()
     # As the board reads it: `.`, `lib/..` and `//` are the working directory or the root too.
@@ -62,6 +65,7 @@ def _remove_tree(app: App, path: str, force: bool) -> None:
         if item.kept:
             app.detail(f"skipped: '{item.path}' (vfs mountpoint)")
         else:
+            removed.append(item.path)
             app.detail(f"removed{' directory' if item.is_dir else ''}: '{item.path}'")
     if path.startswith("/") and target == "/" and not force:
         # A script for mpremote expects a failure here (their test_filesystem.sh).

@@ -26,3 +26,4 @@ def command(app: App, paths: tuple[str, ...]) -> None:
             if error.errno == _NOT_EMPTY and not error.hint:
                 error.hint = f"`upytool rm -r :{path}` removes it with all that is in it"
             raise
+    app.emit({"removed": paths}, "")

@@ -14,3 +14,4 @@ from ..group import define
 def command(app: App) -> None:
     """Restart MicroPython without restarting the chip: memory is cleared, boot.py runs, main.py does not."""
     app.device().soft_reset()
+    app.emit({"reset": "soft"}, "")

@@ -18,3 +18,4 @@ def command(app: App, paths: tuple[str, ...]) -> None:
     for path in paths:
         app.echo(f"touch :{path}")
         device.fs.touch(path)
+    app.emit({"touched": paths}, "")

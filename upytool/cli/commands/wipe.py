@@ -33,6 +33,7 @@ def command(app: App, format_: bool) -> None:
                 "this board does not say where its flash is, so its file system cannot be made anew",
                 hint="`upytool wipe` without --format removes the files",
             )
+        app.emit({"format": kind}, "")
         app.note(f"The board has a new {kind} file system")
         return
     removed = [item for item in device.fs.rmtree("/", root=True) if not item.kept]

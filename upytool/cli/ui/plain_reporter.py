@@ -24,7 +24,7 @@ class PlainReporter:
         clock: seconds, monotonic.
 
     Attributes:
-        warnings: the warnings so far; `App.emit` empties it into the JSON document.
+        warnings: the warnings so far, for the JSON document.
     """
 
     def __init__(

@@ -15,6 +15,7 @@ from .style import Style, want_colour
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from codecs import IncrementalDecoder
+    from collections.abc import Callable
     from typing import TextIO
 
 
@@ -28,6 +29,7 @@ class Streams:
     def __init__(self, color: str = "auto") -> None:
         self._color = color
         self._decoder: IncrementalDecoder | None = None
+        self.sink: Callable[[bytes], None] | None = None  # of what `out` is given, in place of stdout
         self._within_line = False  # of a terminal, by what a program or a file put there
         self.out_tty = _is_tty(sys.stdout)
         self.err_tty = _is_tty(sys.stderr)
@@ -55,6 +57,9 @@ class Streams:
 
     def out(self, data: bytes) -> None:
         """Bytes to stdout, exactly as they are; only a Windows console is given text. Raises ClosedPipe."""
+        if self.sink is not None:
+            self.sink(data)
+            return
         stream = sys.stdout
         if stream is None:
             return

@@ -42,9 +42,7 @@ class Style:
 
     __slots__ = ("colour", "tty", "unicode", "width")
 
-    def __init__(
-        self, colour: bool = False, tty: bool = False, width: int = 80, unicode: bool = True
-    ) -> None:
+    def __init__(self, colour: bool = False, tty: bool = False, width: int = 80, unicode: bool = True) -> None:
         self.colour, self.tty, self.width, self.unicode = colour, tty, width, unicode
 
     def paint(self, text: str, codes: str) -> str:

@@ -54,20 +54,14 @@ def parse_source(text: str, hosts: Hosts, *, base: Path | None = None) -> Source
     name, at, version = text.partition("@")
     if is_index_name(name):
         if at and not (version and _is_version(version)):
-            raise UsageError(
-                f"{text!r} is not NAME@VERSION: {version!r} is not a version",
-                hint=f"for the newest version leave it away: {name}",
-            )
+            raise UsageError("usage.package-version", source=text, version=version, name=name)
         return IndexSource(name, None if version in ("", "latest") else version)
     if is_absolute(text) and not _exists(text, base):
         if (plugged := _from_plug_in(text)) is not None:
             return plugged
-        raise UsageError(
-            f"{redact(text)!r} names a host or protocol that is not known",
-            hint="known are http(s):, github:, gitlab:, codeberg:, and what the settings add",
-        )
+        raise UsageError("usage.package-protocol", source=redact(text))
     if not text.strip():
-        raise UsageError("a package's name is empty")
+        raise UsageError("usage.package-name")
     return LocalSource.parse(text, base)
 
 
@@ -83,10 +77,10 @@ def parse_dependency(text: str, version: str | None, hosts: Hosts) -> Source:
     else:
         name, _, own = text.partition("@")
         if not is_index_name(name):
-            raise UsageError(f"{redact(text)!r} is neither a package's name nor an address")
+            raise UsageError("usage.not-a-dependency", source=redact(text))
         for each in (own, version):
             if each and not _is_version(each):
-                raise UsageError(f"{text!r} asks for {each!r}, which is not a version")
+                raise UsageError("usage.dependency-version", source=text, version=each)
         source = IndexSource(name, own or None)
     return source.at(version) if version and source.version is None else source
 
@@ -105,7 +99,7 @@ def _from_plug_in(text: str) -> Source | None:
         except UpytoolError:
             raise
         except Exception as error:
-            raise UsageError(f"the plug-in {point.value} for {point.name}: does not work: {error}") from error
+            raise UsageError("usage.package-plugin", plugin=point.value, name=point.name, cause=error) from error
         return source
     return None
 

@@ -148,7 +148,7 @@ def file_path(name: str, origin: str, *, single: bool = True) -> PackagePath:
         problem = "it holds '/'"
     except ValueError as error:
         problem = str(error)
-    raise PackageError(f"{origin} would be installed as {name!r}, which is refused: {problem}")
+    raise PackageError("package.name", origin=origin, name=name, reason=problem)
 
 
 def load_manifest(
@@ -193,5 +193,5 @@ def load_manifest(
             for each in manifest.deps
         )
     except UsageError as error:  # the package's author wrote it, not the user
-        raise PackageError(f"{origin}: {error.message}", hint=error.hint) from None
+        raise PackageError("package.dependency", origin=origin, cause=error, hint=error.hints) from None
     return Loaded(manifest.version, tuple(files), deps, origin, abi)

@@ -34,10 +34,7 @@ class HttpSource:
         address = Address.of(url)
         parts = urlsplit(address)
         if _FILE_WITH_REF.search(parts.path):
-            raise UsageError(
-                f"{address} names a version, but a plain address has only one",
-                hint="versions go with index packages (NAME@VERSION) and git hosts (github:USER/REPO@REF)",
-            )
+            raise UsageError("usage.version-of-url", url=str(address))
         if not parts.path.endswith(".json") and not is_single_file(parts.path):
             address = address.below("package.json")
         return cls(address)

@@ -9,6 +9,7 @@ from upytool.errors import NetworkError, OfflineError, PackageError
 from upytool.net.address import Address
 from upytool.packages.index import SOURCES, PackageIndex, suggest
 from upytool.packages.manifest import parse_manifest
+from upytool.words import Said
 
 from .base import Context, Loaded, Source, load_manifest
 
@@ -58,7 +59,7 @@ class IndexSource:
 
     def _loaded(self, context: Context, index: PackageIndex, abi: str, location: str, data: bytes) -> Loaded:
         def relative(spec: str, _: str | None) -> Source:
-            raise PackageError(f"{location}: deps names {spec!r}, which is not a package of an index")
+            raise PackageError("package.deps-name", url=location, name=spec)
 
         return load_manifest(
             parse_manifest(data, location),
@@ -76,7 +77,7 @@ class IndexSource:
         )
 
     def _unknown(self, context: Context) -> PackageError:
-        where = " or ".join(index.base for index in context.indexes)
+        where = [str(index.base) for index in context.indexes]
         known: list[str] = []
         versions: list[str] = []
         for index in context.indexes:
@@ -89,10 +90,14 @@ class IndexSource:
                 if entry.name == self.package:
                     versions += entry.versions.get(context.abi) or entry.versions.get(SOURCES) or ()
         if self.package in known and self.version:
-            shown = ", ".join(dict.fromkeys(versions)) or "only the newest"
-            return NetworkError(f"{where} has no version {self.version} of {self.package}", hint=f"it has: {shown}")
+            shown = list(dict.fromkeys(versions))
+            return NetworkError(
+                "network.no-version",
+                indexes=where,
+                name=self.package,
+                version=self.version,
+                hint=Said("package.has-versions", versions=shown) if shown else Said("package.newest-only"),
+            )
+        error = NetworkError("network.no-package", indexes=where, name=self.package)
         near = suggest(self.package, known)
-        hint = "`upytool mip search WORD` looks for packages; other places go by URL or github:USER/REPO."
-        if near:
-            hint = f"did you mean {' or '.join(near)}?\n{hint}"
-        return NetworkError(f"{where} has no package {self.package}", hint=hint)
+        return error.advise(Said("package.similar", names=near), first=True) if near else error

@@ -32,7 +32,7 @@ class LocalSource:
             pass  # said when it is loaded
         except (OSError, RuntimeError, ValueError) as error:  # too long, a loop of links, no such user, NUL
             reason = getattr(error, "strerror", None) or str(error)
-            raise UsageError(f"cannot read {text!r}: {reason[:1].lower()}{reason[1:]}") from None
+            raise UsageError("usage.package-unreadable", source=text, reason=reason[:1].lower() + reason[1:]) from None
         return cls(path, text.replace("\\", "/"))
 
     @property
@@ -66,10 +66,7 @@ class LocalSource:
             )
             return Loaded(None, (file,), (), self.shown)
         if self.path.suffix != ".json":
-            raise PackageError(
-                f"{self.shown} is not a package: neither .py nor .mpy nor a package.json",
-                hint="`upytool cp` copies any file.",
-            )
+            raise PackageError("package.not-a-package", path=self.shown)
         return self._manifest(context, self.path)
 
     def _manifest(self, context: Context, path: Path) -> Loaded:
@@ -86,10 +83,7 @@ class LocalSource:
     def _folder(self) -> Loaded:
         """A Python package: every file below it, under its name."""
         if not any((self.path / f"__init__.{ending}").is_file() for ending in ("py", "mpy")):
-            raise PackageError(
-                f"{self.shown} is a directory without package.json and without __init__.py",
-                hint="`upytool cp -r` and `upytool sync` copy any directory",
-            )
+            raise PackageError("package.no-manifest", path=self.shown)
         files = []
         for path in sorted(self.path.rglob("*")):
             parts = path.relative_to(self.path).parts
