@@ -58,6 +58,16 @@ def repository() -> Path:
     return Path(__file__).resolve().parents[1]
 
 
+# What needs one of these fixtures needs a rig; `-m "not rig"` leaves it out.
+RIGS = frozenset(("boards", "usb_tools"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if RIGS & set(getattr(item, "fixturenames", ())):
+        item.add_marker("rig")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long begins first: at the end of a run no worker is to sit on a long file alone."""
     slow = {

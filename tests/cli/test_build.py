@@ -346,7 +346,7 @@ def test_advice_when_the_firmware_changes(cli: Any, project: Path) -> None:
         (["--firmware", "1.27", "--version", "1.26"], 2, "say the same"),
         (["--firmware", "base.uf2", "--version", "1.26"], 2, "the file has its version"),
         (["--manifest", "gone.py", "--from", "source"], 2, "there is no manifest"),
-        (["-o", "base.uf2/out.uf2"], 8, "base.uf2/out.uf2 cannot be written"),
+        (["-o", "base.uf2/out.uf2"], 8, "cannot write base.uf2/out.uf2"),
         (["--region", "0x10000000:0x100000"], 8, "says where its file system is"),
         (["--filesystem", "fat"], 8, "mounts LittleFS there, not FAT"),
         (["--entry", "ap:main"], 8, "is it app?"),

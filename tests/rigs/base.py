@@ -31,6 +31,7 @@ class RigBroken(Exception):
 # Read once: a test may start a rig in an environment that it has cleared, and the rig is the same there. (It would
 # be built anew, and one that does not start would be left out in CI.)
 IN_CI = bool(os.environ.get("CI"))
+NO_RIGS = bool(os.environ.get("UPYTOOL_NO_RIGS"))  # `make unit`: what needs one is marked so, and is not run
 _CACHE = Path(
     os.environ.get("UPYTOOL_RIG_CACHE")
     or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "upytool" / "rigs"
@@ -72,11 +73,18 @@ def locked(name: str) -> Iterator[None]:
         yield
 
 
+def refuse_in_units(name: str) -> None:
+    """Nothing is built or installed for `make unit`, not even where it is there already. Errors: RigBroken."""
+    if NO_RIGS:
+        raise RigBroken(f"{name} is a rig, and this run has none: mark the test with pytest.mark.rig")
+
+
 def cached_build(name: str, key: str, build: Callable[[Path], None]) -> Path:
     """The directory of artefact `name` made by recipe `key`; `build(directory)` fills it when it is new.
 
     A directory appears under its final name only when complete; older recipes of the same name are removed.
     """
+    refuse_in_units(name)
     final = cache_root() / f"{name}-{key}"
     if final.is_dir():
         return final

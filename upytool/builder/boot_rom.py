@@ -33,10 +33,10 @@ def after_drop(uf2: bytes, flash_size: int, before: int = 0x00) -> bytes:
         if flags & NOT_MAIN_FLASH or not FLASH <= address < FLASH + flash_size:
             continue
         if size != PAGE or address % PAGE:
-            raise BuildError(f"the boot ROM ignores the block at {address:#x}: its size is {size}, not {PAGE}")
+            raise BuildError("build.boot-rom-block", address=address, size=size, wanted=PAGE)
         expected = expected or count
         if count != expected or seen >= expected:
-            raise BuildError("the boot ROM would restart in the middle of the file: its block counts differ")
+            raise BuildError("build.boot-rom-restart")
         key = number * PAGE // SECTOR if flags & HAS_FAMILY and family == RP2040 else address // SECTOR
         sector = (address - FLASH) // SECTOR * SECTOR
         if key not in erased:
@@ -48,5 +48,5 @@ def after_drop(uf2: bytes, flash_size: int, before: int = 0x00) -> bytes:
         flash[place : place + PAGE] = (old & new).to_bytes(PAGE, "little")
         seen += 1
     if seen != expected:
-        raise BuildError(f"the boot ROM would wait for ever: the file has {seen} of {expected} blocks")
+        raise BuildError("build.boot-rom-waits", there=seen, count=expected)
     return bytes(flash)

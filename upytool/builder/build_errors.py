@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import BuildError, CompileError
+from ..words import Said
 from .base import Item, ModuleSize
 from .sizes import kilobytes
 
@@ -36,43 +37,45 @@ def explain(
         missing: submodules that the tree lacks.
     """
     text = _COLOUR.sub("", said)
-    where = f"the log: {log}"
+    where = Said("builder.log", log=log)
     if frozen := _FROZEN.search(text):
         return module_error(text[frozen.end() :], frozen[1], modules)
     overs = {name: int(count) for name, count in _OVER.findall(text)}
     if overs:
         name, count = max(overs.items(), key=lambda row: row[1])
         rows = [f"{row.target} ({kilobytes(row.flash)})" for row in sizes[:3]]
-        hint = ("the largest modules: " + ", ".join(rows) + "\n" if rows else "") + where
-        return BuildError(f"the firmware is {count} bytes too large for its flash (region {name})", hint=hint)
+        hints = [*([Said("builder.largest-modules", modules=rows)] if rows else []), where]
+        return BuildError("build.too-large", over=count, region=name, hint=hints)
     if found := _COMPILER.findall(text):
         file, line, words = found[0]
-        more = f"\nand {len(found) - 1} more" if len(found) > 1 else ""
-        lacks = next((name for name in missing if name + "/" in text), "")
-        note = f"\nthe tree lacks {lacks}" if lacks else ""
-        return BuildError(f"{file}:{line}: {words}", hint=where + more + note)
-    for pattern, sentence in (
-        (_UNDEFINED, "nothing defines {}, which the firmware calls"),
-        (_MULTIPLE, "{} is defined twice"),
-    ):
-        if names := list(dict.fromkeys(pattern.findall(text))):
-            return BuildError(sentence.format(", ".join(names[:3])), hint=where)
+        hints = [where]
+        if len(found) > 1:
+            hints.append(Said("builder.and-more", count=len(found) - 1))
+        hints += [Said("builder.tree-lacks", submodules=name) for name in missing if name + "/" in text][:1]
+        return BuildError("build.at-line", file=file, line=line, reason=words, hint=hints)
+    if names := list(dict.fromkeys(_UNDEFINED.findall(text))):
+        return BuildError("build.undefined", names=names[:3], hint=where)
+    if names := list(dict.fromkeys(_MULTIPLE.findall(text))):
+        return BuildError("build.defined-twice", names=names[:3], hint=where)
     if said_first := _DRIVER.search(text):
-        return BuildError(f"the build failed: {said_first[1].strip()}", hint=_lacking(missing, where))
+        return BuildError("build.failed", reason=said_first[1].strip(), hint=_lacking(missing, where))
     if found_cmake := _CMAKE.search(text):
         file, line, words = found_cmake.groups()
-        place = f"{file}:{line}: " if file else ""
-        return BuildError(f"cmake: {place}{words.strip()}", hint=_lacking(missing, where))
+        return BuildError(
+            "build.cmake",
+            reason=f"{file}:{line}: {words.strip()}" if file else words.strip(),
+            hint=_lacking(missing, where),
+        )
     for pattern in (_LINKER, _MAKE):
         if said_last := pattern.search(text):
-            return BuildError(f"the build failed: {said_last[1].strip()}", hint=_lacking(missing, where))
+            return BuildError("build.failed", reason=said_last[1].strip(), hint=_lacking(missing, where))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     last = lines[-1] if lines else "it said nothing"
-    return BuildError(f"the build failed: {last}", hint=_lacking(missing, where))
+    return BuildError("build.failed", reason=last, hint=_lacking(missing, where))
 
 
-def _lacking(missing: Sequence[str], where: str) -> str:
-    return f"the tree lacks {', '.join(missing)}\n{where}" if missing else where
+def _lacking(missing: Sequence[str], where: Said) -> list[Said]:
+    return [Said("builder.tree-lacks", submodules=list(missing)), where] if missing else [where]
 
 
 def module_error(text: str, target: str, modules: Mapping[str, Item]) -> CompileError:

@@ -44,7 +44,7 @@ def alone(build: Path, reporter: Reporter = NULL) -> Iterator[None]:
             notice(reporter, "another upytool builds this board: waiting for it")
             lock.acquire(timeout=LIMIT)
     except Timeout:
-        raise BuildError(f"another build holds {build} for hours", hint="end it") from None
+        raise BuildError("build.locked", path=build) from None
     try:
         if build.is_dir():
             os.utime(build)

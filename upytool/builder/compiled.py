@@ -11,6 +11,7 @@ from ..events import NULL, Reporter, Task
 from ..image.memory import Memory
 from ..mpy.cross import Cross, Module
 from ..mpy.header import read_header
+from ..words import Said
 from .base import Item
 
 # Started by their names, as sources (shared/runtime/pyexec.c): a main.mpy is never looked for.
@@ -60,21 +61,15 @@ def check_given(items: Iterable[Item], cross: Cross) -> None:
         name = item.origin or item.target
         if item.target in ("main.mpy", "boot.mpy"):
             stem = item.target[:-4]
-            raise BuildError(
-                f"{name} would never start: a board looks for {stem}.py alone",
-                hint=f'give it another name, app.mpy, and say `entry = "app"`; or take {stem}.py',
-            )
+            raise BuildError("build.never-starts", name=name, stem=stem)
         if not item.target.endswith(".mpy"):
             continue
         try:
             why = cross.abi.refuses(read_header(item.data))
         except ImageError as error:
-            raise BuildError(f"{name} cannot be used: {error.message}", hint="compile it again") from error
+            raise BuildError("build.damaged-mpy", name=name, cause=error) from error
         if why:
-            raise BuildError(
-                f"{name} is for another firmware: {why}",
-                hint="put the .py file in its place: the build compiles it for this firmware",
-            )
+            raise BuildError("build.other-abi", name=name, reason=why)
 
 
 def check_entry(entry: str, items: Iterable[Item], memory: Memory | None) -> None:
@@ -91,10 +86,7 @@ def check_entry(entry: str, items: Iterable[Item], memory: Memory | None) -> Non
     if not module:
         return
     if module in ("main", "boot"):
-        raise BuildError(
-            f'the entry "{entry}" is the file {module}.py, which starts by itself',
-            hint="leave `entry` out, or name another module",
-        )
+        raise BuildError("build.entry-starter", entry=entry, module=module)
     place = module.replace(".", "/")
     names = {item.target.removeprefix("lib/").rpartition(".")[0].removesuffix("/__init__") for item in items
              if item.target.endswith((".py", ".mpy")) and item.target not in STARTERS}  # fmt: skip
@@ -103,8 +95,10 @@ def check_entry(entry: str, items: Iterable[Item], memory: Memory | None) -> Non
         return
     near = get_close_matches(place, names, 1)
     raise BuildError(
-        f'the entry "{entry}" names a module {module} that is not there',
-        hint=f"is it {near[0].replace('/', '.')}?" if near else "add it to `modules`, or to [packages]",
+        "build.entry-no-module",
+        entry=entry,
+        module=module,
+        hint=Said("builder.is-it", name=near[0].replace("/", ".")) if near else Said("builder.add-module"),
     )
 
 
@@ -132,8 +126,11 @@ def _check_call(entry: str, place: str, items: Iterable[Item]) -> None:
     if wanted not in names and "*" not in names and "globals" not in str(source.data):
         near = get_close_matches(wanted, names, 1)
         raise BuildError(
-            f'the entry "{entry}" calls {wanted}, which {source.origin or source.target} does not have',
-            hint=f"is it {near[0]}?" if near else "define it there, or name what is to be called",
+            "build.entry-no-function",
+            entry=entry,
+            name=wanted,
+            path=source.origin or source.target,
+            hint=Said("builder.is-it", name=near[0]) if near else Said("builder.define-it"),
         )
 
 

@@ -98,26 +98,23 @@ def open_container(
     """
     program = find_program(choice)
     if not program:
-        raise BuildError(
-            f"there is no {'docker or podman' if choice == 'auto' else choice}",
-            hint="install it and start it, or use this computer's own compilers: --container none",
-        )
+        raise BuildError("build.no-container", program="docker or podman" if choice == "auto" else choice)
     said = _inspect(program, tag)
     if said is None:
         if offline:
-            raise OfflineError(f"the image {tag} is not here", hint=f"fetch it once: {program} pull {tag}")
+            raise OfflineError("offline.container-image", tag=tag, program=program)
         with Task(reporter, f"fetching {tag}", None, "steps"):
             done = _run([program, "pull", tag], PULL_TIMEOUT)
         if done.returncode:
             words = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise BuildError(f"{program} cannot fetch {tag}: {words}", hint=f"does `{program} info` work?")
+            raise BuildError("build.container-fetch", program=program, tag=tag, reason=words)
         said = _inspect(program, tag)
     if said is None:
-        raise BuildError(f"{program} does not say what {tag} is", hint=f"does `{program} info` work?")
+        raise BuildError("build.container-digest", program=program, tag=tag)
     names = [word for word in said.split() if "@" in word]
     found = _DIGEST.search(names[0] if names else said)
     if found is None:
-        raise BuildError(f"{program} has no digest of {tag}", hint=f"fetch it again: {program} pull {tag}")
+        raise BuildError("build.container-no-digest", program=program, tag=tag)
     return Container(program, names[0] if names else found[0], found[0], tag, tuple(mounts), network)
 
 
@@ -140,6 +137,6 @@ def _run(command: list[str], timeout: float) -> subprocess.CompletedProcess[str]
             timeout=timeout,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise BuildError(f"{command[0]} {command[1]} did not end within {timeout:g} s") from None
+        raise BuildError("build.timed-out", command=f"{command[0]} {command[1]}", seconds=timeout) from None
     except OSError as error:
-        raise BuildError(f"{command[0]} cannot be started: {error.strerror or error}") from error
+        raise BuildError("build.not-started", command=command[0], reason=error.strerror or error) from error

@@ -23,6 +23,7 @@ from ..image.tree import BuiltFs, NoRoomError
 from ..image.volume import build_fs
 from ..mpy.abi import Abi
 from ..mpy.cross import Cross, program_digest
+from ..words import Said
 from .arch import arch_of, arch_of_image
 from .base import BuildReport, BuildResult, Recipe
 from .compiled import Made, by_path, check_entry, compile_items, split, total
@@ -56,10 +57,7 @@ def build_image(recipe: Recipe, *, cache: Path | None = None, reporter: Reporter
     """
     started = time.monotonic()
     if not recipe.items:  # it would come out as an empty file system in place of the board's files
-        raise BuildError(
-            "there is nothing to put into the firmware: no module and no data was found",
-            hint="modules are .py and .mpy files; what `ignore` names, and names with a dot in front, are left out",
-        )
+        raise BuildError("build.nothing-to-build")
     image = read_base(recipe)
     board, variant = board_of(image, recipe)
     if board is not None:
@@ -67,8 +65,7 @@ def build_image(recipe: Recipe, *, cache: Path | None = None, reporter: Reporter
     version = version_of(image, recipe)
     release = release_of(version)
     if release is None:
-        said = f"{_name(image)} does not say which MicroPython it is"
-        raise BuildError(said, hint="name it with --version, 1.27 for instance")
+        raise BuildError("build.no-version", name=_name(image))
     arch, flags = arch_of(board, release, variant) if board is not None else arch_of_image(image, release)
     abi = Abi.for_release(release, arch, flags)
     layout = find_layout(image, recipe, board, variant, version)
@@ -110,26 +107,20 @@ def build_image(recipe: Recipe, *, cache: Path | None = None, reporter: Reporter
 def read_base(recipe: Recipe) -> FirmwareImage:
     """The firmware to build into, with the flash size that the recipe asks for. Raises: BuildError, ImageError."""
     if recipe.firmware is None:
-        raise BuildError("there is no firmware to build into", hint="name a board and a version, or --firmware FILE")
+        raise BuildError("build.no-base-firmware")
     image = FirmwareImage.read(recipe.firmware)
     image.require_valid()
     if image.identity.implementation == "CircuitPython":
-        raise BuildError(f"{recipe.firmware.name} is CircuitPython", hint="take a firmware of MicroPython")
+        raise BuildError("build.circuitpython", name=recipe.firmware.name)
     if image.port == "esp32" and (image.role != "firmware" or image.format != "esp"):
         what = "the bootloader" if image.role == "bootloader" else "the application"
-        raise BuildError(
-            f"{recipe.firmware.name} is {what} alone, without a partition table", hint="take the firmware's .bin file"
-        )
+        raise BuildError("build.not-whole-firmware", name=recipe.firmware.name, part=what)
     if not image.place_known:
-        raise BuildError(
-            f"{recipe.firmware.name} does not say where in flash it belongs", hint="take its .uf2, .dfu or .hex file"
-        )
+        raise BuildError("build.no-address", name=recipe.firmware.name)
     if recipe.flash_size is None:
         return image
     if not isinstance(image.detail, EspFirmware):
-        raise BuildError(
-            f"--flash-size is for Espressif's chips, not for {image.chip or 'this one'}", hint="leave it out"
-        )
+        raise BuildError("build.flash-size-not-esp", chip=image.chip or "this one")
     raw = with_flash_params(image.raw, offset=find_base(image.raw) or 0, size=recipe.flash_size)
     return replace(FirmwareImage.read(raw, name=recipe.firmware.name), path=str(recipe.firmware))
 
@@ -165,15 +156,16 @@ def _parts(
         if not auto:
             raise
         assert layout.filesystem is not None
-        said = error.message.partition(": ")[2] or error.message
-        notes.append(f"the file system takes all of it: {said}")
+        notes.append(f"the file system takes all of it: {error.fields.get('reason', error)}")
         return [fill(main_place(layout, "auto", image), made)], notes
     if any(not each.code for each in inside):
         notes.append("data files are found below /rom there: open('/rom/...')")
     if outside:
         names = [each.path for each in outside]
         if layout.filesystem is None:
-            raise BuildError(f"{names[0]} does not start from a ROMFS, and {layout.why}", hint=layout.hint)
+            raise BuildError(
+                "build.not-started-from-romfs", file=names[0], cause=layout.absent, hint=layout.absent.hints
+            )
         parts.append(fill(layout.filesystem, outside))
         what = " and ".join(names) if len(names) < 3 else f"{len(names)} files"
         notes.append(f"{what} went into the file system: nothing starts from a ROMFS, and data keeps its path"
@@ -198,14 +190,17 @@ def _made_fs(
     try:
         return cached_fs(cache / "fs" if cache is not None else None, {"all": decides}, files, make)
     except NoRoomError as error:
-        over = f": {error.over} bytes too many" if error.over else ""
+        kind, size = _FILE_SYSTEMS[place.kind], place.size
+        reason = (
+            Said("builder.too-small-by", kind=kind, size=size, over=error.over)
+            if error.over
+            else Said("builder.too-small", kind=kind, size=size)
+        )
         raise BuildError(
-            f"{kilobytes(total(files))} of modules and data do not go in: the {_FILE_SYSTEMS[place.kind]} of "
-            f"{place.size} bytes is too small{over}",
-            hint=f"the largest are {largest(files)}",
+            "build.does-not-fit", content=kilobytes(total(files)), reason=reason, largest=largest(files)
         ) from error
     except ImageError as error:
-        raise BuildError(error.message, hint=error.hint) from error
+        raise BuildError("build.file-system", cause=error, hint=error.hints) from error
 
 
 def _closing(image: FirmwareImage, layout: Layout, keeps: bool) -> list[str]:
@@ -220,7 +215,7 @@ def _closing(image: FirmwareImage, layout: Layout, keeps: bool) -> list[str]:
 
 def _not_over(output: Path, recipe: Recipe) -> None:
     if recipe.firmware is not None and realpath(output) == realpath(recipe.firmware):
-        raise BuildError(f"{output} is the firmware that is built into", hint="choose another --output")
+        raise BuildError("build.output-is-base", path=output)
 
 
 def _pins(recipe: Recipe, image: FirmwareImage, cross: Cross, parts: list[_Part], layout: Layout) -> dict[str, object]:

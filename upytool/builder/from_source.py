@@ -55,7 +55,7 @@ def build_source(
         return _build(recipe, source, options, cache, reporter)
     except OSError as error:  # the cache is full or not ours, a lock is held for hours
         said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
-        raise BuildError(f"the build cannot go on: {said}", hint="UPYTOOL_CACHE_DIR names another directory") from error
+        raise BuildError("build.interrupted", reason=said) from error
 
 
 def _build(recipe: Recipe, source: str, options: SourceOptions, cache: Path, reporter: Reporter) -> BuildResult:
@@ -71,7 +71,7 @@ def _build(recipe: Recipe, source: str, options: SourceOptions, cache: Path, rep
     board = find_source_board(tree, recipe, [overlay, recipe.root / "firmware" / "boards"])
     modules, data = split_items(recipe.items)
     if data and board.port.name == "qemu":
-        raise BuildError(f"{data[0].target} is data, and a program for qemu has no file system", hint="leave it out")
+        raise BuildError("build.qemu-data", target=data[0].target)
     container = _container(tree, board, recipe, options, cache, reporter)
     build = build_folder(cache, tree, board, recipe, container)
     outside = (each.resolve() for each in recipe.c_modules)
@@ -172,10 +172,7 @@ def _facts(
         facts = make_facts(tree, board, given, query_answer(_asked(runner, tree, board, recipe, build)))
     missing, commits = submodule_state(tree, facts.submodules)
     if missing and options.keep_tree and not tree.origin:
-        raise BuildError(
-            f"the tree {tree.path} lacks {', '.join(missing)}",
-            hint=f"it is not the project's own: fetch them there, or name it yourself: --source {tree.path}",
-        )
+        raise BuildError("build.tree-not-owned", path=tree.path, submodules=missing)
     if missing:
         fetch_submodules(tree, missing, offline=options.offline, reporter=reporter)
         missing, commits = submodule_state(tree, facts.submodules)
@@ -308,10 +305,11 @@ def _check_room(image: FirmwareImage, layout: Layout, rows: tuple[ModuleSize, ..
             assert place is not None
             over = segment.address + len(segment.data.rstrip(b"\xff")) - place.start
             if segment.address < place.start and over > 0:
-                largest = ", ".join(f"{row.target} ({kilobytes(row.flash)})" for row in rows[:3])
                 raise BuildError(
-                    f"the firmware is {over} bytes too large: it reaches into the file system at {place.start:#x}",
-                    hint=f"the largest modules: {largest}",
+                    "build.reaches-file-system",
+                    over=over,
+                    start=place.start,
+                    largest=[f"{row.target} ({kilobytes(row.flash)})" for row in rows[:3]],
                 )
 
 

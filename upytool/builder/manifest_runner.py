@@ -21,6 +21,7 @@ from .. import documents
 from ..config.paths import working_dir
 from ..errors import BuildError, ConfigError
 from ..events import NULL, Reporter, notice
+from ..words import Said
 from .freeze_manifest import BASE_LIBRARIES, Finding, FreezeManifest, FrozenFile, Kind, Metadata, Mode, Step
 from .manifest_checks import look_over
 from .manifest_steps import TIMEOUT, LeaveOut, Options, find_package, line_in, spelled, walk, within, working_in
@@ -86,7 +87,7 @@ class _Runner:
     # -- the outside --------------------------------------------------------------------------------
 
     def start(self, path: Path) -> None:
-        with within(TIMEOUT, ManifestError(f"{path} did not end within {TIMEOUT:g} s", hint="does it loop?")):
+        with within(TIMEOUT, ManifestError("build.manifest.timed-out", path=path, seconds=TIMEOUT)):
             self._run(path, {}, None, required=False)
         self.top = self._metadata[-1][0] or Metadata()
 
@@ -137,11 +138,13 @@ class _Runner:
         if not values:
             return known or Metadata()
         if known is not None:
-            self._refuse("metadata() is called twice", "call it once, before everything else")
+            raise ManifestError("build.manifest.metadata-twice", where=self._where())
         names = {each.name for each in fields(Metadata)}
         strange = sorted(set(values) - names)
         if strange:
-            self._refuse(f"metadata() knows no {strange[0]}", "it knows " + ", ".join(sorted(names)))
+            raise ManifestError(
+                "build.manifest.metadata-unknown", where=self._where(), name=strange[0], known=sorted(names)
+            )
         made = replace(Metadata(), **{key: value for key, value in values.items() if value is not None})
         if self.mode == "pyproject" and required:
             if made.stdlib:
@@ -173,22 +176,17 @@ class _Runner:
             self.dependencies.append(pypi)
             return
         if library is not None and library not in self._libraries:
-            known = ", ".join(self._order) or "none"
-            self._refuse(f"there is no library {library!r}", f"add_library() makes one known; known: {known}")
+            raise ManifestError(
+                "build.manifest.no-library", where=self._where(), library=library, known=list(self._order) or ["none"]
+            )
         for each in [library] if library is not None else list(self._order):
             folder = find_package(self._libraries[each], name)
             if folder is not None:
                 self._run(folder / "manifest.py", options, step, required=True)
                 return
         places = [str(self._libraries[each]) for each in ([library] if library else self._order)]
-        hint = (
-            "looked in " + ", ".join(places)
-            if places
-            else (
-                "a tree has it in lib/micropython-lib, a git submodule: fetch it, set MPY_LIB_DIR or call add_library()"
-            )
-        )
-        self._refuse(f"there is no package {name!r}", hint)
+        hint = Said("builder.looked-in", places=places) if places else Said("builder.no-libraries")
+        raise ManifestError("build.manifest.no-package", where=self._where(), name=name, hint=hint)
 
     def add_library(self, library: str, library_path: str, prepend: bool = False) -> None:
         self.library(library, self._path(library_path), prepend)
@@ -204,7 +202,7 @@ class _Runner:
         self._needs_metadata()
         step = self._step(spelled("module", module_path, base_path=base_path if base_path != "." else None, opt=opt))
         if not module_path.lower().endswith(".py"):
-            self._refuse(f"module({module_path!r}) is no .py file", "package() takes a directory")
+            raise ManifestError("build.manifest.not-py", where=self._where(), path=module_path)
         self._add(self._path(base_path), module_path, "compile", opt, step)
 
     def freeze(self, path: str, script: Any = None, opt: int | None = None) -> None:
@@ -224,7 +222,7 @@ class _Runner:
         step = self._step(spelled("c_module", path))
         folder = self._path(path)
         if not any(os.path.isfile(folder / name) for name in ("micropython.mk", "micropython.cmake")):
-            self._refuse(f"{folder} holds no C module", "it needs a micropython.mk or a micropython.cmake")
+            raise ManifestError("build.manifest.not-a-c-module", where=self._where(), path=folder)
         if folder not in self.c_modules:
             self.c_modules.append(folder)
         else:
@@ -247,11 +245,12 @@ class _Runner:
         try:
             code = compile(documents.read_text(path), str(path), "exec")
         except ConfigError as error:
-            raise self._error(error.message, error.hint or "name a manifest.py") from None
+            hints = error.hints or Said("builder.name-manifest")
+            raise ManifestError("build.manifest.unreadable", where=self._where(), cause=error, hint=hints) from None
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = getattr(error, "lineno", 0) or 0
             said = getattr(error, "msg", "") or str(error) or "too deeply nested"
-            raise ManifestError(f"{path}:{line}: {said}", hint="fix the manifest") from error
+            raise ManifestError("build.manifest.syntax", path=path, line=line, reason=said) from error
         self.manifests.append(path)
         outer = len(self._metadata)
         if required:
@@ -273,12 +272,13 @@ class _Runner:
         except Exception as error:
             line = line_in(error, str(path))
             words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            hint = "fix the manifest"
+            hint = Said("builder.fix-manifest")
             if isinstance(error, NameError) and "freeze" in str(error) and self.mode not in ("freeze", "c-modules"):
-                hint = "freeze() and its kin exist for firmware alone; a package uses package() and module()"
-            raise ManifestError(f"{path}:{line}: {words}" if line else f"{path}: {words}", hint=hint) from error
+                hint = Said("builder.firmware-alone")
+            where = f"{path}:{line}" if line else str(path)
+            raise ManifestError("build.manifest.raised", where=where, reason=words, hint=hint) from error
         except SystemExit as error:
-            raise ManifestError(f"{path} ends the program (SystemExit)", hint="fix the manifest") from error
+            raise ManifestError("build.manifest.exits", path=path) from error
         finally:
             self._running.pop()
             if step is not None:
@@ -291,9 +291,10 @@ class _Runner:
         def value(match: re.Match[str]) -> str:
             found = self.variables.get(match[1])
             if found is None:
-                known = ", ".join(sorted(self.variables)) or "none"
-                hint = f"known: {known}; `manifest lint` and `explain` take --tree and --var NAME=VALUE"
-                self._refuse(f"$({match[1]}) has no value here", hint)
+                raise ManifestError(
+                    "build.manifest.no-value",
+                    where=self._where(), name=match[1], known=sorted(self.variables) or ["none"],
+                )  # fmt: skip
             return str(found)
 
         filled = _VARIABLE.sub(value, os.fspath(path))
@@ -331,7 +332,7 @@ class _Runner:
             return
         folder = base / package if package else base
         if not os.path.isdir(folder):
-            self._refuse(f"there is no directory {folder}", "a path is relative to the manifest that names it")
+            raise ManifestError("build.manifest.no-directory", where=self._where(), path=folder)
         found = 0
         for name in walk(folder):
             target = f"{package}/{name}" if package else name
@@ -351,30 +352,30 @@ class _Runner:
         target = os.path.normpath(name).replace(os.sep, "/")
         suffix = source.suffix.lower()
         if target.startswith("../") or target.startswith("/"):
-            self._refuse(f"{name} leads out of {base}", "name the directory as the path, and files below it")
+            raise ManifestError("build.manifest.outside", where=self._where(), path=name, base=base)
         if not os.path.isfile(source):
-            self._refuse(f"there is no file {source}", "a path is relative to the manifest that names it")
+            raise ManifestError("build.manifest.no-file", where=self._where(), path=source)
         if suffix not in (".py", ".mpy"):
-            self._refuse(f"{source} is not a Python module", "data does not freeze; a project's [build] data takes it")
+            raise ManifestError("build.manifest.not-a-module", where=self._where(), path=source)
         if opt is not None and opt not in (0, 1, 2, 3):
-            self._refuse(f"opt={opt!r} is not an optimisation level", "0 to 3")
+            raise ManifestError("build.manifest.optimisation", where=self._where(), value=opt)
         chosen: Kind = kind or ("mpy" if suffix == ".mpy" else "compile")
         metadata = self._metadata[-1][0]
         chain = (*self._chain, step)
         file = FrozenFile(target, source, chosen, opt, metadata.version if metadata else "", chain)
         before = self.files.get(target)
         if before is not None and os.path.realpath(before.source) != os.path.realpath(source):
-            self._refuse(
-                f"{target} comes from two files: {before.source} and {source}",
-                f"one of them goes: {before.chain[-1]}",
-            )
+            raise ManifestError(
+                "build.manifest.two-files",
+                where=self._where(), target=target, one=before.source, other=source, step=before.chain[-1],
+            )  # fmt: skip
         if before is not None:
             self._find("twice", "note", f"{target} is added twice; the later call counts", step)
         self.files[target] = file
 
     def _needs_metadata(self) -> None:
         if self.mode in ("compile", "pyproject") and self._metadata[-1][0] is None:
-            self._refuse("metadata() has to come first", "a package begins with metadata(version=...)")
+            raise ManifestError("build.manifest.metadata-first", where=self._where())
 
     def _step(self, call: str) -> Step:
         """This call, and the line of the running manifest that makes it."""
@@ -393,10 +394,7 @@ class _Runner:
         if finding not in self.findings:
             self.findings.append(finding)
 
-    def _refuse(self, message: str, hint: str) -> None:
-        raise self._error(message, hint)
-
-    def _error(self, message: str, hint: str) -> ManifestError:
+    def _where(self) -> str:
+        """Where a message says that it is: `manifest.py:3: `, "" outside of every manifest."""
         step = self._step("")
-        where = f"{step.manifest}:{step.line}: " if step.line else ""
-        return ManifestError(where + message, hint=hint)
+        return f"{step.manifest}:{step.line}: " if step.line else ""

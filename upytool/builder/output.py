@@ -28,5 +28,5 @@ def write_output(path: Path, data: bytes) -> bool:
         write_whole(path, data, durable=True, parents=True)
     except OSError as error:
         reason = error.strerror or error
-        raise BuildError(f"{path} cannot be written: {reason}", hint="choose another --output") from error
+        raise BuildError("build.cannot-write", path=path, reason=reason) from error
     return False

@@ -26,13 +26,10 @@ def check_region(image: FirmwareImage, region: tuple[int, int]) -> None:
     start, size = region
     low, high = _WHERE.get(image.port, (0, 1 << 32))
     if not 0 < size <= _LARGEST or start < low or start + size > high:
-        raise BuildError(f"a region of {size} bytes at {start:#x} is none", hint="--region START,SIZE, in bytes")
+        raise BuildError("build.region-nowhere", size=size, start=start)
     unit = _SECTORS.get(image.port, 256)
     if start % unit or size % unit:
-        raise BuildError(
-            f"a region of {size} bytes at {start:#x} is not a whole number of sectors",
-            hint=f"this chip's flash is erased by {unit} bytes",
-        )
+        raise BuildError("build.region-sectors", size=size, start=start, unit=unit)
 
 
 def own_region(recipe: Recipe, region: tuple[int, int], regions: list[Region]) -> Region:
@@ -51,9 +48,6 @@ def against(layout: Layout, place: Place) -> Layout:
     """
     where = f"{place.start:#x}, {place.size:#x} bytes"
     if place.source in ("binary info", "partition table"):
-        raise BuildError(
-            f"the firmware itself says where its file system is ({where}): it does not look in another region",
-            hint="leave out --region",
-        )
+        raise BuildError("build.region-elsewhere", where=where)
     note = f"the board table has the file system at {where}: if the firmware does as well, it formats what is made here"
     return replace(layout, notes=(*layout.notes, note))

@@ -20,6 +20,7 @@ from ..image.esp_partitions import DATA, TABLE_OFFSET, Partition
 from ..image.identity import from_file_name, release_of
 from ..image.memory import Memory
 from ..image.volume import FsVolume, Region, default_kind, volumes
+from ..words import Said
 from .base import FsChoice, Recipe
 from .own_region import against, check_region, own_region
 
@@ -102,15 +103,14 @@ class Layout:
     Attributes:
         romfs, filesystem: None where there is none or nobody knows.
         memory: the firmware's, ready to take them (an ESP32's table has a row for its file system).
-        why: why there is no file system, a sentence; hint: what to do about it.
+        absent: the error of a build that needs the file system that there is not.
         notes: what a user should know of it.
     """
 
     romfs: Place | None
     filesystem: Place | None
     memory: Memory
-    why: str = ""
-    hint: str = ""
+    absent: BuildError
     notes: tuple[str, ...] = ()
 
 
@@ -135,10 +135,7 @@ def board_of(image: FirmwareImage, recipe: Recipe) -> tuple[Board | None, str]:
     if recipe.board and own:
         base = own.partition("-")[0]
         if base.upper() != recipe.board.upper():
-            raise BuildError(
-                f"the firmware is for {own}, the project for {recipe.board}",
-                hint="name the board's own firmware, or fix `board`",
-            )
+            raise BuildError("build.other-board", firmware=own, board=recipe.board)
     name = own or (f"{recipe.board}-{recipe.variant}" if recipe.variant else recipe.board)
     if not name:
         known = from_file_name(image.path)
@@ -159,10 +156,7 @@ def version_of(image: FirmwareImage, recipe: Recipe) -> str:
     own = image.identity.version
     if own:
         if any(one != two for one, two in zip(_numbers(own), _numbers(recipe.version), strict=False)):
-            raise BuildError(
-                f"the firmware is MicroPython {own}, the project asks for {recipe.version}",
-                hint="name a firmware of that version, or fix `version`",
-            )
+            raise BuildError("build.other-version", firmware=own, version=recipe.version)
         return own
     if recipe.version and release_of(recipe.version) is not None:
         return recipe.version
@@ -191,7 +185,7 @@ def find_layout(image: FirmwareImage, recipe: Recipe, board: Board | None, varia
 
 
 def _find_layout(image: FirmwareImage, recipe: Recipe, board: Board | None, variant: str, version: str) -> Layout:
-    rows, why, hint = _table(image, board, variant, version)
+    rows, absent = _table(image, board, variant, version)
     regions = [Region(row.start, row.size or 0, row.name, row.kind, row.block_size, "board table") for row in rows]
     if recipe.region is not None:
         regions = [own_region(recipe, recipe.region, regions)]
@@ -208,7 +202,7 @@ def _find_layout(image: FirmwareImage, recipe: Recipe, board: Board | None, vari
         found = [each for each in volumes(replace(image, port="", detail=None), regions) if each.source == "you"]
     found = [each for each in found if each.source != "content" or _complete(image, each)]
     if image.port == "esp8266" and recipe.region is None:
-        found, why, hint = _esp8266(image, found, why, hint)
+        found, absent = _esp8266(image, found, absent)
     romfs = next((each for each in found if _is_romfs(each, regions)), None)
     main = max((each for each in found if each is not romfs), key=lambda each: each.size, default=None)
     if romfs is not None and recipe.region is None and "VfsRom" not in image.identity.capabilities:
@@ -217,8 +211,7 @@ def _find_layout(image: FirmwareImage, recipe: Recipe, board: Board | None, vari
         _place(image, romfs, "romfs", regions, rows) if romfs is not None else None,
         _place(image, main, _kind(image, main, regions), regions, rows) if main is not None else None,
         memory,
-        why or "this firmware does not say where its file system is, and its board is not in the table",
-        hint or "say where it is, if you know it: --region START,SIZE",
+        absent,
         tuple(notes),
     )
 
@@ -227,10 +220,7 @@ def choose(layout: Layout, wanted: FsChoice, image: FirmwareImage) -> Place:
     """The place for the modules. Raises: BuildError where there is none, or none of this kind."""
     if wanted == "romfs":
         if layout.romfs is None:
-            raise BuildError(
-                "this firmware has no ROMFS",
-                hint='filesystem = "auto" takes its file system; a "source" build can give it a ROMFS',
-            )
+            raise BuildError("build.no-romfs")
         return layout.romfs
     if wanted == "auto" and layout.romfs is not None:
         return layout.romfs
@@ -244,7 +234,7 @@ def main_place(layout: Layout, wanted: FsChoice, image: FirmwareImage) -> Place:
     """
     place = layout.filesystem
     if place is None:
-        raise BuildError(layout.why, hint=layout.hint)
+        raise layout.absent
     if wanted in ("auto", "romfs") or place.kind.startswith(wanted):
         return place
     driver = "VfsFat" if wanted == "fat" else "VfsLfs2"
@@ -252,10 +242,7 @@ def main_place(layout: Layout, wanted: FsChoice, image: FirmwareImage) -> Place:
         block = None if image.port != "stm32" else place.block_size
         return replace(place, kind=wanted, block_size=block)
     names = {"fat": "FAT", "littlefs": "LittleFS", "littlefs1": "LittleFS"}
-    raise BuildError(
-        f"this firmware mounts {names[place.kind]} there, not {names[wanted]}",
-        hint='leave `filesystem` out: "auto" takes the right one',
-    )
+    raise BuildError("build.other-file-system", own=names[place.kind], wanted=names[wanted])
 
 
 def check_room(image: FirmwareImage, place: Place) -> None:
@@ -271,17 +258,11 @@ def check_room(image: FirmwareImage, place: Place) -> None:
             if inside.strip(b"\xff"):
                 over = max(over, len(inside.rstrip(b"\xff")))
         if over:
-            raise BuildError(
-                f"the firmware reaches {over} bytes into the region of the {what} at {start:#x}",
-                hint="this firmware and this layout do not go together: take the board's official firmware",
-            )
+            raise BuildError("build.firmware-in-region", over=over, what=what, start=start)
     stated = stated_flash(image)
     end = max(start + size for start, size in place.parts)
     if stated is not None and end > stated:
-        raise BuildError(
-            f"the {what} ends at {end:#x}, behind the {stated >> 20} MiB of flash that the firmware is made for",
-            hint="say how large the board's flash is: --flash-size 8MB",
-        )
+        raise BuildError("build.outside-flash", what=what, end=end, size=stated >> 20)
 
 
 def stated_flash(image: FirmwareImage) -> int | None:
@@ -298,17 +279,18 @@ def _complete(image: FirmwareImage, volume: FsVolume) -> bool:
     return image.memory.get(volume.start, volume.size) is not None
 
 
-def _table(image: FirmwareImage, board: Board | None, variant: str, version: str) -> tuple[list[TableRow], str, str]:
-    """The board table's rows, or why there are none and what to do."""
+def _table(image: FirmwareImage, board: Board | None, variant: str, version: str) -> tuple[list[TableRow], BuildError]:
+    """The board table's rows, and the error where there is no file system in the end."""
     if board is None:
-        if image.identity.build:
-            return [], f"the flash layout of {image.identity.build} is not known", ""
-        return [], "", "name the board: --board NAME; or say where the file system is: --region START,SIZE"
+        build = image.identity.build
+        if build:
+            return [], BuildError("build.layout-unknown", build=build, hint=Said("builder.say-where"))
+        return [], BuildError("build.no-place", hint=Said("builder.name-board"))
     try:
         rows = layouts(board.id, variant, version, flash_size=stated_flash(image) or board.flash_size(variant))
     except LayoutError as error:
-        return [], error.message, f"{error.hint}; --region START,SIZE says it" if error.hint else ""
-    return [row for row in rows if row.size], "", ""
+        return [], error.advise(Said("builder.region-says" if error.hints else "builder.say-where"))
+    return [row for row in rows if row.size], BuildError("build.no-place", hint=Said("builder.say-where"))
 
 
 def _explicit_row(image: FirmwareImage) -> tuple[Memory, Region] | None:
@@ -329,7 +311,7 @@ def _explicit_row(image: FirmwareImage) -> tuple[Memory, Region] | None:
     return memory, Region(row.offset, row.size, "vfs", "littlefs", 4096, "partition table")
 
 
-def _esp8266(image: FirmwareImage, found: list[FsVolume], why: str, hint: str) -> tuple[list[FsVolume], str, str]:
+def _esp8266(image: FirmwareImage, found: list[FsVolume], absent: BuildError) -> tuple[list[FsVolume], BuildError]:
     """Its firmware looks how large the header says that the flash is. Official files say 1 MB, whatever the board
     has, and leave it to the flasher to put that right: such a region lies in the program, and is none."""
     stated = stated_flash(image)
@@ -338,13 +320,9 @@ def _esp8266(image: FirmwareImage, found: list[FsVolume], why: str, hint: str) -
         each for each in found
         if each.kind or (each.start >= code and (stated is None or each.start + each.size <= stated))
     ]  # fmt: skip
-    if kept or (why and "no room" not in why):
-        return kept, why, hint
-    return (
-        kept,
-        f"the firmware's header states {(stated or 0) >> 20} MiB of flash, which leaves no room for a file system",
-        "say how large the board's flash is: --flash-size 4MB",
-    )
+    if kept or absent.code not in ("build.no-place", "build.layout.no-room"):
+        return kept, absent
+    return kept, BuildError("build.no-room-in-flash", size=(stated or 0) >> 20)
 
 
 def _is_romfs(volume: FsVolume, regions: Iterable[Region]) -> bool:

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ..errors import BuildError
+from ..words import Said
 from .source_board import SourceBoard
 from .source_ports import MANAGERS, RISCV_IMAGE, install_lines
 from .source_tree import Tree
@@ -88,22 +89,18 @@ def check_tools(tree: Tree, board: SourceBoard, prefix: str, *, container: bool)
     missing = missing_tools(board, prefix)
     if not missing:
         return
-    lines: list[str] = []
+    lines: list[str | Said] = []
     if "idf.py" in missing:
         version = idf_version(tree, board)
-        wanted = f"v{version}" if version else "the version that the tree's README names"
-        lines.append(
-            f"git clone -b {wanted} --recursive https://github.com/espressif/esp-idf && esp-idf/install.sh, "
-            "then `. esp-idf/export.sh`"
-        )
+        lines.append(Said("builder.get-idf", version=f"v{version}") if version else Said("builder.get-idf-readme"))
     manager = package_manager()
     lines += install_lines(manager, missing) if manager else []
     if not lines:
-        lines.append("install them, or build in a container")
+        lines.append(Said("builder.install-tools"))
     if container:
-        lines.append("or with docker or podman: --container auto")
+        lines.append(Said("builder.in-container"))
     shown = [f"ESP-IDF {idf_version(tree, board)}".strip() if tool == "idf.py" else _name(tool) for tool in missing]
-    raise BuildError(f"to build {board.build_name} this computer lacks {', '.join(shown)}", hint="\n".join(lines))
+    raise BuildError("build.missing-tools", board=board.build_name, tools=shown, hint=lines)
 
 
 def _name(tool: str) -> str:
@@ -146,10 +143,7 @@ def check_paths(*places: Path) -> None:
     """Make cuts paths at blanks. Raises: BuildError."""
     for place in places:
         if any(letter.isspace() for letter in str(place)):
-            raise BuildError(
-                f"MicroPython's build takes no path with a blank in it: {place}",
-                hint="move the tree, or set UPYTOOL_CACHE_DIR to a directory without blanks",
-            )
+            raise BuildError("build.path-with-blank", path=place)
 
 
 def _said(command: list[str]) -> str:

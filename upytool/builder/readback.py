@@ -14,8 +14,6 @@ from ..image.volume import Region, volumes_on_flash
 from .boot_rom import FLASH, after_drop
 from .placement import Place, without
 
-_OURS = "please report this, with the project"
-
 
 def check_image(data: bytes, base: FirmwareImage, parts: Mapping[Place, Mapping[str, bytes]], name: str) -> None:
     """Compare file by file, and the firmware byte by byte.
@@ -36,7 +34,7 @@ def check_image(data: bytes, base: FirmwareImage, parts: Mapping[Place, Mapping[
         memory = Memory.of([(FLASH, after_drop(data, size))])
     for place, files in parts.items():
         if files_in(place, memory) != dict(files):
-            raise BuildError("the finished image does not read back as what was put in", hint=_OURS)
+            raise BuildError("build.readback")
     firmware = base.memory
     for place in parts:
         firmware = place.cleared(firmware)
@@ -44,7 +42,7 @@ def check_image(data: bytes, base: FirmwareImage, parts: Mapping[Place, Mapping[
         firmware = without(firmware, TABLE_OFFSET, TABLE_SIZE)
     for segment in firmware:
         if memory.get(segment.address, len(segment.data)) != segment.data:
-            raise BuildError("the finished image changes the firmware itself", hint=_OURS)
+            raise BuildError("build.firmware-changed")
 
 
 def files_in(place: Place, memory: Memory) -> dict[str, bytes]:
@@ -55,7 +53,7 @@ def files_in(place: Place, memory: Memory) -> dict[str, bytes]:
         found = volumes_on_flash(BytesBlocks(flash).read, base=0, size=place.size, chip="", regions=[region])
         volume = next(each for each in found if each.start == 0)
         if volume.problem and place.kind != "romfs":
-            raise BuildError(f"the finished image would not be mounted: {volume.problem}", hint=_OURS)
+            raise BuildError("build.not-mountable", reason=volume.problem)
         return volume.open().files()
     except (ImageError, StopIteration) as error:
-        raise BuildError(f"the finished image cannot be read back: {error}", hint=_OURS) from error
+        raise BuildError("build.unreadable", cause=error) from error

@@ -94,7 +94,7 @@ class Runner:
             except subprocess.TimeoutExpired:
                 _end(process, self.container, name)
                 progress.end(ok=False)
-                raise BuildError(f"{words[0]} fell silent and does not end", hint=f"the log: {self.log}") from None
+                raise BuildError("build.tool-hangs", command=words[0], log=self.log) from None
             except BaseException:
                 _end(process, self.container, name)
                 progress.end(ok=False)
@@ -105,7 +105,7 @@ class Runner:
         self.seconds += time.monotonic() - started
         progress.end(ok=status == 0)
         if late.is_set():
-            raise BuildError(f"{words[0]} did not end within {limit:g} s", hint=f"the log: {self.log}")
+            raise BuildError("build.tool-timed-out", command=words[0], seconds=limit, log=self.log)
         if status:
             raise StepFailed("".join(said), words[0], status)
         return "".join(said)
@@ -188,7 +188,7 @@ def _start(line: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> su
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     except OSError as error:
-        raise BuildError(f"{line[0]} cannot be started: {error.strerror or error}", hint="install it") from error
+        raise BuildError("build.tool-not-started", command=line[0], reason=error.strerror or error) from error
 
 
 def _end(process: subprocess.Popen[bytes], container: Container | None, name: str) -> None:

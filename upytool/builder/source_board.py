@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import BuildError, UsageError
+from ..words import Said
 from .base import Recipe
 from .source_ports import PORTS, Port, rp2_submodules
 from .source_tree import Tree
@@ -90,11 +91,11 @@ def find_source_board(tree: Tree, recipe: Recipe, overlays: Iterable[Path] = ())
     if given:
         place = Path(os.path.abspath(recipe.root / Path(given).expanduser()))
         if not place.is_dir():
-            raise UsageError(f"there is no board directory {place}", hint="BOARD_DIR has an mpconfigboard.h")
+            raise UsageError("usage.no-board-directory", path=place)
         name = options.get("BOARD", "") or place.name
         return _board(tree, name, recipe, place, _port_of(place, options), outside=True)
     if not recipe.board:
-        raise UsageError("for which board?", hint="name it: --board RPI_PICO, or `board` in [build] of upytool.toml")
+        raise UsageError("usage.which-board")
     homes = sorted(tree.path.glob(f"ports/*/boards/{recipe.board}"))
     homes = [home for home in homes if any(home.glob("mpconfigboard.*"))]
     if not homes:
@@ -106,25 +107,32 @@ def find_source_board(tree: Tree, recipe: Recipe, overlays: Iterable[Path] = ())
         near = difflib.get_close_matches(recipe.board.upper(), every, 3, 0.5)
         near += [each for each in every if recipe.board.upper() in each and each not in near][:3]
         raise UsageError(
-            f"MicroPython {tree.version} in {tree.path} has no board {recipe.board}",
-            hint=f"did you mean {', '.join(near)}?" if near else "out-of-tree boards: BOARD_DIR in [build.make]",
+            "usage.tree-no-board",
+            version=tree.version,
+            path=tree.path,
+            board=recipe.board,
+            hint=Said("builder.near-boards", names=near) if near else Said("builder.board-dir"),
         )
     return _board(tree, recipe.board, recipe, homes[0], homes[0].parent.parent.name, outside=False)
 
 
 def _board(tree: Tree, name: str, recipe: Recipe, place: Path, port: str, *, outside: bool) -> SourceBoard:
     if not _NAME.fullmatch(name):  # it becomes a part of paths
-        raise UsageError(f"{name!r} is not a valid name of a board", hint="letters, digits, _ and -")
+        raise UsageError("usage.bad-board-name", name=name)
     facts = PORTS.get(port)
     port_dir = tree.path / "ports" / port
     if facts is None or not port_dir.is_dir():
-        raise BuildError(f"upytool does not know how to build the port {port}", hint=f"it knows {', '.join(PORTS)}")
+        raise BuildError("build.unknown-port", port=port, known=list(PORTS))
     variant = recipe.variant or dict(recipe.options).get("BOARD_VARIANT", "")
     suffix = "cmake" if facts.cmake else "mk"
     known = sorted(each.stem.removeprefix("mpconfigvariant_") for each in place.glob(f"mpconfigvariant_*.{suffix}"))
     if variant and variant not in known:
-        hint = f"it has {', '.join(known)}" if known else "leave the variant out"
-        raise UsageError(f"{name} has no variant {variant}", hint=hint)
+        raise UsageError(
+            "usage.tree-no-variant",
+            board=name,
+            variant=variant,
+            hint=Said("builder.variants", known=known) if known else Said("builder.no-variant"),
+        )
     settings: dict[str, str] = {}
     if facts.cmake:
         base = {
@@ -164,7 +172,7 @@ def _port_of(place: Path, options: Mapping[str, str]) -> str:
     ):  # fmt: skip
         if re.search(pattern, text):
             return port
-    raise UsageError(f"the port of the board in {place} cannot be told", hint='say it: PORT = "stm32" in [build.make]')
+    raise UsageError("usage.board-port", path=place)
 
 
 def cmake_facts(tree: Tree, board: SourceBoard, options: Mapping[str, str]) -> BoardFacts:

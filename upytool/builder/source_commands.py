@@ -53,7 +53,7 @@ def build_mpy_cross(runner: Runner, tree: Tree, place: Path, jobs: int) -> Path:
     words = ["make", "-C", runner.path(tree.path / "mpy-cross"), f"-j{jobs}", f"BUILD={runner.path(place)}"]
     runner.run([*words, "USER_C_MODULES="], tree.path, "building mpy-cross")
     if not program.is_file():
-        raise BuildError("mpy-cross was built, and is not where it should be", hint=f"the log: {runner.log}")
+        raise BuildError("build.no-mpy-cross", log=runner.log)
     os.utime(program)
     return program
 
@@ -139,18 +139,18 @@ def c_modules_of(runner: Runner, board: SourceBoard, recipe: Recipe, build: Path
     """
     given = dict(recipe.options).get("USER_C_MODULES", "")
     if given and recipe.c_modules:
-        raise UsageError("c_modules and USER_C_MODULES are both given", hint="take one of them")
+        raise UsageError("usage.c-modules-twice")
     if given:
         place = Path(os.path.normpath(recipe.root / Path(given).expanduser()))
         if not place.exists():
-            raise BuildError(f"USER_C_MODULES: there is no {place}", hint="fix the path, or take it out")
+            raise BuildError("build.user-c-modules", path=place)
         return runner.path(place)
     if not recipe.c_modules:
         return ""
     wanted = "micropython.cmake" if board.port.cmake else "micropython.mk"
     for place in recipe.c_modules:
         if not (place / wanted).is_file():
-            raise BuildError(f"{place} is not a C module for {board.port.name}: no {wanted}", hint="fix c_modules")
+            raise BuildError("build.not-a-c-module", path=place, port=board.port.name, wanted=wanted)
     home = build / HOME
     if board.port.cmake:
         lines = [f'include("{runner.path(place / wanted)}")' for place in recipe.c_modules]

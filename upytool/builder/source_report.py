@@ -49,7 +49,7 @@ class Elf:
 
     def __init__(self, data: bytes) -> None:
         if len(data) < 64 or data[:4] != b"\x7fELF" or data[5] != 1 or data[4] not in (1, 2):
-            raise BuildError("this is not a little-endian ELF file")
+            raise BuildError("build.not-elf")
         self.data, self.wide = data, data[4] == 2
 
     def loads(self) -> list[Load]:
@@ -228,13 +228,16 @@ def pick_output(build: Path, board: SourceBoard, suffix: str) -> tuple[str, byte
         return "firmware.uf2", rp2_uf2((build / "firmware.bin").read_bytes(), board)
     chosen = next((name for name in names if suffix and name.endswith(suffix)), None)
     if chosen is None and suffix and names:
-        kinds = ", ".join(dict.fromkeys(Path(name).suffix for name in names))
-        raise BuildError(f"{board.port.name} makes no {suffix} file", hint=f"it makes {kinds}")
+        raise BuildError(
+            "build.no-such-output",
+            port=board.port.name,
+            suffix=suffix,
+            known=list(dict.fromkeys(Path(name).suffix for name in names)),
+        )
     if chosen is None:
         chosen = names[0] if names else None
     if chosen is None:
-        wanted = ", ".join(board.port.outputs)
-        raise BuildError(f"the build ended well, and left none of {wanted} in {build}", hint="please report this")
+        raise BuildError("build.no-output", wanted=list(board.port.outputs), path=build)
     return chosen, (build / chosen).read_bytes()
 
 

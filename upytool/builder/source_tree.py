@@ -73,9 +73,7 @@ def open_tree(
         if place.is_dir():
             return describe(place)
         if not _RELEASE.fullmatch(source) and source not in ("latest", "preview"):
-            raise UsageError(
-                f"there is no directory {place}", hint="name a MicroPython tree, git+URL#ref, or a release (v1.27.0)"
-            )
+            raise UsageError("usage.no-tree", path=place)
         return _fetched(UPSTREAM, source, cache, offline, reporter)
     if source:
         url, _, ref = source.removeprefix("git+").partition("#")
@@ -88,10 +86,10 @@ def describe(place: Path) -> Tree:
     path = place.resolve()
     head = path / "py" / "mpconfig.h"
     if not head.is_file() or not (path / "ports").is_dir():
-        raise UsageError(f"{place} is not a MicroPython tree", hint="name the directory that holds py/ and ports/")
+        raise UsageError("usage.not-a-tree", path=place)
     parts = dict(_PART.findall(head.read_text("utf-8", "replace")))
     if "MAJOR" not in parts:
-        raise UsageError(f"{head} does not say which version this is", hint="take a tree of MicroPython 1.20 or later")
+        raise UsageError("usage.tree-no-version", path=head)
     version = f"{parts['MAJOR']}.{parts['MINOR']}.{parts['MICRO']}"
     if parts.get("PRERELEASE", "0") != "0":
         version += "-preview"
@@ -132,13 +130,9 @@ def fetch_submodules(tree: Tree, names: Sequence[str], *, offline: bool, reporte
         return
     shown = ", ".join(names)
     if not tree.commit:
-        raise BuildError(
-            f"the tree {tree.path} lacks {shown}",
-            hint="it is not a git checkout, so nothing can fetch them: put them there, or name a git source "
-            f"(--source v{tree.version})",
-        )
+        raise BuildError("build.tree-lacks", path=tree.path, submodules=list(names), version=tree.version)
     if offline:
-        raise OfflineError(f"the tree {tree.path} lacks {shown}", hint="fetch once without --offline")
+        raise OfflineError("offline.tree-lacks", path=tree.path, submodules=list(names))
     with Task(reporter, f"fetching {shown}", None, "steps"):
         _git(tree.path, "submodule", "sync", "--", *names)
         _git(tree.path, "submodule", "update", "--init", "--depth", "1", "--", *names, timeout=FETCH_TIMEOUT)
@@ -151,13 +145,13 @@ def _fetched(url: str, ref: str, cache: Path, offline: bool, reporter: Reporter)
     from filelock import FileLock
 
     if not _can_git():
-        raise BuildError("git is not installed, so no MicroPython source can be fetched", hint="install git")
+        raise BuildError("build.no-git")
     if url.startswith("-") or ref.startswith("-") or "\n" in url + ref:
-        raise UsageError(f"{url}#{ref} is not a git source", hint="write git+URL#ref")
+        raise UsageError("usage.not-a-git-source", url=url, ref=ref)
     released = _RELEASE.fullmatch(ref)
     if ref in ("", "latest"):
         if offline:
-            raise OfflineError("which release is the latest is asked of the network", hint='name it: version = "1.27"')
+            raise OfflineError("offline.latest")
         ref = _newest_tag(url)
     elif ref == "preview":
         ref = "master"
@@ -171,7 +165,7 @@ def _fetched(url: str, ref: str, cache: Path, offline: bool, reporter: Reporter)
         fixed = bool(_COMMIT.fullmatch(ref) or _RELEASE.fullmatch(ref))
         have = (place / "py" / "mpconfig.h").is_file()
         if offline and not have:
-            raise OfflineError(f"MicroPython {ref} of {url} is not in the cache", hint="build once without --offline")
+            raise OfflineError("offline.no-source", ref=ref, url=url)
         if not have or not (fixed or offline):
             with Task(reporter, f"fetching MicroPython {ref}", None, "steps"):
                 _checkout(url, ref, place)
@@ -195,7 +189,7 @@ def _checkout(url: str, ref: str, place: Path) -> None:
     except NetworkError as error:
         # A server may give no single commit, and an abbreviated one is not a name for it: then all of them.
         if not re.fullmatch(r"[0-9a-f]{7,40}", ref):
-            raise NetworkError(f"git finds no {ref} in {url}", hint=error.message) from error
+            raise NetworkError("network.git-no-ref", ref=ref, url=url, cause=error) from error
         heads = "+refs/heads/*:refs/remotes/origin/*"
         _git(place, "fetch", "--quiet", "--tags", "--", "origin", heads, timeout=FETCH_TIMEOUT)
         wanted = ref
@@ -209,7 +203,7 @@ def _newest_tag(url: str) -> str:
         if name.startswith("v") and _RELEASE.fullmatch(name):
             found.append((tuple(int(part) for part in name[1:].split(".")), name))
     if not found:
-        raise NetworkError(f"{url} has no release", hint="name a branch or a commit: git+URL#ref")
+        raise NetworkError("network.no-release", url=url)
     return max(found)[1]
 
 
@@ -233,13 +227,13 @@ def _git(place: Path, *words: str, timeout: float = ASK_TIMEOUT) -> str:
             encoding="utf-8", errors="replace", timeout=timeout, env=_environment(),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise NetworkError(f"git {words[0]} did not end within {timeout:g} s", hint="is the network there?") from None
+        raise NetworkError("network.git-timed-out", command=words[0], seconds=timeout) from None
     except OSError as error:
-        raise BuildError(f"git cannot be started: {error.strerror or error}", hint="install git") from error
+        raise BuildError("build.git-not-started", reason=error.strerror or error) from error
     if done.returncode:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         said = next((line for line in reversed(lines) if line.startswith(("fatal:", "error:"))), (lines or ["?"])[-1])
-        raise NetworkError(f"git {words[0]}: {said.partition(':')[2].strip() or said}", hint="is the address right?")
+        raise NetworkError("network.git", command=words[0], reason=said.partition(":")[2].strip() or said)
     return done.stdout
 
 

@@ -67,10 +67,7 @@ def split_items(items: tuple[Item, ...]) -> tuple[dict[str, Item], tuple[Item, .
         stem = target.rpartition(".")[0]
         twin = next((each for each in (stem + ".py", stem + ".mpy") if each in modules), None)
         if twin is not None:
-            raise BuildError(
-                f"{modules[twin].origin} and {item.origin} would be frozen as the same module",
-                hint="frozen modules have one root, lib/ is not a directory there: rename one, or take it out",
-            )
+            raise BuildError("build.same-module", one=modules[twin].origin, other=item.origin)
         modules[target] = item
     return modules, tuple(data)
 
@@ -103,7 +100,7 @@ def stage(
         notes.append(f"what {board.port.name}'s Makefile freezes for its own tests is left out")
     if recipe.manifest is not None:
         if not recipe.manifest.is_file():
-            raise BuildError(f"there is no manifest {recipe.manifest}", hint="fix the path, or take it out")
+            raise BuildError("build.no-manifest", path=recipe.manifest)
         lines.append(f"include({_relative(recipe.manifest, home)!r})")
     if recipe.safe_boot:
         place = _relative(shipped("manifests", "safe_boot.py"), home)
@@ -191,7 +188,7 @@ def _stop_at_errors(frozen: FreezeManifest, recipe: Recipe) -> None:
     wrong: list[Finding] = [finding for finding in frozen.findings if finding.severity == "error"]
     if wrong:
         where = recipe.manifest or frozen.path
-        raise BuildError(wrong[0].message, hint=f"fix {where}; `upytool manifest lint` shows everything")
+        raise BuildError("build.manifest-finding", message=wrong[0].message, path=where)
 
 
 def _forget_stale(build: Path, frozen: FreezeManifest, cross_digest: str) -> bool:
@@ -201,7 +198,7 @@ def _forget_stale(build: Path, frozen: FreezeManifest, cross_digest: str) -> boo
         try:
             digest = sha256(file.source.read_bytes()).hexdigest()
         except OSError as error:
-            raise BuildError(f"{file.source} cannot be read: {error.strerror or error}") from error
+            raise BuildError("build.cannot-read", path=file.source, reason=error.strerror or error) from error
         now[file.target] = [file.kind, file.optimize, file.version, digest, str(file.source)]
     path = build / HOME / "frozen.json"
     state = {"cross": cross_digest, "files": now}

@@ -54,7 +54,7 @@ def run_tree_manifest(tree: Path, manifest: Path, variables: Mapping[str, str]) 
     """
     tool = tree / "tools" / "manifestfile.py"
     if not tool.is_file():
-        raise BuildError(f"{tree} has no tools/manifestfile.py", hint="is it a MicroPython tree of 1.20 or later?")
+        raise BuildError("build.no-manifestfile", tree=tree)
     try:
         done = subprocess.run(
             [sys.executable, "-c", _PROGRAM, str(tool), str(manifest), json.dumps(dict(variables))],
@@ -68,11 +68,11 @@ def run_tree_manifest(tree: Path, manifest: Path, variables: Mapping[str, str]) 
             env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         )
     except subprocess.TimeoutExpired:
-        raise ManifestError(f"{manifest} did not end within {TIMEOUT:g} s", hint="does it loop?") from None
+        raise ManifestError("build.manifest.timed-out", path=manifest, seconds=TIMEOUT) from None
     answer = _answer(done.stdout)
     if "error" in answer or "files" not in answer:
         words = str(answer.get("error") or (done.stderr.strip().splitlines() or ["no answer"])[-1])
-        raise ManifestError(f"{manifest}: {words}", hint="`upytool manifest explain` shows what it does")
+        raise ManifestError("build.manifest.failed", path=manifest, reason=words)
     step = Step(manifest, 0, "the tree's own evaluation")
     files: dict[str, FrozenFile] = {}
     for target, source, kind, optimize, version in answer["files"]:
@@ -119,7 +119,7 @@ def tree_variables(tree: Path, *, port: str = "", board: str = "") -> dict[str, 
     """
     root = tree.resolve()
     if not (root / "ports").is_dir():
-        raise UsageError(f"{tree} is not a MicroPython tree", hint="name the directory that holds py/ and ports/")
+        raise UsageError("usage.not-a-tree", path=tree)
     values = {"MPY_DIR": str(root)}
     library = root / "lib" / "micropython-lib"
     if (library / "micropython").is_dir():
@@ -129,16 +129,16 @@ def tree_variables(tree: Path, *, port: str = "", board: str = "") -> dict[str, 
         if not homes:
             every = sorted(place.parent.name for place in root.glob("ports/*/boards/*/mpconfigboard.h"))
             near = [name for name in every if board.lower() in name.lower()] or get_close_matches(board.upper(), every)
-            raise UsageError(f"{tree} has no board {board}", hint=f"it has {', '.join(near or every[:5])} ...")
+            raise UsageError("usage.manifest-no-board", tree=tree, board=board, known=near or every[:5])
         port = homes[0].parent.parent.name
     if port:
         home = root / "ports" / port
         if not home.is_dir():
-            known = ", ".join(sorted(place.name for place in (root / "ports").iterdir() if place.is_dir()))
-            raise UsageError(f"{tree} has no port {port}", hint=f"it has {known}")
+            known = sorted(place.name for place in (root / "ports").iterdir() if place.is_dir())
+            raise UsageError("usage.tree-no-port", tree=tree, port=port, known=known)
         values["PORT_DIR"] = str(home)
         if board:
             if not (home / "boards" / board).is_dir():
-                raise UsageError(f"{port} has no board {board}", hint=f"see {home / 'boards'}")
+                raise UsageError("usage.port-no-board", port=port, board=board, path=home / "boards")
             values["BOARD_DIR"] = str(home / "boards" / board)
     return values

@@ -82,7 +82,7 @@ def test_the_folder_is_the_manifests_own_while_it_runs(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("module('gone.py')", "manifest.py:1: there is no file"),
-        ("\nmodule('m.txt')", "manifest.py:2: module..m.txt.. is no .py file"),
+        ("\nmodule('m.txt')", "manifest.py:2: module..m.txt.. is not a .py file"),
         ("package('gone')", "there is no directory"),
         ("freeze('$(MPY_DR)/x')", r"\$\(MPY_DR\) has no value here"),
         ("require('nobody')", "there is no package 'nobody'"),

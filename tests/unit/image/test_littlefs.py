@@ -210,7 +210,7 @@ def test_refusals(v1: bool) -> None:
         (lambda: tree.read("none"), "there is no none"),
         (lambda: tree.read("lib"), "is a directory"),
         (lambda: tree.remove("lib"), "not empty"),
-        (lambda: tree.rename("main.py", "empty"), "there already"),
+        (lambda: tree.rename("main.py", "empty"), "empty already exists"),
         (lambda: tree.rename("lib", "lib/x"), "into itself"),
         (lambda: tree.write("lib", b""), "is a directory"),
         (lambda: tree.write("main.py/x", b""), "is a file"),
