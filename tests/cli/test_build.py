@@ -207,7 +207,7 @@ def test_levels_and_emitters_by_pattern(cli: Any, project: Path) -> None:
     [
         ({"src/net/wifi.py": "x = 1\ndef f(:\n"}, 8, "src/net/wifi.py:2: SyntaxError"),
         ({"static/page.html": "x" * 1500000}, 8, "bytes too many"),
-        ({"upytool.toml": "[build]\nboard = 3\n"}, 2, "build.board is to be a text"),
+        ({"upytool.toml": "[build]\nboard = 3\n"}, 2, "build.board must be a text"),
         ({"upytool.toml": '[build]\nmodule = ["src"]\n'}, 2, "[build] knows no 'module'"),
         ({"upytool.toml": '[build]\nfirmware = "base.uf2"\nmodules = ["gone"]\n'}, 8, "there is no gone"),
         ({"upytool.toml": '[build]\nfirmware = "base.uf2"\nmodules = ["../.."]\n'}, 8, "leads out of the project"),
@@ -280,10 +280,10 @@ def test_flash_takes_what_was_built(cli: Any, project: Path, monkeypatch: pytest
     done = cli("build")
     assert done.err.splitlines()[-1] == "next: `upytool flash`"
     asked: list[str] = []
-    from upytool.cli import flash_source
+    from upytool.api import firmware_source
 
-    real = flash_source.from_file
-    monkeypatch.setattr(flash_source, "from_file", lambda path, sha256="": asked.append(path) or real(path, sha256))
+    real = firmware_source._from_file
+    monkeypatch.setattr(firmware_source, "_from_file", lambda wish: asked.append(wish.file) or real(wish))
     done = cli("flash", "--dry-run")
     assert "This project's firmware: build" in done.err
     assert [Path(path).name for path in asked] == ["project-RPI_PICO.uf2"]

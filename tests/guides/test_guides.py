@@ -207,8 +207,8 @@ def test_every_command_in_a_page_is_one(page: Path) -> None:
 # A program that is not run here, by its first line, and why.
 PARTS = {
     "import upytool\nfrom upytool.api import images, romfs": ROMFS,
-    "from upytool.flashers import chain": PICO,
     "from upytool.api import catalogue, firmware": OTHERS,  # tests/api/test_firmware.py
+    "from upytool.api import flash, raw_flash": "needs a board that can be flashed: tests/api/test_flash.py",
     "def test_adc(board)": "a test of somebody's board",
 }
 # What a program names as an argument; in this order.

@@ -47,6 +47,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
         "it holds native, viper or assembler code: name the board's architecture (--arch), or keep the .py",
     ),
     "interrupted": ("interrupted",),
+    "local-file.cannot-write": ("cannot write {path}: {reason}",),
 }
 
 NOTES: dict[str, str] = {
