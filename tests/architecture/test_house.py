@@ -50,7 +50,8 @@ def test_exports_are_complete() -> None:
 def test_every_job_is_one_of_the_librarys_names() -> None:
     """A module of api is `upytool.NAME`; where something else has that name, `upytool` has its main function."""
     functions = {"boards": "find_boards", "connect": "connect", "packages": "install"}
-    parts = {"boot_check", "firmware_source", "flash_plan", "flash_target", "opened_image", "simulated_drive"}  # of another job
+    # Parts of another job.
+    parts = {"boot_check", "firmware_source", "flash_plan", "flash_target", "opened_image", "simulated_drive"}
     modules = {path.stem for path in (PACKAGE / "api").glob("[!_]*.py")} - parts
     assert {functions.get(name, name) for name in modules} <= set(upytool.__all__)
     rooms = {path.name for path in PACKAGE.iterdir()} | {path.stem for path in PACKAGE.glob("*.py")}
