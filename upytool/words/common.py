@@ -47,6 +47,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
         "it holds native, viper or assembler code: name the board's architecture (--arch), or keep the .py",
     ),
     "interrupted": ("interrupted",),
+    "interrupted.declined": ("stopped: the answer was no",),
 }
 
 NOTES: dict[str, str] = {
