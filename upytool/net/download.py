@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -107,6 +108,11 @@ class Fetcher:
         self._lock = Lock()
         self._sleep = sleep or (lambda seconds: BUDGET.stop.wait(seconds))
         self.requests = 0
+
+    def prepare(self) -> None:
+        """Begin to load the HTTP client, which takes as long as a board takes to answer: both go at once."""
+        if not self.offline:
+            Thread(target=import_module, args=("urllib3",), daemon=True).start()
 
     def close(self) -> None:
         """Close the connections."""

@@ -93,6 +93,7 @@ def plan_install(
     Raises:
         PackageError, NetworkError, OfflineError, RemoteOSError.
     """
+    fetcher.prepare()
     seen = seen or surveyed(board, options.target, write=write, reporter=reporter)
     abi = Abi.of(seen.mpy, seen.small_int_bits) if options.mpy else None
     named = str(abi.version) if abi else SOURCES
