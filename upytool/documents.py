@@ -37,15 +37,15 @@ def read_bytes(path: str | os.PathLike[str], *, error: ErrorClass = ConfigError,
         with open(handle, "rb") as file:
             found = os.fstat(handle)
             if not stat.S_ISREG(found.st_mode):
-                kind = "a directory" if stat.S_ISDIR(found.st_mode) else "not a regular file"
-                raise error(f"{name} is {kind}")
+                directory = stat.S_ISDIR(found.st_mode)
+                raise error("document.is-a-directory" if directory else "document.not-a-file", name=name)
             # A size is known before a byte is read; a file of /proc has none, and one may grow meanwhile.
             data = file.read(limit + 1) if found.st_size <= limit else None
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
-        raise error(f"cannot read {name}: {reason[:1].lower()}{reason[1:]}") from None
+        raise error("document.cannot-read", name=name, reason=reason[:1].lower() + reason[1:]) from None
     if data is None or len(data) > limit:
-        raise error(f"{name} is larger than the limit of {limit:,} bytes")
+        raise error("document.too-large", name=name, limit=limit)
     return data
 
 
@@ -84,7 +84,7 @@ def read_pipe(
         handle = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with open(handle, "rb", buffering=0) as file:
             if not stat.S_ISFIFO(os.fstat(handle).st_mode):
-                raise error(f"{name} is not a pipe")
+                raise error("document.not-a-pipe", name=name)
             while len(data) <= limit:
                 if not select.select([handle], (), (), 1.0)[0]:
                     tell(f"waiting for {name} (Ctrl-C to stop)")
@@ -96,8 +96,8 @@ def read_pipe(
                         return bytes(data)
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
-        raise error(f"cannot read {name}: {reason[:1].lower()}{reason[1:]}") from None
-    raise error(f"{name} is larger than the limit of {limit:,} bytes")
+        raise error("document.cannot-read", name=name, reason=reason[:1].lower() + reason[1:]) from None
+    raise error("document.too-large", name=name, limit=limit)
 
 
 def decode(data: bytes, name: str, *, error: ErrorClass = ConfigError) -> str:
@@ -105,9 +105,7 @@ def decode(data: bytes, name: str, *, error: ErrorClass = ConfigError) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        raise error(
-            f"{name} is not valid UTF-8 (byte {problem.start})", hint="save the file as UTF-8 and retry"
-        ) from None
+        raise error("document.not-utf8", name=name, offset=problem.start) from None
     return text.replace("\r\n", "\n")
 
 
@@ -138,7 +136,7 @@ def parse_json(data: bytes | str, name: str, *, error: ErrorClass = ConfigError,
     try:
         value = json.loads(text, parse_constant=constant)
     except (ValueError, RecursionError, MemoryError) as problem:
-        raise error(f"{name} is not valid JSON: {_reason(problem)}") from None
+        raise error("document.not-json", name=name, reason=_reason(problem)) from None
     _check(value, name, error, surrogates)
     return value
 
@@ -151,7 +149,7 @@ def parse_toml(data: bytes | str, name: str, *, error: ErrorClass = ConfigError)
     try:
         value = tomllib.loads(text)
     except (ValueError, RecursionError, MemoryError) as problem:
-        raise error(f"{name} is not valid TOML: {_reason(problem)}") from None
+        raise error("document.not-toml", name=name, reason=_reason(problem)) from None
     _check(value, name, error)
     return value
 
@@ -168,7 +166,7 @@ def read_toml(path: str | os.PathLike[str], *, error: ErrorClass = ConfigError) 
 
 def _text(data: bytes | str, name: str, error: ErrorClass) -> str:
     if len(data) > limits.DOCUMENT_BYTES:
-        raise error(f"{name} is larger than the limit of {limits.DOCUMENT_BYTES:,} bytes")
+        raise error("document.too-large", name=name, limit=limits.DOCUMENT_BYTES)
     return data.removeprefix("\ufeff") if isinstance(data, str) else decode(data, name, error=error)
 
 
@@ -192,16 +190,16 @@ def _check(document: object, name: str, error: ErrorClass, surrogates: bool = Fa
                 below += value
             elif isinstance(value, str):
                 if not surrogates and not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
-                    raise error(f"{name} holds a string that is not valid Unicode")
+                    raise error("document.not-unicode", name=name)
             elif isinstance(value, float):
                 if value - value != 0:
-                    raise error(f"{name} holds a number that is not finite")
+                    raise error("document.not-finite", name=name)
             elif isinstance(value, int) and value.bit_length() > limits.DOCUMENT_INTEGER_BITS:
-                raise error(f"{name} holds a number that is out of range")
+                raise error("document.out-of-range", name=name)
         seen += len(level)
         if seen > limits.DOCUMENT_VALUES:
-            raise error(f"{name} holds more than {limits.DOCUMENT_VALUES:,} values")
+            raise error("document.too-many-values", name=name, limit=limits.DOCUMENT_VALUES)
         if not below:
             return
         level = below
-    raise error(f"{name} is nested more than {limits.DOCUMENT_DEPTH} levels deep")
+    raise error("document.too-deep", name=name, limit=limits.DOCUMENT_DEPTH)

@@ -540,3 +540,7 @@ class Declined(OperationInterrupted):
         self, code: str = "interrupted.declined", /, *, traceback: str = "", hint: Hints = (), **fields: object
     ) -> None:
         super().__init__(code, traceback=traceback, hint=hint, **fields)
+
+
+class Interrupted(BaseException):
+    """Ctrl-C on this computer while an operation was waiting; a BaseException so that no `except Exception` eats it."""

@@ -23,11 +23,7 @@ SOURCES = [
 PENDING = {
     "api",
     "cli",
-    "config",
-    "documents.py",
     "flashers",
-    "inner_path.py",
-    "project",
 }
 # Arguments of some classes that no sentence names.
 OWN = {"hint", "state", "output", "traceback", "choices"}

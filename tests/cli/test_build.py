@@ -207,7 +207,7 @@ def test_levels_and_emitters_by_pattern(cli: Any, project: Path) -> None:
     [
         ({"src/net/wifi.py": "x = 1\ndef f(:\n"}, 8, "src/net/wifi.py:2: SyntaxError"),
         ({"static/page.html": "x" * 1500000}, 8, "bytes too many"),
-        ({"upytool.toml": "[build]\nboard = 3\n"}, 2, "build.board is to be a text"),
+        ({"upytool.toml": "[build]\nboard = 3\n"}, 2, "build.board must be a text"),
         ({"upytool.toml": '[build]\nmodule = ["src"]\n'}, 2, "[build] knows no 'module'"),
         ({"upytool.toml": '[build]\nfirmware = "base.uf2"\nmodules = ["gone"]\n'}, 8, "there is no gone"),
         ({"upytool.toml": '[build]\nfirmware = "base.uf2"\nmodules = ["../.."]\n'}, 8, "leads out of the project"),

@@ -41,7 +41,7 @@ def _rewrite(path: str, table: str, key: str, literal: str | None, value: Any, p
     wanted = read_toml(path)
     home: dict[str, Any] = wanted.setdefault(table, {}) if table else wanted
     if not isinstance(home, dict):
-        raise ConfigError(f"{path}: {table} must be a table")
+        raise ConfigError("config.not-a-table", path=path, table=table)
     if literal is None:
         del home[key]
     else:
@@ -55,10 +55,7 @@ def _rewrite(path: str, table: str, key: str, literal: str | None, value: Any, p
     except ConfigError:
         good = False
     if not good:
-        raise ConfigError(
-            f"{path} is written in a way that this command cannot change safely",
-            hint=f"change {table + '.' if table else ''}{key} by hand: `upytool config edit`",
-        )
+        raise ConfigError("config.cannot-edit", path=path, key=f"{table}.{key}" if table else key)
     _write(path, changed, private)
 
 
@@ -137,4 +134,4 @@ def _write(path: str, text: str, private: bool) -> None:
         write_whole(path, text.encode(), durable=True, parents=True, private=private)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ConfigError(f"cannot write {path}: {reason[:1].lower()}{reason[1:]}") from None
+        raise ConfigError("config.cannot-write", path=path, reason=reason[:1].lower() + reason[1:]) from None

@@ -109,7 +109,7 @@ def load(
                 settings._set(option, option.parse(text), "env", option.env)
             except ValueError:
                 raise ConfigError(
-                    f"the environment variable {option.env} is {text!r}, which is not {option.expects}"
+                    "config.bad-variable", variable=option.env, value=text, expected=option.expects
                 ) from None
     settings.override(flags or {})
     return settings
@@ -122,7 +122,8 @@ def read_toml(path: str) -> dict[str, Any]:
     try:
         return documents.read_toml(path)
     except ConfigError as error:
-        error.hint = error.hint or "fix the file (`upytool config edit` opens your own)"
+        if not error.hints:
+            error.advise("config.fix-file")
         raise
 
 
@@ -134,7 +135,7 @@ def _apply_user(settings: Settings, path: str) -> None:
     devices = _table(content, "devices", path)
     for alias, selector in devices.items():
         if not isinstance(selector, str):
-            raise ConfigError(f"{path}: devices.{alias} must be a string, a selector")
+            raise ConfigError("config.alias", path=path, alias=alias)
     settings.devices = devices
     settings.macros = _table(content, "macros", path)
     values = {key: value for key, value in content.items() if key not in USER_TABLES}
@@ -159,19 +160,17 @@ def _apply_project(settings: Settings, path: str) -> None:
         tool = content.get("tool", {})
         content = tool.get("upytool", {}) if isinstance(tool, dict) else {}
         if not isinstance(content, dict):
-            raise ConfigError(f"{path}: tool.upytool must be a table")
+            raise ConfigError("config.not-a-table", path=path, table="tool.upytool")
     settings.project_file = path
     if PASSWORDS in content:
         settings.warnings.append(f"{path}: {PASSWORDS} is ignored: passwords belong in your own configuration file")
     # The tables of a project belong to the commands that use them; what stands at its top level are settings.
     values = {key: value for key, value in content.items() if not isinstance(value, (dict, list))}
     device = values.get("device")
-    if isinstance(device, str) and (_STARTS_A_PROGRAM.match(device) or _WRITES_A_FILE.match(device)):
-        does = "starts a program" if _STARTS_A_PROGRAM.match(device) else "writes a file"
-        raise ConfigError(
-            f"{path}: a project may not name a device that {does} ({device})",
-            hint="give it with --device, or in your own configuration (`upytool config path`)",
-        )
+    if isinstance(device, str) and _STARTS_A_PROGRAM.match(device):
+        raise ConfigError("config.project-starts-program", path=path, device=device)
+    if isinstance(device, str) and _WRITES_A_FILE.match(device):
+        raise ConfigError("config.project-writes-file", path=path, device=device)
     _apply(settings, values, "project", path, known_tables=())
 
 
@@ -188,11 +187,11 @@ def _apply(settings: Settings, values: dict[str, Any], layer: str, path: str, kn
         try:
             settings._set(option, option.check(value), layer, path)
         except ValueError:
-            raise ConfigError(f"{path}: {key} must be {option.expects}, not {value!r}") from None
+            raise ConfigError("config.bad-setting", path=path, key=key, expected=option.expects, value=value) from None
 
 
 def _table(content: dict[str, Any], name: str, path: str) -> dict[str, Any]:
     table = content.get(name, {})
     if not isinstance(table, dict):
-        raise ConfigError(f"{path}: {name} must be a table")
+        raise ConfigError("config.not-a-table", path=path, table=name)
     return table

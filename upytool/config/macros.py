@@ -72,9 +72,9 @@ class Macros:
             if isinstance(value, str):
                 value = value.split()
             if not head or not isinstance(value, (list, tuple)) or not value:
-                raise ConfigError(f"{origin}: the macro {signature!r} has no command")
+                raise ConfigError("config.macro-no-command", origin=origin, signature=signature)
             if not all(isinstance(word, str) for word in value):
-                raise ConfigError(f"{origin}: the macro {signature!r} must be made of strings")
+                raise ConfigError("config.macro-not-strings", origin=origin, signature=signature)
             self.by_name[head] = Macro(
                 head, [tuple(p.split("=", 1)) for p in parameters], list(value), help_text, origin
             )
@@ -103,7 +103,7 @@ class Macros:
             macro = None
         if macro and macro.parameters and length < len(words) and "=" in words[length]:
             name = words[length].partition("=")[0]
-            raise UsageError(f"the macro {macro.name} has no argument {name}", hint=f"it is: {macro.signature}")
+            raise UsageError("usage.macro-no-argument", macro=macro.name, argument=name, signature=macro.signature)
         if assignments:
             words[0:0] = ["exec", ";".join(assignments)]
         return words
@@ -130,7 +130,7 @@ def _fill(macro: Macro, words: list[str]) -> list[str]:
         elif len(parameter) == 2:
             value = parameter[1]
         else:
-            raise UsageError(f"the macro {macro.name} needs the argument {name}", hint=f"it is: {macro.signature}")
+            raise UsageError("usage.macro-missing-argument", macro=macro.name, argument=name, signature=macro.signature)
         taken.append(f"{name}={value}")
     return taken
 

@@ -90,7 +90,7 @@ def working_dir() -> str:
     try:
         return os.getcwd()
     except OSError:
-        raise UsageError("the current directory does not exist any more", hint="change to another one") from None
+        raise UsageError("usage.no-current-directory") from None
 
 
 def inside_project(
@@ -115,10 +115,10 @@ def inside_project(
         place = os.path.normpath(os.path.join(top, name))
         real = os.path.normcase(os.path.realpath(place))
     except (OSError, ValueError) as problem:  # a NUL, a loop of links
-        raise error(f"{key}: {name!r} is not a valid path ({problem})") from None
+        raise error("path.invalid", key=key, name=name, cause=problem) from None
     if os.path.join(real, "").startswith(os.path.normcase(os.path.join(top, ""))):
         return place
-    raise error(f"{key}: {name} leads out of the project {top}", hint="name a path below the project's directory")
+    raise error("path.outside-project", key=key, name=name, root=top)
 
 
 def _mentions_upytool(path: str) -> bool:

@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 from ..errors import ConfigError, NotAuthorizedError, UpytoolError, UsageError
 from ..secret import Secret
 from ..transport.webrepl_address import is_webrepl, parse_address
+from ..words import Said
 from .edit import set_value, unset_value
 from .load import PASSWORDS, read_toml
 from .paths import config_file
@@ -57,10 +58,7 @@ def webrepl_password(
     board = str(parse_address(address))
     typed = ask(f"WebREPL password of {board}: ") if ask is not None else None
     if typed is None:
-        raise NotAuthorizedError(
-            f"{board} requires a password, and none is known for it",
-            hint=f"set {VARIABLE}, or run the command in a terminal to be asked",
-        )
+        raise NotAuthorizedError("transport.password.unknown", board=board, variable=VARIABLE)
     return check_password(typed)
 
 
@@ -91,10 +89,7 @@ def ble_password(board: str, *, ask: Ask | None = None) -> Secret:
     kept = os.environ.get(BLE_VARIABLE, "")
     text = kept or (ask(f"Password of {board}: ") if ask is not None else None)
     if not text:
-        raise NotAuthorizedError(
-            f"{board} requires a password, and none is known for it",
-            hint=f"set {BLE_VARIABLE}, or run the command in a terminal to be asked",
-        )
+        raise NotAuthorizedError("transport.password.unknown", board=board, variable=BLE_VARIABLE)
     return Secret(text, BLE_VARIABLE if kept else "")
 
 
@@ -106,16 +101,14 @@ def check_password(text: str, source: str = "", *, error: type[UpytoolError] = U
         source: where it comes from.
         error: the class to raise.
     """
-    where = f"the WebREPL password in {source}" if source else "the WebREPL password"
+    which = Said("config.password-in", source=source) if source else Said("config.password")
     if not text:
-        raise error(f"{where} is empty", hint=f"it has 1 to {LONGEST} characters")
+        raise error("password.empty", which=which, limit=LONGEST)
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):
-        raise error(f"{where} holds a character that cannot be typed", hint="use letters, digits and punctuation")
+        raise error("password.characters", which=which)
     size = len(text.encode())
     if size > LONGEST:
-        raise error(
-            f"{where} is too long: {size} bytes", hint=f"WebREPL takes {LONGEST} characters at most (bytes of UTF-8)"
-        )
+        raise error("password.too-long", which=which, size=size, limit=LONGEST)
     return Secret(text, source)
 
 
@@ -163,12 +156,12 @@ class FileStore:
     def get(self, key: str) -> str | None:
         table = read_toml(self.name).get(PASSWORDS, {})
         if not isinstance(table, dict):
-            raise ConfigError(f"{self.name}: {PASSWORDS} must be a table")
+            raise ConfigError("config.not-a-table", path=self.name, table=PASSWORDS)
         text = table.get(key)
         if text is None:
             return None
         if not isinstance(text, str):
-            raise ConfigError(f"{self.name}: {PASSWORDS}.{key} must be a string")
+            raise ConfigError("config.not-a-string", path=self.name, key=f"{PASSWORDS}.{key}")
         if os.name == "posix" and os.stat(self.name).st_mode & 0o077:
             self._tell(
                 f"{self.name} holds a password and other users can read it: `chmod 600 {shlex.quote(self.name)}`"
@@ -202,7 +195,7 @@ class KeyringStore:
         try:
             self._within(lambda: self._keyring.set_password(SERVICE, key, password.reveal()))
         except Exception as error:
-            raise ConfigError(f"the system keyring did not take the password: {type(error).__name__}") from None
+            raise ConfigError("config.keyring-set", reason=type(error).__name__) from None
 
     def remove(self, key: str) -> bool:
         if self.get(key) is None:
@@ -210,7 +203,7 @@ class KeyringStore:
         try:
             self._within(lambda: self._keyring.delete_password(SERVICE, key))
         except Exception as error:
-            raise ConfigError(f"the system keyring did not remove the password: {type(error).__name__}") from None
+            raise ConfigError("config.keyring-remove", reason=type(error).__name__) from None
         return True
 
     def _within(self, work: Callable[[], T]) -> T:

@@ -17,4 +17,4 @@ def shipped(*names: str) -> Path:
         place = folder.joinpath(*names)
         if place.exists():
             return place
-    raise ConfigError(f"{'/'.join(names)} is missing from this installation", hint="install upytool again")
+    raise ConfigError("config.not-shipped", path="/".join(names))

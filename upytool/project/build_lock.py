@@ -80,16 +80,15 @@ def _redacted(value: Any) -> Any:
 
 def read_lock(path: Path) -> BuildLock | None:
     """The lock, None where there is none. Raises: ConfigError when it is damaged or newer."""
-    anew = "remove it: the next build makes it anew"
     if not os.path.lexists(path):
         return None
     try:
         raw = documents.read_json(path)
     except ConfigError as error:
-        raise ConfigError(error.message, hint=anew) from None
+        raise ConfigError("config.build-lock-unreadable", cause=error) from None
     try:
         if raw["v"] != 1:
-            raise ConfigError(f"{path} was written by a newer upytool", hint="pip install -U upytool")
+            raise ConfigError("config.build-lock-newer", path=path)
         packages = raw.get("packages")
         resolution = None
         if packages is not None:
@@ -99,7 +98,7 @@ def read_lock(path: Path) -> BuildLock | None:
             resolution = Resolution(tuple(package_from(each, path.parent) for each in packages))
         return BuildLock(dict(raw["request"]), _checked_pins(raw["pins"]), resolution, dict(raw["output"]))
     except (KeyError, TypeError, ValueError, AttributeError, PackageError) as error:
-        raise ConfigError(f"{path} is damaged: {error!r}", hint=anew) from None
+        raise ConfigError("config.build-lock-damaged", path=path, reason=error) from None
 
 
 def _checked_pins(raw: Any) -> dict[str, Any]:
@@ -129,7 +128,7 @@ def write_lock(path: Path, table: BuildTable, packages: Resolution | None, resul
             return False
         write_whole(path, text.encode(), durable=True)
     except OSError as error:
-        raise LocalFileError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise LocalFileError("local-file.cannot-write", path=path, reason=error.strerror or error) from error
     return True
 
 

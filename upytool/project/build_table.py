@@ -132,14 +132,14 @@ def load_build_table(file: Path | None, root: Path | None = None) -> BuildTable:
     document = read_project_table(file)
     table = document.get("build", {})
     if not isinstance(table, dict):
-        raise ConfigError(f"{file}: [build] is to be a table", hint="fix the file")
+        raise ConfigError("config.project-table", path=file, table="build")
     values: dict[str, Any] = {}
     for key, value in table.items():
         want = _KEYS.get(key)
         if want is None:
-            raise ConfigError(f"{file}: [build] knows no {key!r}", hint=f"it knows {', '.join(_KEYS)}")
+            raise ConfigError("config.unknown-key", path=file, key=key, known=list(_KEYS), table="build")
         if not _fits(want, key, value):
-            raise ConfigError(f"{file}: build.{key} is to be {_what(key, want)}", hint="fix the file")
+            raise ConfigError("config.wrong-value", path=file, key=f"build.{key}", expected=_what(key, want))
         name = key.replace("-", "_")
         if want is _LIST:
             values[name] = tuple(value)

@@ -62,7 +62,8 @@ def read_project_table(file: Path) -> Mapping[str, Any]:
     try:
         data: Mapping[str, Any] = documents.read_toml(file)
     except ConfigError as error:
-        error.hint = error.hint or "fix it, or run the command elsewhere"
+        if not error.hints:
+            error.advise("project.fix-it")
         raise
     return _table(_table(data, "tool", file), "upytool", file) if file.name == "pyproject.toml" else data
 
@@ -90,7 +91,7 @@ def load_project(file: Path) -> Project:
 def _table(data: Mapping[str, Any], name: str, file: Path) -> Mapping[str, Any]:
     table = data.get(name, {})
     if not isinstance(table, dict):
-        raise ConfigError(f"{file}: [{name}] is to be a table", hint="fix the file")
+        raise ConfigError("config.project-table", path=file, table=name)
     return table
 
 
@@ -98,8 +99,8 @@ def _checked(table: Mapping[str, Any], known: Mapping[str, type[Any]], name: str
     for key, value in table.items():
         kind = known.get(key)
         if kind is None:
-            raise ConfigError(f"{file}: [{name}] knows no {key!r}", hint=f"it knows {', '.join(known)}")
+            raise ConfigError("config.unknown-key", path=file, table=name, key=key, known=list(known))
         items = value if isinstance(value, list) else []
         if not isinstance(value, kind) or not all(isinstance(item, str) for item in items):
-            raise ConfigError(f"{file}: {name}.{key} is to be {_TYPES[kind]}", hint="fix the file")
+            raise ConfigError("config.wrong-value", path=file, key=f"{name}.{key}", expected=_TYPES[kind])
     return table

@@ -32,19 +32,18 @@ def project_firmware(file: Path) -> ProjectFirmware | None:
     """
     if not read_project_table(file).get("build"):
         return None
-    again = "`upytool build` makes it; `upytool flash --board NAME` takes an official release in its place"
     lock = read_lock(file.parent / NAME)
     name = str(lock.output.get("file") or "") if lock is not None else ""
     if lock is not None and not name:
-        raise BuildError("this project's firmware was written outside of the project", hint=f"name the file; {again}")
+        raise BuildError("build.output-outside")
     if lock is None:
-        raise BuildError(f"this project's firmware ([build] in {file.name}) is not built yet", hint=again)
+        raise BuildError("build.not-built", file=file.name)
     path = Path(inside_project(file.parent, name, f"{NAME}: output"))
     if not os.path.isfile(path):
-        raise BuildError(f"this project's firmware {name} is not here", hint=again)
+        raise BuildError("build.output-gone", name=name)
     with open(path, "rb") as stream:
         digest = file_digest(stream, "sha256").hexdigest()
     if digest != lock.output.get("sha256"):
-        raise BuildError(f"{name} is not what {NAME} says was built", hint=again)
+        raise BuildError("build.output-changed", name=name, lock=NAME)
     firmware = lock.pins.get("firmware")
     return ProjectFirmware(path, digest, str(firmware.get("build", "")) if isinstance(firmware, dict) else "")

@@ -83,11 +83,10 @@ def build_project(
     old = read_lock(path) if table.file is not None else None
     lock = None if update else old
     if locked and lock is None:
-        raise UsageError(f"there is no {path.name} to build from", hint="`upytool build` makes it")
+        raise UsageError("usage.no-lock", name=path.name)
     same = lock is not None and dict(lock.request) == request_of(table)
     if locked and not same:
-        said = f"the project asks for something else than {path.name} pins"
-        raise ConfigError(said, hint="`upytool build` brings the lock up to date")
+        raise ConfigError("config.build-lock-stale", name=path.name)
     pinned = lock if same else None
     packages = _packages(table, services, pinned)
     items = collect_items(table, packages)
@@ -152,13 +151,12 @@ def _with_firmware(
     local = table.local_firmware
     if local is not None:
         if not os.path.isfile(local):
-            raise BuildError(f"there is no firmware {local}", hint="name a file, or a board and a version")
+            raise BuildError("build.no-firmware", path=local)
         if locked and digest and sha256(load_file(str(local))).hexdigest() != digest:
-            said = f"{local.name} is not the firmware that {lock_path(table).name} pins"
-            raise ConfigError(said, hint="bring that one back; `upytool build` brings the lock up to date")
+            raise ConfigError("config.build-lock-other-firmware", name=local.name, lock=lock_path(table).name)
         return replace(recipe, firmware=local)
     if not table.firmware and not table.board:
-        raise UsageError("for which board?", hint="name it: --board RPI_PICO, or `board` in [build] of upytool.toml")
+        raise UsageError("usage.which-board")
     from ..releases.download import fetch
     from ..releases.resolve import find_release
 

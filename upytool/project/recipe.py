@@ -50,15 +50,12 @@ def collect_items(table: BuildTable, packages: PackageFiles | None = None) -> tu
     for item in (*own, *(packages.items if packages else ())):
         before = found.setdefault(item.target, item)
         if before.data != item.data:
-            raise BuildError(
-                f"{item.target} comes from two places: {before.origin} and {item.origin}",
-                hint="take one of them out, or rename it",
-            )
+            raise BuildError("build.same-target", target=item.target, one=before.origin, other=item.origin)
     stems = {item.target.removesuffix(".py"): item for item in found.values() if item.module}
     for target, item in found.items():
         if target.endswith(".mpy") and target[:-4] in stems:
             one, two = item.origin, stems[target[:-4]].origin
-            raise BuildError(f"{one} and {two} would become the same module", hint="take one of them out")
+            raise BuildError("build.same-import", one=one, other=two)
     return tuple(_tuned(found[target], table) for target in sorted(found))
 
 
@@ -110,7 +107,7 @@ def _modules(table: BuildTable) -> Iterator[Item]:
                 if target.endswith((".py", ".mpy")):
                     yield _file(path, target, table, module=target.endswith(".py"))
         elif place.suffix not in (".py", ".mpy"):
-            raise BuildError(f"{name} is not a module", hint="other files go in as data: --data, or `data` of [build]")
+            raise BuildError("build.not-a-module", name=name)
         else:
             yield _file(place, place.name, table, module=place.suffix == ".py")
 
@@ -130,8 +127,7 @@ def _entry(table: BuildTable) -> Iterator[Item]:
     if not table.entry:
         return
     if not _ENTRY.fullmatch(table.entry):
-        hint = 'write "app" or "app:main", a module and what to call in it'
-        raise BuildError(f"{table.entry!r} is not an entry", hint=hint)
+        raise BuildError("build.not-an-entry", entry=table.entry)
     yield Item("main.py", entry_source(table.entry), f'entry = "{table.entry}"', module=True)
 
 
@@ -176,7 +172,7 @@ def _inside(table: BuildTable, name: str, key: str) -> Path:
     """A path of the project's file, which is there."""
     place = table.locate(name, key)
     if not os.path.exists(place):
-        raise BuildError(f"build.{key}: there is no {name} in {table.root}", hint="fix the path, or take it out")
+        raise BuildError("build.no-such-path", key=key, name=name, root=table.root)
     return place
 
 
@@ -185,7 +181,7 @@ def _walk(folder: Path, table: BuildTable) -> Iterator[tuple[Path, str]]:
 
     def unreadable(error: OSError) -> None:  # left out in silence it would be missing in the firmware
         reason = str(error.strerror).lower()
-        raise BuildError(f"cannot read {error.filename}: {reason}", hint="fix its permissions, or ignore it")
+        raise BuildError("build.cannot-read-file", path=error.filename, reason=reason)
 
     for place, folders, names in os.walk(folder, onerror=unreadable):
         base = Path(place).relative_to(folder).as_posix()
@@ -198,7 +194,7 @@ def _walk(folder: Path, table: BuildTable) -> Iterator[tuple[Path, str]]:
 
 def _file(path: Path, target: str, table: BuildTable, *, module: bool) -> Item:
     if path.is_symlink() and not path.resolve().is_relative_to(table.root):
-        raise BuildError(f"{path} is a link that leads out of the project", hint="put the file itself there")
+        raise BuildError("build.link-outside", path=path)
     data = documents.read_bytes(path, error=BuildError, limit=limits.IMAGE_BYTES)
     try:
         shown = Path(os.path.relpath(path, table.root)).as_posix()
@@ -220,7 +216,4 @@ def items_digest(items: tuple[Item, ...]) -> str:
 def require_project(table: BuildTable) -> None:
     """Raises: UsageError where there is nothing to build from."""
     if not (table.modules or table.data or table.packages or table.manifest or table.entry):
-        raise UsageError(
-            "there is nothing to put into firmware",
-            hint="name modules on the line (`upytool build src --board RPI_PICO`) or in [build] of upytool.toml",
-        )
+        raise UsageError("usage.nothing-to-build")

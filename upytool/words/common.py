@@ -48,6 +48,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
     ),
     "interrupted": ("interrupted",),
     "interrupted.declined": ("stopped: the answer was no",),
+    "local-file.cannot-write": ("cannot write {path}: {reason}",),
 }
 
 NOTES: dict[str, str] = {

@@ -34,7 +34,6 @@ ERRORS: dict[str, tuple[str, ...]] = {
         "cannot write {path}: {reason}",
         "free some space there, or name another directory with UPYTOOL_CACHE_DIR",
     ),
-    "local-file.cannot-write": ("cannot write {path}: {reason}",),
     "local-file.firmware-directory": ("{path} is a directory", "give a firmware file, a board's name or an address"),
     "local-file.locked": ("another program holds {path}", "try again when it is done"),
     "local-file.no-firmware": ("{path} does not exist", "give a firmware file, a board's name or an address"),

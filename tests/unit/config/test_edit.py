@@ -92,7 +92,7 @@ def test_line_ends_stay(tmp_path: Path) -> None:
 def test_what_cannot_be_changed_safely_is_left_alone(tmp_path: Path, text: str, table: str, key: str) -> None:
     path = tmp_path / "config.toml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError, match="cannot change safely"):
+    with pytest.raises(ConfigError, match="cannot edit"):
         set_value(str(path), table, key, "c")
     assert path.read_text(encoding="utf-8") == text
     assert list(tmp_path.iterdir()) == [path]
