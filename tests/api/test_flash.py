@@ -283,6 +283,9 @@ def test_the_commands_json_is_the_results_data(cli: Cli, model: ModelBoard, monk
     plan = plan_of(model)
     shown = json.loads(cli("flash", "new.uf2", "--dry-run", "--json").out)["result"]
     assert shown == json.loads(json.dumps(plan.data()))
+    Path("b.bin").write_bytes(b"the good one")
+    shown = json.loads(cli("flash", "moved.uf2", "--backup", "b.bin", "--dry-run", "--json").out)["result"]
+    assert shown == json.loads(json.dumps(plan_of(model, "moved.uf2", backup="b.bin").data()))
     twin = ModelBoard().load(program())
     result = json.loads(json.dumps(flash.apply(plan_of(twin), ask=flash.accept).data()))
     done = json.loads(cli("flash", "new.uf2", "--yes", "--json").out)["result"]

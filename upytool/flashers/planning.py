@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ..errors import Declined, FlashError, OperationInterrupted
+from ..errors import FlashError, OperationInterrupted
 from ..image.base import FirmwareImage
 from ..image.identity import from_file_name
 from . import layout
@@ -185,10 +185,10 @@ def told(error: BaseException, message: str, hint: str) -> OperationInterrupted:
         error: that ended it; what it says of its own is kept.
         message: for Ctrl-C alone.
     """
-    if isinstance(error, Declined):
-        return Declined(error.message, hint=hint)
-    own = isinstance(error, OperationInterrupted) and not error.plain
-    return OperationInterrupted(str(error) if own else message, hint=hint)
+    if isinstance(error, OperationInterrupted) and not error.plain:
+        error.hint = hint
+        return error
+    return OperationInterrupted(message, hint=hint)
 
 
 def lasting(target: FlashTarget) -> str:
