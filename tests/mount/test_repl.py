@@ -359,7 +359,7 @@ def test_mount_on_the_command_line(board: str, tmp_path: Path) -> None:
     assert b"[Errno 2]" in piped(board, b"", "mount", str(tmp_path), "umount", "exec", "open('app.py')").stderr
     run = piped(board, b"", "mount", str(tmp_path / "none"), "exec", "1")
     assert run.returncode == 6
-    assert b"cannot be mounted" in run.stderr
+    assert str(tmp_path / "none").encode() in run.stderr
     (tmp_path / "bad.py").write_text("def f(:\n")
     run = piped(board, b"", "mount", "-m", str(tmp_path), "exec", "import bad")
     assert b"warning" in run.stderr

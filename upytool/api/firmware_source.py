@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import FlashError, ImageError, UpytoolError, UsageError
 from ..events import NULL, Reporter, notice
+from .firmware import DEFAULTS, FirmwareSettings, download, resolve
 from .flash_target import Flashable, slowly
 
 if TYPE_CHECKING:
@@ -103,14 +104,6 @@ class FirmwareFile:
         return image_version(self.image)
 
 
-@dataclass(frozen=True, slots=True)
-class FirmwareSettings:
-    """Where firmware comes from: the server of official firmware, and whether the network may be used."""
-
-    url: str = "https://micropython.org"
-    offline: bool = False
-
-
 def of_project(project: Path, wish: FirmwareWish) -> FirmwareWish:
     """Take the firmware that a project built where nothing else is named.
 
@@ -133,7 +126,7 @@ def firmware(
     wish: FirmwareWish | str | os.PathLike[str] = "",
     board: Flashable | None = None,
     *,
-    settings: FirmwareSettings | None = None,
+    settings: FirmwareSettings = DEFAULTS,
     reporter: Reporter = NULL,
 ) -> FirmwareFile:
     """Get firmware, and check it; a release is downloaded where it is not in the cache.
@@ -155,7 +148,7 @@ def firmware(
         return _bare(wish, wish.at, board)
     if wish.is_file:
         return _from_file(wish)
-    return _release(wish, board, settings or FirmwareSettings(), reporter)
+    return _release(wish, board, settings, reporter)
 
 
 def _from_file(wish: FirmwareWish) -> FirmwareFile:
@@ -211,9 +204,6 @@ def _release(
     wish: FirmwareWish, board: Flashable | None, settings: FirmwareSettings, reporter: Reporter
 ) -> FirmwareFile:
     from ..image.base import FirmwareImage
-    from ..releases.download import fetch
-    from ..releases.resolve import find_release
-    from ..releases.source import ReleaseSource
 
     spec, variant = wish.file or wish.board, wish.variant
     if not spec:
@@ -221,10 +211,9 @@ def _release(
             raise UsageError("several boards may need different firmware", hint="name it: FILE or --board NAME")
         spec, own = board_of(board.target, reporter=reporter)
         variant = variant or own
-    with ReleaseSource(settings.url, offline=settings.offline, reporter=reporter) as source:
-        with slowly(reporter, f"Looking for the firmware of {spec}"):
-            release = find_release(spec, source, variant=variant, version=wish.version)
-        got = fetch(release, source, sha256=wish.sha256)
+    with slowly(reporter, f"Looking for the firmware of {spec}"):
+        release = resolve(spec, variant=variant, version=wish.version, settings=settings, reporter=reporter)
+    got = download(release, sha256=wish.sha256, settings=settings, reporter=reporter)
     image = got.image or FirmwareImage.read(got.path)
     return FirmwareFile(image, os.path.basename(str(got.path)), got.sha256, wish, tuple(got.warnings))
 
@@ -297,10 +286,3 @@ def _ask_chip(target: FlashTarget, reporter: Reporter) -> str:
             f"nothing answers on {target.address}: no REPL, and no bootloader of an ESP chip",
             hint=error.hint,
         ) from error
-
-
-def board_names() -> dict[str, str]:
-    """The boards that MicroPython has firmware for: name -> vendor and product."""
-    from ..boards.catalogue import all_boards
-
-    return {each.id: f"{each.vendor} {each.product}".strip() for each in all_boards()}

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 from ..errors import Declined, FlashError, NoDeviceError, OperationInterrupted, UpytoolError
 from ..events import NULL, Reporter
 from ..questions import Ask, Question, accept, decline
-from .firmware_source import FirmwareFile, FirmwareSettings, FirmwareWish, firmware, of_project
+from .firmware import DEFAULTS, FirmwareSettings
+from .firmware_source import FirmwareFile, FirmwareWish, firmware, of_project
 from .flash_plan import (
     FlashOutcome,
     FlashPlan,
@@ -152,7 +153,7 @@ def plan_all(
     file: FirmwareFile | FirmwareWish,
     wish: FlashWish = AS_USUAL,
     *,
-    settings: FirmwareSettings | None = None,
+    settings: FirmwareSettings = DEFAULTS,
     reporter: Reporter = NULL,
 ) -> FlashPlans:
     """Make a plan for each board that this can be for; the others are left out, with the reason.

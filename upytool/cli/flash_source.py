@@ -11,22 +11,27 @@ if TYPE_CHECKING:
     import click
     from click.shell_completion import CompletionItem
 
-    from ..api.flash import FirmwareSettings, FirmwareWish
+    from ..api.firmware import FirmwareSettings
+    from ..api.flash import FirmwareWish
 
 
 def complete_boards(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Names of boards for the shell, in the case that they have."""
     from click.shell_completion import CompletionItem
 
-    from ..api.firmware_source import board_names
+    from ..api.catalogue import boards
 
     start = incomplete.upper().replace("-", "_")
-    return [CompletionItem(name, help=product) for name, product in board_names().items() if name.startswith(start)]
+    return [
+        CompletionItem(each.id, help=f"{each.vendor} {each.product}".strip())
+        for each in boards()
+        if each.id.startswith(start)
+    ]
 
 
 def firmware_settings(app: App) -> FirmwareSettings:
     """Where this run gets firmware from."""
-    from ..api.flash import FirmwareSettings
+    from ..api.firmware import FirmwareSettings
 
     return FirmwareSettings(app.settings.firmware_url, app.settings.offline)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from upytool.cli.ui.guard import guarded
-from upytool.cli.ui.json import document
+from upytool.cli.ui.json import Document
 from upytool.cli.ui.plain_reporter import JsonReporter, PlainReporter
 from upytool.cli.ui.prompt import choose, confirm
 from upytool.cli.ui.rich_reporter import RichReporter
@@ -117,10 +117,13 @@ def test_answer_is_a_result() -> None:
 
 
 def test_json_values_beyond_json() -> None:
-    text = document({"b": b"\x00\xff", "s": {2, 1}, "p": ValueError("x")}, ["w"], pretty=False)
+    document = Document()
+    document.result({"b": b"\x00\xff", "s": {2, 1}, "p": ValueError("x")})
+    document.end("ls", failed=False, acting=True)
+    text = document.text(None, ["w"], pretty=False)
     assert text.count("\n") == 1
     assert json.loads(text)["result"] == {"b": {"base64": "AP8="}, "s": [1, 2], "p": "x"}
-    assert document([], [], pretty=True).count("\n") > 2
+    assert document.text(None, [], pretty=True).count("\n") > 2
 
 
 # -- streams --------------------------------------------------------------------------------------

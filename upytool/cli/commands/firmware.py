@@ -8,7 +8,7 @@ import click
 
 from ...errors import ImageError, UsageError
 from ..app import App, pass_app
-from ..flash_source import complete_boards
+from ..flash_source import complete_boards, firmware_settings
 from ..group import define_group
 from ..imaging import target
 from ..params import LocalPath
@@ -16,7 +16,7 @@ from ..ui.text import plural, rows, size
 
 if TYPE_CHECKING:
     from ...api.catalogue import Board
-    from ...api.firmware import FirmwareSettings, Release
+    from ...api.firmware import Release
 
 
 @define_group(
@@ -92,7 +92,7 @@ def list_(app: App, board: str | None, port: str | None, mcu: str | None, versio
         return
     if port or mcu:
         raise UsageError("--port and --mcu choose among boards: give them without a board")
-    found = firmware.releases(board, newest=not versions, settings=_settings(app), reporter=app.reporter)
+    found = firmware.releases(board, newest=not versions, settings=firmware_settings(app), reporter=app.reporter)
     if not found:
         app.note(f"There is no firmware for {board}.")
     _show_releases(app, found)
@@ -158,7 +158,7 @@ def download(app: App, board: str, variant: str, version: str, kind: str, output
     """
     from ...api import firmware
 
-    settings = _settings(app)
+    settings = firmware_settings(app)
     release = firmware.resolve(
         board, variant=variant, version=version, kind=kind, settings=settings, reporter=app.reporter
     )
@@ -189,7 +189,7 @@ def cache(app: App, clean: bool, path: bool, forget: str | None) -> None:
         raise UsageError("--clean, --path and --forget exclude one another")
     from ...api import firmware
 
-    settings = _settings(app)
+    settings = firmware_settings(app)
     if path:
         folder = str(firmware.cache_folder(settings))
         app.emit({"path": folder}, folder)
@@ -213,12 +213,6 @@ def cache(app: App, clean: bool, path: bool, forget: str | None) -> None:
             [each.data() for each in here],
             lambda style: rows(style, ["name", "size", "fetched", "sha256"], body, align="lrll"),
         )
-
-
-def _settings(app: App) -> FirmwareSettings:
-    from ...api.firmware import FirmwareSettings
-
-    return FirmwareSettings(app.settings.firmware_url, app.settings.offline)
 
 
 def _show_boards(app: App, boards: list[Board]) -> None:
