@@ -536,5 +536,11 @@ class Declined(OperationInterrupted):
 
     code = "interrupted.declined"
 
-    def __init__(self, message: str = "stopped: the answer was no", *, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self, code: str = "interrupted.declined", /, *, traceback: str = "", hint: Hints = (), **fields: object
+    ) -> None:
+        super().__init__(code, traceback=traceback, hint=hint, **fields)
+
+
+class Interrupted(BaseException):
+    """Ctrl-C on this computer while an operation was waiting; a BaseException so that no `except Exception` eats it."""

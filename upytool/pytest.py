@@ -34,7 +34,7 @@ def _board_session(request: pytest.FixtureRequest) -> Iterator[Device]:
     selector = request.config.getoption("--upytool-device")
     if not selector:
         pytest.skip("no board: give --upytool-device SELECTOR")
-    from .device.connect import connect
+    from .api.connect import connect
 
     with connect(str(selector)) as board:
         yield board

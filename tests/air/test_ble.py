@@ -249,7 +249,7 @@ def test_a_flood_that_nobody_reads_has_a_bound(world: World, monkeypatch: pytest
 def test_asyncio_uses_it_too(world: World) -> None:
     import asyncio
 
-    from upytool.device.aio import AsyncDevice
+    from upytool.device.aio_device import AsyncDevice
 
     async def work() -> str:
         transport = await asyncio.to_thread(open_transport, "ble://mpy-pipe")

@@ -42,9 +42,23 @@ def test_exports_exist(name: str) -> None:
 
 def test_exports_are_complete() -> None:
     assert sorted(upytool.__all__) == upytool.__all__
-    assert set(upytool._HOMES) | {"__version__"} == set(upytool.__all__)
+    assert {*upytool._HOMES, *upytool._JOBS, "__version__"} == set(upytool.__all__)
     with pytest.raises(AttributeError):
         upytool.nonsense  # noqa: B018
+
+
+def test_every_job_is_one_of_the_librarys_names() -> None:
+    """A module of api is `upytool.NAME`; where something else has that name, `upytool` has its main function."""
+    functions = {"boards": "find_boards", "connect": "connect", "packages": "install"}
+    # Parts of another job.
+    parts = {"boot_check", "firmware_source", "flash_plan", "flash_target", "opened_image", "simulated_drive"}
+    modules = {path.stem for path in (PACKAGE / "api").glob("[!_]*.py")} - parts
+    assert {functions.get(name, name) for name in modules} <= set(upytool.__all__)
+    rooms = {path.name for path in PACKAGE.iterdir()} | {path.stem for path in PACKAGE.glob("*.py")}
+    assert not rooms & set(upytool._JOBS)
+    for name in upytool._JOBS:
+        assert getattr(upytool, name).__name__ == f"upytool.api.{name}"
+    assert upytool.find_boards.__module__ == "upytool.api.boards"
 
 
 def test_every_module_has_a_docstring() -> None:

@@ -280,10 +280,10 @@ def test_flash_takes_what_was_built(cli: Any, project: Path, monkeypatch: pytest
     done = cli("build")
     assert done.err.splitlines()[-1] == "next: `upytool flash`"
     asked: list[str] = []
-    from upytool.cli import flash_source
+    from upytool.api import firmware_source
 
-    real = flash_source.from_file
-    monkeypatch.setattr(flash_source, "from_file", lambda path, sha256="": asked.append(path) or real(path, sha256))
+    real = firmware_source._from_file
+    monkeypatch.setattr(firmware_source, "_from_file", lambda wish: asked.append(wish.file) or real(wish))
     done = cli("flash", "--dry-run")
     assert "This project's firmware: build" in done.err
     assert [Path(path).name for path in asked] == ["project-RPI_PICO.uf2"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from upytool.cli.commands.run import read_program
+from upytool.api.run import read_program
 from upytool.errors import LocalFileError
 
 from .conftest import BoardCli, Cli

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.loader_model import BASE, ModelBoard, ModelDoors, program, uf2
+from upytool.api import flash
 from upytool.api.flash_target import Flashable
 from upytool.cli import flash_words, flashing
 from upytool.errors import ConnectionLostError
@@ -47,7 +48,6 @@ def bench(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
         monkeypatch.setattr(flashing, "doors", lambda app, **_: made.doors)
         monkeypatch.setattr(flashing, "choose", lambda app, ways=None: made.flashable()[0])
         monkeypatch.setattr(flashing, "targets", lambda app, ways: made.flashable())
-        monkeypatch.setattr("upytool.flashers.select.registry.automatic", lambda: made.doors.flashers)
         return made
 
     return make
@@ -91,7 +91,7 @@ def test_dry_run(bench: Callable[..., Bench]) -> None:
     assert run.err == "Dry run: nothing was changed\n"
     data = json.loads(there("flash", "new.uf2", "-n", "--json").out)["result"]
     assert data["flasher"] == "model"
-    assert data["steps"][0] == "enter the bootloader"
+    assert data["steps"][0] == {"kind": "enter", "way": "repl"}
     assert there.boards[0].flash == before
     assert there.boards[0].log == []
 
@@ -283,17 +283,17 @@ def test_a_read_that_fails_leaves_no_file(bench: Callable[..., Bench]) -> None:
 
 def test_erase(bench: Callable[..., Bench]) -> None:
     there = bench()
-    flash = there.boards[0].flash
-    flash[0x1F0000] = 0
+    held = there.boards[0].flash
+    held[0x1F0000] = 0
     assert there("erase").code == 2
     assert there.boards[0].log == []
     assert there("erase", "--fs", "--yes").code == 0
-    assert (flash[0x1F0000], flash[0x4000]) == (0xFF, 0x5A)
+    assert (held[0x1F0000], held[0x4000]) == (0xFF, 0x5A)
     assert there("erase", "--range", "0x10004000", "4096", "--yes").code == 0
-    assert (flash[0x4000], flash[0x5000]) == (0xFF, 0x5A)
+    assert (held[0x4000], held[0x5000]) == (0xFF, 0x5A)
     run = there("erase", "--yes")
     assert run.code == 0
-    assert set(flash) == {0xFF}
+    assert set(held) == {0xFF}
     assert "upytool -d usb:1-2 flash --board RPI_PICO" in run.err
 
 
@@ -356,13 +356,8 @@ def test_saved_bytes_over_files_are_asked_for(bench: Callable[..., Bench], monke
 
 def test_a_plan_fits_a_terminal(bench: Callable[..., Bench]) -> None:
     from upytool.cli.ui.style import Style
-    from upytool.flashers import chain
-    from upytool.image.base import FirmwareImage
 
-    there = bench()
-    plan = chain.plan(
-        there.boards[0].target(), FirmwareImage.read("new.uf2"), flashers=there.doors.flashers, sha256="0" * 64
-    )
+    plan = flash.plan(bench().flashable()[0], flash.firmware("new.uf2"))
     lines = flash_words.plan_lines(plan, Style(tty=True, width=60))
     assert max(map(len, lines)) <= 60
     assert [line[:10] for line in lines if line[:1] != " "] == ["Board     ", "Firmware  ", "How       ", "Files     "]

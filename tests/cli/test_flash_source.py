@@ -13,10 +13,9 @@ import pytest
 from tests.fakes.loader_model import ModelBoard, ModelDoors, program
 from tests.fixtures.firmware_site import Site
 from tests.unit.packages.web import serve
+from upytool.api.firmware_source import FirmwareWish, board_of, firmware, on_flash
 from upytool.api.flash_target import Flashable, slowly
-from upytool.cli import flash_source, flashing
-from upytool.cli.app import App
-from upytool.config.load import load
+from upytool.cli import flashing
 from upytool.discovery.ports import SerialPort
 from upytool.discovery.usb_devices import UsbDevice
 from upytool.errors import FlashError, UsageError
@@ -49,7 +48,6 @@ def board(monkeypatch: pytest.MonkeyPatch) -> ModelBoard:
     doors = ModelDoors(made)
     monkeypatch.setattr(flashing, "doors", lambda app, **_: doors)
     monkeypatch.setattr(flashing, "choose", lambda app, ways=None: Flashable(made.target(), doors))
-    monkeypatch.setattr("upytool.flashers.select.registry.automatic", lambda: doors.flashers)
     return made
 
 
@@ -101,11 +99,6 @@ def test_refused(cli: Cli, site: Site, board: ModelBoard, argv: tuple[str, ...],
 # -- boards that say little -------------------------------------------------------------------------
 
 
-@pytest.fixture
-def app(clean_environment: Path) -> App:
-    return App(load({}))
-
-
 @pytest.mark.parametrize(
     ("known", "expected"),
     [
@@ -115,29 +108,29 @@ def app(clean_environment: Path) -> App:
         ({"chip": "esp8266"}, ("ESP8266_GENERIC", "")),
     ],
 )
-def test_a_board_by_what_it_says(app: App, known: dict[str, Any], expected: tuple[str, str]) -> None:
-    assert flash_source.board_of(app, FlashTarget("running", "x", **known)) == expected
+def test_a_board_by_what_it_says(known: dict[str, Any], expected: tuple[str, str]) -> None:
+    assert board_of(FlashTarget("running", "x", **known)) == expected
 
 
-def test_a_chip_that_many_boards_have_is_asked_for(app: App) -> None:
+def test_a_chip_that_many_boards_have_is_asked_for() -> None:
     with pytest.raises(UsageError, match="it may be RPI_PICO, RPI_PICO_W or another") as caught:
-        flash_source.board_of(app, FlashTarget("bootloader", "usb:1-2", chip="rp2040"))
+        board_of(FlashTarget("bootloader", "usb:1-2", chip="rp2040"))
     assert "--board NAME" in caught.value.hint
 
 
-def test_several_boards_need_a_name(cli: Cli) -> None:
+def test_several_boards_need_a_name() -> None:
     with pytest.raises(UsageError, match="several boards"):
-        flash_source.obtain(App(load({})), flash_source.Wanted(), None)
+        firmware(FirmwareWish())
 
 
-def test_the_program_in_flash_tells_the_board(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_program_in_flash_tells_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
     made = ModelBoard(state="bootloader").load(program())
     doors = ModelDoors(made)
     monkeypatch.setattr("upytool.flashers.select.registry.automatic", lambda: doors.flashers)
     usb = UsbDevice(0x2E8A, 3, "1-2")
     target = made.target(usb=usb)
     # the program's `pico_board` is not in the model's binary info: then nobody can tell
-    assert flash_source._on_flash(app, target) == ""
+    assert on_flash(target) == ""
     seen: list[Any] = []
 
     def info(loader: Any) -> Any:
@@ -145,19 +138,19 @@ def test_the_program_in_flash_tells_the_board(app: App, monkeypatch: pytest.Monk
         return type("Info", (), {"board": "pico_w"})()
 
     monkeypatch.setattr("upytool.flashers.layout.program_info", info)
-    assert flash_source.board_of(app, target) == ("RPI_PICO_W", "")
+    assert board_of(target) == ("RPI_PICO_W", "")
     assert seen[0].closed
-    assert flash_source._on_flash(app, made.target(usb=None)) == "", "a drive alone cannot be read"
+    assert on_flash(made.target(usb=None)) == "", "a drive alone cannot be read"
 
 
-def test_a_port_without_a_chip_says_both_that_failed(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_without_a_chip_says_both_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     def silent(target: FlashTarget, reporter: Any) -> Any:
         raise FlashError("no answer", hint="hold BOOT")
 
     monkeypatch.setattr("upytool.flashers.esp.probe", silent)
     port = SerialPort("/dev/ttyUSB0", None, 0x1A86, 0x7523)
     with pytest.raises(FlashError, match="no REPL, and no bootloader of an ESP chip") as caught:
-        flash_source.board_of(app, FlashTarget("unknown", "u0", "", "/dev/ttyUSB0", port))
+        board_of(FlashTarget("unknown", "u0", "", "/dev/ttyUSB0", port))
     assert caught.value.hint == "hold BOOT"
 
 

@@ -75,4 +75,4 @@ def test_copy_on_a_terminal(board: BoardCli, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_no_is_not_called_an_interrupt(board: BoardCli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("upytool.cli.ui.prompt.confirm", lambda *_, **__: False)
     run = board("wipe")
-    assert (run.code, run.err) == (130, "error: stopped: the answer was no\n")
+    assert (run.code, run.err) == (130, "error: cancelled\n")

@@ -145,7 +145,7 @@ def test_hosts_come_from_the_users_file_alone(mip: Mip, tmp_path: Path, index_ur
     table = f'[mip.hosts.corp]\nkind = "http"\nurl = "{index_url}"\n'
     Path("upytool.toml").write_text(table)
     code, _, err = mip("install", "corp:file/../x.py")
-    assert (code, "not known" in err) == (2, True)
+    assert (code, "unknown host" in err) == (2, True)
     (tmp_path / "config.toml").write_text(table)
     code, _, err = mip("install", "corp:nothing/x.py")
     assert (code, f"{index_url}/nothing/x.py does not exist" in err) == (9, True), err

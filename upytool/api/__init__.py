@@ -1,4 +1,4 @@
-"""The public library: one module a job. The command line is its first client.
+"""The public library: one module a job. The command line is its first client; `import upytool` has them by name.
 
 Plain arguments go in, with a `Reporter` for events and, where something may be lost, an `Ask` for questions; a plan or
 a result comes out. Nothing here prints, reads the environment or knows Click: what a program of its own cannot do with

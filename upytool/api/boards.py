@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UpytoolError, UsageError
 from ..events import NULL, Reporter, notice
+from . import sims
 
 if TYPE_CHECKING:
     from ..device.device import Device
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from ..discovery.air import AirBoard
     from ..discovery.ports import SerialPort as SerialPort
     from ..discovery.usb_devices import UsbDevice
-    from ..sim.registry import SimInfo
     from ..transport.ble_scan import BleDevice as BleDevice
 
 __all__ = ["Boards", "Facts", "Found", "facts", "find", "over_ble", "port_data", "serial_ports"]
@@ -114,7 +114,7 @@ def find(
     shown = [port for port in ports if every or port.kind != "foreign"]
     taken = {(port.vid, port.pid) for port in ports}
     loaders = [device for device in boards_in_bootloader() if (device.vid, device.pid) not in taken]
-    simulated = _simulated()
+    simulated = sims.running(ask=False)
     on_air = _on_air(names, reporter) if air else []
     known = [port.path for port in ports if port.kind == "micropython"] + [info.port for info in simulated]
     known += [board.selector for board in on_air]
@@ -125,7 +125,7 @@ def find(
     ]
     for info in simulated:
         what = answers.get(info.port) or f"simulated board ({info.kind})"
-        found.append(Found(info.port, f"sim:{info.name}", "simulated", what, alias=names.of_sim(info)))
+        found.append(Found(info.port, info.selector, "simulated", what, alias=names.of_sim(info)))
     found += [Found(f"usb {d.location}", "", "bootloader", d.bootloader, _usb_id(d)) for d in loaders]
     for board in on_air:
         place = f"{board.host}.local" if board.host else board.address
@@ -137,7 +137,7 @@ def find(
         tuple({**port_data(p), "alias": names.of_port(p) or None, "board": answers.get(p.path)} for p in shown),
         tuple(
             {
-                "selector": f"sim:{info.name}",
+                "selector": info.selector,
                 "path": info.port,
                 "alias": names.of_sim(info) or None,
                 "board": answers.get(info.port),
@@ -161,8 +161,8 @@ class _Names:
         names = {port.selector, port.path, f"port:{port.path}", f"usb:{port.usb_id}", f"usb:{port.location}"}
         return self._of(names)
 
-    def of_sim(self, info: SimInfo) -> str:
-        return self._of({info.port, f"sim:{info.name}"})
+    def of_sim(self, info: sims.Simulated) -> str:
+        return self._of({info.port, info.selector})
 
     def _of(self, names: set[str]) -> str:
         """The name for a board that may be selected by any of `names`."""
@@ -203,14 +203,6 @@ def over_ble(seconds: float = 5.0, *, every: bool = False, reporter: Reporter = 
     return found, len(heard) - len(found)
 
 
-def _simulated() -> list[SimInfo]:
-    try:
-        from ..sim.registry import list_running
-    except ImportError:
-        return []
-    return list_running()
-
-
 def _on_air(names: _Names, reporter: Reporter) -> list[AirBoard]:
     from ..discovery.air import SECONDS, find_boards
 
@@ -220,7 +212,7 @@ def _on_air(names: _Names, reporter: Reporter) -> list[AirBoard]:
 
 def _probe(addresses: Iterable[str], aliases: Mapping[str, str], baud: int, reporter: Reporter) -> dict[str, str]:
     """What each board says it is, by address; why not where it does not say."""
-    from ..device.connect import connect
+    from .connect import connect
 
     answers = {}
     for path in addresses:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import FlashError, NoDeviceError
 from ..events import NULL, Reporter, notice
+from . import sims
 
 if TYPE_CHECKING:
     from ..device.device import Device
@@ -207,9 +208,7 @@ def _started(boards: Sequence[SimInfo], reporter: Reporter) -> None:
 
 
 def _simulated_hint(error: NoDeviceError) -> None:
-    from ..device.connect import running_simulators
-
-    running = running_simulators()
+    running = sims.selectors()
     if running:
         error.hint += f"\na simulated board runs: upytool -d {running[0]} ..."
 

@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..config.load import Settings
-from ..errors import AmbiguousDeviceError
+from ..errors import AmbiguousDeviceError, Interrupted
 from ..events import Notice, Reporter, notice
-from ..protocol.ops import Interrupted
 from .ui.plain_reporter import PlainReporter
 from .ui.streams import Streams
 from .ui.style import Style
 from .ui.text import Answer, Result
 
 if TYPE_CHECKING:
-    from ..device.device import Device
+    from ..api.connect import Device, Reopener
     from .ui.json import Document
 
 __all__ = ["Answer", "App", "pass_app"]
@@ -110,16 +109,24 @@ class App:
         if baud is None:
             yield
             return
-        from ..device.turbo import turbo, why_not
+        from ..api.connect import turbo
 
-        device = self.device()
-        reason = why_not(device.port, device.transport)
-        if reason:
-            self.warn(f"--turbo changes nothing: {reason}")
+        with turbo(self.device(), baud, reporter=self.reporter):
             yield
-            return
-        with turbo(device.session, device.transport, baud, reporter=self.reporter):
-            yield
+
+    def reopener(self) -> Reopener:
+        """What opens the board again after it went away."""
+        from ..api.connect import Reopener
+
+        settings = self.settings
+        return Reopener(
+            self.device().name,
+            baud=settings.baud,
+            dtr=settings.dtr,
+            rts=settings.rts,
+            aliases=settings.devices,
+            ask=self.ask_password,
+        )
 
     def let_go(self) -> None:
         """The board restarts and its port may go away: close it without a word, and open it again when it is
@@ -137,20 +144,15 @@ class App:
             self._device.session.reset_pending = False
 
     def _open(self, selector: str | None) -> Device:
-        from ..device.connect import connect
+        from ..api.connect import connect, lines
 
         settings = self.settings
-        lines = None
-        if settings.dtr is not None or settings.rts is not None:
-            from ..transport.serial import Lines
-
-            lines = Lines(dtr=settings.dtr, rts=settings.rts)
 
         def attempt(chosen: str | None) -> Device:
             return connect(
                 chosen,
                 baud=settings.baud,
-                lines=lines,
+                lines=lines(dtr=settings.dtr, rts=settings.rts),
                 wait=settings.wait,
                 fresh=self._fresh,
                 reporter=self.reporter,

@@ -127,10 +127,10 @@ def selectors() -> list[tuple[str, str]]:
     found += _quick_ports()
     found.append(("sim", "a simulated board"))
     try:
-        from ..sim.registry import list_running
+        from ..api import sims
 
-        found += [(f"sim:{info.name}", f"a simulated board ({info.kind})") for info in list_running()]
-    except (ImportError, OSError, UpytoolError):
+        found += [(each.selector, f"a simulated board ({each.kind})") for each in sims.running(ask=False)]
+    except (OSError, UpytoolError):
         pass
     return found
 

@@ -1,4 +1,4 @@
-"""Plans and results of flashing, in words for people and in data for programs."""
+"""Plans and results of flashing in words."""
 
 from __future__ import annotations
 
@@ -6,27 +6,51 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FlashError
+from .app import App
 from .ui.style import Style
 from .ui.text import rows, seconds, size
 
 if TYPE_CHECKING:
-    from ..flashers.base import FlashPlan, FlashResult, FlashTarget
-    from ..flashers.many import Outcome
+    from ..api.flash import Flashable, FlashOutcome, FlashPlan, FlashResult
 
 
-# -- words ----------------------------------------------------------------------------------------
+# -- plans ----------------------------------------------------------------------------------------
 
 
-def plan_lines(plan: FlashPlan, style: Style, backup: str = "") -> list[str]:
+def show_dry(app: App, data: Any, plans: Sequence[FlashPlan]) -> None:
+    """Print plans that are not applied, as text or data."""
+
+    def blocks(style: Style) -> Iterator[str]:
+        for number, plan in enumerate(plans):
+            yield from [""] if number else []
+            yield from plan_lines(plan, style)
+
+    app.emit(data, blocks)
+    app.note("Dry run: nothing was changed")
+
+
+def show(app: App, plans: Sequence[FlashPlan]) -> None:
+    """Tell plans on stderr, before the question."""
+    if app.settings.json:
+        return
+    for number, plan in enumerate(plans):
+        for line in ([""] if number else []) + plan_lines(plan, app.streams.err_style):
+            app.note(line)
+
+
+def plan_lines(plan: FlashPlan, style: Style) -> list[str]:
     """The plan for a person: a few aligned lines."""
-    target, image = plan.target, plan.image
-    lines: list[tuple[str, str]] = [("Board", _board(target))]
-    if image is not None:
-        lines.append(("Firmware", _firmware(plan)))
-    lines.append(("How", _how(plan)))
-    lines.append(("Files", f"{_EFFECTS[plan.fs_effect]}: {plan.fs_note}" if plan.fs_note else _EFFECTS[plan.fs_effect]))
-    if backup:
-        lines.append(("Backup", backup))
+    flow, backup = plan.flow, plan.backup
+    files = _EFFECTS[flow.fs_effect]
+    lines = [
+        ("Board", _board(plan.board)),
+        ("Firmware", _firmware(plan)),
+        ("How", _how(plan)),
+        ("Files", f"{files}: {flow.fs_note}" if flow.fs_note else files),
+    ]
+    if backup is not None:
+        what = "the files" if backup.kind == "save-files" else "the whole flash"
+        lines.append(("Backup", f"{what}, in {backup.path}"))
     lines += [("Warning", warning) for warning in plan.warnings]
     width = max(len(name) for name, _ in lines)
 
@@ -60,7 +84,8 @@ _EFFECTS = {
 }
 
 
-def _board(target: FlashTarget) -> str:
+def _board(board: Flashable) -> str:
+    target = board.target
     name = "-".join(filter(None, (target.board, target.variant)))
     what = name or target.machine or (target.usb.bootloader if target.usb is not None else "") or target.chip
     if not what and target.volume is not None:
@@ -79,12 +104,8 @@ def _board(target: FlashTarget) -> str:
 
 
 def _firmware(plan: FlashPlan) -> str:
-    from ..flashers.chain import image_board, image_version
-
-    image = plan.image
-    assert image is not None
-    version, board = image_version(image), image_board(image)
-    words = plan.image_name
+    image, version, board = plan.firmware.image, plan.firmware.version, plan.firmware.board
+    words = plan.flow.image_name
     if image.identity.implementation:
         before = plan.target.version
         words += f": {image.identity.implementation} "
@@ -93,131 +114,57 @@ def _firmware(plan: FlashPlan) -> str:
         words += f" for {board}"
     if version and plan.target.version == version:
         words += ", the version that runs now"
-    return f"{words}, {size(image.size)}" + (f", sha256 {plan.sha256[:12]}" if plan.sha256 else "")
+    return f"{words}, {size(image.size)}" + (f", sha256 {plan.firmware.sha256[:12]}" if plan.firmware.sha256 else "")
 
 
 def _how(plan: FlashPlan) -> str:
-    from ..flashers.chain import DRIVES
-
-    way = plan.way_in.split("\n", 1)[0]
+    flow = plan.flow
+    way = flow.way_in.split("\n", 1)[0]
     parts = [f"into the bootloader: {way}"] if way else []
     kind = {"all": "erase the whole flash, then write it", "fs": "erase the file system, write what differs"}
-    if any(step.startswith("compare") for step in plan.steps):
-        parts.append(f"{plan.flasher}: compare only")
-    elif plan.flasher == "ota" and not plan.slot:
-        parts.append(f"{plan.flasher}: nothing to write, the board runs it already")
-        parts += filter(None, [confirm_step(plan)])
-    elif plan.slot:
-        parts.append(f"{plan.flasher}: write the slot {plan.slot}, which does not run, read it back, then start it")
+    if flow.has("compare"):
+        parts.append(f"{flow.flasher}: compare only")
+    elif flow.flasher == "ota" and not flow.slot:
+        parts.append(f"{flow.flasher}: nothing to write, the board runs it already")
+        parts += [f"confirm {step.slot}, which runs" for step in plan.steps if step.kind == "confirm"]
+    elif flow.slot:
+        parts.append(f"{flow.flasher}: write the slot {flow.slot}, which does not run, read it back, then start it")
     else:
-        back = ", read it back" if "read it back" in plan.steps else ""
-        kind["changed"] = "copy it to the board's drive" if plan.flasher in DRIVES else "write what differs"
-        parts.append(f"{plan.flasher}: {kind[plan.erase]}{back}")
+        back = ", read it back" if flow.has("read-back") else ""
+        kind["changed"] = "copy it to the board's drive" if plan.to_drive else "write what differs"
+        parts.append(f"{flow.flasher}: {kind[flow.erase]}{back}")
     return "; ".join(parts)
 
 
-def confirm_step(plan: FlashPlan) -> str:
-    """What is said of confirming the firmware that runs, where nothing is written; "" where it is not."""
-    return "" if plan.segments else next((step for step in plan.steps if step.startswith("confirm")), "")
-
-
-def target_data(target: FlashTarget) -> dict[str, object]:
-    """A board as JSON."""
-    return {
-        "selector": target.selector,
-        "state": target.state,
-        "location": target.location or None,
-        "address": target.address or None,
-        "board": target.board or None,
-        "variant": target.variant or None,
-        "version": target.version or None,
-        "machine": target.machine or None,
-        "chip": target.chip or None,
-        "unique_id": target.unique_id or None,
-    }
-
-
-def plan_data(plan: FlashPlan) -> dict[str, object]:
-    """A plan as JSON."""
-    from ..flashers.chain import image_board, image_version
-
-    image = plan.image
-    return {
-        "target": target_data(plan.target),
-        "image": None
-        if image is None
-        else {
-            "name": plan.image_name,
-            "sha256": plan.sha256 or None,
-            "format": image.format,
-            "bytes": image.size,
-            "chip": image.chip or None,
-            "board": image_board(image) or None,
-            "version": image_version(image) or None,
-        },
-        "flasher": plan.flasher,
-        "slot": plan.slot or None,
-        "way_in": plan.way_in or None,
-        "segments": [list(each) for each in plan.segments],
-        "erase": plan.erase,
-        "files": {"effect": plan.fs_effect, "note": plan.fs_note},
-        "warnings": list(plan.warnings),
-        "steps": list(plan.steps),
-    }
-
-
-def result_data(result: FlashResult) -> dict[str, object]:
-    """A result as JSON, with its plan."""
-    done = result.programmed
-    return {
-        "plan": plan_data(result.plan),
-        "programmed": None
-        if done is None
-        else {
-            "total": done.total,
-            "written": done.written,
-            "erased": done.erased,
-            "unchanged": done.unchanged,
-            "verified": done.verified or None,
-        },
-        "backup": result.backup or None,
-        "before": result.before or None,
-        "after": result.after or None,
-        "board": result.board_after or None,
-        "address": result.address or None,
-        "confirmed": result.confirmed,
-        "seconds": round(result.seconds, 2),
-        "warnings": list(result.warnings),
-    }
+# -- results --------------------------------------------------------------------------------------
 
 
 def result_words(result: FlashResult) -> str:
     """One line: what was done and what the board says."""
-    done = result.programmed
-    erased = {"all": "Erased the whole flash\n", "fs": "Erased the file system\n"}.get(result.plan.erase, "")
+    done, flow = result.programmed, result.plan.flow
+    erased = {"all": "Erased the whole flash\n", "fs": "Erased the file system\n"}.get(flow.erase, "")
     if done is None:
-        return f"The board has {result.plan.image_name}: every byte is the same"
-    if not done.written and result.plan.slot:  # back to what was complete
-        slot = result.plan.slot
-        words = f"Started the slot {slot}: it had {result.plan.image_name} already ({size(done.total)} compared)"
+        return f"The board has {flow.image_name}: every byte is the same"
+    if not done.written and flow.slot:  # back to what was complete
+        words = f"Started the slot {flow.slot}: it had {flow.image_name} already ({size(done.total)} compared)"
     elif not done.written:
-        words = f"Nothing to write: the board has {result.plan.image_name} already ({size(done.total)} compared)"
-        words += "; it is confirmed now" if confirm_step(result.plan) else ""
+        words = f"Nothing to write: the board has {flow.image_name} already ({size(done.total)} compared)"
+        words += "; it is confirmed now" if result.plan.confirms else ""
     else:
-        words = f"Wrote {size(done.written)} in {seconds(result.seconds)}"
+        words = f"Wrote {size(done.written)} in {seconds(result.done.seconds)}"
         words += f" ({size(done.unchanged)} were there already)" if done.unchanged else ""
         words += f", verified: {done.verified}" if done.verified else ", not read back"
     words = erased + words
     if result.after:
         words += f"\nThe board says: MicroPython {result.after}"
-        words += f" on {result.board_after}" if result.board_after else ""
+        words += f" on {result.done.board_after}" if result.done.board_after else ""
         selector = result.plan.target.selector
-        where = selector if selector.startswith("sim:") else result.address
+        where = selector if selector.startswith("sim:") else result.done.address
         words += f", its REPL is {where}" if where else ""
     return words
 
 
-def outcome_rows(outcomes: Sequence[Outcome], style: Style) -> list[str]:
+def outcome_rows(outcomes: Sequence[FlashOutcome], style: Style) -> list[str]:
     """A table of several boards."""
     body = []
     for each in outcomes:
@@ -225,28 +172,20 @@ def outcome_rows(outcomes: Sequence[Outcome], style: Style) -> list[str]:
         if result is not None:
             done = result.programmed
             wrote = "" if done is None else size(done.written) if done.written else "unchanged"
-            said = f"{result.after} {result.board_after}".strip() or ("verified" if done and done.verified else "")
-            body.append([each.target.selector, "ok", wrote, said])
+            said = f"{result.after} {result.done.board_after}".strip() or ("verified" if done and done.verified else "")
+            body.append([each.plan.target.selector, "ok", wrote, said])
         else:
-            body.append([each.target.selector, "failed", "", str(each.error)])
+            body.append([each.plan.target.selector, "failed", "", str(each.error)])
     return rows(style, ["board", "how", "written", "now"], body)
 
 
-def outcome_data(outcome: Outcome) -> dict[str, object]:
-    """One of several boards as JSON."""
-    if outcome.result is not None:
-        return {"selector": outcome.target.selector, "ok": True, **result_data(outcome.result)}
-    error: Any = outcome.error
-    return {"selector": outcome.target.selector, "ok": False, "error": error.data()}
-
-
-def failed(outcomes: Sequence[Outcome]) -> FlashError | None:
+def failed(outcomes: Sequence[FlashOutcome]) -> FlashError | None:
     """The error for a run in which some boards failed."""
     bad = [each for each in outcomes if not each.ok]
     if not bad:
         return None
     first = bad[0].error
-    hint = "\n".join(filter(None, (f"{each.target.selector}: {getattr(each.error, 'hint', '')}" for each in bad[:4])))
+    hint = "\n".join(f"{each.plan.target.selector}: {getattr(each.error, 'hint', '')}" for each in bad[:4])
     if len(outcomes) == 1 and isinstance(first, FlashError):
         return first
     return FlashError(f"{len(bad)} of {len(outcomes)} boards were not flashed", hint=hint)

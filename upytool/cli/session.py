@@ -10,8 +10,15 @@ import click
 
 from ..config.load import Settings, load
 from ..config.macros import Macros, load_macros
-from ..errors import ConfigError, Declined, LocalFileError, OperationInterrupted, UpytoolError, UsageError
-from ..protocol.ops import Interrupted
+from ..errors import (
+    ConfigError,
+    Declined,
+    Interrupted,
+    LocalFileError,
+    OperationInterrupted,
+    UpytoolError,
+    UsageError,
+)
 from . import table
 from .app import App
 from .chain import Step, split

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..errors import BootloaderError, NotAuthorizedError, PortMissingError, UsageError
+from ..errors import NotAuthorizedError, PortMissingError, UsageError
 from ..events import NULL, Reporter, notice
 from ..protocol.raw_repl import ReplState
 from ..transport.base import Transport
@@ -18,39 +18,12 @@ if TYPE_CHECKING:
     from ..config.secrets import Ask
     from ..discovery.ports import SerialPort
     from ..discovery.remembered import Remembered
-    from ..discovery.selector import Target
+    from ..discovery.selector import SimResolver, Target
     from ..secret import Secret
     from ..transport.serial import Lines
 
-SimResolver = Callable[[str], str]
 DEFAULT_BAUD = 115200
 TYPED = 3  # times that a person may type a password
-
-
-def find_simulator(selector: str) -> str:
-    """The address of a simulated board that runs (`sim`, `sim:NAME`); the default `simulators` of `connect`.
-
-    Errors: BootloaderError for one that waits for firmware: its port is silent.
-    """
-    # The import law has no arrow from device to sim; a name that is looked up at run time is a plug, not an arrow.
-    from importlib import import_module
-
-    registry = import_module("upytool.sim.registry")
-    board = registry.resolve_info(selector)
-    if board.kind == "pico" and registry.state(board) == "bootloader":
-        raise BootloaderError(selector)
-    address: str = board.port
-    return address
-
-
-def running_simulators() -> list[str]:
-    """Selectors of the simulated boards that run, for the advice when no board is found."""
-    from importlib import import_module
-
-    try:
-        return [f"sim:{info.name}" for info in import_module("upytool.sim.registry").list_running()]
-    except (ImportError, OSError):
-        return []
 
 
 def open_address(
@@ -129,24 +102,17 @@ def connect(
     fresh: bool = False,
     reporter: Reporter = NULL,
     aliases: Mapping[str, str] | None = None,
-    simulators: SimResolver = find_simulator,
+    simulators: SimResolver | None = None,
+    running: Callable[[], list[str]] | None = None,
     ask: Ask | None = None,
 ) -> Device:
     """Connect to a board.
 
     Args:
-        selector: a port, `id:SERIAL`, `usb:...`, an alias, a URL, `sim` ...; None finds the only board there is
-            (docs/reference/selectors.md has them all).
-        baud: bits per second of a UART; native USB ignores it.
-        lines: DTR and RTS at opening, where the table in discovery.lines is wrong for a board.
-        wait: seconds to wait for the board to be plugged in.
-        fresh: start the first program in a fresh interpreter (see Device).
-        reporter: receives progress, notices and output.
-        aliases: name -> selector.
-        ask: asks a person for the password that an address requires, where none is kept; returns None where there is
-            nobody. Without it that is an error.
+        simulators: `sim`, `sim:NAME` -> address; None where there are no simulated boards.
+        running: the selectors of those that run, for the advice where no board is found.
+        (the others: see upytool.api.connect, which hands these two in)
 
-    Nothing is sent yet: the first method that needs the board talks to it.
     Errors: NoDeviceError, AmbiguousDeviceError, TransportError.
     """
     address = None if wait > 0 or baud != DEFAULT_BAUD else _plain_address(selector, aliases or {}, simulators)
@@ -162,7 +128,7 @@ def connect(
         selector,
         aliases=aliases or {},
         simulators=simulators,
-        running=running_simulators,
+        running=running,
         remembered=remembered,
         wait=wait,
         reporter=reporter,
@@ -183,7 +149,7 @@ def connect(
     return device
 
 
-def _plain_address(selector: str | None, aliases: Mapping[str, str], simulators: SimResolver) -> str | None:
+def _plain_address(selector: str | None, aliases: Mapping[str, str], simulators: SimResolver | None) -> str | None:
     """The address of what is not a USB device and needs no look at the ports: a simulator, a pseudo terminal, a socket.
 
     The full search (discovery.selector) gives the same answer; its modules cost a sixth of a short command.
@@ -191,7 +157,7 @@ def _plain_address(selector: str | None, aliases: Mapping[str, str], simulators:
     if not selector or selector in aliases:
         return None
     if selector == "sim" or selector.startswith("sim:"):
-        return simulators(selector)
+        return simulators(selector) if simulators is not None else None
     if selector.startswith("socket://"):
         return selector
     if os.name == "posix" and selector.startswith("/"):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..device.slots import Slots
     from ..discovery.ports import SerialPort
     from ..discovery.usb_devices import UsbDevice
+    from .steps import Step, StepKind
     from .uf2_volume import Volume
     from .usb import UsbBus
 
@@ -254,7 +255,7 @@ class FlashPlan:
         erase: "changed" (only sectors that differ), "all", "fs".
         fs_effect, fs_note: what becomes of the files, and a sentence on it.
         warnings: a sentence each; `asks` are those that need a yes of their own.
-        steps: what will be done, in order, a few words each.
+        steps: what will be done, in order.
         seconds: an estimate, None where there is none.
         slot: label of the slot that is written, where the application alone is (flash.ota).
     """
@@ -271,9 +272,13 @@ class FlashPlan:
     fs_note: str = ""
     warnings: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
-    steps: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
     seconds: float | None = None
     slot: str = ""
+
+    def has(self, kind: StepKind) -> bool:
+        """Tell whether a step of this kind is among the steps."""
+        return any(step.kind == kind for step in self.steps)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from ..errors import (
     ConnectionLostError,
+    Declined,
     DifferencesFound,
     FlashError,
     OperationInterrupted,
@@ -28,6 +29,7 @@ from ..errors import (
 from ..events import NULL, Reporter, notice
 from ..image.base import FirmwareImage
 from ..protocol.ops import Interrupted
+from ..questions import Ask, Question, decline
 from . import layout, verify
 from .base import Chip, FileSystem, Flasher, FlashPlan, FlashResult, FlashTarget, Loader, Programmed
 from .bootloader import plan_way_in
@@ -45,6 +47,7 @@ from .planning import (
     plan,
     raw_backup,
     raw_name,
+    told,
 )
 from .select import candidates, require_fit
 
@@ -61,8 +64,6 @@ __all__ = [
     "raw_name",
 ]
 
-Ask = Callable[[str], bool]
-
 IN_LOADER = "the board waits in its bootloader; its firmware and its files are as they were"
 ERASING = "the flash is partly erased: what was on the board does not start any more"
 WRITING = "the firmware is only partly written: the board does not start it until all of it is there"
@@ -75,7 +76,7 @@ def apply(
     request: Request | None = None,
     *,
     doors: Doors | None = None,
-    ask: Ask | None = None,
+    ask: Ask = decline,
     reporter: Reporter = NULL,
     clock: Callable[[], float] = time.monotonic,
 ) -> FlashResult:
@@ -84,10 +85,10 @@ def apply(
     Args:
         request: the one that the plan was made from.
         doors: how boards are entered, opened and found again.
-        ask: a question that only the chip itself raised; None answers no.
+        ask: gets the question `flash.files-found` where only the chip shows that files are lost.
 
     Raises: FlashError with `state` and the fixing command; DifferencesFound after a comparison that found some;
-    TransportError while nothing is changed yet; OperationInterrupted for Ctrl-C or a no.
+    TransportError while nothing is changed yet; OperationInterrupted for Ctrl-C, Declined for a no.
     """
     return _Run(plan, request or Request(), doors or Doors(), ask, reporter, clock).run()
 
@@ -98,7 +99,7 @@ class _Run:
         plan: FlashPlan,
         request: Request,
         doors: Doors,
-        ask: Ask | None,
+        ask: Ask,
         reporter: Reporter,
         clock: Callable[[], float],
     ) -> None:
@@ -144,9 +145,7 @@ class _Run:
             yield
         except (KeyboardInterrupt, Interrupted, OperationInterrupted) as error:
             self._let_go()
-            known = error if isinstance(error, OperationInterrupted) and error.message != "interrupted" else None
-            message = known.message if known else f"stopped while {self.doing}"
-            raise OperationInterrupted(message, hint=self._advice()) from None
+            raise told(error, f"stopped while {self.doing}", self._advice()) from None
         except DifferencesFound:
             raise
         except FlashError as error:
@@ -275,8 +274,9 @@ class _Run:
         found = self.fs = self._files_now(loader)
         keep_or_refuse(self.request, found)
         surprise = found.loses and found.effect in ("moved", "overwritten") and found.effect != self.plan.fs_effect
-        if surprise and (self.ask is None or not self.ask(found.note)):
-            raise OperationInterrupted(f"stopped: {found.note}, and nobody said yes to that")
+        asked = Question("flash.files-found", {"board": self.target.name, "note": found.note})
+        if surprise and not self.ask(asked):
+            raise Declined(f"stopped: {found.note}, and nobody said yes to that")
 
     def _files_now(self, loader: Loader) -> layout.Effect:
         old: Sequence[FileSystem] | None = layout.on_chip(loader)

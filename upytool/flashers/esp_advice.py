@@ -7,6 +7,7 @@ and the messages of esptool 5.6.
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from ..errors import FlashError, ImageError, UpytoolError
 from .base import FlashTarget
@@ -23,6 +24,8 @@ _STRAPS: dict[str, tuple[int, int, int, int, int]] = {
 } | {f"esp32{name}": (9, 0x08, 8, 0x04, 1) for name in ("c2", "c3", "c6", "c61", "h2")}
 # Its button leads into Arduino's own DFU bootloader (flash/buttons.py); this into the ROM's, which esptool speaks to.
 _BOARD_STEPS = {"ARDUINO_NANO_ESP32": "connect B1 to GND, press RST, take the wire away"}
+# Bytes were lost or changed on the way, as a bad cable does; "digest": all came, and is not what its checksum says.
+Fault = Literal["", "transfer", "digest"]
 _CRASH = re.compile(r"Guru Meditation Error detected\s*(\([^)]*\))?")
 
 
@@ -129,7 +132,7 @@ def explain(text: str, target: FlashTarget, *, reset: str, doing: str, state: st
 # Messages after which the same transfer may work over a fresh connection, at a lower rate.
 _TRANSFER = re.compile(
     r"Serial data stream stopped|No serial data|No more data to read|Packet content transfer|Invalid head of packet|"
-    r"Invalid SLIP escape|Response doesn't match|Corrupt data|Digest mismatch|Expected digest|Read more than expected|"
+    r"Invalid SLIP escape|Response doesn't match|Corrupt data|Expected digest|Read more than expected|"
     r"Only got \d+ byte|Bad data (?:length|checksum)|Checksum error|Inflate error|Deflate|Expected \d+ byte block|"
     r"result was (?:01)?05|invalid message|format of the received message|Not in flash mode|Invalid command|"
     r"Not enough data|Too much data|MD5 of file does not match|"
@@ -138,6 +141,25 @@ _TRANSFER = re.compile(
 )
 
 
-def is_transfer_error(text: str) -> bool:
-    """Whether bytes were lost or changed on the way, as a bad cable does."""
-    return _TRANSFER.search(text) is not None
+def fault_of(text: str) -> Fault:
+    """What one of esptool's messages, which have no codes, says of the transfer."""
+    if "Digest mismatch" in text:
+        return "digest"
+    return "transfer" if _TRANSFER.search(text) is not None else ""
+
+
+def is_shared(error: Exception) -> bool:
+    """Whether another program reads from the port, which pyserial says in words alone."""
+    return "multiple access on port" in str(error)
+
+
+def mark(error: UpytoolError, fault: Fault) -> UpytoolError:
+    """Note on an error, of whichever class, what is wrong with the transfer."""
+    error.fault = fault  # type: ignore[attr-defined]
+    return error
+
+
+def marked(error: Exception) -> Fault:
+    """What `mark` noted; "" for any other error."""
+    fault: Fault = getattr(error, "fault", "")
+    return fault

@@ -112,7 +112,7 @@ class EspLink:
                 f"{error.message}, and the ROM's loader does not answer afterwards ({again.message})",
                 hint=f"{esp_advice.button_steps(self.chip.name)}, with --no-stub",
             )
-            raise _mark(found, getattr(again, "may_retry", False)) from None
+            raise esp_advice.mark(found, esp_advice.marked(again)) from None
 
     def _prepare(self) -> None:
         self._raise_rate()
@@ -142,7 +142,7 @@ class EspLink:
     def recover(self, error: Exception) -> None:
         """After a transfer error: a fresh connection at the next lower rate. Raises `error` when none is left."""
         self.retries -= 1
-        if self.retries < 0 or not getattr(error, "may_retry", False):
+        if self.retries < 0 or not esp_advice.marked(error):
             raise error
         if len(self._rates) > 1:
             self._rates.pop(0)
@@ -155,7 +155,7 @@ class EspLink:
                 return
             except UpytoolError as again:
                 self.close()
-                hopeless = isinstance(again, FlashError) and not getattr(again, "may_retry", False)
+                hopeless = isinstance(again, FlashError) and not esp_advice.marked(again)
                 if hopeless or time.monotonic() > deadline:
                     raise error from again
                 time.sleep(0.25)
@@ -286,19 +286,18 @@ class EspLink:
                 f"{doing} did not end on {self.address} within {limit:.0f} s",
                 hint=f"tried: {self._reset_tried()}\n{esp_advice.button_steps(self.chip.name)}",
             )
-            raise _mark(found, True) from error
+            raise esp_advice.mark(found, "transfer") from error
         except UpytoolError:
             raise
         except (RuntimeError, SystemExit) as error:  # FatalError is a RuntimeError
             text = str(error)
             found = esp_advice.explain(text, self.target, reset=self._reset_tried(), doing=doing, chip=self.chip.name)
-            raise _mark(found, esp_advice.is_transfer_error(text)) from None
+            raise esp_advice.mark(found, esp_advice.fault_of(text)) from None
         except Exception as error:
             if isinstance(error, OSError) or type(error).__module__ == "termios":
-                busy = "multiple access on port" in str(error)
                 found = ConnectionLostError(
                     f"{self.address} went away while {doing}"
-                    + (" (another program reads from it as well)" if busy else f" ({error})"),
+                    + (" (another program reads from it as well)" if esp_advice.is_shared(error) else f" ({error})"),
                     hint="check cable and power (a hub without its own supply?), then run the command again",
                 )
             else:  # garbage that esptool stumbles over: UnicodeDecodeError, IndexError, struct.error, ...
@@ -306,7 +305,7 @@ class EspLink:
                 found = esp_advice.explain(
                     text, self.target, reset=self._reset_tried(), doing=doing, chip=self.chip.name
                 )
-            raise _mark(found, True) from None
+            raise esp_advice.mark(found, "transfer") from None
 
     def _reset_tried(self) -> str:
         if self.over_socket:
@@ -337,11 +336,6 @@ def _send_settings_once(port: Any) -> None:
             sent[0] = settings()
 
     port._reconfigure_port = reconfigure
-
-
-def _mark(error: UpytoolError, may_retry: bool) -> UpytoolError:
-    error.may_retry = may_retry  # type: ignore[attr-defined]
-    return error
 
 
 def _behind(ranges: list[tuple[int, int]], address: int) -> int:

@@ -16,7 +16,7 @@ from ..events import NULL, Reporter, Task, notice
 from ..image.base import FirmwareImage
 from ..image.esp_partitions import TABLE_OFFSET, TABLE_SIZE
 from ..image.memory import Memory
-from . import esp_plan, esp_slots
+from . import esp_advice, esp_plan, esp_slots
 from .base import Ability, Chip, FlashOptions, Leave, Programmed
 from .esp_plan import BLOCK, SECTOR, size_text
 
@@ -239,7 +239,7 @@ class EspLoader:
             try:
                 data = self._link.read(address, size, lambda done: None)
             except UpytoolError as error:
-                if "Digest mismatch" not in error.message:
+                if esp_advice.marked(error) != "digest":  # with that the line is good, and the next try enough
                     self._recover(error, "")
                 continue
             if self._link.is_stub or self._md5(address, size) == md5(data, usedforsecurity=False).hexdigest():

@@ -18,6 +18,7 @@ from ..device.fs_ops import FsOps
 from ..device.slots import SlotRow, Slots
 from ..errors import (
     ConnectionLostError,
+    Declined,
     DeviceTimeoutError,
     FlashError,
     NotAuthorizedError,
@@ -29,20 +30,19 @@ from ..events import NULL, Reporter, Task, notice
 from ..image.base import FirmwareImage
 from ..image.chips import ESP_CHIPS
 from ..protocol.ops import Interrupted
+from ..questions import Ask, Question, decline
 from ..transport.base import Reconnecting, Transport
 from . import layout, verify
 from .base import FlashPlan, FlashResult, FlashTarget, Programmed
 from .comeback import wait_for_repl
 from .doors import restart, until_gone
 from .ota_plan import application, kept, same_build, table_of, unconfirmed
-from .planning import UNCHANGED, Request, image_version
+from .planning import UNCHANGED, Request, image_version, told
 from .probe import Surroundings, described, version_of
 
 PROOF = "read back"
 LEAVES = 3.0  # seconds from the command to restart until the board is gone
 RETRY = 0.5
-
-Ask = Callable[[str], bool]
 
 
 def identify(device: Device, selector: str) -> FlashTarget:
@@ -90,7 +90,7 @@ def apply(
     device: Device,
     *,
     around: Surroundings | None = None,
-    ask: Ask | None = None,
+    ask: Ask = decline,
     reporter: Reporter = NULL,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -100,10 +100,10 @@ def apply(
     Args:
         request: the one that the plan was made from.
         around: where a serial port is found again that goes away with the restart.
-        ask: a question that the board raised; None answers no.
+        ask: gets the question `flash.no-rollback` where the board has none.
 
     Raises: FlashError with `state`, what the board starts now; TransportError while nothing is changed yet;
-    OperationInterrupted for Ctrl-C or a no.
+    OperationInterrupted for Ctrl-C, Declined for a no.
     """
     return _Run(plan, request, device, around or Surroundings(), ask, reporter, clock, sleep).run()
 
@@ -137,7 +137,7 @@ class _Run:
         request: Request,
         device: Device,
         around: Surroundings,
-        ask: Ask | None,
+        ask: Ask,
         reporter: Reporter,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
@@ -176,10 +176,8 @@ class _Run:
             yield
         except (KeyboardInterrupt, Interrupted, OperationInterrupted) as error:
             self._take_back(error)
-            known = error if isinstance(error, OperationInterrupted) and error.message != "interrupted" else None
-            message = known.message if known else f"interrupted while {self.doing}"
             parts = [self.state] if self.state == UNCHANGED else [self.state, self._again()]
-            raise OperationInterrupted(message, hint="\n".join(filter(None, parts))) from None
+            raise told(error, f"interrupted while {self.doing}", "\n".join(filter(None, parts))) from None
         except UpytoolError as error:
             self._take_back(error)
             own = error.hint.removeprefix(str(error.state)).strip("\n") if isinstance(error, FlashError) else error.hint
@@ -303,10 +301,11 @@ class _Run:
                 hint="the firmware may need another revision of the chip, or the bootloader a signature",
             )
         self.state = f"the board runs {self.old}; its next reset starts {self.row.label}, which is verified"
-        if not self.rollback:
-            note = "this board has no rollback: if the new firmware does not start, going back takes a cable"
-            if self.ask is None or not self.ask(note):
-                raise OperationInterrupted(f"aborted: {note}")
+        asked = Question("flash.no-rollback", {"board": self.plan.target.name, "slot": self.row.label})
+        if not self.rollback and not self.ask(asked):
+            raise Declined(
+                "aborted: this board has no rollback: if the new firmware does not start, going back takes a cable"
+            )
         return None
 
     def _restart(self) -> Slots:

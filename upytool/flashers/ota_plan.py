@@ -24,6 +24,7 @@ from .esp_plan import SECTOR, size_text, why_not
 from .esp_slots import NEW, PENDING, active, ota_row
 from .planning import RAW, Request, image_board, keep_or_refuse
 from .select import board_doubt, require_fit
+from .steps import Step
 
 NAME = "ota"
 _FILES = (0x81, 0x82, 0x83, ROMFS)  # subtypes of partitions with file systems
@@ -246,18 +247,18 @@ def _has_romfs(table: PartitionTable) -> bool:
     return any(row.type == DATA and row.subtype == ROMFS for row in table.rows)
 
 
-def _steps(slots: Slots, request: Request, row: SlotRow | None) -> Iterator[str]:
+def _steps(slots: Slots, request: Request, row: SlotRow | None) -> Iterator[Step]:
     if request.backup:
-        yield f"save the files to {request.backup}"
+        yield Step("save-files", path=request.backup)
     if request.verify_only:
-        yield "compare with the slot that runs"
+        yield Step("compare", by=NAME, slot=slots.running.label)
         return
     if not kept(slots):
-        yield f"confirm {slots.running.label}, which runs"
+        yield Step("confirm", slot=slots.running.label)
     if row is None:
         return
-    yield f"write {row.label} by {NAME}"
-    yield "read it back"
-    yield "start the firmware"
-    yield "ask it for its version"
-    yield "confirm it"
+    yield Step("write", by=NAME, slot=row.label)
+    yield Step("read-back")
+    yield Step("start")
+    yield Step("ask-version")
+    yield Step("confirm", slot=row.label)

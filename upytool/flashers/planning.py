@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ..errors import FlashError
+from ..errors import FlashError, OperationInterrupted
 from ..image.base import FirmwareImage
 from ..image.identity import from_file_name
 from . import layout
 from .base import FileSystem, Flasher, FlashOptions, FlashPlan, FlashTarget
-from .bootloader import plan_way_in
+from .bootloader import WayKind, plan_way_in
 from .select import board_doubt, candidates
+from .steps import Step
 
 Erase = Literal["changed", "all", "fs"]
 RAW = (".bin", ".img")
@@ -85,7 +86,7 @@ def plan(
         fs_note=found.note,
         warnings=tuple(_warnings(target, image, request)),
         asks=(found.note,) if lost and not request.verify_only else (),
-        steps=tuple(_steps(target, request, fits[0].name, way.sentence)),
+        steps=tuple(_steps(target, request, fits[0].name, way.kind)),
     )
 
 
@@ -156,25 +157,38 @@ def _warnings(target: FlashTarget, image: FirmwareImage, request: Request) -> It
         yield "what is written is not read back"
 
 
-def _steps(target: FlashTarget, request: Request, flasher: str, way: str) -> Iterator[str]:
+def _steps(target: FlashTarget, request: Request, flasher: str, way: WayKind) -> Iterator[Step]:
     files = request.backup and not raw_backup(target, request)
     if files:
-        yield f"save the files to {request.backup}"
-    if way:
-        yield "enter the bootloader"
+        yield Step("save-files", path=request.backup)
+    if way != "here":
+        yield Step("enter", way=way)
     if request.backup and not files:
-        yield f"save the flash to {raw_name(request.backup)}"
+        yield Step("save-flash", path=raw_name(request.backup))
     if request.verify_only:
-        yield f"compare by {flasher}"
+        yield Step("compare", by=flasher)
     else:
         if request.erase != "changed":
-            yield "erase the whole flash" if request.erase == "all" else "erase the file system"
-        yield f"write by {flasher}"
+            yield Step("erase-all" if request.erase == "all" else "erase-fs")
+        yield Step("write", by=flasher)
         if request.options.verify and flasher not in DRIVES:
-            yield "read it back"
-    yield "start the firmware"
+            yield Step("read-back")
+    yield Step("start")
     if request.wait:
-        yield "ask it for its version"
+        yield Step("ask-version")
+
+
+def told(error: BaseException, message: str, hint: str) -> OperationInterrupted:
+    """The interruption of a run, with what is on the board as its hint.
+
+    Args:
+        error: that ended it; what it says of its own is kept.
+        message: for Ctrl-C alone.
+    """
+    if isinstance(error, OperationInterrupted) and not error.plain:
+        error.hint = hint
+        return error
+    return OperationInterrupted(message, hint=hint)
 
 
 def lasting(target: FlashTarget) -> str:

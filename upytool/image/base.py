@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -36,6 +37,16 @@ class Check:
 
     name: str
     ok: bool
+
+
+def require_valid(path: str, checks: Iterable[Check]) -> None:
+    """Refuse a file whose checksums do not agree.
+
+    Raises: ImageError.
+    """
+    bad = [check.name for check in checks if not check.ok]
+    if bad:
+        raise ImageError("image.damaged", name=os.path.basename(path) or "the file", checks=bad)
 
 
 @dataclass(frozen=True)
@@ -142,9 +153,7 @@ class FirmwareImage:
 
         Raises: ImageError.
         """
-        bad = [check.name for check in self.checks if not check.ok]
-        if bad:
-            raise ImageError("image.damaged", name=os.path.basename(self.path) or "the file", checks=bad)
+        require_valid(self.path, self.checks)
 
     def encode(self, memory: Memory) -> bytes:
         """Another content as a file like this one: same format, family, targets, USB ids.

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import ImageError
 from . import romfs
-from .base import Check, FirmwareImage
+from .base import Check, FirmwareImage, require_valid
 from .chips import family
 from .dfuse import DfuFile
 from .esp import EspFirmware
@@ -89,6 +89,10 @@ class Inspection:
     def valid(self) -> bool:
         """Whether every checksum agrees."""
         return all(check.ok for check in self.checks)
+
+    def require_valid(self) -> None:
+        """Raises: ImageError where a checksum does not agree."""
+        require_valid(self.path, self.checks)
 
     def data(self) -> dict[str, Any]:
         """The JSON face; addresses and sizes are numbers."""

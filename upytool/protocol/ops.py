@@ -25,6 +25,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
+from ..errors import Interrupted as Interrupted
+
 T = TypeVar("T")
 
 
@@ -75,7 +77,3 @@ def on_host(call: Callable[..., T], *args: Any, **named: Any) -> Op[T]:
     """`call(*args, **named)` as Work. Errors: its own."""
     result: T = yield Work(lambda: call(*args, **named))
     return result
-
-
-class Interrupted(BaseException):
-    """Ctrl-C on this computer while an operation was waiting; a BaseException so that no `except Exception` eats it."""

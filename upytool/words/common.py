@@ -48,6 +48,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
     ),
     "interrupted": ("interrupted",),
     "local-file.cannot-write": ("cannot write {path}: {reason}",),
+    "interrupted.declined": ("cancelled",),
 }
 
 NOTES: dict[str, str] = {

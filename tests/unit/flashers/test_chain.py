@@ -11,6 +11,7 @@ import pytest
 from tests.fakes.loader_model import BASE, ModelBoard, ModelDoors, ModelFlasher, image, program
 from upytool.errors import (
     ConnectionLostError,
+    Declined,
     DifferencesFound,
     FlashError,
     OperationInterrupted,
@@ -23,6 +24,7 @@ from upytool.flashers.base import FlashOptions, FlashResult, FlashTarget
 from upytool.flashers.chain import DONE, ERASING, IN_LOADER, UNCHANGED, WRITING, WRITTEN, Request
 from upytool.image.base import FirmwareImage
 from upytool.image.memory import Memory
+from upytool.questions import Ask, Question, accept, decline
 
 OLD, NEW = program("1.25.0"), image("1.28.0", fill=0x33)
 MOVED = image("1.28.0", fs=(BASE + 0x100000, 0x100000))
@@ -39,7 +41,7 @@ def flash(
     request: Request | None = None,
     *,
     doors: ModelDoors | None = None,
-    ask: Callable[[str], bool] | None = None,
+    ask: Ask = decline,
     target: FlashTarget | None = None,
 ) -> FlashResult:
     request = replace(request or Request(), again=AGAIN)
@@ -165,24 +167,24 @@ def test_keep_fs_refuses_what_only_the_chip_shows() -> None:
 def test_a_surprise_on_the_chip_asks_before_the_first_erase() -> None:
     one = board(state="bootloader")
     unknown = one.target(filesystems=())
-    asked: list[str] = []
-    with pytest.raises(OperationInterrupted, match="looks for the file system elsewhere"):
-        flash(one, MOVED, target=unknown, ask=lambda note: bool(asked.append(note)))
-    assert len(asked) == 1
+    asked: list[Question] = []
+    with pytest.raises(Declined, match="looks for the file system elsewhere"):
+        flash(one, MOVED, target=unknown, ask=lambda question: bool(asked.append(question)))
+    assert [each.code for each in asked] == ["flash.files-found"]
     assert one.flash[: len(OLD)] == OLD
-    flash(one, MOVED, target=unknown, ask=lambda note: True)
+    flash(one, MOVED, target=unknown, ask=accept)
     assert has(one, MOVED)
 
 
 def test_what_the_plan_said_is_not_asked_again() -> None:
     one = board()
-    flash(one, MOVED, ask=lambda note: pytest.fail(note))
+    flash(one, MOVED, ask=lambda question: pytest.fail(question.code))
     assert has(one, MOVED)
 
 
 def test_an_empty_chip_has_no_files() -> None:
     one = ModelBoard(state="bootloader")
-    flash(one, MOVED, ask=lambda note: pytest.fail(note))
+    flash(one, MOVED, ask=lambda question: pytest.fail(question.code))
     assert has(one, MOVED)
 
 
@@ -480,5 +482,5 @@ def test_raw_bytes_ask_for_files_that_only_the_chip_shows() -> None:
     with pytest.raises(OperationInterrupted, match="written over the file system"):
         flash(one, dump, Request(raw=True, wait=0), target=unknown)
     assert one.flash[: len(OLD)] == OLD
-    flash(one, dump, Request(raw=True, wait=0, erase="fs"), target=unknown, ask=lambda note: True)
+    flash(one, dump, Request(raw=True, wait=0, erase="fs"), target=unknown, ask=accept)
     assert not any(one.flash)

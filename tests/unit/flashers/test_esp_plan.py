@@ -14,7 +14,7 @@ from tests.unit.builder.bases import esp8266, made
 from upytool.errors import FlashError, ImageError
 from upytool.flashers import esp_plan, esp_slots
 from upytool.flashers.base import Chip, FlashOptions, FlashTarget
-from upytool.flashers.esp_advice import boot_mode, button_steps, explain, is_transfer_error
+from upytool.flashers.esp_advice import boot_mode, button_steps, explain, fault_of
 from upytool.flashers.sectors import join
 from upytool.image.base import FirmwareImage
 from upytool.image.esp_partitions import APP, DATA, Partition, PartitionTable
@@ -207,9 +207,10 @@ def test_steps_by_hand_are_the_boards_own() -> None:
 
 
 def test_which_errors_are_the_cables() -> None:
-    assert is_transfer_error("Failed to write to target flash after seq 3 (result was C100: Bad data checksum)")
-    assert is_transfer_error("MD5 of file does not match data in flash!")
-    assert not is_transfer_error("This chip is ESP32, not ESP32-S3. Wrong chip argument?")
+    assert fault_of("Failed to write to target flash after seq 3 (result was C100: Bad data checksum)") == "transfer"
+    assert fault_of("MD5 of file does not match data in flash!") == "transfer"
+    assert fault_of("Digest mismatch: expected 00, got 01") == "digest"
+    assert not fault_of("This chip is ESP32, not ESP32-S3. Wrong chip argument?")
 
 
 def test_esptool_is_not_imported_before_it_is_used() -> None:

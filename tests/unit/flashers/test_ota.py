@@ -31,6 +31,7 @@ from upytool.events import Notice
 from upytool.flashers import ota, ota_plan
 from upytool.flashers.base import FlashOptions, FlashTarget
 from upytool.flashers.planning import Request
+from upytool.flashers.steps import Step
 from upytool.image.esp_partitions import DATA, ROMFS, Partition
 
 __all__ = ["device", "finds_the_model", "soon"]
@@ -256,7 +257,7 @@ def test_a_firmware_that_was_never_confirmed_is_when_it_is_flashed_again(device:
     assert plan.target.slots is not None
     assert ota_plan.unconfirmed(plan.target.slots)
     assert (plan.segments, plan.slot) == ((), "")
-    assert [step.split()[0] for step in plan.steps] == ["save", "confirm"]
+    assert plan.steps == (Step("save-files", path=request.backup), Step("confirm", slot="ota_1"))
     assert len(plan.warnings) == 1
     assert (board.flash("otadata"), board.log()) == before  # until it is applied, it is only a plan
     result = ota.apply(plan, request, device)

@@ -72,7 +72,7 @@ def test_once_is_enough(site: Site, source: ReleaseSource, open_source: Open) ->
         (Answer(uf2(), claim=len(uf2()) - 512), ImageError, r"block|cut|missing|incomplete"),
         (Answer(hang_up=True), NetworkError, r"."),
         (Answer(uf2(), wait=1.2), NetworkError, "timed out"),
-        (Answer(uf2(size=500), drip=0.02), NetworkError, r"too slow|timed out"),
+        (Answer(uf2(size=500), drip=0.02), NetworkError, r"too slow|timed out|in time"),
         (Answer(b"<!DOCTYPE html><html><body>Please log in</body></html>"), ImageError, "web page"),
         (Answer(b""), ImageError, "empty"),
         (Answer(uf2()[:-512]), ImageError, r"block|cut|missing|incomplete"),

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from ...errors import UsageError
 from ..app import App, pass_app
 from ..group import define_group
 from ..ui.text import plural, rows, size, wrapped
 
 if TYPE_CHECKING:
-    from ...boards.catalogue import Board
+    from ...api.catalogue import Board, BoardFacts
+    from ..ui.style import Style
 
 
 _KINDS = {"littlefs": "LittleFS", "littlefs1": "LittleFS v1", "fat": "FAT", "romfs": "ROMFS"}
@@ -41,23 +41,9 @@ def command() -> None:
 @pass_app
 def list_(app: App, port: str | None, mcu: str | None, vendor: str | None) -> None:
     """List boards."""
-    from ...boards.catalogue import all_boards
+    from ...api import catalogue
 
-    every = all_boards()
-    ports = {board.port for board in every}
-    if port is not None and port.lower() not in ports:
-        from ..suggest import did_you_mean
-
-        known = f"there are {', '.join(sorted(ports))}"
-        raise UsageError(f"no board has the port {port}", hint=did_you_mean(port.lower(), ports, known))
-    wanted = [
-        board
-        for board in every
-        if (port is None or board.port == port.lower())
-        and (mcu is None or board.mcu.lower() == mcu.lower())
-        and (vendor is None or vendor.lower() in board.vendor.lower())
-    ]
-    _table(app, wanted)
+    _table(app, catalogue.boards(port=port, mcu=mcu, vendor=vendor))
 
 
 @command.command("search", examples=[("upytool boards search esp32 s3", "boards whose names have these words")])
@@ -65,9 +51,9 @@ def list_(app: App, port: str | None, mcu: str | None, vendor: str | None) -> No
 @pass_app
 def search(app: App, words: tuple[str, ...]) -> None:
     """Find boards by any words."""
-    from ...boards.catalogue import search as find
+    from ...api import catalogue
 
-    found = find(words)
+    found = catalogue.search(words)
     _table(app, found)
     if not found:
         app.note("fewer or shorter words find more; `upytool boards list` shows all")
@@ -85,45 +71,16 @@ def search(app: App, words: tuple[str, ...]) -> None:
 @pass_app
 def show(app: App, board: str, version: str | None) -> None:
     """Show one board: variants, features, how its bootloader is reached, and its flash map."""
-    from ...image.identity import release_of
+    from ...api import catalogue
 
-    if version is not None and release_of(version) is None:
-        raise UsageError(f"{version!r} is not a version of MicroPython", hint="write 1.26 or 1.26.1")
-    found, variant = _find(board)
-    maps, problem = _maps(found, variant, version)
-    data: dict[str, Any] = {**found.data(), "layouts": {name: [each.data() for each in part] for name, part in maps}}
-    if not maps:  # before the result: its warnings are part of the JSON document
-        app.warn(problem)
-    app.emit(data, lambda style: _lines(found, variant, maps, style))
+    found = catalogue.show(board, version)
+    if found.problem:  # before the result: its warnings are part of the JSON document
+        app.warn(found.problem)
+    app.emit(found.data(), lambda style: _lines(found, style))
 
 
-def _find(name: str) -> tuple[Board, str | None]:
-    """The board, and the variant where the name has one. Raises: UsageError."""
-    from ...boards.catalogue import find, get
-
-    base, dash, variant = name.rpartition("-")
-    board = get(base) if dash and get(name) is None else None
-    if board is None:
-        return find(name), None
-    return board, board.variant(variant)
-
-
-def _maps(board: Board, variant: str | None, version: str | None) -> tuple[list[tuple[str, Any]], str]:
-    """(variant, regions) for each variant (or this one) that the table knows, and why there are none."""
-    from ...boards.layouts import LayoutError, layouts
-
-    maps, problem = [], ""
-    for each in ("", *board.variants) if variant is None else (variant,):
-        release = version or (board.tags[-1] if board.tags else "1.26")
-        try:
-            maps.append((each, layouts(board.id, each, release, flash_size=board.flash_size(each))))
-        except LayoutError as error:
-            problem = problem or f"{error}" + (f"; {error.hint}" if error.hint else "")
-    return maps, problem
-
-
-def _lines(board: Board, variant: str | None, maps: list[tuple[str, Any]], style: Any) -> list[str]:
-    flash = board.flash_size(variant or "")
+def _lines(found: BoardFacts, style: Style) -> list[str]:
+    board, flash = found.board, found.flash_size
     facts = [
         ("board", board.id),
         ("product", f"{board.vendor} {board.product}".strip()),
@@ -138,7 +95,7 @@ def _lines(board: Board, variant: str | None, maps: list[tuple[str, Any]], style
     facts += [("bootloader", way) for way in board.enter]
     facts += [("by hand", step) for step in board.steps]
     lines = [line for name, text in facts for line in _fact(style, name, text)]
-    for name, regions in maps:
+    for name, regions in found.layouts.items():
         lines += ["", style.strong(f"flash of {board.id}-{name}" if name else f"flash of {board.id}")]
         body = [
             (each.name, f"{each.start:#x}", size(each.size) if each.size else "to the end", _KINDS[each.kind])
@@ -150,7 +107,7 @@ def _lines(board: Board, variant: str | None, maps: list[tuple[str, Any]], style
     return lines
 
 
-def _fact(style: Any, name: str, text: str) -> list[str]:
+def _fact(style: Style, name: str, text: str) -> list[str]:
     """`name        text`, what does not fit below the text."""
     first, *rest = wrapped(style, text, " " * 12, 0)
     return [f"{name:<12}" + first[12:], *rest]

@@ -98,10 +98,9 @@ def set_(app: App, key: str, value: str) -> None:
         except ValueError:
             raise UsageError(f"{key} must be {option.expects}, not {value!r}") from None
     elif table == "devices":
-        from ...transport.webrepl_address import is_webrepl, parse_address
+        from ...api.webrepl import check_address
 
-        if is_webrepl(value):
-            parse_address(value)  # a password in it is refused before it is stored
+        check_address(value)  # a password in it is refused before it is stored
     set_value(config_file(), table, name, typed)
     app.note(f"Set {key} in {config_file()}")
 

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...errors import LocalFileError, RemoteOSError, UpytoolError, UsageError
+from ...errors import LocalFileError, UpytoolError, UsageError
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-ENOENT = 2
 
 
 @define(
@@ -34,21 +32,12 @@ def command(app: App, files: tuple[str, ...]) -> None:
     Only what was changed is written back, and as safely as `cp` does it. When that fails, your text is kept on
     this computer, and the error says where.
     """
-    from ...device.fs_errors import creating
+    from ...api import files as board_files
 
     device = app.device()
     for file in files:
         app.echo(f"edit :{file}")
-        try:
-            before = device.fs.read_bytes(file)
-        except RemoteOSError as error:
-            folder = file.rstrip("/").rpartition("/")[0]
-            if error.errno != ENOENT:
-                raise
-            if folder and not device.fs.is_dir(folder):
-                with creating():
-                    raise
-            before = None
+        before = board_files.read_or_none(device.fs, file)
         path = _scratch(file, before or b"")
         try:
             _open_editor(path)

@@ -10,14 +10,13 @@ from ...errors import ImageError, UsageError
 from ..app import App, pass_app
 from ..flash_source import complete_boards
 from ..group import define_group
+from ..imaging import target
 from ..params import LocalPath
 from ..ui.text import plural, rows, size
 
 if TYPE_CHECKING:
-    from ...boards.catalogue import Board
-    from ...image.base import FirmwareImage
-    from ...releases.resolve import Release
-    from ...releases.source import ReleaseSource
+    from ...api.catalogue import Board
+    from ...api.firmware import FirmwareSettings, Release
 
 
 @define_group(
@@ -51,25 +50,13 @@ def inspect(app: App, file: str) -> None:
     The format is told by the content, not by the name. Fails when a checksum in the file does not agree. A board is
     read in its bootloader, so it needs no REPL; it restarts for that, which a running board needs a yes for.
     """
-    from ...image.base import FirmwareImage
-    from ...image.inspect import inspect as look
+    from ...api import firmware
 
-    image = _on_board(app) if file == ":" else FirmwareImage.read(file)
-    found = look(image)
+    found = firmware.inspect(target(app, file), reporter=app.reporter)
     app.emit(found)
-    if not found.valid:
-        if app.settings.json:  # the document says so already, a second one would follow it
-            click.get_current_context().exit(ImageError.exit_code)
-        image.require_valid()
-
-
-def _on_board(app: App) -> FirmwareImage:
-    """The firmware in a board's flash: as much of it as the program says that it is long."""
-    from ...flashers.layout import firmware_on_chip
-    from ..imaging import board_flash
-
-    with board_flash(app)() as its:
-        return firmware_on_chip(its.loader, reporter=app.reporter)
+    if not found.valid and app.settings.json:  # the document says so already, a second one would follow it
+        click.get_current_context().exit(ImageError.exit_code)
+    found.require_valid()
 
 
 @command.command(
@@ -96,30 +83,19 @@ def list_(app: App, board: str | None, port: str | None, mcu: str | None, versio
 
     Without the network a board's list is what was downloaded before.
     """
-    from ...boards.catalogue import all_boards, plain
+    from ...api import catalogue, firmware
 
     if board is None:
         if versions:
             raise UsageError("--versions needs a board", hint="upytool firmware list RPI_PICO --versions")
-        found = all_boards()
-        for wanted, attribute in ((port, "port"), (mcu, "mcu")):
-            if wanted:
-                there = sorted({getattr(each, attribute) for each in found})
-                found = [each for each in found if plain(getattr(each, attribute)) == plain(wanted)]
-                if not found:
-                    raise UsageError(f"no board has the {attribute} {wanted}", hint="there is: " + ", ".join(there))
-        _show_boards(app, found)
+        _show_boards(app, catalogue.boards(port=port, mcu=mcu))
         return
     if port or mcu:
         raise UsageError("--port and --mcu choose among boards: give them without a board")
-    from ...releases.resolve import find_board, list_releases
-
-    with _source(app) as source:
-        name, variant = find_board(board)
-        releases = [each for each in list_releases(name, source) if not variant or each.variant == variant]
-        if not releases:
-            app.note(f"There is no firmware for {name}.")
-        _show_releases(app, releases if versions else _newest(releases))
+    found = firmware.releases(board, newest=not versions, settings=_settings(app), reporter=app.reporter)
+    if not found:
+        app.note(f"There is no firmware for {board}.")
+    _show_releases(app, found)
 
 
 @command.command(
@@ -133,12 +109,11 @@ def list_(app: App, board: str | None, port: str | None, mcu: str | None, versio
 @pass_app
 def search(app: App, words: tuple[str, ...]) -> None:
     """Search for boards by name, maker, chip and features."""
-    from ...boards.catalogue import search as look
-    from ...boards.catalogue import suggest
+    from ...api import catalogue
 
-    found = look(words)
+    found = catalogue.search(words)
     if not found:
-        near = suggest(" ".join(words))
+        near = catalogue.suggest(" ".join(words))
         app.note("No board has all of that." + (f" Near are {', '.join(near)}." if near else ""))
     _show_boards(app, found)
 
@@ -181,12 +156,13 @@ def download(app: App, board: str, variant: str, version: str, kind: str, output
     Prints the path. A file that is in the cache is not fetched again; one that is not firmware, is damaged or
     differs from what the same address gave before is refused.
     """
-    from ...releases.download import fetch
-    from ...releases.resolve import find_release
+    from ...api import firmware
 
-    with _source(app) as source:
-        release = find_release(board, source, variant=variant, version=version, kind=kind)
-        found = fetch(release, source, sha256=sha256, output=output)
+    settings = _settings(app)
+    release = firmware.resolve(
+        board, variant=variant, version=version, kind=kind, settings=settings, reporter=app.reporter
+    )
+    found = firmware.download(release, sha256=sha256, output=output, settings=settings, reporter=app.reporter)
     for each in found.warnings:
         app.warn(each)
     app.note(f"{release.name}: {size(found.size)}, {'from the cache' if found.cached else 'downloaded'}")
@@ -211,52 +187,38 @@ def cache(app: App, clean: bool, path: bool, forget: str | None) -> None:
     """
     if clean + path + (forget is not None) > 1:
         raise UsageError("--clean, --path and --forget exclude one another")
-    with _source(app) as source:
-        store = source.store
-        if path:
-            app.emit({"path": str(store.folder)}, str(store.folder))
-        elif forget is not None:
-            if not store.forget(forget):
-                raise UsageError(
-                    f"nothing is known of {forget}", hint="`upytool firmware cache --json` lists addresses"
-                )
-            app.emit({"forgotten": forget}, [])
-        elif clean:
-            entries = [each for each in store.entries() if each.path]
-            previews = sum(each.parts is not None and "preview" in each.parts.version for each in entries)
-            if previews and not app.confirm(
-                f"Remove {plural(len(entries), 'file')}, {previews} of them previews that may not be had again?"
-            ):
-                raise click.Abort
-            count, amount = store.clean()
-            app.note(f"Removed {plural(count, 'file')}, {size(amount)}.")
-            app.emit({"removed": count, "bytes": amount}, [])
-        else:
-            here = [each for each in store.entries() if each.path is not None]
-            body = [[each.name, size(each.size), each.time[:10], each.sha256[:16]] for each in here]
-            app.emit(
-                [each.data() for each in here],
-                lambda style: rows(style, ["name", "size", "fetched", "sha256"], body, align="lrll"),
-            )
+    from ...api import firmware
+
+    settings = _settings(app)
+    if path:
+        folder = str(firmware.cache_folder(settings))
+        app.emit({"path": folder}, folder)
+    elif forget is not None:
+        firmware.forget(forget, settings)
+        app.emit({"forgotten": forget}, [])
+    elif clean:
+        entries = firmware.cached(settings)
+        previews = sum(each.parts is not None and "preview" in each.parts.version for each in entries)
+        if previews and not app.confirm(
+            f"Remove {plural(len(entries), 'file')}, {previews} of them previews that may not be had again?"
+        ):
+            raise click.Abort
+        count, amount = firmware.clean_cache(settings)
+        app.note(f"Removed {plural(count, 'file')}, {size(amount)}.")
+        app.emit({"removed": count, "bytes": amount}, [])
+    else:
+        here = firmware.cached(settings)
+        body = [[each.name, size(each.size), each.time[:10], each.sha256[:16]] for each in here]
+        app.emit(
+            [each.data() for each in here],
+            lambda style: rows(style, ["name", "size", "fetched", "sha256"], body, align="lrll"),
+        )
 
 
-def _source(app: App) -> ReleaseSource:
-    from ...releases.source import ReleaseSource
+def _settings(app: App) -> FirmwareSettings:
+    from ...api.firmware import FirmwareSettings
 
-    return ReleaseSource(app.settings.firmware_url, offline=app.settings.offline, reporter=app.reporter)
-
-
-def _newest(releases: list[Release]) -> list[Release]:
-    """The newest release of each variant and kind, and the newest preview where it is newer."""
-    found: dict[tuple[str, str, bool], Release] = {}
-    for each in releases:
-        found.setdefault((each.variant, each.ext, each.order[0].preview), each)
-    finals = {key: each for key, each in found.items() if not key[2]}
-    return [
-        each
-        for (variant, ext, preview), each in found.items()
-        if not preview or (variant, ext, False) not in finals or each.order > finals[variant, ext, False].order
-    ]
+    return FirmwareSettings(app.settings.firmware_url, app.settings.offline)
 
 
 def _show_boards(app: App, boards: list[Board]) -> None:

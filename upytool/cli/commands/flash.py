@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
-from ...errors import UsageError
+from ...errors import FlashError
+from ..answers import answers
 from ..app import App, pass_app
-from ..flash_source import Found, Wanted, complete_boards
+from ..flash_options import flash_options
 from ..group import define
-from ..params import ByteSize, LocalPath
 
 if TYPE_CHECKING:
-    from ...flashers.chain import Request
-
-TOOLS = ("auto", "picoboot", "picotool", "uf2", "daplink", "dfu", "dfu-util", "esptool", "ota")
+    from ...api.flash import FirmwareFile, FirmwareWish, FlashWish
 
 
 @define(
@@ -30,42 +29,9 @@ TOOLS = ("auto", "picoboot", "picotool", "uf2", "daplink", "dfu", "dfu-util", "e
         ("upytool -d ws://192.168.4.1 flash", "over the air, an ESP32 with two OTA slots"),
     ],
 )
-@click.argument("file", type=LocalPath(), required=False, default="", help="Firmware file, URL or board name.")
-@click.option(
-    "--board", "-b", default="", metavar="NAME", shell_complete=complete_boards,
-    help="Board whose firmware to download.",
-)  # fmt: skip
-@click.option(
-    "--version", default="", metavar="VERSION", help="MicroPython version: latest (default), preview, 1.28, or a date."
-)
-@click.option("--variant", default="", metavar="NAME", help="Board variant: SPIRAM, RISCV ...")
-@click.option("--erase", "erase_all", is_flag=True, help="Erase the whole flash first, including files.")
-@click.option("--erase-fs", is_flag=True, help="Erase the file system too; the board creates a new one.")
-@click.option("--keep-fs", is_flag=True, help="Abort if the file system would be lost.")
-@click.option(
-    "--backup", type=LocalPath(), default="", metavar="FILE",
-    help="Save the files first (.tar, .zip) or, as .bin or without a REPL, the whole flash.",
-)  # fmt: skip
-@click.option("--verify-only", is_flag=True, help="Compare the board with the firmware without changing anything.")
-@click.option("--dry-run", "-n", is_flag=True, help="Show the plan without changing anything.")
-@click.option("--sha256", default="", metavar="HEX", help="SHA-256 the file must have.")
-@click.option("--all", "every", is_flag=True, help="Flash every connected board, in parallel.")
-@click.option("--tool", type=click.Choice(TOOLS), default="auto", help="Flash method (default: detect).")
-@click.option("--whole", is_flag=True, help="Write everything, even what is on the board already.")
-@click.option("--no-verify", is_flag=True, help="Skip reading back what was written.")
-@click.option("--no-wait", is_flag=True, help="Skip waiting for the new firmware to answer.")
-@click.option("--at", type=ByteSize(), metavar="ADDRESS", help="Write the raw bytes of the file to this address.")
-@click.option(
-    "--slot", default="", metavar="NAME", help="ESP: partition for an application image: running, or a label."
-)
-@click.option("--no-stub", is_flag=True, help="ESP: do not use esptool's stub (slower).")
-@click.option(
-    "--flash-size", default="keep", metavar="SIZE", help="ESP: flash size to set in the image: 4MB, detect ..."
-)
-@click.option("--flash-mode", default="keep", metavar="MODE", help="ESP: flash mode to set in the image: dio, dout ...")
-@click.option("--layout", default="", metavar="TEXT", help="STM32: memory layout to use instead of the device's own.")
+@flash_options
 @pass_app
-def command(app: App, /, **given: Any) -> None:
+def command(app: App, /, which: FirmwareWish, wish: FlashWish, every: bool, dry_run: bool) -> None:
     """Put firmware on a board, and see that it runs.
 
     Finds out what the board is and how it is programmed, brings it into its bootloader, writes only what differs,
@@ -78,76 +44,56 @@ def command(app: App, /, **given: Any) -> None:
     Over the air (-d ws://...), and by cable with --tool ota, the running MicroPython of an ESP32 with two OTA slots
     writes the slot that does not run. The old firmware stays until the new one has answered.
     """
-    _check(given)
-    wanted = Wanted(given["file"], given["board"], given["version"], given["variant"], given["sha256"])
-    from ...api.flash_target import goes_over_the_air
-    from ..flash_source import check, is_file, obtain, of_project
+    from ...api import flash
+    from .. import flash_words, flashing
+    from ..flash_source import firmware_settings, of_project
 
-    check(wanted)
-    wanted = of_project(app, wanted)
-    request = _request(app, given)
-    air = not given["every"] and goes_over_the_air(app.selector, given["tool"], app.settings.devices)
+    settings, aliases = app.settings, app.settings.devices
+    if settings.origins["baud"][0] != "default":
+        wish = replace(wish, baud=settings.baud)
+    which = of_project(app, which)
+    air = not every and flash.goes_over_the_air(app.selector, wish.tool, aliases)
     if air:
-        from ...flashers.ota_plan import check_request
-
-        check_request(request)
-    if wanted.file and "://" not in wanted.file and is_file(wanted.file) and given["at"] is None:
-        found: Found | None = obtain(app, wanted, None)  # a bad file is refused before any board is looked for
+        flash.check_over_the_air(which, wish)
+    bare = which.at is not None
+    file = flash.firmware(which) if which.is_file and not bare else None  # refused before a board is looked for
+    if every:
+        return _all(app, file or which, wish, dry_run)
+    if air:
+        board = flash.over_the_air(app.device(), app.selector, aliases=aliases, reporter=app.reporter)
     else:
-        found = None
-    if given["every"]:
-        from ..flash_many import flash_all
-
-        flash_all(app, wanted, request, found, dry=given["dry_run"])
-    elif air:
-        from ..flash_one import flash_over_the_air
-
-        flash_over_the_air(app, wanted, request, found, dry=given["dry_run"])
-    else:
-        from ..flash_one import flash_one
-
-        flash_one(app, wanted, request, found, at=given["at"], dry=given["dry_run"])
+        board = flashing.choose(app)
+    file = file or flash.firmware(which, board, settings=firmware_settings(app), reporter=app.reporter)
+    plan = flash.plan(board, file, wish, reporter=app.reporter)
+    if dry_run:
+        return flash_words.show_dry(app, plan.data(), [plan])
+    flash_words.show(app, [plan])
+    result = flash.apply(plan, ask=answers(app), reporter=app.reporter)
+    app.emit(result.data(), "")
+    app.note(flash_words.result_words(result))
+    if result.another:
+        click.get_current_context().exit(FlashError.exit_code)
 
 
-def _check(given: dict[str, Any]) -> None:
-    """Raises: UsageError for options that exclude one another."""
-    pairs = (
-        ("erase_all", "keep_fs", "--erase", "--keep-fs"),
-        ("erase_fs", "keep_fs", "--erase-fs", "--keep-fs"),
-        ("verify_only", "erase_all", "--verify-only", "--erase"),
-        ("verify_only", "erase_fs", "--verify-only", "--erase-fs"),
-        ("verify_only", "no_verify", "--verify-only", "--no-verify"),
-    )
-    for one, other, first, second in pairs:
-        if given[one] and given[other]:
-            raise UsageError(f"{first} and {second} exclude one another")
-    if given["every"] and given["tool"] == "ota":
-        raise UsageError("--tool ota cannot be used with --all", hint="name one board with -d")
-    if given["at"] is not None and (not given["file"] or given["every"] or given["board"]):
-        raise UsageError("--at takes a FILE, and one board", hint="upytool flash --at 0x0 saved.bin")
+def _all(app: App, file: FirmwareFile | FirmwareWish, wish: FlashWish, dry_run: bool) -> None:
+    """Flash every board that is plugged in after one question; a table tells how it went."""
+    from ...api import flash
+    from .. import flash_words, flashing
+    from ..flash_source import firmware_settings
 
-
-def _request(app: App, given: dict[str, Any]) -> Request:
-    from ...flashers.base import FlashOptions
-    from ...flashers.chain import Request
-
-    chosen_baud = app.settings.origins["baud"][0] != "default"
-    return Request(
-        erase="all" if given["erase_all"] else "fs" if given["erase_fs"] else "changed",
-        keep_fs=given["keep_fs"],
-        backup=given["backup"],
-        raw=given["at"] is not None,
-        verify_only=given["verify_only"],
-        wait=0.0 if given["no_wait"] or given["verify_only"] else 30.0,
-        options=FlashOptions(
-            whole=given["whole"],
-            verify=not given["no_verify"],
-            tool=given["tool"],
-            baud=app.settings.baud if chosen_baud else None,
-            stub=not given["no_stub"],
-            layout=given["layout"],
-            flash_mode=given["flash_mode"],
-            flash_size=given["flash_size"],
-            slot=given["slot"],
-        ),
-    )
+    boards = flashing.targets(app, flashing.doors(app, buttons=False))  # who should press which?
+    plans = flash.plan_all(boards, file, wish, settings=firmware_settings(app), reporter=app.reporter)
+    for each in plans.left_out:
+        app.warn(f"left out: {each.board.target.selector}: {each.error.message}")
+    if dry_run:
+        return flash_words.show_dry(app, plans.data(), plans.plans)
+    flash_words.show(app, plans.plans)
+    later = flash.accept if app.settings.yes else flash.decline
+    outcomes = flash.apply_all(plans, ask=answers(app), later=later, reporter=app.reporter)
+    app.emit([each.data() for each in outcomes], lambda style: flash_words.outcome_rows(outcomes, style))
+    bad = flash_words.failed(outcomes)
+    if bad is not None and not app.settings.json:
+        raise bad
+    if bad is not None or any(each.result and each.result.another for each in outcomes):
+        # With --json the document has the errors.
+        click.get_current_context().exit(bad.exit_code if bad is not None else FlashError.exit_code)

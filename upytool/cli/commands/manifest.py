@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -14,7 +13,7 @@ from ..params import LocalPath
 from ..ui.text import plural, rows
 
 if TYPE_CHECKING:
-    from ...builder.freeze_manifest import FreezeManifest
+    from ...api.manifests import FreezeManifest, Mode, Step
 
 _VARIABLES = click.option(
     "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Value of $(NAME) in the manifest; repeatable."
@@ -118,33 +117,11 @@ def explain(
     mode: str,
 ) -> None:
     """List what a manifest puts into the firmware, and the calls that bring each file in."""
-    manifest = _evaluate(path, variables, tree, port, board, mode)
-    files = manifest.files
-    if wanted is not None:
-        found = manifest.find(wanted)
-        if found is None:
-            from ..suggest import did_you_mean
+    from ...api import manifests
 
-            near = did_you_mean(wanted, [file.target for file in files])
-            raise UsageError(f"{wanted} is not in it", hint=near or "without --file, everything that is in is listed")
-        files = (found,)
-    data = {
-        "manifests": [str(each) for each in manifest.manifests],
-        "metadata": {"version": manifest.metadata.version, "description": manifest.metadata.description},
-        "c_modules": [str(each) for each in manifest.c_modules],
-        "dependencies": list(manifest.dependencies),
-        "files": [
-            {
-                "target": file.target,
-                "source": str(file.source),
-                "kind": file.kind,
-                "optimize": file.optimize,
-                "version": file.version,
-                "because": [str(step) for step in file.chain],
-            }
-            for file in files
-        ],
-    }
+    manifest = _evaluate(path, variables, tree, port, board, mode)
+    found = manifests.explain(manifest, wanted or "")
+    data, files = found.data(), found.files
     if wanted is not None:
         lines = [f"{files[0].target}  from {files[0].source}"]
         lines += [f"{'  ' * depth}{step}" for depth, step in enumerate(files[0].chain, 1)]
@@ -159,32 +136,21 @@ def explain(
 def _evaluate(
     path: str, variables: tuple[str, ...], tree: str | None, port: str | None, board: str | None, mode: str
 ) -> FreezeManifest:
-    from dataclasses import replace
-    from typing import cast
+    from ...api import manifests
 
-    from ...builder.freeze_manifest import Mode
-    from ...builder.manifest_runner import run_manifest
-    from ...builder.tree_manifest import disagreements, run_tree_manifest, tree_variables
-
-    values: dict[str, str] = tree_variables(Path(tree), port=port or "", board=board or "") if tree else {}
+    values: dict[str, str] = {}
     for pair in variables:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise UsageError(f"{pair!r} gives no variable a value", hint="write --var NAME=VALUE")
         values[name] = value
-    if (port or board) and not tree:
-        raise UsageError("--port and --board need a MicroPython tree", hint="give one with --tree")
-    manifest = run_manifest(path, mode=cast(Mode, mode), variables=values)
-    if tree and mode == "freeze":
-        theirs = run_tree_manifest(Path(tree), manifest.manifests[0], values)
-        manifest = replace(manifest, findings=(*manifest.findings, *disagreements(manifest, theirs)))
-    return manifest
+    return manifests.evaluate(
+        path, variables=values, tree=tree, port=port or "", board=board or "", mode=cast("Mode", mode)
+    )
 
 
-def _place(step: object) -> str:
-    from ...builder.freeze_manifest import Step
-
-    if not isinstance(step, Step):
+def _place(step: Step | None) -> str:
+    if step is None:
         return ""
     return f"{step.manifest}:{step.line}: " if step.line else f"{step.manifest}: "
 
@@ -193,8 +159,5 @@ def _level(optimize: int | None) -> str:
     return "-" if optimize is None else str(optimize)
 
 
-def _because(chain: tuple[object, ...]) -> str:
-    from ...builder.freeze_manifest import Step
-
-    steps = [step for step in chain if isinstance(step, Step)]
-    return " > ".join(f"{step.manifest.name}:{step.line} {step.call}" for step in steps)
+def _because(chain: tuple[Step, ...]) -> str:
+    return " > ".join(f"{step.manifest.name}:{step.line} {step.call}" for step in chain)

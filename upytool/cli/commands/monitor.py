@@ -40,17 +40,12 @@ def command(
     once: bool,
 ) -> None:
     """Watch what the board prints. Nothing is sent to it: its program goes on undisturbed."""
-    from ...device.monitor import Stamper, watch
-    from ...protocol.friendly import escape_non_printable as escaped
-    from ..reopen import Reopener
+    from ...api.console import monitor
 
     device = app.device()
-    stamp = Stamper(_time) if timestamps else None
     with capture_file(capture) as log:
 
         def show(data: bytes) -> None:
-            data = escaped(data) if escape_non_printable else data
-            data = stamp(data) if stamp is not None else data
             app.out(data)
             if log is not None:
                 log.write(data)
@@ -58,11 +53,13 @@ def command(
         if app.streams.err_tty:
             app.note(f"Watching {device.name}; Ctrl-C stops")
         with contextlib.suppress(KeyboardInterrupt):  # the usual way to end it
-            watch(
+            monitor(
                 device,
                 show,
                 seconds=seconds,
-                reopen=None if once else Reopener(app, device.name),
+                stamp=_time if timestamps else None,
+                escape=escape_non_printable,
+                reopen=None if once else app.reopener(),
                 say=app.note,
             )
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from ..app import App, pass_app
 from ..group import define
 from ..params import LocalPath, RemotePath
-
-if TYPE_CHECKING:
-    from ...device.folder import Compile
 
 
 @define(
@@ -43,40 +38,17 @@ def command(app: App, directory: str, point: str, read_only: bool, unsafe_links:
     import. The directory becomes the board's working directory, it is mounted again after a soft reset, and
     goes when the command line ends. Give the command several times for several directories.
     """
-    from ...device.mount import mounts_of
+    from ...api import run
 
-    device = app.device()
-    compile = _compiler(app) if mpy else None
-    mount = device.drive(
-        mounts_of(device).add(directory, point, read_only=read_only, unsafe_links=unsafe_links, compile=compile)
+    made = run.mount(
+        app.device(),
+        directory,
+        point,
+        read_only=read_only,
+        unsafe_links=unsafe_links,
+        mpy=mpy,
+        reporter=app.reporter,
     )
-    data = {"directory": mount.folder.root, "point": mount.point, "read_only": read_only}
     # mpremote's words at mpremote's place, stdout; who wants the program's output alone says -q.
     quiet = app.settings.verbosity < 0
-    app.emit(data, [] if quiet else f"Local directory {directory} is mounted at {mount.point}")
-
-
-def _compiler(app: App) -> Compile:
-    """What makes .mpy files for this board; what does not compile is served as source, with a warning."""
-    from ...errors import PackageError, UsageError
-    from ...mpy.abi import Abi
-    from ...packages.compile import Compiler
-
-    abi = Abi.of(app.device().info.mpy)
-    if abi is None:
-        raise UsageError("this board loads no .mpy files", hint="mount without --mpy")
-    compiler = Compiler(abi)
-    if compiler.unusable:
-        raise UsageError(f"nothing can be compiled: {compiler.unusable}", hint="mount without --mpy")
-
-    def compile(source: bytes, name: str) -> bytes | None:
-        try:
-            made = compiler.compile(source, name)
-        except PackageError as error:
-            app.warn(str(error))
-            return None
-        if made.data is None:
-            app.detail(f"{name} is served as source: {made.reason}")
-        return made.data
-
-    return compile
+    app.emit(made.data(), [] if quiet else f"Local directory {directory} is mounted at {made.point}")

@@ -50,8 +50,7 @@ def command(
     Ctrl-C stops the program that runs there, Ctrl-D restarts MicroPython. When the board is unplugged or
     reset, the REPL waits until it is back. Where the input is not a terminal, its lines are typed one by one.
     """
-    from ...device.console import Console, ConsoleOptions
-    from ..reopen import Reopener
+    from ...api.console import Console, ConsoleOptions
     from ..ui.terminal import open_terminal
 
     keys, name = exit_keys(exit_key)
@@ -65,7 +64,7 @@ def command(
             inject_file=Path(inject_file) if inject_file is not None else None,
             escape=escape_non_printable,
             capture=sink,
-            reopen=None if once else Reopener(app, device.name),
+            reopen=None if once else app.reopener(),
         )
         terminal = stack.enter_context(open_terminal(app.streams))
         if terminal.interactive:

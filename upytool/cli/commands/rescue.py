@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...errors import RawReplError, UsageError
+from ...errors import UsageError
 from ..app import App, pass_app
 from ..group import define
 
 if TYPE_CHECKING:
-    from ...device.rescue import Moved
-    from ...discovery.ports import SerialPort
-    from ...transport.base import Transport
+    from ...api.rescue import Rescued
 
 
 @define(
@@ -64,60 +62,38 @@ def command(
         return
     if region:
         raise UsageError("--region has a meaning only with --bootloader")
-    from ...device import rescue
+    from ...api import rescue
 
-    opener = _Opener(app)
+    settings, selector = app.settings, app.selector
     app.disconnect()
-    try:
-        held = rescue.hold(
-            opener,
-            seconds=patience,
-            pulse=opener.may_pulse if pulse is None else pulse,
-            reporter=app.reporter,
-        )
-    except RawReplError as error:
-        error.hint = "\n".join(filter(None, (error.hint, "without a prompt: `upytool rescue --bootloader`")))
-        raise
-    with held.device as device:
-        moved = rescue.Moved(())
-        if restore:
-            moved = rescue.restore(device)
-        elif not stop_only:
-            moved = rescue.disable(device, (*rescue.START_FILES, "boot.py") if boot else rescue.START_FILES)
-    data = {
-        "port": device.name,
-        "seconds": round(held.seconds, 1),
-        "reset_by_lines": held.pulsed,
-        "renamed": [list(pair) for pair in moved.renamed],
-        "kept": list(moved.kept),
-    }
-    app.emit(data, [f"{old} -> {new}" for old, new in moved.renamed])
-    app.note(_summary(moved, held.seconds, restore, stop_only))
+    done = rescue.rescue(
+        selector,
+        boot=boot,
+        stop_only=stop_only,
+        restore=restore,
+        seconds=patience,
+        pulse=pulse,
+        baud=settings.baud,
+        dtr=settings.dtr,
+        rts=settings.rts,
+        aliases=settings.devices,
+        ask=app.ask_password,
+        reporter=app.reporter,
+    )
+    app.emit(done.data(), [f"{old} -> {new}" for old, new in done.renamed])
+    app.note(_summary(done, restore, stop_only))
 
 
 def _in_bootloader(app: App, boot: bool, stop_only: bool, restore: bool, region: str) -> None:
-    from ...api import images
-    from ...flashers import rescue
+    from ...api import images, rescue
     from ..imaging import board_flash
 
     if stop_only:
         raise UsageError("--stop-only and --bootloader exclude one another: nothing runs in a bootloader")
     app.disconnect()
     place = images.Place(region=images.parse_region(region) if region else None)
-    with images.opened(board_flash(app), place, reporter=app.reporter) as found:
-        assert found.loader is not None
-        if restore:
-            moved = rescue.restore(found.loader, found.volumes, reporter=app.reporter)
-        else:
-            names = (*rescue.START_FILES, "boot.py") if boot else rescue.START_FILES
-            moved = rescue.disable(found.loader, found.volumes, names, reporter=app.reporter)
-    data = {
-        "board": found.name,
-        "renamed": [list(pair) for pair in moved.renamed],
-        "kept": list(moved.kept),
-        "written": moved.written,
-    }
-    app.emit(data, [f"{old} -> {new}" for old, new in moved.renamed])
+    moved = rescue.in_bootloader(board_flash(app), place, boot=boot, restore=restore, reporter=app.reporter)
+    app.emit(moved.data(), [f"{old} -> {new}" for old, new in moved.renamed])
     if moved.kept:
         app.note(f"Not restored, because there is a new one: {', '.join(moved.kept)}")
     elif not moved.renamed:
@@ -128,67 +104,15 @@ def _in_bootloader(app: App, boot: bool, stop_only: bool, restore: bool, region:
         app.note("The board's next start runs no main.py. Undo: `upytool rescue --bootloader --restore`")
 
 
-def _summary(moved: Moved, seconds: float, restore: bool, stop_only: bool) -> str:
+def _summary(done: Rescued, restore: bool, stop_only: bool) -> str:
     """What was done, and what comes next."""
-    took = f"The board stopped after {seconds:.1f} s"
-    if moved.kept:
-        return f"{took}; not restored, because there is a new one: {', '.join(moved.kept)}"
+    took = f"The board stopped after {done.seconds:.1f} s"
+    if done.kept:
+        return f"{took}; not restored, because there is a new one: {', '.join(done.kept)}"
     if restore:
-        return f"{took}; the files have their names back" if moved.renamed else f"{took}; nothing to restore"
+        return f"{took}; the files have their names back" if done.renamed else f"{took}; nothing to restore"
     if stop_only:
         return f"{took}; no file was changed"
-    if not moved.renamed:
+    if not done.renamed:
         return f"{took}; it has no main.py"
     return f"{took}; its next start runs no main.py. Undo: `upytool rescue --restore`"
-
-
-class _Opener:
-    """Opens the board's port, also when it comes back under another name."""
-
-    def __init__(self, app: App) -> None:
-        self._app, self._selector = app, app.selector
-        self._port: SerialPort | None = None
-        self.may_pulse = self._look()
-
-    def _look(self) -> bool:
-        """Whether the port is there already and its lines may reset the board."""
-        from ...errors import NoDeviceError, PortMissingError
-
-        try:
-            self._find()
-        except (NoDeviceError, PortMissingError):
-            return False
-        return self._port is not None and self._port.kind == "bridge"
-
-    def _find(self) -> str:
-        from ...device.connect import find_simulator
-        from ...discovery.ports import list_ports
-        from ...discovery.selector import resolve
-
-        if self._port is not None and self._port.usb_id:
-            again = [port for port in list_ports() if self._port.same_device(port)]
-            if again:
-                return again[0].path
-        target = resolve(
-            self._selector,
-            aliases=self._app.settings.devices,
-            simulators=find_simulator,
-            reporter=self._app.reporter,
-        )
-        self._port = target.port
-        return target.address
-
-    def __call__(self) -> Transport:
-        from ...device.connect import open_address
-        from ...discovery.lines import check_baud, lines_for
-
-        address, settings = self._find(), self._app.settings
-        lines = lines_for(self._port, dtr=settings.dtr, rts=settings.rts)
-        return open_address(
-            address,
-            baud=check_baud(settings.baud),
-            lines=lines,
-            reporter=self._app.reporter,
-            aliases=settings.devices,
-            ask=self._app.ask_password,
-        )

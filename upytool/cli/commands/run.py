@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
-from ... import limits
-from ...errors import LocalFileError
 from ..app import App, pass_app
 from ..group import define
 from ..params import LocalPath
@@ -33,29 +30,7 @@ def command(app: App, file: str, follow: bool) -> None:
     the local file. Nothing is stored, so the board forgets the program at its next reset; to keep it, copy it:
     `upytool cp blink.py :main.py`.
     """
-    source = read_program(file)
-    name = "<stdin>" if file == "-" else file
-    app.device().run(source, filename=name, on_output=app.out, timeout=app.settings.timeout, follow=follow)
+    from ...api import run
 
-
-def read_program(file: str) -> bytes:
-    """The bytes of a local program; `-` is stdin. Errors: LocalFileError."""
-    try:
-        if file == "-":
-            data = sys.stdin.buffer.read(limits.DOCUMENT_BYTES + 1)
-        else:
-            with open(file, "rb") as stream:  # a FIFO is welcome: `run <(generator)`
-                data = stream.read(limits.DOCUMENT_BYTES + 1)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise LocalFileError(f"{file} cannot be read: {reason.lower()}", hint="check the path") from error
-    if len(data) > limits.DOCUMENT_BYTES:
-        raise LocalFileError(f"{file} is larger than the limit of {limits.DOCUMENT_BYTES:,} bytes")
-    if file == "-":
-        return data
-    if file.endswith(".mpy") or data[:2] == b"M\x06":
-        raise LocalFileError(
-            f"{file} is compiled, and the REPL takes source only",
-            hint=f"copy it and import it: upytool cp {file} : + exec 'import {Path(file).stem}'",
-        )
-    return data
+    program = run.read_program(sys.stdin.buffer if file == "-" else file)
+    run.run_file(app.device(), program, on_output=app.out, timeout=app.settings.timeout, follow=follow)

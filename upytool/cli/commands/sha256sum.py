@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ...errors import EISDIR, ENOENT, RemoteError, RemoteOSError
+from ...errors import EISDIR, ENOENT, RemoteOSError
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
@@ -24,33 +24,18 @@ def command(app: App, paths: tuple[str, ...]) -> None:
 
     They are made there; where the board's hashlib lacks one that this computer knows, the file is read instead.
     """
+    from ...api import files
+
     name = click.get_current_context().info_name or "sha256sum"
     algorithm = name.removesuffix("sum")
     device = app.device()
     sums: dict[str, str | None] = {}
     for path in paths:
         app.echo(f"{name} :{path}", several=len(paths) > 1)
-        sums[path] = _digest(app, path, algorithm)
+        sums[path] = files.digest(device.fs, path, algorithm)
         if sums[path] is None:
             raise RemoteOSError(EISDIR if device.fs.is_dir(path) else ENOENT, path)
         if not app.settings.json:
             app.emit(None, sums[path])
     if app.settings.json:
         app.emit([{"path": path, "algorithm": algorithm, "digest": sums[path]} for path in paths])
-
-
-def _digest(app: App, path: str, algorithm: str) -> str | None:
-    """The checksum of one file; None where it is not a file. Errors: RemoteError where nobody knows the algorithm."""
-    device = app.device()
-    try:
-        return device.fs.hash(path, algorithm)[path]
-    except RemoteError:
-        import hashlib
-
-        if algorithm not in hashlib.algorithms_available or algorithm.startswith("shake"):
-            raise
-    from ...device.local import CallSink
-
-    here = hashlib.new(algorithm, usedforsecurity=False)
-    device.drive(device.fs.ops.fetch(path, CallSink(here.update)))
-    return here.hexdigest()

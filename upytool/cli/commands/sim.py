@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from ...errors import UsageError
 from ..app import App, pass_app
 from ..group import define_group
 from ..params import ByteSize, LocalPath
 from ..ui.text import rows
-
-if TYPE_CHECKING:
-    from ...sim.registry import SimInfo
 
 
 class Name(click.ParamType[str]):
@@ -24,10 +20,12 @@ class Name(click.ParamType[str]):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
         from click.shell_completion import CompletionItem
 
-        from ...sim.registry import list_running
+        from ...api import sims
 
         return [
-            CompletionItem(info.name, help=info.port) for info in list_running() if info.name.startswith(incomplete)
+            CompletionItem(each.name, help=each.port)
+            for each in sims.running(ask=False)
+            if each.name.startswith(incomplete)
         ]
 
 
@@ -78,10 +76,9 @@ def start(
 
     Its flash is kept: the next start finds its files. Other tools can open its port too.
     """
-    from ...sim.registry import find, start, state
+    from ...api import sims
 
-    running = find(name or kind)
-    info = start(
+    board = sims.start(
         kind,
         name=name,
         image=image,
@@ -91,29 +88,27 @@ def start(
         flash_size=flash_size,
         reporter=app.reporter,
     )
-    if running is not None and fresh:
-        app.warn(f"{info.name} runs already and kept its flash; stop it first to start fresh")
-    if running is not None and bootsel:
-        app.warn(f"{info.name} runs already; `upytool sim reset {info.name} --bootsel` takes it to its bootloader")
-    now = state(info)
-    app.emit({**info.data(), "state": now}, info.port)
-    if now == "bootloader":
-        app.note(f"{info.name} waits in its bootloader: upytool flash -d sim:{info.name} RPI_PICO.uf2")
+    if not board.started and fresh:
+        app.warn(f"{board.name} runs already and kept its flash; stop it first to start fresh")
+    if not board.started and bootsel:
+        app.warn(f"{board.name} runs already; `upytool sim reset {board.name} --bootsel` takes it to its bootloader")
+    app.emit(board.data(), board.port)
+    if board.state == "bootloader":
+        app.note(f"{board.name} waits in its bootloader: upytool flash -d {board.selector} RPI_PICO.uf2")
     else:
-        app.note(f"{info.name} {'was running' if running else 'is running'}: upytool -d sim:{info.name} ...")
+        app.note(f"{board.name} {'is' if board.started else 'was'} running: upytool -d {board.selector} ...")
 
 
 @command.command("list", examples=[("upytool sim list --json", "")])
 @pass_app
 def list_(app: App) -> None:
     """List the simulated boards that run."""
-    from ...sim.registry import list_running
+    from ...api import sims
 
-    running = [(info, _state(info)) for info in list_running()]
-    body = [(f"sim:{info.name}", info.kind, now, info.port, str(info.pid)) for info, now in running]
+    running = sims.running()
+    body = [(each.selector, each.kind, each.state, each.port, str(each.info.pid)) for each in running]
     header = ["selector", "kind", "state", "port", "process"]
-    data = [{**info.data(), "state": now} for info, now in running]
-    app.emit(data, (lambda style: rows(style, header, body)) if body else "")
+    app.emit([each.data() for each in running], (lambda style: rows(style, header, body)) if body else "")
     if not running:
         app.note("No simulated board is running; `upytool sim start` starts one")
 
@@ -131,11 +126,9 @@ def list_(app: App) -> None:
 @pass_app
 def stop(app: App, names: tuple[str, ...], everything: bool) -> None:
     """Stop simulated boards; their flash is kept."""
-    from ...sim.registry import list_running, stop
+    from ...api import sims
 
-    chosen = [info.name for info in list_running()] if everything else _choose(names)
-    for name in chosen:
-        stop(name)
+    chosen = sims.stop(names, every=everything)
     app.emit({"stopped": chosen}, "")
     app.note(f"Stopped {', '.join(chosen)}" if chosen else "No simulated board was running")
 
@@ -152,38 +145,8 @@ def stop(app: App, names: tuple[str, ...], everything: bool) -> None:
 @pass_app
 def reset(app: App, names: tuple[str, ...], bootsel: bool) -> None:
     """Press the reset button of simulated boards, whatever their program does."""
-    from ...sim.registry import reset
+    from ...api import sims
 
-    chosen = _choose(names)
-    for name in chosen:
-        reset(name, bootsel=bootsel)
+    chosen = sims.reset(names, bootsel=bootsel)
     app.emit({"reset": chosen}, "")
     app.note(f"Reset {', '.join(chosen)}")
-
-
-def _state(info: SimInfo) -> str:
-    from ...errors import SimulatorError
-    from ...sim.registry import state
-
-    try:
-        return state(info)
-    except SimulatorError:
-        return "mute"  # it hangs, or ends this very moment
-
-
-def _choose(names: tuple[str, ...]) -> list[str]:
-    """`names`, or the only board that runs. `sim:NAME` is understood as NAME."""
-    if names:
-        return [name.removeprefix("sim:") for name in names]
-    from ...errors import NoDeviceError
-    from ...sim.registry import list_running
-
-    running: list[SimInfo] = list_running()
-    if not running:
-        raise NoDeviceError("no simulated board is running", hint="upytool sim start")
-    if len(running) > 1:
-        raise UsageError(
-            "several simulated boards are running",
-            hint="name one of " + ", ".join(info.name for info in running),
-        )
-    return [running[0].name]

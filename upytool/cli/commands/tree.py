@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
 from ... import limits
-from ...errors import ENOTDIR, RemoteError, RemoteOSError, UsageError
+from ...errors import RemoteError, UsageError
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
 
 if TYPE_CHECKING:
-    from ...device.fs import Entry, RemoteFS
+    from ...api.files import TreeNode
 
 
 @define(
@@ -33,13 +32,15 @@ def command(app: App, paths: tuple[str, ...], bytes_: bool, human: bool) -> None
     """Show a directory of the board, the working directory by default, as a tree."""
     if bytes_ and human:
         raise UsageError("--size and --human exclude each other")
+    from ...api import files
+
     device = app.device()
     roots = []
     for path in paths or ("",):
         app.echo(f"tree :{path}")
-        root, found = grow(device.fs, path)
+        root, levels = files.tree(device.fs, path)
         roots.append(root)
-        if app.settings.json and max((entry.name.count("/") for entry in found), default=0) > limits.JSON_LEVELS:
+        if app.settings.json and levels > limits.JSON_LEVELS:
             raise RemoteError(
                 f":{path} is nested more than {limits.JSON_LEVELS} levels deep", hint="show it without --json"
             )
@@ -50,46 +51,7 @@ def command(app: App, paths: tuple[str, ...], bytes_: bool, human: bool) -> None
         app.emit([root.data() for root in roots])
 
 
-@dataclass
-class Node:
-    """A file or directory with what is below it, by name."""
-
-    name: str
-    kind: str
-    size: int = 0
-    children: list[Node] = field(default_factory=list)
-
-    def data(self) -> dict[str, Any]:
-        result: dict[str, Any] = {"name": self.name, "kind": self.kind, "size": self.size}
-        if self.kind == "dir":
-            result["children"] = [child.data() for child in self.children]
-        return result
-
-
-def grow(fs: RemoteFS, path: str) -> tuple[Node, list[Entry]]:
-    """The tree below `path` and its entries, read in one round trip. Errors: RemoteOSError for a file."""
-    if path in (".", "./"):
-        path = ""  # Not every file system of a board knows its own folder as '.'.
-    shown = path or fs.getcwd()
-    if path and not fs.stat(path).is_dir:
-        raise RemoteOSError(ENOTDIR, path)
-    found = fs.walk(path)
-    return build(shown, path, found), found
-
-
-def build(shown: str, path: str, entries: Sequence[Entry]) -> Node:
-    """A tree from a walk's entries, whose names are paths that begin with `path`."""
-    root = Node(shown, "dir")
-    known = {path.rstrip("/"): root}
-    for entry in sorted(entries, key=lambda entry: entry.name):
-        above, _, name = entry.name.rpartition("/")
-        node = Node(name, entry.kind, entry.size)
-        known.get(above, root).children.append(node)
-        known[entry.name] = node
-    return root
-
-
-def _branches(root: Node, bytes_: bool, human: bool) -> Iterator[str]:
+def _branches(root: TreeNode, bytes_: bool, human: bool) -> Iterator[str]:
     """The lines below a node. A board may nest directories deeper than Python may call, so nothing recurs here."""
     todo = _children(root, "")
     while todo:
@@ -104,7 +66,7 @@ def _branches(root: Node, bytes_: bool, human: bool) -> Iterator[str]:
         todo += _children(child, prefix + ("    " if last else "│   "))
 
 
-def _children(node: Node, prefix: str) -> list[tuple[Node, str, bool]]:
+def _children(node: TreeNode, prefix: str) -> list[tuple[TreeNode, str, bool]]:
     """(child, prefix, whether it is the last one), the first one at the end."""
     children = sorted(node.children, key=lambda child: child.name, reverse=True)
     return [(child, prefix, not number) for number, child in enumerate(children)]

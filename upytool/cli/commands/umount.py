@@ -20,10 +20,9 @@ from ..params import RemotePath
 @pass_app
 def command(app: App, point: str | None) -> None:
     """Take mounted directories away; at the end of the command line that happens by itself."""
-    from ...device.mount import mounts_of
+    from ...api import run
 
-    device = app.device()
-    gone = device.drive(mounts_of(device).remove(point))
+    gone = run.unmount(app.device(), point)
     app.emit([mount.point for mount in gone], [])
     for mount in gone:
-        app.detail(f"{mount.folder.root} is no longer mounted at {mount.point}")
+        app.detail(f"{mount.directory} is no longer mounted at {mount.point}")

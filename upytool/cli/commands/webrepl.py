@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ...errors import UsageError
 from ..app import App, pass_app
 from ..group import define_group
 from ..ui.style import Style
 from ..ui.text import rows
 
 if TYPE_CHECKING:
-    from ...device.webrepl_setup import Change, WebreplState, Wifi
+    from ...api.webrepl import Change, Store, WebreplState, Wifi
     from ...secret import Secret
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,36 +66,19 @@ def setup(app: App, wifi: str | None, password_stdin: bool, save: bool, no_check
     the board has is kept unless that is set. The Wi-Fi password is asked for, or comes from UPYTOOL_WIFI_PASSWORD; it
     is stored on the board alone. With --password-stdin they are the first and the second line.
     """
+    from ...api import webrepl
     from ...config.secrets import webrepl_password
-    from ...device import webrepl_setup as work
-    from ...device.webrepl_boot import read_boot
 
     device = app.device()
-    if not device.transport.survives_reset:
-        raise UsageError(
-            "setting up WebREPL restarts the board, which would end this connection",
-            hint="connect the board by USB or a serial port; `upytool webrepl password` works over the air",
-        )
-    state = work.look(device)
-    work.require_webrepl(state, wifi=wifi is not None)
-    # Reading a plan takes no secrets: what stands in for them has their form.
-    secret, network = _stand_ins(state, wifi) if dry_run else _ask_for(app, state, wifi, password_stdin)
-    changes = work.plan_setup(state, secret, network)
-    if not read_boot(state.boot or b"").readable:
-        app.warn("boot.py on the board is not valid Python: the board may not run what is added to it")
+    state = webrepl.check_setup(device, wifi=wifi is not None)
     if dry_run:
-        _emit(app, changes, {"dry_run": True})
+        _emit(app, webrepl.plan_preview(state, wifi, reporter=app.reporter), {"dry_run": True})
         return
-    work.apply(device, changes)
+    secret, network = _ask_for(app, state, wifi, password_stdin)
+    changes = webrepl.plan_setup(state, secret, network, reporter=app.reporter)
+    webrepl.apply(device, changes)
     restarted = app.settings.reset
-    if restarted:
-        state, said = work.restart(device, reporter=app.reporter)
-        if not state.running:
-            app.warn(
-                "boot.py has not started WebREPL" + (f"; the last that the board said is {said!r}" if said else "")
-            )
-    else:
-        state = work.look(device)
+    state = webrepl.start(device, reporter=app.reporter) if restarted else webrepl.look(device)
     known = secret or state.password
     if save:
         _save(app, state, known)
@@ -106,7 +88,7 @@ def setup(app: App, wifi: str | None, password_stdin: bool, save: bool, no_check
         def give(address: str) -> Secret:
             return known or webrepl_password(address, app.settings.devices, ask=app.ask_password, tell=app.warn)
 
-        address, info = work.prove(device, state.selectors(), give, reporter=app.reporter)
+        address, info = webrepl.prove(device, state, give, reporter=app.reporter)
         proof = {"checked": address, "board": info.machine}
     _emit(app, changes, {"dry_run": False, **proof}, state)
     if not restarted:
@@ -121,9 +103,9 @@ def setup(app: App, wifi: str | None, password_stdin: bool, save: bool, no_check
 @pass_app
 def status(app: App) -> None:
     """Show whether WebREPL is installed, set up and running, and at which address."""
-    from ...device.webrepl_setup import look
+    from ...api import webrepl
 
-    state = look(app.device())
+    state = webrepl.look(app.device())
     data = state.data()
 
     def text(style: Style) -> list[str]:
@@ -160,25 +142,22 @@ def password(app: App, password_stdin: bool, save: bool, dry_run: bool) -> None:
 
     A WebREPL that is running asks for the new one from now on.
     """
+    from ...api import webrepl
     from ...config.secrets import VARIABLE, check_password
-    from ...device import webrepl_setup as work
     from ..passwords import new_password, password_lines
 
     device = app.device()
-    state = work.look(device)
+    state = webrepl.look(device)
     if dry_run:
-        secret = _stand_ins(state, None)[0] or check_password("-")
-    else:
-        (line,) = password_lines(password_stdin, 1)
-        secret = check_password(new_password(app, "New WebREPL password", given=line))
-    changes = work.plan_password(state, secret)
-    if dry_run:
-        _emit(app, changes, {"dry_run": True})
+        _emit(app, webrepl.plan_password(state), {"dry_run": True})
         return
-    work.apply(device, changes)
-    if state.running and state.server:
-        work.change_running(device, secret)
-    _replace_kept(app, state, secret)
+    (line,) = password_lines(password_stdin, 1)
+    secret = check_password(new_password(app, "New WebREPL password", given=line))
+    changes = webrepl.change_password(device, state, secret)
+    places = _kept(app, state)
+    webrepl.replace_kept(places, secret)
+    for store, name in places:
+        app.note(f"Changed the password of {name} in {store.name}")
     if save:
         _save(app, state, secret)
     _emit(app, changes, {"dry_run": False})
@@ -202,24 +181,24 @@ def disable(app: App, everything: bool, dry_run: bool) -> None:
     Takes what `setup` added out of boot.py, which is then as it was. With --all webrepl_cfg.py is removed as well, and
     the board's password from this computer's keyring and your configuration file.
     """
-    from ...device import webrepl_setup as work
+    from ...api import webrepl
 
     device = app.device()
-    state = work.look(device)
-    changes = work.plan_disable(state, passwords=everything)
+    state = webrepl.look(device)
+    changes = webrepl.plan_disable(state, passwords=everything)
     if dry_run:
         _emit(app, changes, {"dry_run": True})
         return
     if everything and changes:
         app.require(f"Remove WebREPL and its passwords from the board on {device.name}?")
-    work.apply(device, changes)
+    runs = webrepl.disable(device, state, changes)
     if everything:
-        _forget_kept(app, state)
-    over_the_air = not device.transport.survives_reset
-    if state.running and not over_the_air:
-        work.change_running(device, None)
-    _emit(app, changes, {"dry_run": False, "running": state.running and over_the_air})
-    if state.running and over_the_air:
+        places = _kept(app, state)
+        webrepl.forget_kept(places)
+        for store, name in places:
+            app.note(f"Removed the password of {name} from {store.name}")
+    _emit(app, changes, {"dry_run": False, "running": runs})
+    if runs:
         app.note("WebREPL runs until the board restarts: this connection uses it")
 
 
@@ -229,8 +208,8 @@ def _yes(value: bool) -> str:
 
 def _ask_for(app: App, state: WebreplState, wifi: str | None, stdin: bool) -> tuple[Secret | None, Wifi | None]:
     """The passwords to write; None for the WebREPL password that the board keeps."""
+    from ...api.webrepl import check_wifi
     from ...config.secrets import VARIABLE, check_password
-    from ...device.webrepl_setup import check_wifi
     from ..passwords import new_password, password_lines
 
     first, second = password_lines(stdin, 2)
@@ -249,13 +228,6 @@ def _ask_for(app: App, state: WebreplState, wifi: str | None, stdin: bool) -> tu
     return secret, check_wifi(wifi, key)
 
 
-def _stand_ins(state: WebreplState, wifi: str | None) -> tuple[Secret | None, Wifi | None]:
-    from ...device.webrepl_setup import check_wifi
-    from ...secret import Secret
-
-    return None if state.password else Secret("-"), check_wifi(wifi, "-" * 8) if wifi is not None else None
-
-
 def _emit(app: App, changes: Iterable[Change], more: dict[str, Any], state: WebreplState | None = None) -> None:
     found = [change.data() for change in changes]
     data: dict[str, Any] = {"changes": found, **more}
@@ -272,40 +244,18 @@ def _emit(app: App, changes: Iterable[Change], more: dict[str, Any], state: Webr
         app.note("Nothing to change on the board")
 
 
-# -- what this computer keeps ---------------------------------------------------------------------
-
-
-def _kept(app: App, state: WebreplState) -> list[tuple[Any, str]]:
+def _kept(app: App, state: WebreplState) -> list[tuple[Store, str]]:
     """Every place and name under which this computer keeps the board's password."""
-    from ...config.secrets import names_of, stores
-    from ...transport.webrepl_address import is_webrepl
+    from ...api import webrepl
 
-    here = app.device().name
-    selectors = [*state.all_selectors(), *([here] if is_webrepl(here) else [])]
-    names = dict.fromkeys(name for selector in selectors for name in names_of(selector, app.settings.devices))
-    return [(store, name) for store in stores(app.warn) for name in names if store.get(name) is not None]
-
-
-def _replace_kept(app: App, state: WebreplState, secret: Secret) -> None:
-    for store, name in _kept(app, state):
-        store.set(name, secret)
-        app.note(f"Changed the password of {name} in {store.name}")
-
-
-def _forget_kept(app: App, state: WebreplState) -> None:
-    for store, name in _kept(app, state):
-        store.remove(name)
-        app.note(f"Removed the password of {name} from {store.name}")
+    return webrepl.kept(app.device(), state, app.settings.devices, reporter=app.reporter)
 
 
 def _save(app: App, state: WebreplState, secret: Secret | None) -> None:
-    from ...config.secrets import names_of, stores
+    from ...api import webrepl
 
-    selectors = state.selectors()
-    if secret is None or not selectors:
+    place = webrepl.keep(state, app.settings.devices, secret, reporter=app.reporter) if secret else None
+    if place is None:
         app.warn("the password was not saved: the board has no address yet" if secret else "no password to save")
         return
-    name = names_of(selectors[0], app.settings.devices)[0]
-    store = list(stores(app.warn))[-1]  # the keyring where there is one
-    store.set(name, secret)
-    app.note(f"Saved the password of {name} in {store.name}")
+    app.note(f"Saved the password of {place[1]} in {place[0].name}")

@@ -23,7 +23,7 @@ from .streams import Streams
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from ...device.console import Terminal
+    from ...api.console import Terminal
 
 _READ = 4096
 
