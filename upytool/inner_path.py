@@ -62,6 +62,8 @@ class InnerPath(str):
                 return f"a name in it is longer than {limits.NAME_BYTES} bytes"
             if part == "." or ".." in part.split("\\") or part == "..":
                 return f"it holds {part!r}"
+        if {*text.replace("\\", "/").split("/")} <= {"", "."}:  # a dot and backslashes: FAT takes them for separators
+            return "it names the directory itself"
         return ""
 
 

@@ -23,6 +23,7 @@ paths = st.lists(
 
 @given(paths)
 @example("a/b/../../../main.py")
+@example(".\\")
 def test_no_path_leaves_the_directory(text: str) -> None:
     for kind in (InnerPath, PackagePath, LocalName):
         try:
@@ -57,8 +58,8 @@ def test_a_package_json_may_write_slashes_in_front(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "/a", "a/", "a//b", "..", "../a", "a/..", "a/./b", "a\0", "a\\..\\..\\b", "..\\b", "\\b", "\ud800",
-        "x" * 256, "é" * 128, "/".join(["abcdefg"] * 600),
+        "", "/a", "a/", "a//b", "..", "../a", "a/..", "a/./b", "a\0", "a\\..\\..\\b", "..\\b", "\\b", ".\\", ".\\.",
+        "\ud800", "x" * 256, "é" * 128, "/".join(["abcdefg"] * 600),
     ],
 )  # fmt: skip
 def test_refused_everywhere(text: str) -> None:
