@@ -148,7 +148,7 @@ def test_hosts_come_from_the_users_file_alone(mip: Mip, tmp_path: Path, index_ur
     assert (code, "unknown host" in err) == (2, True)
     (tmp_path / "config.toml").write_text(table)
     code, _, err = mip("install", "corp:nothing/x.py")
-    assert (code, f"{index_url}/nothing/x.py does not exist" in err) == (9, True), err
+    assert (code, f"{index_url}/nothing/x.py not found" in err) == (9, True), err
 
 
 def test_quiet_is_quiet(mip: Mip, capsys: pytest.CaptureFixture[str]) -> None:
