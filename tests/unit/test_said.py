@@ -28,6 +28,12 @@ def test_a_command_is_quoted_for_a_shell_and_given_by_the_word() -> None:
     assert Said("no command here").command == []
 
 
+def test_a_list_gives_words_and_a_quoted_word_stays_one() -> None:
+    said = Said.of("x", "`upytool cp {names} : + exec 'import {name}'`", {"names": ["a b", ":c"], "name": "d"})
+    assert said.text == "`upytool cp 'a b' :c : + exec 'import d'`"
+    assert said.command == ["upytool", "cp", "a b", ":c", ":", "+", "exec", "import d"]
+
+
 def test_an_error_is_data() -> None:
     error = RemoteOSError(20, "/x", hint="try another")
     assert (error.code, error.errno, error.filename) == ("files.not-a-directory", 20, "/x")

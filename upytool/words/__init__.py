@@ -12,7 +12,7 @@ A sentence is a `str.format` template without a full stop. A code begins with th
 ever once released, and is documented in docs/reference/errors.md, which is made from these files.
 
 In a hint, `upytool ...` between backquotes is a command: it is quoted for a shell when it is shown, and `Said.command`
-gives it word by word.
+gives it word by word. A field that stands alone in it and is a list gives several words.
 """
 
 from __future__ import annotations
