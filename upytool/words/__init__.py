@@ -18,7 +18,7 @@ gives it word by word.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from string import Formatter
@@ -120,12 +120,6 @@ def fill(template: str, fields: Mapping[str, object]) -> str:
 def outline(template: str) -> str:
     """A template as a page shows it: `{name}` for every field, whatever its format."""
     return re.sub(r"\{(\w+)[^{}]*\}", r"{\1}", template)
-
-
-def names_in(templates: Iterable[str]) -> set[str]:
-    """The names of the fields that templates use."""
-    found = (name for template in templates for _, name, _, _ in _FIELDS.parse(template) if name)
-    return {re.split(r"[.\[]", name)[0] for name in found}
 
 
 @cache
