@@ -189,7 +189,7 @@ def test_tree(board: BoardCli) -> None:
         (("ls", "no"), 6, "no: no such file or directory on the board"),
         (("tree", "no"), 6, "no: no such file or directory on the board"),
         (("tree", "file"), 6, "file: not a directory on the board"),
-        (("tree", "-s", "--human"), 2, "--size and --human exclude each other"),
+        (("tree", "-s", "--human"), 2, "--size cannot be used with --human"),
         (("rm", "no"), 6, "no: no such file or directory on the board"),
         (("rm", "dir"), 6, "dir: is a directory on the board"),
         (("rm", "-r", "no"), 6, "no: no such file or directory on the board"),

@@ -54,9 +54,10 @@ def test_all_is_well(cli: Cli) -> None:
 
 def test_a_problem_gives_1(cli: Cli, world: dict[str, Any]) -> None:
     world["may"] = lambda path: False
-    run = cli("doctor")
-    assert run.code == 1
-    assert "1 problem found: port /dev/ttyACM0" in run.err
+    run = cli("doctor", "--json")
+    error = json.loads(run.out)["error"]
+    assert (run.code, error["code"]) == (1, "differences.problems")
+    assert error["fields"] == {"problems": ["port /dev/ttyACM0"]}
 
 
 def test_json(cli: Cli, world: dict[str, Any]) -> None:

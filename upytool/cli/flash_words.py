@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FlashError
+from ..words import Said
 from .app import App
 from .ui.style import Style
 from .ui.text import rows, seconds, size
@@ -185,7 +186,11 @@ def failed(outcomes: Sequence[FlashOutcome]) -> FlashError | None:
     if not bad:
         return None
     first = bad[0].error
-    hint = "\n".join(f"{each.plan.target.selector}: {getattr(each.error, 'hint', '')}" for each in bad[:4])
+    hints = [
+        Said("cli.board-hint", board=each.plan.target.selector, hint=hint)
+        for each in bad[:4]
+        for hint in (each.error.hints if each.error is not None else ())
+    ]
     if len(outcomes) == 1 and isinstance(first, FlashError):
         return first
-    return FlashError(f"{len(bad)} of {len(outcomes)} boards were not flashed", hint=hint)
+    return FlashError("flash.some-failed", failed=len(bad), count=len(outcomes), hint=hints)

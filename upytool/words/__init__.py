@@ -67,10 +67,12 @@ class Said:
     @property
     def command(self) -> list[str]:
         """The first command of the sentence, a word each; empty where it names none."""
-        import shlex
-
         found = _COMMAND.search(self.template or self.code)
-        return [] if found is None else [fill(word, self.fields) for word in shlex.split(found[1])]
+        return (
+            []
+            if found is None
+            else [word for each in _WORD.findall(found[1]) if each.strip() for word in _words(each, self.fields)]
+        )
 
     def data(self) -> dict[str, object]:
         """As a JSON value: `text`, and `command` where there is one."""
@@ -89,12 +91,26 @@ class Said:
     __hash__ = None  # type: ignore[assignment]
 
 
+# A word of a command, which may have a part in quotes, and what is between two.
+_WORD = re.compile(r"""\s+|(?:'[^']*'|"[^"]*"|[^\s'"])+""")
+
+
 def _shell(command: str, fields: Mapping[str, object]) -> str:
     """A command for a shell: words that hold a field are quoted where they need it, the others are as written."""
     import shlex
 
-    words = re.split(r"(\s+)", command)
-    return "".join(shlex.quote(fill(word, fields)) if _FIELD.search(word) else word for word in words)
+    words = _WORD.findall(command)
+    return "".join(shlex.join(_words(word, fields)) if _FIELD.search(word) else word for word in words)
+
+
+def _words(word: str, fields: Mapping[str, object]) -> list[str]:
+    """A word as a template has it, with its fields: a field that stands alone and is a list gives several words."""
+    import shlex
+
+    found = fields.get(word[1:-1]) if _FIELD.fullmatch(word) else None
+    return (
+        [str(each) for each in found] if isinstance(found, list | tuple) else [fill("".join(shlex.split(word)), fields)]
+    )
 
 
 class _Fields(Formatter):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import DifferencesFound
+from ...words import Said
 from ..app import App, pass_app
 from ..group import define
 from ..package_source import package_settings
@@ -121,10 +122,11 @@ def _compare(app: App, found: Comparison) -> None:
     app.emit(found.data(), found.changes)
     if not found.same:
         raise DifferencesFound(
-            f"this build gives {found.sha256[:12]}, {found.lock.name} has {str(found.locked)[:12]}",
-            hint="what differs is listed above"
-            if found.changes
-            else "the same inputs gave other bytes: please report this",
+            "differences.build",
+            sha256=found.sha256,
+            lock=found.lock.name,
+            locked=str(found.locked),
+            hint=Said("cli.differs-above" if found.changes else "cli.same-inputs"),
         )
     app.note(f"The same bytes again: sha256 {found.sha256[:12]}")
 

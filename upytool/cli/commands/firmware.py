@@ -87,11 +87,11 @@ def list_(app: App, board: str | None, port: str | None, mcu: str | None, versio
 
     if board is None:
         if versions:
-            raise UsageError("--versions needs a board", hint="upytool firmware list RPI_PICO --versions")
+            raise UsageError("usage.versions-of-board")
         _show_boards(app, catalogue.boards(port=port, mcu=mcu))
         return
     if port or mcu:
-        raise UsageError("--port and --mcu choose among boards: give them without a board")
+        raise UsageError("usage.board-chosen")
     found = firmware.releases(board, newest=not versions, settings=firmware_settings(app), reporter=app.reporter)
     if not found:
         app.note(f"There is no firmware for {board}.")
@@ -186,7 +186,7 @@ def cache(app: App, clean: bool, path: bool, forget: str | None) -> None:
     Nothing is removed by itself: of previews the server keeps only the last few.
     """
     if clean + path + (forget is not None) > 1:
-        raise UsageError("--clean, --path and --forget exclude one another")
+        raise UsageError("usage.only-one-of", options=["--clean", "--path", "--forget"])
     from ...api import firmware
 
     settings = firmware_settings(app)

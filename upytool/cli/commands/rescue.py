@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ...errors import UsageError
+from ...words import Said
 from ..app import App, pass_app
 from ..group import define
 
@@ -61,7 +62,7 @@ def command(
         _in_bootloader(app, boot, stop_only, restore, region)
         return
     if region:
-        raise UsageError("--region has a meaning only with --bootloader")
+        raise UsageError("usage.region-without-bootloader")
     from ...api import rescue
 
     settings, selector = app.settings, app.selector
@@ -89,7 +90,9 @@ def _in_bootloader(app: App, boot: bool, stop_only: bool, restore: bool, region:
     from ..imaging import board_flash
 
     if stop_only:
-        raise UsageError("--stop-only and --bootloader exclude one another: nothing runs in a bootloader")
+        raise UsageError(
+            "usage.conflicting-options", option="--stop-only", other="--bootloader", hint=Said("cli.nothing-runs")
+        )
     app.disconnect()
     place = images.Place(region=images.parse_region(region) if region else None)
     moved = rescue.in_bootloader(board_flash(app), place, boot=boot, restore=restore, reporter=app.reporter)

@@ -29,10 +29,7 @@ def command(app: App, format_: bool) -> None:
     if format_:
         kind = device.call("format", timeout=120.0)
         if not kind:
-            raise RemoteError(
-                "this board does not say where its flash is, so its file system cannot be made anew",
-                hint="`upytool wipe` without --format removes the files",
-            )
+            raise RemoteError("remote.flash-not-known")
         app.emit({"format": kind}, "")
         app.note(f"The board has a new {kind} file system")
         return
