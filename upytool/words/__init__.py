@@ -12,7 +12,9 @@ A sentence is a `str.format` template without a full stop. A code begins with th
 ever once released, and is documented in docs/reference/errors.md, which is made from these files.
 
 In a hint, `upytool ...` between backquotes is a command: it is quoted for a shell when it is shown, and `Said.command`
-gives it word by word.
+gives it word by word. A field in it that is a list is as many words.
+
+`{size:MB}` shows a size of flash, in bytes, as flash is sold: "4 MB", "512 KB".
 """
 
 from __future__ import annotations
@@ -70,7 +72,7 @@ class Said:
         import shlex
 
         found = _COMMAND.search(self.template or self.code)
-        return [] if found is None else [fill(word, self.fields) for word in shlex.split(found[1])]
+        return [] if found is None else [each for word in shlex.split(found[1]) for each in _argv(word, self.fields)]
 
     def data(self) -> dict[str, object]:
         """As a JSON value: `text`, and `command` where there is one."""
@@ -94,11 +96,19 @@ def _shell(command: str, fields: Mapping[str, object]) -> str:
     import shlex
 
     words = re.split(r"(\s+)", command)
-    return "".join(shlex.quote(fill(word, fields)) if _FIELD.search(word) else word for word in words)
+    return "".join(shlex.join(_argv(word, fields)) if _FIELD.search(word) else word for word in words)
+
+
+def _argv(word: str, fields: Mapping[str, object]) -> list[str]:
+    """A word of a command with its fields, as one argument; as many as there are where it is a list's name alone."""
+    value = fields.get(word[1:-1]) if word[:1] == "{" else None
+    return [str(each) for each in value] if isinstance(value, list | tuple) else [fill(word, fields)]
 
 
 class _Fields(Formatter):
     def format_field(self, value: Any, spec: str) -> str:
+        if spec == "MB" and isinstance(value, int):
+            return flash_size(value)
         if spec:
             return str(format(value, spec))
         if isinstance(value, list | tuple | set | frozenset):
@@ -107,6 +117,13 @@ class _Fields(Formatter):
 
 
 _FIELDS = _Fields()
+
+
+def flash_size(size: int) -> str:
+    """4194304 -> "4 MB", as flash is sold."""
+    if size % (1 << 20) == 0:
+        return f"{size >> 20} MB"
+    return f"{size >> 10} KB" if size % 1024 == 0 else f"{size} bytes"
 
 
 def fill(template: str, fields: Mapping[str, object]) -> str:
