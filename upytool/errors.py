@@ -149,6 +149,12 @@ class UpytoolError(Exception):
             self._own += _said(hints)
         return self
 
+    def retract(self, code: str) -> None:
+        """Take away the hints that were added under this code, or one that begins with it and a dot: whoever caught the
+        error says it better.
+        """
+        self._own = tuple(each for each in self._own if not f"{each.code}.".startswith(f"{code}."))
+
     def __str__(self) -> str:
         return self.message
 

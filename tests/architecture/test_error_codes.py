@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -73,6 +74,12 @@ def codes_of(node: ast.expr) -> list[str]:
     return codes_of(node.body) + codes_of(node.orelse) if isinstance(node, ast.IfExp) else []
 
 
+def names_in(templates: Iterable[str]) -> set[str]:
+    """The names of the fields that templates use."""
+    found = (name for template in templates for _, name, _, _ in words._FIELDS.parse(template) if name)
+    return {re.split(r"[.\[]", name)[0] for name in found}
+
+
 def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0]
 
@@ -96,7 +103,7 @@ def test_fields_are_those_of_the_sentence() -> None:
                 if code not in words.errors() or any(each.arg is None for each in call.keywords):
                     continue
                 given = {each.arg for each in call.keywords} - OWN
-                wanted = words.names_in(words.errors()[code]) - OWN
+                wanted = names_in(words.errors()[code]) - OWN
                 if given != wanted:
                     wrong.append(f"{path.relative_to(PACKAGE)}:{call.lineno}: {code}: {given} for {wanted}")
                 if code != KINDS[name] and not code.startswith(KINDS[name] + "."):
@@ -125,7 +132,7 @@ def test_a_code_belongs_to_one_room() -> None:
 def test_a_sentence_can_be_made(code: str) -> None:
     templates = words.errors()[code]
     for template in templates:
-        names = words.names_in([template])
+        names = names_in([template])
         assert words._FIELDS.vformat(template, (), {name: _Anything() for name in names})
     assert not templates[0].endswith(".")
 

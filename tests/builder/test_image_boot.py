@@ -168,7 +168,7 @@ def drop(board: PicoBoard, data: bytes) -> None:
     board.wait_usb("repl")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_dropped_over_a_used_file_system(board: PicoBoard, built: BuildResult, base: bytes, tmp_path: Path) -> None:
     """By the chip's real boot ROM: nothing old comes back, the program is whole, and it runs."""
     use(board)

@@ -34,6 +34,17 @@ def test_a_list_gives_words_and_a_quoted_word_stays_one() -> None:
     assert said.command == ["upytool", "cp", "a b", ":c", ":", "+", "exec", "import d"]
 
 
+def test_a_list_in_a_command_is_as_many_words() -> None:
+    said = Said.of("x", "again: `upytool -d {name} {words}`", {"name": "usb:1-2", "words": ["flash", "a b.uf2"]})
+    assert said.command == ["upytool", "-d", "usb:1-2", "flash", "a b.uf2"]
+    assert said.text == "again: `upytool -d usb:1-2 flash 'a b.uf2'`"
+
+
+@pytest.mark.parametrize(("size", "text"), [(4 << 20, "4 MB"), (512 << 10, "512 KB"), (1000, "1000 bytes")])
+def test_flash_is_shown_as_it_is_sold(size: int, text: str) -> None:
+    assert fill("{size:MB}", {"size": size}) == text
+
+
 def test_an_error_is_data() -> None:
     error = RemoteOSError(20, "/x", hint="try another")
     assert (error.code, error.errno, error.filename) == ("files.not-a-directory", 20, "/x")
@@ -53,6 +64,8 @@ def test_advice_is_added_or_put_first() -> None:
     (own,) = error.hints
     assert error.advise("last").hints == [own, Said("last")]
     assert error.advise(Said("first"), first=True).hints == [Said("first"), own, Said("last")]
+    error.retract("last")
+    assert error.hints == [Said("first"), own]
 
 
 def test_a_board_is_left_in_a_state() -> None:

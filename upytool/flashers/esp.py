@@ -40,7 +40,7 @@ class EspFlasher:
             return "there is no serial port to speak to the chip's bootloader"
         if target.chip and not target.chip.startswith("esp"):
             return f"{target.chip} is not an Espressif chip"
-        return esp_plan.why_not(image) if image is not None else ""
+        return str(esp_plan.why_not(image)) if image is not None else ""
 
     def open(self, target: FlashTarget, options: FlashOptions, *, reporter: Reporter = NULL) -> EspLoader:
         """Reset the chip into its bootloader (by DTR and RTS where the port has them) and connect.

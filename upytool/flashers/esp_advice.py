@@ -10,6 +10,7 @@ import re
 from typing import Literal
 
 from ..errors import FlashError, ImageError, UpytoolError
+from ..words import Said
 from .base import FlashTarget
 from .buttons import boot_pin
 
@@ -23,7 +24,7 @@ _STRAPS: dict[str, tuple[int, int, int, int, int]] = {
     "esp32p4": (35, 0x08, 36, 0x04, 1),
 } | {f"esp32{name}": (9, 0x08, 8, 0x04, 1) for name in ("c2", "c3", "c6", "c61", "h2")}
 # Its button leads into Arduino's own DFU bootloader (flash/buttons.py); this into the ROM's, which esptool speaks to.
-_BOARD_STEPS = {"ARDUINO_NANO_ESP32": "connect B1 to GND, press RST, take the wire away"}
+_BOARD_STEPS = {"ARDUINO_NANO_ESP32": "flash.hint.esp-by-hand-nano"}
 # Bytes were lost or changed on the way, as a bad cable does; "digest": all came, and is not what its checksum says.
 Fault = Literal["", "transfer", "digest"]
 _CRASH = re.compile(r"Guru Meditation Error detected\s*(\([^)]*\))?")
@@ -36,35 +37,33 @@ def boot_button(chip: str) -> str:
     return f"{name} (GPIO{pin})" if pin is not None else name
 
 
-def button_steps(chip: str = "", board: str = "") -> str:
+def button_steps(chip: str = "", board: str = "") -> Said:
     """How to bring a board into its bootloader by hand."""
-    steps = _BOARD_STEPS.get(board) or (
-        f"hold {boot_button(chip)}, press and release RESET (or plug the board in), then let go of BOOT"
-    )
-    return f"by hand: {steps}; then run the command again"
+    if board in _BOARD_STEPS:
+        return Said(_BOARD_STEPS[board])
+    return Said("flash.hint.esp-by-hand", button=boot_button(chip))
 
 
-def boot_mode(bits: int, chip: str = "") -> str:
+def boot_mode(bits: int, chip: str = "") -> Said:
     """What the strapping pins said at reset, for a chip that did not enter its bootloader.
 
     Args:
         bits: the number behind "boot:" in the ROM's log.
     """
     if chip not in _STRAPS:
-        return f"it read its strapping pins as {bits:#x}"
+        return Said("flash.esp-pins.read", bits=bits)
     gpio, bit, second, second_bit, wanted = _STRAPS[chip]
     if bits & bit:
-        return f"GPIO{gpio} was high at reset (it has to be low)"
+        return Said("flash.esp-pins.boot-high", pin=gpio)
     if bool(bits & second_bit) != bool(wanted):
-        return (
-            f"GPIO{gpio} was low as it should be, but GPIO{second} was {'low' if wanted else 'high'}: "
-            f"take off what is connected to it"
-        )
-    return f"it read its strapping pins as {bits:#x}"
+        return Said("flash.esp-pins.second-low" if wanted else "flash.esp-pins.second-high", pin=gpio, second=second)
+    return Said("flash.esp-pins.read", bits=bits)
 
 
-def explain(text: str, target: FlashTarget, *, reset: str, doing: str, state: str = "", chip: str = "") -> UpytoolError:
-    """The error to raise for one of esptool's messages.
+def explain(
+    text: str, target: FlashTarget, *, reset: str | Said, doing: str, state: str | Said = "", chip: str = ""
+) -> UpytoolError:
+    """The error to raise for one of esptool's messages, which have no codes: they are told apart by their words.
 
     Args:
         text: the message.
@@ -78,55 +77,35 @@ def explain(text: str, target: FlashTarget, *, reset: str, doing: str, state: st
     first = text.strip().splitlines()[0].strip().rstrip(".") if text.strip() else "no reason given"
     crash = _CRASH.search(text)
     if crash:
-        return FlashError(
-            f"the program on {where} crashed {crash.group(1) or ''}".rstrip() + " instead of entering the bootloader",
-            hint=button_steps(chip, target.board),
-            state=state,
-        )
+        reason = (crash.group(1) or "no cause given").strip("()")
+        steps = button_steps(chip, target.board)
+        return FlashError("flash.esp-crashed", address=where, reason=reason, hint=steps, state=state)
     mode = re.search(r"Wrong boot mode detected \(0x([0-9a-fA-F]+)\)", text)
     if mode:
         return FlashError(
-            f"{where} was reset but started its firmware, not the bootloader: "
-            f"{boot_mode(int(mode.group(1), 16), chip)}",
-            hint=f"tried: {reset}\n{button_steps(chip, target.board)}",
+            "flash.esp-boot-mode",
+            address=where,
+            pins=boot_mode(int(mode.group(1), 16), chip),
+            reset=reset,
+            hint=button_steps(chip, target.board),
             state=state,
         )
     if "TX path seems to be down" in text:
-        return FlashError(
-            f"{where} is in its bootloader but does not hear this computer",
-            hint="the wire from the adapter's TX to the chip's RX is broken, or something else holds that pin",
-            state=state,
-        )
+        return FlashError("flash.esp-deaf", address=where, state=state)
     if "ROM_LIST" in text or "Unexpected chip" in text or "Failed to autodetect" in text:
-        return FlashError(
-            f"{where} is a chip that esptool does not know ({first})",
-            hint="update it: pip install --upgrade esptool",
-            state=state,
-        )
+        return FlashError("flash.esp-unknown-chip", address=where, reason=first, state=state)
     if "Failed to start stub" in text:
-        return FlashError(
-            f"esptool's stub does not start on {where}",
-            hint="write without it, which is slower: --no-stub",
-            state=state,
-        )
+        return FlashError("flash.esp-stub", address=where, state=state)
     if "MD5 of file does not match" in text or "flash region is empty" in text:
-        return FlashError(
-            f"{where} holds something else than was written ({first})",
-            hint="power and cable are the usual reasons, a worn flash the rare one; try --baud 115200",
-            state=state,
-        )
+        return FlashError("flash.esp-verify-failed", reason=first, address=where, state=state)
     if "not an ESP" in text or "does not contain an ESP" in text or "requires chip revision" in text:
-        return ImageError(first, hint="take the firmware for this chip", state=state)
+        return ImageError("image.esp-refused", reason=first, state=state)
     if doing == "connecting":
-        silent = "No serial data" in text
-        message = f"nothing answers on {where}" if silent else f"no bootloader of an Espressif chip answers on {where}"
-        detail = "" if silent else f"esptool says: {first}\n"
-        return FlashError(message, hint=f"{detail}tried: {reset}\n{button_steps(chip, target.board)}", state=state)
-    return FlashError(
-        f"{doing} failed on {where}: {first}",
-        hint="run the command again: what is there already is not written twice; a lower --baud helps with bad cables",
-        state=state,
-    )
+        steps = button_steps(chip, target.board)
+        if "No serial data" in text:
+            return FlashError("flash.esp-silent", address=where, reset=reset, hint=steps, state=state)
+        return FlashError("flash.esp-no-bootloader", address=where, reason=first, reset=reset, hint=steps, state=state)
+    return FlashError("flash.esp-failed", doing=doing, address=where, reason=first, state=state)
 
 
 # Messages after which the same transfer may work over a fresh connection, at a lower rate.

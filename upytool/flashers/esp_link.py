@@ -13,6 +13,7 @@ from .. import limits
 from ..errors import ConnectionLostError, FlashError, UpytoolError
 from ..events import Reporter, notice
 from ..transport.open_errors import explain_open_error
+from ..words import Said
 from . import esp_advice, esp_plan
 from .base import Chip, FlashOptions, FlashTarget
 from .esp import Job, cmds, listening, port_of
@@ -68,15 +69,11 @@ class EspLink:
             esp.WRITE_FLASH_ATTEMPTS = 1  # reconnecting is done here, where the rate falls too
             self._esp = esp
             if esp.secure_download_mode:
-                raise FlashError(
-                    f"{self.address}: this {esp.CHIP_NAME} is in Secure Download Mode, which lets nobody read its "
-                    "flash or check what was written",
-                    hint="that is burnt into the chip for good: use the maker's own update",
-                )
+                raise FlashError("flash.esp-secure-download", address=self.address, chip=esp.CHIP_NAME)
         with self.call("reading the chip's fuses", tell=True):
             name = esp.CHIP_NAME.lower().replace("-", "")
             if self.chip.name and self.chip.name != name:
-                raise FlashError(f"another chip answers on {self.address} now: {name}, it was {self.chip.name}")
+                raise FlashError("flash.esp-other-chip", address=self.address, chip=name, expected=self.chip.name)
             self.security = _security(esp)
         if self.wants_stub and not self.stub_fails:
             try:
@@ -109,8 +106,7 @@ class EspLink:
         except FlashError as again:
             # The ROM jumped into the stub; where nothing can reset the chip it does not come back by itself.
             found = FlashError(
-                f"{error.message}, and the ROM's loader does not answer afterwards ({again.message})",
-                hint=f"{esp_advice.button_steps(self.chip.name)}, with --no-stub",
+                "flash.esp-lost-after-stub", cause=error, again=again, hint=esp_advice.button_steps(self.chip.name)
             )
             raise esp_advice.mark(found, esp_advice.marked(again)) from None
 
@@ -283,8 +279,12 @@ class EspLink:
                 yield
         except OutOfTime as error:
             found: UpytoolError = FlashError(
-                f"{doing} did not end on {self.address} within {limit:.0f} s",
-                hint=f"tried: {self._reset_tried()}\n{esp_advice.button_steps(self.chip.name)}",
+                "flash.esp-timed-out",
+                doing=doing,
+                address=self.address,
+                seconds=limit,
+                reset=self._reset_tried(),
+                hint=esp_advice.button_steps(self.chip.name),
             )
             raise esp_advice.mark(found, "transfer") from error
         except UpytoolError:
@@ -295,11 +295,10 @@ class EspLink:
             raise esp_advice.mark(found, esp_advice.fault_of(text)) from None
         except Exception as error:
             if isinstance(error, OSError) or type(error).__module__ == "termios":
-                found = ConnectionLostError(
-                    f"{self.address} went away while {doing}"
-                    + (" (another program reads from it as well)" if esp_advice.is_shared(error) else f" ({error})"),
-                    hint="check cable and power (a hub without its own supply?), then run the command again",
-                )
+                if esp_advice.is_shared(error):
+                    found = ConnectionLostError("transport.lost.esp-shared", address=self.address, doing=doing)
+                else:
+                    found = ConnectionLostError("transport.lost.esp", address=self.address, doing=doing, cause=error)
             else:  # garbage that esptool stumbles over: UnicodeDecodeError, IndexError, struct.error, ...
                 text = f"{type(error).__name__}: {error}"
                 found = esp_advice.explain(
@@ -307,15 +306,15 @@ class EspLink:
                 )
             raise esp_advice.mark(found, "transfer") from None
 
-    def _reset_tried(self) -> str:
+    def _reset_tried(self) -> Said:
         if self.over_socket:
-            return "no reset (a TCP socket has none): bring the board into its bootloader first"
+            return Said("flash.esp-reset.over-socket")
         if not self._has_lines or any("NOT reset" in line for line in self._said):
-            return "no reset, since this port has no DTR and RTS lines"
+            return Said("flash.esp-reset.no-lines")
         port = self.target.port
         if port is not None and port.vid == _ESPRESSIF:
-            return "the reset of the chip's own USB"
-        return f"DTR and RTS, {max(1, self.options.connect_attempts)} times"
+            return Said("flash.esp-reset.own-usb")
+        return Said("flash.esp-reset.lines", tries=max(1, self.options.connect_attempts))
 
 
 def _send_settings_once(port: Any) -> None:
@@ -348,9 +347,9 @@ def _security(esp: Any) -> str:
     if esp.CHIP_NAME == "ESP8266":
         return ""
     if esp.get_secure_boot_enabled():
-        return "secure boot is on: the chip starts nothing that is not signed with its key"
+        return "secure-boot"
     if esp.get_flash_encryption_enabled():
-        return "flash encryption is on: the chip cannot start what is written in plain text"
+        return "encryption"
     return ""
 
 

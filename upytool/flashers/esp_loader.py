@@ -16,16 +16,17 @@ from ..events import NULL, Reporter, Task, notice
 from ..image.base import FirmwareImage
 from ..image.esp_partitions import TABLE_OFFSET, TABLE_SIZE
 from ..image.memory import Memory
+from ..words import Said
 from . import esp_advice, esp_plan, esp_slots
 from .base import Ability, Chip, FlashOptions, Leave, Programmed
-from .esp_plan import BLOCK, SECTOR, size_text
+from .esp_plan import BLOCK, SECTOR
+from .failure import AGAIN, broken_off
 
 if TYPE_CHECKING:
     from .esp_link import EspLink
 
 T = TypeVar("T")
 READ_TRIES = 3
-_AGAIN = "run the same command again: what arrived is not written twice"
 
 
 class EspLoader:
@@ -67,7 +68,7 @@ class EspLoader:
     def read(self, address: int, size: int, *, reporter: Reporter = NULL, label: str = "") -> bytes:
         self._fits(address, size)
         if not self._link.has_md5:
-            raise FlashError("the ESP8266's ROM cannot read its flash", hint="leave out --no-stub")
+            raise FlashError("flash.esp8266-cannot-read")
         out = bytearray()
         with Task(reporter, label or "reading", size) as task:
             while len(out) < size:
@@ -78,7 +79,7 @@ class EspLoader:
 
     def erase(self, address: int, size: int, *, reporter: Reporter = NULL) -> None:
         if address % SECTOR or size % SECTOR:
-            raise FlashError(f"{address:#x} and {size:#x} are no multiples of {SECTOR:#x}, the size of a sector")
+            raise FlashError("flash.esp-not-sectors", address=address, size=size, sector=SECTOR)
         self._fits(address, size)
         self._require_open()
         self._need_stub("erase ranges", self._link.has_md5)
@@ -90,7 +91,7 @@ class EspLoader:
                 length = min(size - done, BLOCK - at % BLOCK if at % BLOCK else 16 * BLOCK)
                 self._retry(
                     lambda at=at, length=length: self._link.erase(at, length),  # type: ignore[misc]
-                    f"part of {address:#x} to {address + size:#x} is erased",
+                    Said("flash.state.esp-part-erased", start=address, end=address + size),
                 )
                 done += length
                 task.advance(length)
@@ -102,7 +103,7 @@ class EspLoader:
             return
         self._need_stub("erase the whole flash", self._link.is_stub)
         with Task(reporter, "erasing", self.chip.flash_size) as task:
-            self._retry(self._link.erase_all, "part of the flash is erased: the board may not start")
+            self._retry(self._link.erase_all, Said("flash.state.esp-partly-erased"))
             task.advance(self.chip.flash_size or 0)
 
     def program(self, image: FirmwareImage, options: FlashOptions, *, reporter: Reporter = NULL) -> Programmed:
@@ -123,7 +124,7 @@ class EspLoader:
 
     def differences(self, memory: Memory, *, reporter: Reporter = NULL) -> list[tuple[int, int]]:
         if not self._link.has_md5:
-            raise FlashError("the ESP8266's ROM cannot compare its flash", hint="leave out --no-stub")
+            raise FlashError("flash.esp8266-cannot-compare")
         memory = self._whole_words(memory)
         with Task(reporter, "comparing", memory.size) as task:
             return esp_plan.find_changed(memory, self._md5, thorough=True, advance=task.advance)
@@ -200,9 +201,7 @@ class EspLoader:
     def _slot(self, image: FirmwareImage) -> tuple[Memory, str]:
         table = esp_slots.device_table(self.read(TABLE_OFFSET, TABLE_SIZE))
         if table is None:
-            raise FlashError(
-                "the board has no partition table, so no slot for an application", hint="write the full .bin file first"
-            )
+            raise FlashError("flash.esp-no-partition-table")
         row = esp_slots.ota_row(table)
         otadata = self.read(row.offset, min(row.size, 2 * SECTOR)) if row is not None else b""
         slot = esp_slots.choose_slot(table, otadata, self._options.slot)
@@ -210,7 +209,7 @@ class EspLoader:
 
     # -- what may fail on the way -------------------------------------------------------------------------------------
 
-    def _retry(self, step: Callable[[], T], state: str = "") -> T:
+    def _retry(self, step: Callable[[], T], state: Said | None = None) -> T:
         """Do something that may be done twice, again after a transfer error, over a fresh and slower connection."""
         while True:
             try:
@@ -222,15 +221,15 @@ class EspLoader:
             except UpytoolError as error:
                 self._recover(error, state)
 
-    def _recover(self, error: UpytoolError, state: str) -> None:
+    def _recover(self, error: UpytoolError, state: Said | None) -> None:
         try:
             self._link.recover(error)
         except UpytoolError as final:
             if not state:
                 raise
-            raise FlashError(final.message, hint=f"{final.hint}\n{_AGAIN}", state=state) from None
+            broken_off(final, state, AGAIN)
 
-    def _md5(self, address: int, size: int, state: str = "") -> str:
+    def _md5(self, address: int, size: int, state: Said | None = None) -> str:
         return self._retry(lambda: self._link.md5(address, size), state)
 
     def _read_chunk(self, address: int, size: int) -> bytes:
@@ -240,15 +239,12 @@ class EspLoader:
                 data = self._link.read(address, size, lambda done: None)
             except UpytoolError as error:
                 if esp_advice.marked(error) != "digest":  # with that the line is good, and the next try enough
-                    self._recover(error, "")
+                    self._recover(error, None)
                 continue
             if self._link.is_stub or self._md5(address, size) == md5(data, usedforsecurity=False).hexdigest():
                 return data
             notice(self._reporter, f"{address:#x} was read wrongly, again", "detail")
-        raise FlashError(
-            f"the flash at {address:#x} could not be read without errors in {READ_TRIES} tries",
-            hint="try another cable, or --baud 115200",
-        )
+        raise FlashError("flash.esp-read-errors", address=address, tries=READ_TRIES)
 
     def _is_blank(self, address: int, size: int) -> bool:
         if not self._link.has_md5:
@@ -259,8 +255,8 @@ class EspLoader:
         """Refuse to change a chip that would not start afterwards."""
         if self._link.security:
             raise FlashError(
-                f"{self._link.address}: {self._link.security}",
-                hint="nothing was changed; the owner of the keys has to make the image",
+                "flash.esp-secure-boot" if self._link.security == "secure-boot" else "flash.esp-encrypted",
+                address=self._link.address,
             )
 
     def _need_stub(self, what: str, able: bool) -> None:
@@ -271,18 +267,15 @@ class EspLoader:
     def _fits(self, address: int, size: int) -> None:
         end = self.chip.flash_size
         if end is not None and address + size > end:
-            raise FlashError(f"{address:#x} to {address + size:#x} is not all within the {size_text(end)} of flash")
+            raise FlashError("flash.esp-outside-flash", start=address, end=address + size, size=end)
 
 
-def _state(changed: list[tuple[int, int]]) -> str:
-    if not changed:
-        return ""
-    end = sum(changed[-1])
-    return f"the flash between {changed[0][0]:#x} and {end:#x} is partly written: the board may not start"
+def _state(changed: list[tuple[int, int]]) -> Said:
+    return Said("flash.state.esp-partly-written", start=changed[0][0], end=sum(changed[-1]))
 
 
-def _stopped(state: str) -> OperationInterrupted:
-    return OperationInterrupted(hint=f"{state}\n{_AGAIN}")
+def _stopped(state: Said) -> OperationInterrupted:
+    return OperationInterrupted(hint=(state, AGAIN))
 
 
 def _only(memory: Memory, ranges: list[tuple[int, int]]) -> Memory:

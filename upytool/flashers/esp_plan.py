@@ -20,6 +20,7 @@ from ..image.esp import EspFirmware
 from ..image.esp_partitions import DATA
 from ..image.memory import Memory
 from ..image.volume import volumes
+from ..words import Said, flash_size
 from .base import Chip, FlashOptions
 from .sectors import join
 
@@ -29,36 +30,27 @@ Md5 = Callable[[int, int], str]
 """(address, size) -> the MD5 of that range of flash, in small hexadecimal letters."""
 
 
-def size_text(size: int) -> str:
-    """4194304 -> "4 MB", as flash is sold."""
-    if size % (1 << 20) == 0:
-        return f"{size >> 20} MB"
-    return f"{size >> 10} KB" if size % 1024 == 0 else f"{size} bytes"
-
-
 def parse_size(text: str) -> int | None:
     """ "4MB" or "512KB" in bytes; None for "keep" and "detect". Raises FlashError for anything else."""
     if text in ("keep", "detect"):
         return None
     number, unit = text[:-2], text[-2:].upper()
     if not number.isdecimal() or unit not in ("KB", "MB"):
-        raise FlashError(f"{text!r} is not a flash size", hint="say keep, detect, or a size such as 4MB")
+        raise FlashError("flash.esp-flash-size", text=text)
     return int(number) << (20 if unit == "MB" else 10)
 
 
 # -- may this image go onto this chip? ----------------------------------------------------------------------------
 
 
-def why_not(image: FirmwareImage) -> str:
+def why_not(image: FirmwareImage) -> str | Said:
     """Why no Espressif chip takes this file, whichever it is; "" when one might."""
     if image.format == "uf2" and (image.port in ("esp32", "esp8266") or not image.chip):
-        return (
-            "a UF2 file holds the application alone, for a board with the TinyUF2 bootloader: "
-            "copy it to the board's drive, or take the .bin file"
-        )
+        return Said("flash.declines.esp-uf2")
     if not isinstance(image.detail, EspFirmware):
-        what = f"for {image.chip}" if image.chip else f"a {image.format_name} file"
-        return f"the image is {what}, and no firmware for an Espressif chip"
+        if image.chip:
+            return Said("flash.declines.esp-chip", chip=image.chip)
+        return Said("flash.declines.esp-format", format=image.format_name)
     return ""
 
 
@@ -69,27 +61,16 @@ def check_image(image: FirmwareImage, chip: Chip, options: FlashOptions) -> list
     """
     reason = why_not(image)
     if reason:
-        raise ImageError(reason)
+        raise ImageError("image.esp-not-accepted", reason=reason)
     image.require_valid()
     firmware = image.detail
     assert isinstance(firmware, EspFirmware)
     if image.chip != chip.name:
-        raise ImageError(
-            f"the image is for {image.chip}, the connected chip is {chip.name}",
-            hint=f"take the firmware for a board with {chip.name}",
-        )
+        raise ImageError("image.esp-other-chip", chip=image.chip, board_chip=chip.name)
     if firmware.role == "app" and not options.slot:
-        raise ImageError(
-            "the file holds the application alone: without bootloader and partition table in front of it, "
-            "the board would not start",
-            hint="take the full .bin file; or, to update a board that runs MicroPython already, "
-            "write it into the slot that it starts from: --slot running",
-        )
+        raise ImageError("image.esp-application-alone")
     if firmware.role != "app" and options.slot:
-        raise ImageError(
-            f"the file is a whole firmware, which does not go into the slot {options.slot}",
-            hint="leave out --slot, or take the .app-bin file",
-        )
+        raise ImageError("image.esp-not-an-application", slot=options.slot)
     warnings = [note for note in image.notes if not (firmware.role == "app" and options.slot)]
     size = chip.flash_size
     if size is None:
@@ -101,17 +82,14 @@ def check_image(image: FirmwareImage, chip: Chip, options: FlashOptions) -> list
         beyond = [row for row in firmware.table.rows if row.end > size]
         if beyond:
             raise ImageError(
-                f"the firmware is for {size_text(_flash_for(firmware.table.end))} of flash, this board has "
-                f"{size_text(size)}: its partition {beyond[0].label} ends behind it",
-                hint="take the variant for a smaller flash",
+                "image.esp-partition-outside",
+                partition=beyond[0].label,
+                needed=_flash_for(firmware.table.end),
+                size=size,
             )
     stated = firmware.bootloader.flash_size if firmware.bootloader is not None else None
     if stated is not None and stated > size and options.flash_size == "keep":
-        raise ImageError(
-            f"the image's header states {size_text(stated)} of flash, this board has {size_text(size)}: "
-            "it would not start",
-            hint="take the variant for a smaller flash, or let upytool correct the header: --flash-size detect",
-        )
+        raise ImageError("image.esp-header-flash-size", stated=stated, size=size)
     return warnings
 
 
@@ -126,18 +104,12 @@ def check_revision(image: FirmwareImage, revision: int) -> None:
             wanted = f"v{part.min_revision // 100}.{part.min_revision % 100}"
             if part.max_revision < 0xFFFF:
                 wanted += f" to v{part.max_revision // 100}.{part.max_revision % 100}"
-            raise ImageError(
-                f"the firmware needs revision {wanted} of the chip, this one is v{revision // 100}.{revision % 100}",
-                hint="take a variant for this revision (its name often ends in -PRE or -REV)",
-            )
+            raise ImageError("image.esp-revision", wanted=wanted, revision=f"v{revision // 100}.{revision % 100}")
 
 
 def _fits(memory: Memory, size: int) -> None:
     if memory.end > size:
-        raise ImageError(
-            f"the image ends at {memory.end:#x}, behind the board's {size_text(size)} of flash",
-            hint="take the variant for a smaller flash",
-        )
+        raise ImageError("image.esp-too-large", end=memory.end, size=size)
 
 
 def _flash_for(end: int) -> int:
@@ -189,16 +161,10 @@ def _kept_size(made_for: int, size: int | None, chip: Chip, options: FlashOption
     there = chip.flash_size
     if there is not None and there < made_for:
         raise ImageError(
-            f"the image and its file system are made for {size_text(made_for)} of flash, this board has "
-            f"{size_text(there)}",
-            hint=f"build it for this board: upytool build --flash-size {size_text(there).replace(' ', '')}",
+            "image.esp-file-system-too-large", made_for=made_for, size=there, option=flash_size(there).replace(" ", "")
         )
     if options.flash_size != "keep" and size is not None and size != made_for:
-        raise ImageError(
-            f"the file system in the image is made for {size_text(made_for)} of flash: with {size_text(size)} in the "
-            "header, the board would not mount it",
-            hint="leave out --flash-size, or build the image for that size",
-        )
+        raise ImageError("image.esp-file-system-other-size", made_for=made_for, size=size)
     return None
 
 
@@ -206,7 +172,7 @@ def _by_name(values: dict[str, int], name: str, what: str) -> int | None:
     if name == "keep":
         return None
     if name not in values:
-        raise FlashError(f"{name!r} is no {what} of this chip", hint=f"say keep or one of {', '.join(values)}")
+        raise FlashError("flash.esp-setting", name=name, setting=what, values=list(values))
     return values[name]
 
 

@@ -73,17 +73,12 @@ def choose_slot(table: PartitionTable, otadata: bytes, name: str) -> Partition:
     row = running_slot(table, otadata) if name == "running" else table.find(name)
     if row is None or row.type != APP:
         names = [each.label for each in table.rows if each.type == APP]
-        raise FlashError(
-            f"the board has no application slot {name}", hint=f"its slots: running, {', '.join(names) or 'none'}"
-        )
+        raise FlashError("flash.esp-no-slot", name=name, slots=names or ["none"])
     return row
 
 
 def slot_memory(image: FirmwareImage, row: Partition) -> Memory:
     """What is written where for an application in this slot. Raises ImageError when it does not fit."""
     if len(image.raw) > row.size:
-        raise ImageError(
-            f"the application has {len(image.raw)} bytes, the slot {row.label} {row.size}",
-            hint="take the full .bin file, which brings its own partitions",
-        )
+        raise ImageError("image.esp-slot-too-small", size=len(image.raw), slot=row.label, room=row.size)
     return Memory.of([(row.offset, image.raw)])

@@ -57,7 +57,7 @@ class Patience:
         """Raises OutOfTime once the limit is over."""
         now = self._clock()
         if now > self._end:
-            raise OutOfTime(f"no end within {self._seconds:g} s")
+            raise OutOfTime("flash.out-of-time", seconds=self._seconds)
         if self._end < math.inf and now - self._start >= self._told and self._tell is not None:
             self._told = math.floor(now - self._start) + 1.0
             self._tell(now - self._start)

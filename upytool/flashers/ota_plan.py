@@ -20,7 +20,7 @@ from ..image.esp import EspFirmware, EspImage
 from ..image.esp_partitions import APP, DATA, ROMFS, Partition, PartitionTable
 from . import layout
 from .base import FileSystem, FlashPlan, FlashTarget
-from .esp_plan import SECTOR, size_text, why_not
+from .esp_plan import SECTOR, why_not
 from .esp_slots import NEW, PENDING, active, ota_row
 from .planning import RAW, Request, image_board, keep_or_refuse
 from .select import board_doubt, require_fit
@@ -46,7 +46,7 @@ def application(image: FirmwareImage) -> Application:
     """
     reason = why_not(image)
     if reason:
-        raise ImageError(reason)
+        raise ImageError("image.esp-not-accepted", reason=reason)
     firmware = image.detail
     assert isinstance(firmware, EspFirmware)
     app = firmware.app
@@ -201,10 +201,7 @@ def _check(app: Application, image: FirmwareImage, slots: Slots, row: SlotRow | 
         )
     stated = app.image.flash_size
     if stated is not None and 0 < slots.flash_size < stated:
-        raise ImageError(
-            f"the firmware is built for {size_text(stated)} of flash, this board has {size_text(slots.flash_size)}",
-            hint="use the variant for a smaller flash",
-        )
+        raise ImageError("image.ota-flash-size", stated=stated, size=slots.flash_size)
 
 
 def _filesystems(image: FirmwareImage, slots: Slots) -> tuple[FileSystem, ...]:

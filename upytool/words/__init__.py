@@ -12,13 +12,15 @@ A sentence is a `str.format` template without a full stop. A code begins with th
 ever once released, and is documented in docs/reference/errors.md, which is made from these files.
 
 In a hint, `upytool ...` between backquotes is a command: it is quoted for a shell when it is shown, and `Said.command`
-gives it word by word. A field that stands alone in it and is a list gives several words.
+gives it word by word. A field in it that is a list is as many words.
+
+`{size:MB}` shows a size of flash, in bytes, as flash is sold: "4 MB", "512 KB".
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from string import Formatter
@@ -68,11 +70,8 @@ class Said:
     def command(self) -> list[str]:
         """The first command of the sentence, a word each; empty where it names none."""
         found = _COMMAND.search(self.template or self.code)
-        return (
-            []
-            if found is None
-            else [word for each in _WORD.findall(found[1]) if each.strip() for word in _words(each, self.fields)]
-        )
+        parts = _WORD.findall(found[1]) if found is not None else []
+        return [word for part in parts if part.strip() for word in _words(part, self.fields)]
 
     def data(self) -> dict[str, object]:
         """As a JSON value: `text`, and `command` where there is one."""
@@ -108,13 +107,15 @@ def _words(word: str, fields: Mapping[str, object]) -> list[str]:
     import shlex
 
     found = fields.get(word[1:-1]) if _FIELD.fullmatch(word) else None
-    return (
-        [str(each) for each in found] if isinstance(found, list | tuple) else [fill("".join(shlex.split(word)), fields)]
-    )
+    if isinstance(found, list | tuple):
+        return [str(each) for each in found]
+    return [fill("".join(shlex.split(word)), fields)]
 
 
 class _Fields(Formatter):
     def format_field(self, value: Any, spec: str) -> str:
+        if spec == "MB" and isinstance(value, int):
+            return flash_size(value)
         if spec:
             return str(format(value, spec))
         if isinstance(value, list | tuple | set | frozenset):
@@ -123,6 +124,13 @@ class _Fields(Formatter):
 
 
 _FIELDS = _Fields()
+
+
+def flash_size(size: int) -> str:
+    """4194304 -> "4 MB", as flash is sold."""
+    if size % (1 << 20) == 0:
+        return f"{size >> 20} MB"
+    return f"{size >> 10} KB" if size % 1024 == 0 else f"{size} bytes"
 
 
 def fill(template: str, fields: Mapping[str, object]) -> str:
@@ -136,12 +144,6 @@ def fill(template: str, fields: Mapping[str, object]) -> str:
 def outline(template: str) -> str:
     """A template as a page shows it: `{name}` for every field, whatever its format."""
     return re.sub(r"\{(\w+)[^{}]*\}", r"{\1}", template)
-
-
-def names_in(templates: Iterable[str]) -> set[str]:
-    """The names of the fields that templates use."""
-    found = (name for template in templates for _, name, _, _ in _FIELDS.parse(template) if name)
-    return {re.split(r"[.\[]", name)[0] for name in found}
 
 
 @cache

@@ -127,9 +127,9 @@ def test_a_uf2_file_is_for_another_boot_loader() -> None:
     from upytool.image.uf2 import write_uf2
 
     image = FirmwareImage.read(write_uf2([(0xC47E5767, Memory.of([(0, bytes(512))]))]))
-    assert "TinyUF2" in esp_plan.why_not(image)
+    assert "TinyUF2" in str(esp_plan.why_not(image))
     pico = FirmwareImage.read(write_uf2([(0xE48BFF56, Memory.of([(0x10000000, bytes(512))]))]))
-    assert "for rp2040" in esp_plan.why_not(pico)
+    assert "for rp2040" in str(esp_plan.why_not(pico))
 
 
 def test_options_of_the_header() -> None:
@@ -198,12 +198,12 @@ def test_esptools_words_are_explained(text: str, chip: str, said: str) -> None:
 
 
 def test_steps_by_hand_are_the_boards_own() -> None:
-    assert "BOOT (GPIO9)" in button_steps("esp32c6")
-    assert "FLASH (GPIO0)" in button_steps("esp8266")
-    assert "B1 to GND" in button_steps("esp32s3", "ARDUINO_NANO_ESP32")
-    assert "GPIO35 was high" in boot_mode(0x0F, "esp32p4")
-    assert "GPIO27 was low" in boot_mode(0x03, "esp32c5")
-    assert "0x13" in boot_mode(0x13)
+    assert "BOOT (GPIO9)" in button_steps("esp32c6").text
+    assert "FLASH (GPIO0)" in button_steps("esp8266").text
+    assert "B1 to GND" in button_steps("esp32s3", "ARDUINO_NANO_ESP32").text
+    assert "GPIO35 was high" in boot_mode(0x0F, "esp32p4").text
+    assert "GPIO27 was low" in boot_mode(0x03, "esp32c5").text
+    assert "0x13" in boot_mode(0x13).text
 
 
 def test_which_errors_are_the_cables() -> None:
