@@ -151,7 +151,7 @@ class _Run:
             raise
         except FlashError as error:
             self._let_go()
-            if not error.state or (error.state == UNCHANGED and not self.changed):
+            if not error.state or error.state == UNCHANGED:  # by this step; those before it may have changed something
                 error.state = self.state
             if self.changed:  # the exact command is named instead
                 error.retract(AGAIN.code)
