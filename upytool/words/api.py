@@ -11,14 +11,6 @@ ERRORS: dict[str, tuple[str, ...]] = {
     "build.program-fails": ("{name} is built, but its program fails: {reason}",),
     "device.none.flashable": ("none of the boards can be flashed with this",),
     "flash.cannot-enter": ("{board} cannot be sent into its bootloader",),
-    "flash.cannot-erase-all": (
-        "{flasher} cannot erase the whole flash of this board",
-        "choose another flasher with --tool",
-    ),
-    "flash.cannot-erase-part": (
-        "{flasher} cannot erase a part of this board's flash",
-        "choose another flasher with --tool",
-    ),
     "flash.cannot-read-flash": (
         "{flasher} cannot read this board's flash",
         "choose another flasher with --tool",
