@@ -54,7 +54,7 @@ def kinds() -> dict[str, str]:
 KINDS = kinds()
 POSITIONAL = {
     *("RemoteOSError", "CommitRefused", "CompileError", "RemoteException", "RemoteExit", "BootloaderError"),
-    *("MissingExtraError", "NoStreamError", "StartFailed"),
+    *("MissingExtraError", "NoStreamError", "StartFailed", "DfuRefusal"),
 }
 
 

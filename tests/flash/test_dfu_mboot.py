@@ -90,7 +90,7 @@ def test_mboot_s_own_words_are_shown(board: Mboot, address: int) -> None:
     loader = open_(board)
     with pytest.raises(FlashError, match="Can't overwrite mboot") as caught:
         loader.erase(address, 0x4000)
-    assert caught.value.state == "nothing on the board was changed"
+    assert caught.value.state.code == "flash.state.unchanged"
     with pytest.raises(FlashError, match="Can't overwrite mboot"):
         loader.program(dfuse_image([(0x08004000, vectors(0x08004000, 99))]), OPTIONS)
     assert board.peek(0x08000000, 0x8000) == OWN

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import AmbiguousDeviceError
+from ..words import Said
 from .app import App
 from .ui.prompt import may_ask
 
@@ -60,11 +61,11 @@ def choose(app: App, ways: Doors | None = None) -> Flashable:
 
 def _pick(app: App, error: AmbiguousDeviceError) -> str | None:
     """Let a person choose; None where nobody is there."""
-    names, shown = list(error.choices), [line.strip() for line in error.hint.splitlines()[1:]]
+    names, shown = list(error.choices), [each for each in error.advice if each.code == "flash.hint.choice"]
     if not names or app.settings.json:
         return None
     from .ui.prompt import choose as ask
 
-    labels = [line.removeprefix("-d ") for line in shown] if len(shown) == len(names) else names
+    labels = [Said("flash.choice", **each.fields).text for each in shown] if len(shown) == len(names) else names
     number = ask(error.message, labels, app.streams, no_input=app.settings.no_input)
     return None if number is None else names[number]

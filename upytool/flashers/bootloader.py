@@ -26,8 +26,10 @@ from ..errors import (
     UpytoolError,
 )
 from ..events import NULL, Reporter, notice
+from ..words import Said
 from .base import FlashTarget
 from .buttons import all_buttons, buttons, has_touch
+from .failure import UNCHANGED
 from .sight import Sight as Sight
 from .sight import same_place
 
@@ -110,12 +112,12 @@ def press(target: FlashTarget | None = None) -> str:
     return known or "\n".join(all_buttons())
 
 
-def by_hand(target: FlashTarget | None = None) -> str:
+def by_hand(target: FlashTarget | None = None) -> Said:
     """The same as a whole: "by hand: ..."; a line for each kind of board where this one's is not known."""
     words = press(target)
     if "\n" not in words:
-        return f"by hand: {words}"
-    return "\n".join(["by hand, whichever kind the board is of:", *(f"  {line}" for line in words.splitlines())])
+        return Said("flash.hint.by-hand", steps=words)
+    return Said("flash.hint.by-hand-any", steps=words.replace("\n", "\n  "))
 
 
 # -- the ways ------------------------------------------------------------------------------------
@@ -158,8 +160,8 @@ def enter(
         if kind == "button":
             if patience <= 0:
                 break
-            words = by_hand(target)
-            notice(reporter, words if "\n" in words else f"now {press(target)}", "warning")
+            words = press(target)
+            notice(reporter, by_hand(target).text if "\n" in words else f"now {words}", "warning")
             seconds = patience
         elif kind == "repl":
             if device is None or device.closed or not _ask_repl(device, reporter):
@@ -180,10 +182,10 @@ def enter(
     if device is not None:
         device.close(leave=False)
     raise FlashError(
-        f"{target.name} did not come up in its bootloader",
-        hint=f"{by_hand(target)}\nthen run the same command again\n"
-        "if it is there and upytool does not see it: `upytool doctor`",
-        state="nothing was changed on the board",
+        "flash.not-in-bootloader",
+        name=target.name,
+        hint=[by_hand(target), Said("flash.hint.then-again"), Said("flash.hint.not-seen")],
+        state=UNCHANGED,
     )
 
 
@@ -279,7 +281,7 @@ def wait_for_bootloader(
             notice(reporter, f"waiting for the bootloader ({timeout - passed:.0f} s more, Ctrl-C stops)", "wait")
         sleep(min(POLL, max(0.0, timeout - passed)))
     who = "a board" if target is None else target.name
-    raise FlashError(f"no bootloader of {who} came within {timeout:g} s", hint=by_hand(target))
+    raise FlashError("flash.no-bootloader-came", name=who, seconds=timeout, hint=by_hand(target))
 
 
 def _key(target: FlashTarget) -> tuple[str, str, int]:
@@ -307,9 +309,7 @@ def _paired(target: FlashTarget | None, sight: Sight, held: Collection[tuple[str
         fresh = [each for each in fresh if each.mcu_port in ("", target.mcu_port)]
     if len(fresh) > 1:
         raise AmbiguousDeviceError(
-            f"{len(fresh)} boards came up in their bootloaders, and nothing tells which is the one",
-            hint="flash them one at a time, or name one by its place: -d usb:1-2",
-            choices=tuple(each.selector for each in fresh),
+            "device.ambiguous.bootloaders", count=len(fresh), choices=tuple(each.selector for each in fresh)
         )
     return fresh[0] if fresh else None
 

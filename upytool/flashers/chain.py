@@ -30,13 +30,14 @@ from ..events import NULL, Reporter, notice
 from ..image.base import FirmwareImage
 from ..protocol.ops import Interrupted
 from ..questions import Ask, Question, decline
+from ..words import Said
 from . import layout, verify
 from .base import Chip, FileSystem, Flasher, FlashPlan, FlashResult, FlashTarget, Loader, Programmed
 from .bootloader import plan_way_in
 from .doors import Doors
+from .failure import AGAIN, UNCHANGED
 from .planning import (
     DRIVES,
-    UNCHANGED,
     Request,
     aimed,
     image_board,
@@ -53,7 +54,6 @@ from .select import candidates, require_fit
 
 __all__ = [
     "DRIVES",
-    "UNCHANGED",
     "Request",
     "apply",
     "image_board",
@@ -64,11 +64,12 @@ __all__ = [
     "raw_name",
 ]
 
-IN_LOADER = "the board waits in its bootloader; its firmware and its files are as they were"
-ERASING = "the flash is partly erased: what was on the board does not start any more"
-WRITING = "the firmware is only partly written: the board does not start it until all of it is there"
-WRITTEN = "the firmware is written, but it is not proven that it is right"
-DONE = "the firmware is on the board and verified"
+RUNS_AGAIN = Said("flash.state.runs-again")
+IN_LOADER = Said("flash.state.in-loader")
+ERASING = Said("flash.state.erasing")
+WRITING = Said("flash.state.writing")
+WRITTEN = Said("flash.state.written")
+DONE = Said("flash.state.done")
 
 
 def apply(
@@ -104,7 +105,7 @@ class _Run:
         clock: Callable[[], float],
     ) -> None:
         if plan.image is None:
-            raise FlashError("the plan has no firmware", hint="make it with flash.chain.plan")
+            raise FlashError("flash.plan-without-firmware")
         self.plan, self.request, self.doors, self.reporter = plan, request, doors, reporter
         self.image: FirmwareImage = plan.image
         self.ask, self.clock = ask, clock
@@ -145,33 +146,36 @@ class _Run:
             yield
         except (KeyboardInterrupt, Interrupted, OperationInterrupted) as error:
             self._let_go()
-            raise told(error, f"stopped while {self.doing}", self._advice()) from None
+            raise told(error, self.doing, self._advice()) from None
         except DifferencesFound:
             raise
         except FlashError as error:
             self._let_go()
-            state = error.state if error.state and (self.changed or error.state != UNCHANGED) else self.state
-            own = error.hint.removeprefix(str(error.state)).strip("\n")
-            if self.changed:  # the exact command is named below
-                own = "\n".join(line for line in own.splitlines() if "same command again" not in line)
-            hint = "\n".join(part for part in (own, self._fix() if self.changed else self._start_again()) if part)
-            raise type(error)(error.message, hint=hint, state=state) from error
+            if not error.state or error.state == UNCHANGED:  # by this step; those before it may have changed something
+                error.state = self.state
+            if self.changed:  # the exact command is named instead
+                error.retract(AGAIN.code)
+            error.advise(*(self._fix() if self.changed else self._start_again()))
+            raise
         except UpytoolError as error:
             self._let_go()
             if self.changed:
+                error.retract(AGAIN.code)
                 raise FlashError(
-                    f"{error.message}, while {self.doing}",
-                    hint="\n".join(part for part in (error.hint, self._fix()) if part),
+                    "flash.broke-off-while",
+                    cause=error,
+                    doing=self.doing,
+                    hint=[*error.hints, *self._fix()],
                     state=self.state,
                 ) from error
             if isinstance(error, ConnectionLostError):  # whoever lost its power starts as ever
                 self.state = UNCHANGED
             if self.state != UNCHANGED:
-                error.hint = "\n".join(part for part in (self.state, error.hint, self._start_again()) if part)
+                error.advise(self.state, first=True).advise(*self._start_again())
             raise
         except Exception:  # a bug of ours: the board's owner needs to know all the same
             if self.changed:
-                notice(self.reporter, f"{self.state}; {self._fix()}", "warning")
+                notice(self.reporter, f"{self.state}; {'; '.join(map(str, self._fix()))}", "warning")
             raise
         finally:
             if self.loader is not None:
@@ -185,28 +189,28 @@ class _Run:
         if not self.changed and self.plan.target.state == "running":
             with suppress(UpytoolError):
                 loader.leave("run")
-                self.state = UNCHANGED + ", and its firmware runs again"
+                self.state = RUNS_AGAIN
         loader.close()
 
-    def _fix(self) -> str:
-        lines = [f"run it again: `{self.request.again}`"]
+    def _fix(self) -> list[Said]:
+        found = [Said("flash.hint.run-again", words=shlex.split(self.request.again)[1:])]
         if self.backup and self.raw_at is not None:
-            lines.append(f"or bring back what was on it: {self._roll_back()}")
-        return "\n".join(lines)
+            found.append(Said("flash.hint.or-roll-back", words=self._roll_back()))
+        return found
 
-    def _roll_back(self) -> str:
+    def _roll_back(self) -> list[str]:
+        """The words behind `upytool` of the command that brings back what was on the board."""
         tool = [] if self.request.options.tool == "auto" else ["--tool", self.request.options.tool]
-        words = ["upytool", "-d", lasting(self.plan.target), "flash", "--at", f"{self.raw_at or 0:#x}", *tool]
-        return f"`{shlex.join([*words, self.backup])}`"
+        return ["-d", lasting(self.plan.target), "flash", "--at", f"{self.raw_at or 0:#x}", *tool, self.backup]
 
-    def _advice(self) -> str:
-        return "\n".join(part for part in (self.state, self._fix() if self.changed else self._start_again()) if part)
+    def _advice(self) -> list[Said]:
+        return [self.state, *(self._fix() if self.changed else self._start_again())]
 
-    def _start_again(self) -> str:
+    def _start_again(self) -> list[Said]:
         """How a board that ran gets out of its bootloader, where it was left there."""
         if self.state != IN_LOADER or self.plan.target.state != "running":
-            return ""
-        return f"start it again: `{shlex.join(['upytool', '-d', lasting(self.plan.target), 'reset'])}`"
+            return []
+        return [Said("flash.hint.start-again", name=lasting(self.plan.target))]
 
     def _warn(self, sentence: str) -> None:
         self.warnings.append(sentence)
@@ -252,7 +256,7 @@ class _Run:
                 notice(self.reporter, f"{flasher.name}: {error.message}; {more} is taken instead", "warning")
                 continue
             return self.loader
-        raise failure or FlashError("no flasher opened the bootloader", state=self.state)
+        raise failure or FlashError("flash.not-opened", state=self.state)
 
     @staticmethod
     def _other_way(fits: Sequence[Flasher], failed: Flasher) -> str | None:
@@ -276,7 +280,7 @@ class _Run:
         surprise = found.loses and found.effect in ("moved", "overwritten") and found.effect != self.plan.fs_effect
         asked = Question("flash.files-found", {"board": self.target.name, "note": found.note})
         if surprise and not self.ask(asked):
-            raise Declined(f"stopped: {found.note}, and nobody said yes to that")
+            raise Declined("interrupted.declined.files-lost", effect=found.note)
 
     def _files_now(self, loader: Loader) -> layout.Effect:
         old: Sequence[FileSystem] | None = layout.on_chip(loader)
@@ -294,14 +298,12 @@ class _Run:
         self.doing = "saving the flash"
         chip = loader.chip
         if "read" not in loader.abilities or not chip.flash_size:
-            raise FlashError(
-                f"{loader.flasher} cannot read this board's flash, so there is no backup",
-                hint="leave --backup out, or save the files while the firmware runs: `upytool backup`",
-            )
+            raise FlashError("flash.no-backup-without-reading", flasher=loader.flasher)
         path = raw_name(self.request.backup)
         verify.save(loader, path, chip.flash_base, chip.flash_size, reporter=self.reporter)
         self.backup, self.raw_at = path, chip.flash_base
-        notice(self.reporter, f"Saved the whole flash in {path}; to bring it back: {self._roll_back()}")
+        back = shlex.join(["upytool", *self._roll_back()])
+        notice(self.reporter, f"Saved the whole flash in {path}; to bring it back: `{back}`")
 
     def _erase(self, loader: Loader) -> None:
         if self.request.erase == "changed":
@@ -319,16 +321,13 @@ class _Run:
         chip = loader.chip
         if self.request.erase == "all":
             if "erase-all" not in loader.abilities and ("erase" not in loader.abilities or not chip.flash_size):
-                raise FlashError(f"{loader.flasher} cannot erase the whole flash of this board", hint=_NO_ERASE)
+                raise FlashError("flash.cannot-erase-all", flasher=loader.flasher)
             return [(chip.flash_base, chip.flash_size or 0)]
         if "erase" not in loader.abilities:
-            raise FlashError(f"{loader.flasher} cannot erase a part of this board's flash", hint=_NO_ERASE)
+            raise FlashError("flash.cannot-erase-part", flasher=loader.flasher)
         known = [fs for fs in (self.fs.old, self.fs.new) if fs is not None and fs.start != layout.NOWHERE]
         if not known:
-            raise FlashError(
-                "where the file system is, neither the board nor the firmware says",
-                hint="--erase erases the whole flash; `upytool wipe` removes the files by way of the REPL",
-            )
+            raise FlashError("flash.file-system-nowhere")
         return list(dict.fromkeys((fs.start, fs.size) for fs in known))
 
     def _program(self, loader: Loader) -> None:
@@ -356,10 +355,7 @@ class _Run:
         self.doing = "verifying"
         found = loader.differences(self.image.memory, reporter=self.reporter)
         if found:
-            raise FlashError(
-                f"what is on the board differs from {self.plan.image_name} {verify.where(found)}",
-                hint="a bad cable or hub, or worn flash, does that",
-            )
+            raise FlashError("flash.verify-failed", image=self.plan.image_name, where=verify.where(found))
         self.programmed = replace(self.programmed, verified="read back")
         self.state = DONE
 
@@ -380,14 +376,12 @@ class _Run:
         except OperationInterrupted:
             raise
         except UpytoolError as error:
-            hint = "press its reset button once, then ask it: `upytool info`"
+            hint = []
             if self.backup and self.raw_at is not None:
-                hint += f"\nbring back what was on it: {self._roll_back()}"
+                hint.append(Said("flash.hint.roll-back", words=self._roll_back()))
             # The proof is missing, not the firmware: to write it again would change nothing.
             self.changed = False
-            raise FlashError(
-                f"the new firmware does not answer: {error.message}", hint=hint, state=self.state
-            ) from error
+            raise FlashError("flash.new-firmware-silent", cause=error, hint=hint, state=self.state) from error
 
     def _result(self, start: float, after: FlashTarget | None) -> FlashResult:
         wanted = image_version(self.image)
@@ -409,9 +403,6 @@ class _Run:
         )
 
 
-_NO_ERASE = "take another way in: --tool picoboot, dfu or esptool; `upytool wipe` removes the files alone"
-
-
 def _require_room(image: FirmwareImage, chip: Chip) -> None:
     """Raises: FlashError when the firmware ends behind the flash."""
     if not chip.flash_size or not image.memory:
@@ -421,8 +412,5 @@ def _require_room(image: FirmwareImage, chip: Chip) -> None:
     beyond = [each for each in image.memory if start <= each.address and each.end > end]
     if any(each.address < end for each in beyond) or (beyond and len(beyond) == len(image.memory)):
         raise FlashError(
-            f"the firmware does not fit: it ends at {image.end:#x}, the flash of {chip.flash_size // 1024} KiB "
-            f"at {end:#x}",
-            hint="take the build for this board's flash size",
-            state=UNCHANGED,
+            "flash.firmware-too-large", end=image.end, size=chip.flash_size // 1024, limit=end, state=UNCHANGED
         )

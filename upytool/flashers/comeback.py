@@ -9,6 +9,7 @@ from dataclasses import replace
 from ..discovery.ports import SerialPort
 from ..errors import FlashError
 from ..events import NULL, Reporter, notice
+from ..words import Said
 from .base import FlashTarget
 from .bootloader import POLL, SETTLE
 from .sight import Sight, same_place
@@ -56,9 +57,7 @@ def wait_for_repl(
             notice(reporter, f"waiting for the port of {target.name} (up to {timeout:g} s, Ctrl-C stops)")
         sleep(min(POLL, max(0.0, timeout - passed)))
     raise FlashError(
-        f"no serial port of {target.name} came within {timeout:g} s",
-        hint="press its reset button once, or plug it in again; `upytool devs` shows what is there",
-        state="the firmware is on the board",
+        "flash.no-serial-port-came", name=target.name, seconds=timeout, state=Said("flash.state.firmware-is-there")
     )
 
 

@@ -81,17 +81,17 @@ class DfuFlasher:
         if image is None:
             return ""
         if not found.dfuse:
-            return plain_refusal(target.usb, image)
+            return str(plain_refusal(target.usb, image))
         if image.port not in ("", "stm32"):
             return f"a DFU bootloader of the STM32 kind takes no firmware for {image.chip or image.port}"
         return ""
 
     def open(self, target: FlashTarget, options: FlashOptions, *, reporter: Reporter = NULL) -> Loader:
         if target.usb is None or target.bus is None:
-            raise FlashError(f"{target.name} is not in its bootloader", hint="`upytool bootloader` brings it there")
+            raise FlashError("flash.no-loader", name=target.name)
         found = dfu_interface(target.bus.interfaces(target.usb))
         if found is None:
-            raise FlashError(f"{target.name} is not in a DFU bootloader", hint="`upytool bootloader` brings it there")
+            raise FlashError("flash.no-dfu-loader", name=target.name)
         link = target.bus.open(target.usb)
         try:
             session = DfuSession(link, found.number, found.functional, sleep=self._sleep, now=self._now)

@@ -6,12 +6,10 @@ from ..discovery.usb_devices import UsbDevice
 from ..errors import FlashError
 from ..image import dfuse
 from ..image.base import FirmwareImage
+from ..words import Said
 from .dfu_layout import FLASH, FLASH_SPAN, Layout, vector_table
 
-AGAIN = (
-    "bring the board into its bootloader (BOOT0 at reset, or mboot's button) and run the same command again: "
-    "it goes on with what is missing"
-)
+AGAIN = Said("flash.hint.again.dfu")
 
 
 def check_image(device: UsbDevice, layout: Layout, image: FirmwareImage) -> list[str]:
@@ -21,14 +19,9 @@ def check_image(device: UsbDevice, layout: Layout, image: FirmwareImage) -> list
     """
     image.require_valid()
     if image.port not in ("", "stm32"):
-        raise FlashError(
-            f"the firmware is for {image.chip or image.port}, the board is an STM32",
-            hint="take a .dfu file for this board",
-        )
+        raise FlashError("flash.dfu-other-chip", chip=image.chip or image.port)
     if not image.place_known:
-        raise FlashError(
-            "the file does not say where in flash it belongs", hint="take the .dfu or .hex file of this firmware"
-        )
+        raise FlashError("flash.dfu-no-addresses")
     warnings = check_suffix(device, image)
     layout.require(image.memory)
     if vector_table(image.memory) is None and image.memory.touches(FLASH, FLASH_SPAN):
@@ -47,8 +40,11 @@ def check_suffix(device: UsbDevice, image: FirmwareImage) -> list[str]:
     vendor_fits = suffix.vendor in (device.vid, dfuse.ANY)
     if vendor_fits and suffix.product in (device.pid, dfuse.ANY):
         return []
-    ids = f"the file is for the USB id {suffix.vendor:04x}:{suffix.product:04x}, the device is "
-    ids += f"{device.vid:04x}:{device.pid:04x}"
+    error = FlashError(
+        "flash.dfu-other-device",
+        wanted=f"{suffix.vendor:04x}:{suffix.product:04x}",
+        found=f"{device.vid:04x}:{device.pid:04x}",
+    )
     if vendor_fits:
-        return [ids + ": another device of the same maker"]
-    raise FlashError(ids, hint="take the firmware for this very board: `upytool firmware list`")
+        return [f"{error}: another device of the same maker"]
+    raise error

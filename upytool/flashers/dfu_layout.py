@@ -99,7 +99,7 @@ class Layout:
             while address < segment.end:
                 area = self.find(address)
                 if area is None or not area.usable:
-                    raise FlashError(self._refusal(address, area), hint=f"it offers {self.describe()}")
+                    raise self._refusal(address, area)
                 address = area.end
 
     def describe(self) -> str:
@@ -112,13 +112,12 @@ class Layout:
                 spans.append([area.start, area.end])
         return " and ".join(f"0x{first:08x} to 0x{last - 1:08x}" for first, last in spans) or "no flash at all"
 
-    @staticmethod
-    def _refusal(address: int, area: Area | None) -> str:
+    def _refusal(self, address: int, area: Area | None) -> FlashError:
         if area is None:
-            return f"the bootloader has no memory at 0x{address:08x}"
+            return FlashError("flash.dfu-no-memory", address=address, areas=self.describe())
         if address in SYSTEM:
-            return f"0x{address:08x} is in the chip's system memory: firmware never goes there"
-        return f"the bootloader does not allow writing at 0x{address:08x}"
+            return FlashError("flash.dfu-system-memory", address=address, areas=self.describe())
+        return FlashError("flash.dfu-not-writable", address=address, areas=self.describe())
 
 
 def parse_layout(text: str, alternate: int = 0) -> Layout:
@@ -160,20 +159,13 @@ def corrected(layout: Layout, vid: int, pid: int, serial: str) -> Layout | None:
         return None
     pages = _GD32_PAGES.get(serial[2:3]) if re.fullmatch(r"3..J", serial) else None
     if pages is None:
-        raise FlashError(
-            "a GD32VF103 reports a wrong memory layout, and its part number does not tell the size of its flash",
-            hint='give the layout: --layout "@Internal Flash/0x08000000/128*1Kg" is that of one with 128 KB',
-        )
+        raise FlashError("flash.dfu-layout-unknown")
     start = replace(layout.areas[0], start=FLASH, size=1024, count=pages, readable=True, erasable=True, writable=True)
     return Layout((start,), layout.name)
 
 
 def _broken(text: str) -> FlashError:
-    return FlashError(
-        f"the bootloader describes its memory in a way that cannot be read: {text!r}",
-        hint='give the layout: --layout "@Internal Flash/0x08000000/04*16Kg,01*64Kg,07*128Kg" is that of an '
-        "STM32F4 with 1 MB",
-    )
+    return FlashError("flash.dfu-layout", text=text)
 
 
 def vector_table(memory: Memory) -> int | None:

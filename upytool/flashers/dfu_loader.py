@@ -30,18 +30,16 @@ from ..events import NULL, Reporter, Task
 from ..image.base import FirmwareImage
 from ..image.memory import Memory
 from ..protocol import dfu
+from ..words import Said
 from .base import Ability, Chip, FlashOptions, Leave, Programmed
 from .dfu_fit import AGAIN, check_image
 from .dfu_layout import FLASH, FLASH_SPAN, Area, Layout, vector_table
 from .dfu_session import ATTEMPTS, DfuRefusal, DfuSession, hopeless
+from .failure import UNCHANGED, broken_off
 from .sectors import Change, SectorPlan, Unit, aligned, differing, writes
 
 GRAIN = 32  # a flash word of an H7; an L4's has 8 bytes: a part of one is not written at all (micropython#2637)
 MBOOT_STRING = 0x10  # mboot's own message for an attempt on its area, there before it is needed
-PROTECTED = (
-    "lifting the protection wipes the whole chip, files included, so upytool never does it: "
-    "STM32CubeProgrammer does, and so does `dfu-util -a 0 -s :unprotect:force`"
-)
 
 
 class _Run:
@@ -51,15 +49,12 @@ class _Run:
         self.what, self.touched, self.done, self.total = what, False, 0, total
 
     @property
-    def state(self) -> str:
+    def state(self) -> Said:
         if not self.touched:
-            return "nothing on the board was changed"
+            return UNCHANGED
         if self.what == "firmware":
-            return (
-                f"the firmware on the board is incomplete ({self.done} of {self.total} sectors written) and will not "
-                "start; the bootloader is untouched"
-            )
-        return f"{self.what} is incomplete ({self.done} of {self.total} sectors done); the bootloader is untouched"
+            return Said("flash.state.dfu-incomplete", done=self.done, total=self.total)
+        return Said("flash.state.dfu-step-incomplete", step=self.what, done=self.done, total=self.total)
 
 
 class DfuLoader:
@@ -105,12 +100,7 @@ class DfuLoader:
         start = vector_table(image.memory)
         with self._talking(_Run("firmware")):
             if self.is_mboot and image.memory.touches(FLASH, 1):
-                raise FlashError(
-                    "the firmware begins where this board's bootloader mboot is: it is a build for boards without "
-                    "mboot",
-                    hint="take the build for this board with mboot (it begins later), or put it on with ST's own boot "
-                    "loader (BOOT0 at reset), which replaces mboot",
-                )
+                raise FlashError("flash.dfu-onto-mboot")
             self._probe(image.memory)
             if start is not None and start != FLASH and self._readable and self._blank(FLASH, 8):
                 warnings.append(
@@ -130,11 +120,7 @@ class DfuLoader:
             self._read(memory.start, GRAIN)
         except DfuRefusal as refusal:
             if refusal.status.code == dfu.ERR_FILE:
-                raise FlashError(
-                    f"this board's mboot takes encrypted firmware alone ({refusal.message})",
-                    hint="its maker's packed .dfu file goes in with `dfu-util -a 0 -D FILE`",
-                    state="nothing on the board was changed",
-                ) from refusal
+                raise FlashError("flash.dfu-encrypted-only", cause=refusal, state=UNCHANGED) from refusal
             raise self._explain(refusal) from refusal
 
     def _blank(self, address: int, size: int) -> bool:
@@ -150,16 +136,14 @@ class DfuLoader:
             at = address + len(out)
             area = self.layout.find(at)
             if area is None or not area.readable:
-                raise FlashError(
-                    f"the bootloader does not let 0x{at:08x} be read", hint=f"it offers {self.layout.describe()}"
-                )
+                raise FlashError("flash.dfu-not-readable", address=at, areas=self.layout.describe())
             self.session.select(area.alternate)
             out += self.session.read(at, min(size - len(out), area.end - at), progress)
         return out
 
     def read(self, address: int, size: int, *, reporter: Reporter = NULL, label: str = "") -> bytes:
         if not self._readable:
-            raise FlashError("this bootloader does not let its memory be read", hint="flash without a backup")
+            raise FlashError("flash.dfu-no-reading")
         with Task(reporter, label or "reading", size) as task, self._talking(_Run("")):
             return self._read(address, size, task.advance)
 
@@ -305,11 +289,7 @@ class DfuLoader:
                 self.session.idle()
         if self._whole(unit) == old.get(unit.address, unit.size):
             raise self._write_protected(unit.address, run)
-        raise FlashError(
-            f"the sector at 0x{unit.address:08x} does not hold what was written to it, after {ATTEMPTS} attempts",
-            hint="another cable or USB port may help; else this sector of the flash is worn out or write-protected",
-            state=run.state,
-        )
+        raise FlashError("flash.dfu-sector-bad", address=unit.address, attempts=ATTEMPTS, state=run.state)
 
     def _whole(self, unit: Unit) -> bytes:
         return self._read(unit.address, unit.size)
@@ -334,9 +314,7 @@ class DfuLoader:
         except ConnectionLostError:
             return
         except UpytoolError as error:
-            raise FlashError(
-                f"the firmware could not be started: {error.message}", hint="press the board's reset button"
-            ) from error
+            raise FlashError("flash.dfu-not-started", cause=error) from error
 
     def close(self) -> None:
         self.session.close()
@@ -351,37 +329,32 @@ class DfuLoader:
         except KeyboardInterrupt:
             if not run.touched:
                 raise
-            raise OperationInterrupted(hint=f"{run.state}\n{AGAIN}") from None
+            raise OperationInterrupted(hint=(run.state, AGAIN)) from None
         except DfuRefusal as refusal:
             raise self._explain(refusal, run) from refusal
         except FlashError as error:
             if error.state or not run.touched:
                 raise
-            raise FlashError(error.message, hint=error.hint or AGAIN, state=run.state) from error
+            broken_off(error, run.state, *(() if error.hints else (AGAIN,)))
         except (TransportError, ProtocolError) as error:
             if not run.touched:
                 if isinstance(error, TransportError):
                     raise
-                raise FlashError(error.message, hint=error.hint, state=run.state if run.what else "") from error
-            raise FlashError(error.message, hint=AGAIN, state=run.state) from error
+                broken_off(error, run.state if run.what else "")
+            broken_off(error, run.state, AGAIN)
 
     def _explain(self, refusal: DfuRefusal, run: _Run | None = None) -> FlashError:
         state = run.state if run is not None and run.what else ""
         if refusal.text:
-            hint = "take firmware for this very board" if run is None or not run.touched else AGAIN
+            hint = Said("flash.hint.this-very-board") if run is None or not run.touched else AGAIN
         elif refusal.status.code == dfu.ERR_VENDOR:
-            return FlashError("the chip is read-protected, so its bootloader refuses", hint=PROTECTED, state=state)
+            return FlashError("flash.dfu-read-protected", state=state)
         else:
             hint = AGAIN
-        return FlashError(refusal.message, hint=hint, state=state)
+        return FlashError("flash.dfu-refused", cause=refusal, hint=hint, state=state)
 
     def _write_protected(self, address: int, run: _Run) -> FlashError:
-        return FlashError(
-            f"the sector at 0x{address:08x} keeps its old content: it is write-protected",
-            hint="take the write protection off in the option bytes (STM32CubeProgrammer), then run the same command "
-            "again",
-            state=run.state,
-        )
+        return FlashError("flash.dfu-write-protected", address=address, hint=AGAIN, state=run.state)
 
 
 def _at_the_end(pieces: list[tuple[int, bytes]], start: int, size: int) -> list[tuple[int, bytes]]:

@@ -18,17 +18,19 @@ from ..image.base import FirmwareImage
 from ..image.memory import Memory
 from ..protocol import dfu
 from ..protocol.dfu import State
+from ..words import Said
 from .base import Ability, Chip, FlashOptions, Leave, Programmed
 from .dfu_fit import check_suffix
-from .dfu_session import DfuRefusal, DfuSession
+from .dfu_session import DfuSession
+from .failure import broken_off
 
 # id: chip, port, role of the file it takes
 KNOWN = {
     (0x2341, 0x0070): ("esp32s3", "esp32", "app"),
     (0x2341, 0x0368): ("ra6m5", "renesas-ra", "firmware"),
 }
-STATE = "the new firmware is not complete and was not put into its place; the bootloader is untouched"
-AGAIN = "bring the board into its bootloader again and run the same command again"
+STATE = Said("flash.state.dfu-not-placed")
+AGAIN = Said("flash.hint.again.in-bootloader")
 
 
 def content(image: FirmwareImage) -> bytes:
@@ -36,20 +38,20 @@ def content(image: FirmwareImage) -> bytes:
     return image.raw[: -dfuse.SUFFIX.size] if image.format == "dfu" else image.raw
 
 
-def plain_refusal(device: UsbDevice, image: FirmwareImage) -> str:
+def plain_refusal(device: UsbDevice, image: FirmwareImage) -> str | Said:
     """Why this file is not for this device, "" where it may be."""
     if image.format not in ("bin", "dfu", "esp"):
-        return f"this device takes a bare file without addresses, not {image.format_name}"
+        return Said("flash.declines.dfu-format", format=image.format_name)
     known = KNOWN.get((device.vid, device.pid))
     if known is None:
         return ""
     chip, port, role = known
     if image.port and image.port != port:
-        return f"this device is an {chip}, the firmware is for {image.chip or image.port}"
+        return Said("flash.declines.dfu-chip", chip=image.chip or image.port, board_chip=chip)
     if image.chip and port == "esp32" and image.chip != chip:
-        return f"this device is an {chip}, the firmware is for {image.chip}"
+        return Said("flash.declines.dfu-chip", chip=image.chip, board_chip=chip)
     if image.role != role:
-        return "this device takes the application alone (.app-bin), not the whole flash (.bin)"
+        return Said("flash.declines.dfu-application-alone")
     return ""
 
 
@@ -74,7 +76,7 @@ class PlainLoader:
         image.require_valid()
         reason = plain_refusal(self.device, image)
         if reason:
-            raise FlashError(reason, hint="take the firmware file for this very board: `upytool firmware list`")
+            raise FlashError("flash.dfu-not-accepted", reason=reason)
         return check_suffix(self.device, image)
 
     def touched(self, memory: Memory) -> list[tuple[int, int]]:
@@ -98,17 +100,14 @@ class PlainLoader:
 
     @staticmethod
     def _no_addresses() -> FlashError:
-        return FlashError(
-            "this bootloader takes firmware files as a whole and cannot reach single addresses",
-            hint="use the chip's own bootloader for that",
-        )
+        return FlashError("flash.dfu-whole-files-only")
 
     def program(self, image: FirmwareImage, options: FlashOptions, *, reporter: Reporter = NULL) -> Programmed:
         self.check(image)
         data = content(image)
         size = self.session.block
         if len(data) > size * (dfu.LAST_BLOCK + 1):
-            raise FlashError("the file has more blocks than DFU can count", hint="is it firmware at all?")
+            raise FlashError("flash.dfu-too-many-blocks")
         begun = False
         try:
             self.session.idle()
@@ -119,12 +118,10 @@ class PlainLoader:
                     self.session.download(number, part, dfu.PAGE)
                     task.advance(len(part))
             status = self.session.settle_manifest(self.session.manifest())
-        except DfuRefusal as refusal:
-            raise FlashError(refusal.message, hint=AGAIN, state=STATE if begun else "") from refusal
         except (ProtocolError, TransportError) as error:
             if not begun and isinstance(error, TransportError):
                 raise
-            raise FlashError(error.message, hint=AGAIN, state=STATE if begun else "") from error
+            broken_off(error, STATE if begun else "", AGAIN)
         proof = ""
         if status is not None and status.state == State.IDLE and options.verify:
             proof = self._verify(data, reporter)
@@ -145,13 +142,9 @@ class PlainLoader:
                         break
             self.session.idle()
         except UpytoolError as error:
-            raise FlashError(
-                f"the firmware was written but could not be read back: {error.message}", hint=AGAIN
-            ) from error
+            raise FlashError("flash.dfu-no-proof", cause=error, hint=AGAIN) from error
         if bytes(there[: len(data)]) != data:
-            raise FlashError(
-                "the device holds other bytes than were sent to it", hint=AGAIN, state="the new firmware is damaged"
-            )
+            raise FlashError("flash.dfu-verify-failed", hint=AGAIN, state=Said("flash.state.dfu-damaged"))
         return "read back"
 
     def leave(self, mode: Leave = "run") -> None:

@@ -35,8 +35,10 @@ class DfuRefusal(ProtocolError):
     code = "protocol.dfu"
 
     def __init__(self, status: Status, text: str = "") -> None:
-        said = f'the bootloader says "{text}"' if text else status.sentence
-        super().__init__(said)
+        if text:
+            super().__init__("protocol.dfu.refused-in-words", text=text, status=status.code)
+        else:
+            super().__init__("protocol.dfu.refused", reason=status.sentence, status=status.code)
         self.status, self.text = status, text
 
     @property
@@ -97,7 +99,7 @@ class DfuSession:
         raw = self.link.control_in(dfu.IN, Request.GETSTATUS, 0, self.number, dfu.STATUS_SIZE, timeout)
         status = Status.parse(raw)
         if status is None:
-            raise ProtocolError(f"the bootloader's status has {len(raw)} bytes, not {dfu.STATUS_SIZE}")
+            raise ProtocolError("protocol.dfu-status-length", count=len(raw), size=dfu.STATUS_SIZE)
         return status
 
     def idle(self) -> None:
@@ -120,23 +122,15 @@ class DfuSession:
             if status.state == State.IDLE:
                 return
             if status.state in (State.APP_IDLE, State.APP_DETACH):
-                raise FlashError(
-                    "the device runs its firmware, not its bootloader",
-                    hint="start its bootloader: `upytool bootloader`, or by its button",
-                )
+                raise FlashError("flash.dfu-runs-firmware")
             if status.state == State.MANIFEST_WAIT_RESET:
-                raise FlashError(
-                    "the bootloader waits for a reset", hint="unplug the board, plug it in again and start over"
-                )
+                raise FlashError("flash.dfu-waits-for-reset")
             if status.state in (State.DNBUSY, State.MANIFEST):
                 self._sleep(min(max(status.poll, 0.02), 5.0))
                 continue
             tries -= 1
             self._quietly(Request.CLRSTATUS if status.state == State.ERROR else Request.ABORT)
-        raise FlashError(
-            "the bootloader does not get ready",
-            hint="unplug the board, plug it in again in its bootloader, then retry",
-        )
+        raise FlashError("flash.dfu-not-ready")
 
     def _quietly(self, request: Request) -> None:
         with contextlib.suppress(UsbStall, UsbTimeout):  # what it led to is seen in the next status
@@ -174,7 +168,7 @@ class DfuSession:
         with self._explained():
             count = self.link.control_out(dfu.OUT, Request.DNLOAD, block, self.number, data, REQUEST_TIMEOUT)
         if count != len(data):
-            raise ProtocolError(f"the bootloader took {count} of {len(data)} bytes")
+            raise ProtocolError("protocol.dfu-took", count=count, size=len(data))
         self._settle(patience)
 
     def _settle(self, patience: Patience) -> None:
@@ -197,9 +191,9 @@ class DfuSession:
             if status.state == State.DNLOAD_IDLE:
                 return
             if status.state not in (State.DNBUSY, State.DNLOAD_SYNC):
-                raise ProtocolError(f"the bootloader is in state {status.state} in the middle of a write")
+                raise ProtocolError("protocol.dfu-state", status=int(status.state))
             if left <= 0:
-                raise DfuStuck(f"the bootloader stays busy for more than {patience.limit:.0f} s")
+                raise DfuStuck("protocol.dfu.busy", seconds=patience.limit)
             pause = min(max(status.poll, patience.step), max(left, 0.001))
             if pause:
                 self._sleep(pause)
@@ -270,7 +264,7 @@ class DfuSession:
                 number = dfu.FIRST_BLOCK
             part = self.upload(number, want)
             if len(part) != want:
-                raise ProtocolError(f"the bootloader sent {len(part)} of {want} bytes")
+                raise ProtocolError("protocol.dfu-sent", count=len(part), size=want)
             if not out:
                 # mboot for encrypted firmware sends rubbish and owns up to it in the status alone
                 self._require_well()

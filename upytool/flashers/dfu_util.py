@@ -21,6 +21,7 @@ from ..events import NULL, Reporter, Task
 from ..image.base import FirmwareImage
 from ..image.memory import Memory
 from ..scratch import scratch_directory
+from ..words import Said
 from .base import Ability, Chip, FlashOptions, FlashTarget, Leave, Loader, Programmed
 from .dfu import DfuFlasher
 from .dfu_fit import AGAIN, check_image, check_suffix
@@ -80,9 +81,9 @@ class DfuUtilFlasher:
 
     def open(self, target: FlashTarget, options: FlashOptions, *, reporter: Reporter = NULL) -> Loader:
         if target.usb is None:
-            raise FlashError(f"{target.name} is not in its bootloader", hint="`upytool bootloader` brings it there")
+            raise FlashError("flash.no-loader", name=target.name)
         if options.layout:
-            raise FlashError("dfu-util takes no memory layout", hint="use --layout without --tool dfu-util")
+            raise FlashError("flash.dfu-util-layout")
         return DfuUtilLoader(target.usb)
 
 
@@ -108,8 +109,7 @@ class DfuUtilLoader:
         ]
         if not ours:
             raise PortMissingError(
-                f"dfu-util does not see {device.bootloader or device.product or 'the device'}",
-                hint="is it in its bootloader? `dfu-util -l` lists what it sees",
+                "transport.missing.dfu-util", name=device.bootloader or device.product or "the device"
             )
         self._plain = not any(each.name.startswith("@") and "/" in each.name for each in ours)
         self._alternate = min(each.alternate for each in ours)
@@ -120,7 +120,7 @@ class DfuUtilLoader:
     # -- the program -------------------------------------------------------------------------------
 
     def _run(
-        self, arguments: Sequence[str], size: int, state: str = "", *, enough: str = ""
+        self, arguments: Sequence[str], size: int, state: str | Said = "", *, enough: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Run it.
 
@@ -141,32 +141,27 @@ class DfuUtilLoader:
                 check=False,
             )
         except FileNotFoundError as error:
-            raise FlashError(
-                "the program dfu-util is not installed",
-                hint="install it (Debian: sudo apt install dfu-util; macOS: brew install dfu-util), or leave --tool "
-                "out: upytool needs no other program for DFU",
-            ) from error
+            raise FlashError("flash.dfu-util-not-installed") from error
         except (OSError, subprocess.TimeoutExpired) as error:
-            words = "did not end in time" if isinstance(error, subprocess.TimeoutExpired) else str(error)
-            raise FlashError(f"dfu-util: {words}", hint=AGAIN, state=state) from error
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise FlashError("flash.dfu-util-timed-out", hint=AGAIN, state=state) from error
+            raise FlashError("flash.dfu-util-broke-off", cause=error, hint=AGAIN, state=state) from error
         if done.returncode == 0 or (enough and enough in done.stdout):
             return done
-        said = done.stderr
+        said = done.stderr  # dfu-util has no codes for what went wrong: its words tell
         if "LIBUSB_ERROR_ACCESS" in said:
-            raise PortPermissionError("dfu-util may not open the device", hint=access_hint(self.device))
+            raise PortPermissionError("transport.permission.dfu-util", hint=access_hint(self.device))
         if "No DFU capable USB device" in said and not state:
-            raise PortMissingError("dfu-util does not see the device any more", hint="see `dfu-util -l`")
-        raise FlashError(f"dfu-util gave up: {reason(said)}", hint=AGAIN, state=state)
+            raise PortMissingError("transport.missing.dfu-util-gone")
+        raise FlashError("flash.dfu-util-failed", reason=reason(said), hint=AGAIN, state=state)
 
     def _at(self, address: int) -> Area:
         area = self.layout.find(address)
         if area is None:
-            raise FlashError(
-                f"the bootloader has no memory at 0x{address:08x}", hint=f"it offers {self.layout.describe()}"
-            )
+            raise FlashError("flash.dfu-no-memory", address=address, areas=self.layout.describe())
         return area
 
-    def _upload(self, address: int, size: int, state: str = "") -> bytes:
+    def _upload(self, address: int, size: int, state: str | Said = "") -> bytes:
         out = b""
         while len(out) < size:
             area = self._at(address + len(out))
@@ -177,11 +172,11 @@ class DfuUtilLoader:
                 self._run(["-a", str(area.alternate), "-s", place, "-U", str(file)], want, state)
                 got = file.read_bytes() if file.is_file() else b""
             if len(got) != want:
-                raise FlashError(f"dfu-util read {len(got)} of {want} bytes", hint=AGAIN, state=state)
+                raise FlashError("flash.dfu-util-short-read", count=len(got), size=want, hint=AGAIN, state=state)
             out += got
         return out
 
-    def _download(self, address: int, data: bytes, state: str) -> None:
+    def _download(self, address: int, data: bytes, state: Said) -> None:
         with scratch_directory() as folder:
             file = folder / "flash.bin"
             file.write_bytes(data)
@@ -209,7 +204,7 @@ class DfuUtilLoader:
         image.require_valid()
         refusal = plain_refusal(self.device, image)
         if refusal:
-            raise FlashError(refusal, hint="take the firmware file for this very board: `upytool firmware list`")
+            raise FlashError("flash.dfu-not-accepted", reason=refusal)
         return check_suffix(self.device, image)
 
     def touched(self, memory: Memory) -> list[tuple[int, int]]:
@@ -238,19 +233,15 @@ class DfuUtilLoader:
     def erase(self, address: int, size: int, *, reporter: Reporter = NULL) -> None:
         """dfu-util erases what it writes to: written is what erased flash holds anyway."""
         aligned(self.layout.zones, address, size)
-        state = "erasing is incomplete; the bootloader is untouched"
+        state = Said("flash.state.dfu-erasing")
         with Task(reporter, "erasing", size) as task:
             self._download(address, b"\xff" * size, state)
             if self._upload(address, size, state) != b"\xff" * size:
-                raise FlashError(
-                    f"0x{address:08x} and {size} bytes are not all blank after erasing: a sector is write-protected",
-                    hint="take the write protection off in the option bytes (STM32CubeProgrammer)",
-                    state=state,
-                )
+                raise FlashError("flash.dfu-not-blank", address=address, size=size, state=state)
             task.advance(size)
 
     def erase_all(self, *, reporter: Reporter = NULL) -> None:
-        state = "erasing is incomplete; the bootloader is untouched"
+        state = Said("flash.state.dfu-erasing")
         with Task(reporter, "erasing everything", None):
             where = f"0x{self.layout.flash[0].start:08x}" if self.layout.flash else ""
             self._run(["-a", str(self._alternate), "-s", f"{where}:mass-erase:force"], 200_000, state)
@@ -270,7 +261,7 @@ class DfuUtilLoader:
         return self._program(memory, vector_table(memory), options, reporter)
 
     def _program_plain(self, data: bytes, reporter: Reporter) -> Programmed:
-        state = "the new firmware is not complete and was not put into its place"
+        state = Said("flash.state.dfu-not-placed")
         with Task(reporter, "writing", len(data)) as task, scratch_directory() as folder:
             file = folder / "firmware.bin"
             file.write_bytes(data)
@@ -287,11 +278,11 @@ class DfuUtilLoader:
         if not changes:
             return Programmed(memory.size, 0, 0, memory.size, "read back")
         held = plan.held(changes)
-        state = "the firmware on the board is incomplete and will not start; the bootloader is untouched"
+        state = Said("flash.state.dfu-will-not-start")
         first = next((each for each in plan.units if start is not None and each.address <= start < each.end), None)
         groups = batches([each for each in changes if each.unit != first], BATCH)
         if first is not None:
-            gone = "the firmware may be erased; the bootloader is untouched"
+            gone = Said("flash.state.dfu-may-be-erased")
             self._download(first.address, b"\xff" * first.size, gone)
             groups.append((Change(first, plan.content(first, old)),))
         total = sum(each.unit.size for group in groups for each in group)
@@ -300,12 +291,7 @@ class DfuUtilLoader:
                 address, data = group[0].unit.address, b"".join(each.data for each in group)
                 self._download(address, data, state)
                 if options.verify and self._upload(address, len(data), state) != data:
-                    raise FlashError(
-                        f"flash from 0x{address:08x} does not hold what was written to it: it is write-protected or "
-                        "worn out",
-                        hint=AGAIN,
-                        state=state,
-                    )
+                    raise FlashError("flash.dfu-util-verify-failed", address=address, hint=AGAIN, state=state)
                 task.advance(len(data))
         return Programmed(memory.size, total, total, held, "read back" if options.verify else "")
 

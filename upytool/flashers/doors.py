@@ -118,7 +118,7 @@ class Doors:
             except (TransportError, UpytoolError) as error:
                 last = str(error)
             if self.clock() >= deadline:
-                raise DeviceTimeoutError(f"no REPL within {seconds:g} s ({last})", hint="press its reset button")
+                raise DeviceTimeoutError("protocol.timeout.no-repl-after-flash", seconds=seconds, cause=last)
             self.sleep(RETRY)
             # A port that came may go once more: some boards start twice after an update.
             with suppress(FlashError):

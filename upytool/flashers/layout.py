@@ -142,8 +142,7 @@ def firmware_on_chip(loader: Loader, *, reporter: Reporter = NULL) -> FirmwareIm
     chip = loader.chip
     base, end = chip.flash_base, None if chip.flash_size is None else chip.flash_base + chip.flash_size
     if "read" not in loader.abilities:
-        hint = "look into the firmware's file instead"
-        raise FlashError(f"{loader.flasher} cannot read this board's flash", hint=hint)
+        raise FlashError("flash.cannot-read", flasher=loader.flasher)
     if chip.name.startswith("rp2"):
         info = program_info(loader)
         end = (info.binary_end if info is not None else None) or end
@@ -153,8 +152,7 @@ def firmware_on_chip(loader: Loader, *, reporter: Reporter = NULL) -> FirmwareIm
             first = read_table(loader.read(TABLE_OFFSET, TABLE_SIZE)).first_app()
             end = first.end if first is not None else end
     if end is None:
-        hint = "`upytool read-flash --range` reads a part"
-        raise FlashError("how large this board's flash is cannot be told", hint=hint)
+        raise FlashError("flash.size-unknown")
     data = loader.read(base, end - base, reporter=reporter, label="reading")
     return FirmwareImage.read(data, name="the board's flash")
 

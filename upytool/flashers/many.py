@@ -74,13 +74,13 @@ def run_all(
 
     def one(target: FlashTarget, name: str) -> Outcome:
         if stop.is_set():
-            return Outcome(target, error=OperationInterrupted("not begun: stopped", hint="nothing was changed on it"))
+            return Outcome(target, error=OperationInterrupted("interrupted.not-begun"))
         try:
             return Outcome(target, work(target, Labelled(reporter, name, lock)))
         except UpytoolError as error:
             return Outcome(target, error=error)
         except Exception as error:  # a bug with one board must not lose what is known of the others
-            return Outcome(target, error=UpytoolError(f"unexpected {type(error).__name__}: {error}"))
+            return Outcome(target, error=UpytoolError("error.unexpected", kind=type(error).__name__, cause=error))
 
     outcomes: list[Outcome | None] = [None] * len(targets)
     turn = threading.Semaphore(max(1, at_once))

@@ -7,6 +7,7 @@ bootloader's rollback starts the old one again unless the new one was confirmed,
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -32,12 +33,14 @@ from ..image.chips import ESP_CHIPS
 from ..protocol.ops import Interrupted
 from ..questions import Ask, Question, decline
 from ..transport.base import Reconnecting, Transport
+from ..words import Said
 from . import layout, verify
 from .base import FlashPlan, FlashResult, FlashTarget, Programmed
 from .comeback import wait_for_repl
 from .doors import restart, until_gone
+from .failure import UNCHANGED
 from .ota_plan import application, kept, same_build, table_of, unconfirmed
-from .planning import UNCHANGED, Request, image_version, told
+from .planning import Request, image_version, told
 from .probe import Surroundings, described, version_of
 
 PROOF = "read back"
@@ -112,14 +115,14 @@ def _parts(plan: FlashPlan) -> tuple[FirmwareImage, Slots, SlotRow]:
     """What is flashed, the board's slots, and the one that is written."""
     image, slots = plan.image, plan.target.slots
     if image is None or slots is None or slots.next is None:
-        raise FlashError("the plan has no firmware or no slot", hint="make it with flash.ota_plan.plan")
+        raise FlashError("flash.plan-without-slot")
     return image, slots, slots.next
 
 
 def _query(device: Device) -> Slots:
     found = device.drive(device_slots.query(device.session))
     if found is None:
-        raise FlashError("unexpected response from the board: it has no slots any more", hint="reset it, then retry")
+        raise FlashError("flash.ota-no-slots")
     return found
 
 
@@ -176,18 +179,22 @@ class _Run:
             yield
         except (KeyboardInterrupt, Interrupted, OperationInterrupted) as error:
             self._take_back(error)
-            parts = [self.state] if self.state == UNCHANGED else [self.state, self._again()]
-            raise told(error, f"interrupted while {self.doing}", "\n".join(filter(None, parts))) from None
+            again = [] if self.state == UNCHANGED else self._again()
+            raise told(error, self.doing, [self.state, *again]) from None
+        except FlashError as error:
+            self._take_back(error)
+            error.state = self.state
+            error.advise(*self._again())
+            raise
         except UpytoolError as error:
             self._take_back(error)
-            own = error.hint.removeprefix(str(error.state)).strip("\n") if isinstance(error, FlashError) else error.hint
-            if self.state == UNCHANGED and not isinstance(error, FlashError):
-                error.hint = "\n".join(part for part in (self.state, own) if part)
+            if self.state == UNCHANGED:
+                error.advise(self.state, first=True)
                 raise
-            kind = type(error) if isinstance(error, FlashError) else FlashError
-            message = error.message if isinstance(error, FlashError) else f"{error.message}, while {self.doing}"
-            hint = "\n".join(part for part in (own, self._again()) if part)
-            raise kind(message, hint=hint, state=self.state) from error
+            hint = [*error.hints, *self._again()]
+            raise FlashError(
+                "flash.broke-off-while", cause=error, doing=self.doing, hint=hint, state=self.state
+            ) from error
         finally:
             if self.restarted:
                 self.device.close()
@@ -200,13 +207,14 @@ class _Run:
             if not self.device.drive(device_slots.act(self.device.session, "keep", self.slots.running)):
                 self.state = self._written()
 
-    def _again(self) -> str:
+    def _again(self) -> list[Said]:
         """The next step: the same command, as long as it has something to do."""
+        words = shlex.split(self.request.again)[1:]
         if not self.restarted:
-            return f"run it again: `{self.request.again}`"
+            return [Said("flash.hint.run-again", words=words)]
         if self.rollback:  # or a reset undoes it, whatever has answered until now
-            return f"once it answers, confirm the new firmware by running it again: `{self.request.again}`"
-        return ""
+            return [Said("flash.hint.ota-confirm", words=words)]
+        return []
 
     def _warn(self, sentence: str) -> None:
         self.warnings.append(sentence)
@@ -232,16 +240,16 @@ class _Run:
         """Have every reset start what runs, which is good."""
         running = self.slots.running
         self.doing = f"confirming {running.label}"
-        self.state = f"nothing was written; {running.label} may be confirmed or not"
+        self.state = Said("flash.state.ota-perhaps-confirmed", slot=running.label)
         refused = self.device.drive(device_slots.act(self.device.session, "keep", running))
         now = _query(self.device)
         if now.running.address != running.address:
-            self.state = f"nothing was written; the board runs {now.running.label}"
-            raise FlashError(f"the board was reset meanwhile, and went back to {now.running.label}")
+            self.state = Said("flash.state.ota-runs", slot=now.running.label)
+            raise FlashError("flash.ota-went-back-meanwhile", slot=now.running.label)
         if refused or not kept(now):
             reason = refused or "its next reset still starts another slot"
-            raise FlashError(f"the board refuses to keep {self.old}: {reason}", hint="reset it, then retry")
-        self.state = f"nothing was written; the board starts {self.old}"
+            raise FlashError("flash.ota-not-kept", running=self.old, reason=reason)
+        self.state = Said("flash.state.ota-starts", old=self.old)
 
     def _same(self, start: float) -> FlashResult:
         """The result where the board runs this very firmware already."""
@@ -263,7 +271,7 @@ class _Run:
         self.doing = f"writing {self.row.label}"
 
         def begun() -> None:
-            self.state = f"{self.row.label} is partly written and not started; the board starts {self.old} as before"
+            self.state = Said("flash.state.ota-partly-written", slot=self.row.label, old=self.old)
 
         filled = self.device.drive(
             device_slots.fill(
@@ -278,17 +286,15 @@ class _Run:
         self.state = self._written()
         return filled
 
-    def _written(self) -> str:
-        return (
-            f"{self.row.label} holds the new firmware, verified and not started; the board starts {self.old} as before"
-        )
+    def _written(self) -> Said:
+        return Said("flash.state.ota-written", slot=self.row.label, old=self.old)
 
     def _choose(self) -> Slots | None:
         """Have the next start be the new firmware's; what the board says where it runs that already."""
         self.doing = f"choosing {self.row.label}"
         notice(self.reporter, f"Checking {self.row.label} on the board")
         self.chosen = True
-        self.state = f"the board starts {self.old} or {self.row.label}: both are complete"
+        self.state = Said("flash.state.ota-either", old=self.old, slot=self.row.label)
         refused = self.device.drive(device_slots.act(self.device.session, "start", self.row))
         now = _query(self.device)
         self.rollback = unconfirmed(now)
@@ -297,15 +303,12 @@ class _Run:
             return now
         if refused or now.boot != self.row.address:
             raise FlashError(
-                f"the board refuses to start {self.row.label}: {refused or 'it still starts the other slot'}",
-                hint="the firmware may need another revision of the chip, or the bootloader a signature",
+                "flash.ota-not-startable", slot=self.row.label, reason=refused or "it still starts the other slot"
             )
-        self.state = f"the board runs {self.old}; its next reset starts {self.row.label}, which is verified"
+        self.state = Said("flash.state.ota-chosen", old=self.old, slot=self.row.label)
         asked = Question("flash.no-rollback", {"board": self.plan.target.name, "slot": self.row.label})
         if not self.rollback and not self.ask(asked):
-            raise Declined(
-                "aborted: this board has no rollback: if the new firmware does not start, going back takes a cable"
-            )
+            raise Declined("interrupted.declined.no-rollback")
         return None
 
     def _restart(self) -> Slots:
@@ -323,7 +326,7 @@ class _Run:
                 now = _query(self.device)
                 if now.running.address == self.row.address or now.boot != self.row.address:
                     return now
-                reason: UpytoolError = DeviceTimeoutError("it did not restart")
+                reason: UpytoolError = DeviceTimeoutError("protocol.timeout.no-restart")
                 self.device.drive(device_slots.restart(self.device.session, self.row))  # it may not have heard of it
                 lost = self._gone(transport)
             except OperationInterrupted:
@@ -331,13 +334,13 @@ class _Run:
             except UpytoolError as error:
                 reason, lost = error, isinstance(error, TransportError)
             if self.clock() >= deadline or isinstance(reason, NotAuthorizedError):
-                raise FlashError(f"the board does not answer after its restart: {reason.message}") from reason
+                raise FlashError("flash.ota-silent", cause=reason) from reason
             self.sleep(RETRY)
 
     def _started(self) -> None:
         self.restarted = True
-        back = "its next reset starts" if self.rollback else "without a rollback only a cable brings back"
-        self.state = f"the board was told to start {self.row.label}, which is not confirmed: {back} {self.old}"
+        code = "flash.state.ota-started" if self.rollback else "flash.state.ota-started-no-rollback"
+        self.state = Said(code, slot=self.row.label, old=self.old)
 
     def _gone(self, transport: Transport) -> bool:
         """Whether the connection ended with the restart; waits for it."""
@@ -382,14 +385,11 @@ class _Run:
             now = _query(self.device)
         if info is None or now.running.address != self.row.address:
             self.rollback = False  # it happened
-            self.state = f"the board runs {self.old} as before; {self.row.label} is not started again"
-            raise FlashError(
-                f"the new firmware in {self.row.label} did not start, and the board went back",
-                hint="it may be for another board or variant; by cable `upytool monitor` shows why it does not start",
-            )
+            self.state = Said("flash.state.ota-went-back", old=self.old, slot=self.row.label)
+            raise FlashError("flash.ota-went-back", slot=self.row.label)
         if kept(now):
             self.rollback = False
-            self.state = f"the board runs {self.row.label}, the new firmware, which is confirmed"
+            self.state = Said("flash.state.ota-confirmed", slot=self.row.label)
         else:
             reason = refused or "no reason given"
             self._warn(f"the firmware could not be confirmed ({reason}): the next reset may undo it")

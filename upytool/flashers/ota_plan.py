@@ -18,6 +18,7 @@ from ..errors import FlashError, ImageError, UsageError
 from ..image.base import FirmwareImage
 from ..image.esp import EspFirmware, EspImage
 from ..image.esp_partitions import APP, DATA, ROMFS, Partition, PartitionTable
+from ..words import Said
 from . import layout
 from .base import FileSystem, FlashPlan, FlashTarget
 from .esp_plan import SECTOR, why_not
@@ -51,7 +52,7 @@ def application(image: FirmwareImage) -> Application:
     assert isinstance(firmware, EspFirmware)
     app = firmware.app
     if app is None or app.app is None:
-        raise ImageError("the file holds no application for an ESP32", hint="use the board's .bin or .app-bin file")
+        raise ImageError("image.no-esp-application")
     return Application(image.raw[app.offset : app.offset + app.length], app)
 
 
@@ -70,18 +71,13 @@ def check_request(request: Request) -> None:
     }
     for flag, is_given in given.items():
         if is_given:
-            raise UsageError(
-                f"{flag} cannot be used over the air", hint="only the application is written; use a cable for the rest"
-            )
+            raise UsageError("usage.ota-flag", flag=flag)
     if not options.verify:
-        raise UsageError("--no-verify cannot be used over the air", hint="only verified firmware is started")
+        raise UsageError("usage.ota-no-verify")
     if not request.wait and not request.verify_only:
-        raise UsageError(
-            "--no-wait cannot be used over the air",
-            hint="new firmware has to answer, or the board goes back to the old one",
-        )
+        raise UsageError("usage.ota-no-wait")
     if request.backup.lower().endswith(RAW):
-        raise UsageError("the whole flash cannot be saved over the air", hint="--backup FILE.tar saves the files")
+        raise UsageError("usage.ota-whole-backup")
 
 
 def table_of(slots: Slots) -> PartitionTable:
@@ -101,21 +97,21 @@ def kept(slots: Slots) -> bool:
     return slots.boot == slots.running.address and not unconfirmed(slots)
 
 
-def refusal(target: FlashTarget) -> str:
+def refusal(target: FlashTarget) -> str | Said:
     """Why this board cannot be flashed from its REPL; "" where it can."""
     slots = target.slots
     if slots is None:
-        return "only ESP32 boards have OTA slots"
+        return Said("flash.ota-refusal.not-esp32")
     table = table_of(slots)
     count = sum(row.type == APP and 0x10 <= row.subtype < 0x20 for row in table.rows)
     if not count or ota_row(table) is None:
-        return "its partition table has no OTA slots"
+        return Said("flash.ota-refusal.no-slots")
     if slots.next is None:
-        return "its partition table has one OTA slot, and an update needs another"
+        return Said("flash.ota-refusal.one-slot")
     if slots.next.encrypted or slots.running.encrypted:
-        return "its flash is encrypted"
+        return Said("flash.ota-refusal.encrypted")
     if slots.signed:
-        return "its firmware is signed (Secure Boot)"
+        return Said("flash.ota-refusal.signed")
     return ""
 
 
@@ -125,10 +121,10 @@ def require_slots(target: FlashTarget) -> None:
     if not reason:
         return
     if "://" in target.address:
-        hint = "nothing was changed; connect the board by USB and name its port (see `upytool devs`)"
+        hint = Said("flash.hint.ota-by-usb")
     else:
-        hint = "nothing was changed; run it again without --tool"
-    raise FlashError(f"cannot flash {target.name} over the air: {reason}", hint=hint)
+        hint = Said("flash.hint.ota-without-tool")
+    raise FlashError("flash.cannot-over-the-air", name=target.name, reason=reason, hint=hint)
 
 
 def plan(
@@ -190,15 +186,9 @@ def same_build(image: FirmwareImage, slots: Slots) -> bool:
 def _check(app: Application, image: FirmwareImage, slots: Slots, row: SlotRow | None) -> None:
     """Refuse what cannot run there, or not fit `row`, where one is written. Raises: ImageError."""
     if image.identity.implementation != "MicroPython":
-        raise ImageError(
-            "the file is not MicroPython: over the air, new firmware has to answer at its REPL to be confirmed",
-            hint="use a cable",
-        )
+        raise ImageError("image.ota-not-micropython")
     if row is not None and len(app.data) > row.size:
-        raise ImageError(
-            f"the application does not fit: {len(app.data)} bytes, and {row.label} has {row.size}",
-            hint="use the build for OTA (a variant that ends in OTA), or leave modules out",
-        )
+        raise ImageError("image.ota-slot-too-small", slot=row.label, room=row.size)
     stated = app.image.flash_size
     if stated is not None and 0 < slots.flash_size < stated:
         raise ImageError("image.ota-flash-size", stated=stated, size=slots.flash_size)

@@ -10,17 +10,17 @@ from typing import Literal
 from ..errors import FlashError, OperationInterrupted
 from ..image.base import FirmwareImage
 from ..image.identity import from_file_name
+from ..words import Said
 from . import layout
 from .base import FileSystem, Flasher, FlashOptions, FlashPlan, FlashTarget
 from .bootloader import WayKind, plan_way_in
+from .failure import UNCHANGED
 from .select import board_doubt, candidates
 from .steps import Step
 
 Erase = Literal["changed", "all", "fs"]
 RAW = (".bin", ".img")
 DRIVES = ("uf2", "daplink")  # what they took cannot be read back (but CURRENT.UF2): the firmware's answer is the proof
-
-UNCHANGED = "nothing was changed on the board"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +126,7 @@ def new_filesystems(target: FlashTarget, image: FirmwareImage, flash_size: int |
 def keep_or_refuse(request: Request, found: layout.Effect) -> None:
     """Raises: FlashError where --keep-fs was asked for and cannot be."""
     if request.keep_fs and found.loses:
-        raise FlashError(
-            f"the files cannot be kept: {found.note}",
-            hint="save them first (--backup FILE), and leave --keep-fs out",
-            state=UNCHANGED,
-        )
+        raise FlashError("flash.cannot-keep-files", effect=found.note, state=UNCHANGED)
 
 
 def image_board(image: FirmwareImage) -> str:
@@ -178,17 +174,17 @@ def _steps(target: FlashTarget, request: Request, flasher: str, way: WayKind) ->
         yield Step("ask-version")
 
 
-def told(error: BaseException, message: str, hint: str) -> OperationInterrupted:
+def told(error: BaseException, doing: str, hints: Sequence[Said]) -> OperationInterrupted:
     """The interruption of a run, with what is on the board as its hint.
 
     Args:
         error: that ended it; what it says of its own is kept.
-        message: for Ctrl-C alone.
+        doing: what was under way, for Ctrl-C alone.
+        hints: the state of the board, and what to do next.
     """
     if isinstance(error, OperationInterrupted) and not error.plain:
-        error.hint = hint
-        return error
-    return OperationInterrupted(message, hint=hint)
+        return error.advise(*hints, first=True)
+    return OperationInterrupted("interrupted.while", doing=doing, hint=hints)
 
 
 def lasting(target: FlashTarget) -> str:

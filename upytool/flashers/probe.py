@@ -31,6 +31,7 @@ from ..errors import (
     UsageError,
 )
 from ..events import NULL, Reporter, notice
+from ..words import Said
 from .base import FileSystem, FlashTarget
 from .buttons import all_buttons
 from .sight import Sight, same_place, with_device
@@ -51,13 +52,9 @@ PATIENCE = 4.0  # seconds for the prompt of a port that may have none
 COMES = 3.0  # seconds from a bootloader's first sign until it can be looked at
 
 
-def no_board_hint() -> str:
-    """What to do where there is no board."""
-    ways = "\n".join(f"  {each}" for each in all_buttons())
-    return (
-        "plug it in with a USB cable that carries data; one without firmware has to be put into its bootloader:\n"
-        + ways
-    )
+def no_board_hint() -> list[Said]:
+    """What to do where there is no board, a line each."""
+    return [Said("flash.hint.plug-in"), *(Said("flash.hint.way", steps=each) for each in all_buttons())]
 
 
 def list_drives() -> Sequence[Volume]:
@@ -174,11 +171,7 @@ def choose(selector: str | None, around: Surroundings, *, reporter: Reporter = N
     if text.startswith("sim:") or text == "sim":
         return _simulated(text, around)
     if over_the_air(text):
-        raise FlashError(
-            f"cannot flash {text} over the air: the bootloader needs a cable",
-            hint="nothing was changed; an ESP32 with OTA slots needs neither a cable nor --tool,\n"
-            "any other board a USB port (see `upytool devs`)",
-        )
+        raise FlashError("flash.bootloader-needs-cable", address=text)
     if _URL.match(text):
         return FlashTarget("unknown", text, "", text)
     waiting = in_bootloader(around, reporter=reporter)
@@ -197,14 +190,14 @@ def choose(selector: str | None, around: Surroundings, *, reporter: Reporter = N
         if path == each.address or (each.volume is not None and _same_path(os.fspath(each.volume.path), path)):
             return each
     if os.path.isdir(path):
-        raise NoDeviceError(f"{path} is not a UF2 drive: it has no INFO_UF2.TXT", hint=no_board_hint())
+        raise NoDeviceError("device.none.no-drive", path=path, hint=no_board_hint())
     ports = around.ports()
     port = find_path(path, ports) or next((each for each in ports if each.path.endswith("/" + path)), None)
     if port is not None:
         return of_port(port)
     if "/" in path or os.sep in path or path.upper().startswith("COM"):
         return FlashTarget("unknown", path, "", path)  # opening it tells best what is wrong with it
-    raise NoDeviceError(f"no board is called {text!r}", hint="see `upytool devs` and `upytool help selectors`")
+    raise NoDeviceError("device.none.unknown", name=text, hint=Said("flash.hint.selectors"))
 
 
 def _same_path(one: str, other: str) -> bool:
@@ -218,10 +211,10 @@ def _simulated(text: str, around: Surroundings) -> FlashTarget:
         names = [bus.name for bus in sight.buses if bus.name] or list(around.simulators)
         if len(names) > 1:
             found = [_simulated(each, around) for each in names]
-            raise ambiguous(found, f"{len(names)} simulated boards are running")
+            raise ambiguous(AmbiguousDeviceError("device.ambiguous.simulators", count=len(names)), found)
         name = names[0] if names else ""
     if not name:
-        raise NoDeviceError(f"no simulated board {text} is running", hint="`upytool sim list` shows those that run")
+        raise NoDeviceError("device.none.simulated", name=text, hint=Said("flash.hint.sim-list"))
     bus = next((each for each in sight.buses if each.name == name), None)
     end = time.monotonic() + COMES
     while bus is not None:
@@ -238,9 +231,7 @@ def _by_usb(text: str, waiting: Iterable[FlashTarget], around: Surroundings) -> 
     rest = text[4:]
     usb_id = _USB_ID.fullmatch(rest)
     if usb_id is None and not _LOCATION.fullmatch(rest):
-        raise UsageError(
-            f"{text!r} is not a USB selector", hint="usb:2e8a:0003, usb:2e8a:0005/SERIAL or usb:1-2.3 (a place)"
-        )
+        raise UsageError("usage.usb-selector", text=text)
 
     def fits(vid: int | None, pid: int | None, serial: str | None, place: str) -> bool:
         if usb_id is None:
@@ -264,24 +255,24 @@ def _by_usb(text: str, waiting: Iterable[FlashTarget], around: Surroundings) -> 
 
 def _one(text: str, found: Sequence[FlashTarget]) -> FlashTarget:
     if not found:
-        raise NoDeviceError(f"nothing that is plugged in is {text}", hint="see `upytool devs`")
+        raise NoDeviceError("device.none.no-match", selector=text)
     if len(found) > 1:
-        raise ambiguous(found, f"{len(found)} devices are {text}")
+        raise ambiguous(AmbiguousDeviceError("device.ambiguous.selector", count=len(found), selector=text), found)
     return found[0]
 
 
 def _only(found: Sequence[FlashTarget], around: Surroundings, reporter: Reporter) -> FlashTarget:
     sure = [each for each in found if each.state != "unknown"]
     if len(sure) > 1:
-        raise ambiguous(sure, f"{len(sure)} boards are connected")
+        raise ambiguous(AmbiguousDeviceError("device.ambiguous.boards", count=len(sure)), sure)
     if sure:
         return sure[0]
     maybe = [each for each in found if not _is_foreign(each, around, reporter)]
     if len(maybe) > 1:
-        raise ambiguous(maybe, f"{len(maybe)} devices may be boards")
+        raise ambiguous(AmbiguousDeviceError("device.ambiguous.maybe", count=len(maybe)), maybe)
     if maybe:
         return maybe[0]
-    raise NoDeviceError("no board is connected", hint=no_board_hint())
+    raise NoDeviceError("device.none.connected", hint=no_board_hint())
 
 
 def _is_foreign(target: FlashTarget, around: Surroundings, reporter: Reporter) -> bool:
@@ -308,14 +299,17 @@ def selectors(found: Sequence[FlashTarget]) -> list[str]:
     return unique
 
 
-def ambiguous(found: Sequence[FlashTarget], message: str) -> AmbiguousDeviceError:
-    """The error that lists what to type for each."""
+def ambiguous(error: AmbiguousDeviceError, found: Sequence[FlashTarget]) -> AmbiguousDeviceError:
+    """Add what to type for each board: a hint `flash.hint.choice` that names it, in the order of `choices`."""
     names = selectors(found)
+    error.choices = tuple(names)
+    error.fields["choices"] = error.choices
     width = max(len(name) for name in names)
-    rows = [f"  -d {name:<{width}}  {each.name}" for name, each in zip(names, found, strict=True)]
-    return AmbiguousDeviceError(
-        message, hint="\n".join(["name one (`flash` takes them all with --all):", *rows]), choices=tuple(names)
-    )
+    rows = [
+        Said("flash.hint.choice", selector=name, width=width, name=each.name)
+        for name, each in zip(names, found, strict=True)
+    ]
+    return error.advise(Said("flash.hint.name-one"), *rows)
 
 
 # -- what it is -----------------------------------------------------------------------------------
@@ -345,15 +339,10 @@ def identify(target: FlashTarget, around: Surroundings, *, reporter: Reporter = 
     except (PortBusyError, PortPermissionError, PortUnusableError):
         raise
     except OperationInterrupted:  # with the traceback of our own question
-        raise OperationInterrupted(
-            f"stopped while asking {target.selector} what it is", hint="nothing was changed on the board"
-        ) from None
+        raise OperationInterrupted("interrupted.while-identifying", name=target.selector) from None
     except (ProtocolError, ConnectionLostError) as error:
         if isinstance(error, ConnectionLostError) and not _is_there(target.address, around):
-            raise ConnectionLostError(
-                f"{target.selector} went away while it was asked what it is",
-                hint="nothing was changed on it; check the cable, then run the same command again",
-            ) from error
+            raise ConnectionLostError("transport.lost.while-identifying", name=target.selector) from error
         notice(reporter, f"{target.address} has no REPL that answers: {error}", "detail")
         return replace(target, state="unknown")
 

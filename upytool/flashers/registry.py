@@ -58,7 +58,6 @@ def load(name: str) -> Flasher:
             return cast(Flasher, entry.load()())
         except Exception as error:
             raise ConfigError(
-                f"the flasher {name} of a plug-in cannot be loaded: {type(error).__name__}: {error}",
-                hint=f"it comes from {entry.value}",
+                "config.flasher", name=name, kind=type(error).__name__, cause=error, origin=entry.value
             ) from error
-    raise UsageError(f"there is no flasher {name}", hint="there are " + ", ".join(["auto", *FLASHERS]))
+    raise UsageError("usage.flasher", name=name, known=["auto", *FLASHERS])

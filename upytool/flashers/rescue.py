@@ -17,7 +17,9 @@ from ..image.blocks import ReadBlocks
 from ..image.memory import Memory
 from ..image.tree import FileTree
 from ..image.volume import FsVolume, Region, volumes_on_flash
+from ..words import Said
 from .base import FileSystem, FlashOptions, Loader, Programmed
+from .failure import UNCHANGED
 
 START_FILES = ("main.py", "code.py")
 ALL_START_FILES = ("main.py", "boot.py", "code.py")
@@ -44,11 +46,7 @@ def board_volumes(
     Raises: FlashError when this bootloader cannot read; as Loader.read.
     """
     if "read" not in loader.abilities:
-        raise FlashError(
-            f"the bootloader of {loader.chip.description or loader.chip.name} does not let flash be read",
-            hint="without that, its files can only be erased: `upytool erase`",
-            state="nothing was changed",
-        )
+        raise FlashError("flash.rescue-no-reading", name=loader.chip.description or loader.chip.name, state=UNCHANGED)
     chip = loader.chip
 
     def read(address: int, size: int) -> bytes:
@@ -110,11 +108,7 @@ def _confirm(loader: Loader, volume: FsVolume, tree: FileTree) -> None:
     except ImageError:
         good = False
     if not good:
-        raise FlashError(
-            "the file system on the board does not read back as it was written",
-            hint="try again; if it stays so, `upytool erase` and flash the board anew",
-            state="its files may be damaged",
-        )
+        raise FlashError("flash.rescue-verify-failed", state=Said("flash.state.files-damaged"))
 
 
 def disable(
@@ -148,10 +142,7 @@ def restore(
 def _move(loader: Loader, found: Sequence[FsVolume], names: Sequence[str], back: bool, reporter: Reporter) -> Moved:
     usable = only_files(found)
     if not usable:
-        raise ImageError(
-            "no file system was found in the board's flash",
-            hint="where it is known to be somewhere: --region START,SIZE",
-        )
+        raise ImageError("image.no-file-system-on-chip")
     renamed: list[tuple[str, str]] = []
     kept: list[str] = []
     written = 0

@@ -97,7 +97,7 @@ def units_of(zones: Sequence[Zone], ranges: Iterable[Range]) -> list[Unit]:
         while at < end:
             zone = next((each for each in zones if each.address <= at < each.end), None)
             if zone is None:
-                raise ImageError(f"the image writes to {at:#x}, which is not a flash of this board")
+                raise ImageError("image.outside-flash", address=at)
             stop = min(end, zone.end)
             start = zone.address + (at - zone.address) // zone.unit * zone.unit
             for each in range(start, stop, zone.unit):
@@ -112,15 +112,14 @@ def aligned(zones: Sequence[Zone], address: int, size: int) -> list[Unit]:
     Raises: FlashError for another range, or one that cannot be erased.
     """
     if size <= 0:
-        raise FlashError("there is nothing to erase: the range is empty")
+        raise FlashError("flash.erase-nothing")
     try:
         units = units_of(zones, [(address, size)])
     except ImageError:
-        raise FlashError(f"{address:#x} to {address + size:#x} is not all flash of this board") from None
+        raise FlashError("flash.outside-flash", start=address, stop=address + size) from None
     if units[0].address != address or units[-1].end != address + size:
         raise FlashError(
-            f"{address:#x} to {address + size:#x} cannot be erased: flash is erased in whole sectors",
-            hint=f"the sectors that it touches are {units[0].address:#x} to {units[-1].end:#x}",
+            "flash.erase-part-of-sectors", end=units[-1].end, start=address, stop=address + size, first=units[0].address
         )
     _allow(zones, units, "erasable")
     return units
@@ -131,7 +130,7 @@ def _allow(zones: Sequence[Zone], units: Iterable[Unit], right: str) -> None:
     for unit in units:
         zone = next(each for each in zones if each.address <= unit.address < each.end)
         if not getattr(zone, right):
-            raise FlashError(f"the bootloader does not let the sector at {unit.address:#x} be {words[right]}")
+            raise FlashError("flash.sector-forbids", address=unit.address, access=words[right])
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ..discovery.usb_devices import UsbDevice
 from ..errors import FlashError
 from ..image.base import FirmwareImage
+from ..words import Said
 from . import registry
 from .base import Flasher, FlashTarget
 from .layout import same_chip
@@ -49,8 +50,12 @@ def candidates(
     if fit:
         return fit
     said = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
-    what = "this firmware cannot be put on" if image is not None else "there is no way into the flash of"
-    raise FlashError(f"{what} {target.name} ({said})", hint=_advice(target, image, tool))
+    raise FlashError(
+        "flash.cannot-write-there" if image is not None else "flash.no-way-in",
+        name=target.name,
+        reasons=said,
+        hint=_advice(target, image, tool),
+    )
 
 
 # What these chips are on USB, once they have left their firmware for the boot ROM.
@@ -68,21 +73,21 @@ def foreseen(target: FlashTarget, image: FirmwareImage | None) -> FlashTarget | 
     return replace(target, state="bootloader", mcu_port=port, usb=device, bus=None, address="", port=None)
 
 
-def _advice(target: FlashTarget, image: FirmwareImage | None, tool: str) -> str:
+def _advice(target: FlashTarget, image: FirmwareImage | None, tool: str) -> Said:
     if tool != "auto":
-        return "leave --tool out, and upytool chooses"
+        return Said("flash.hint.any-tool")
     if image is not None and image.port and target.mcu_port and image.port != target.mcu_port:
         return where_to_find(target)
-    return "`upytool firmware inspect FILE` says what a file is for; `upytool devs` says what is plugged in"
+    return Said("flash.hint.inspect")
 
 
-def where_to_find(target: FlashTarget) -> str:
+def where_to_find(target: FlashTarget) -> Said:
     """The command that lists firmware for a board, or the boards that it may be."""
     if target.board:
-        return f"firmware for this board: `upytool firmware list {target.board}`"
+        return Said("flash.hint.firmware-for-board", board=target.board)
     if target.chip and target.chip not in ("stm32", "nrf", "mimxrt"):
-        return f"boards with this chip: `upytool firmware search {target.chip}`"
-    return f"boards of this kind: `upytool firmware list --port {target.mcu_port}`"
+        return Said("flash.hint.boards-with-chip", chip=target.chip)
+    return Said("flash.hint.boards-of-port", port=target.mcu_port)
 
 
 def require_fit(target: FlashTarget, image: FirmwareImage) -> None:
@@ -95,13 +100,15 @@ def require_fit(target: FlashTarget, image: FirmwareImage) -> None:
     who = target.name if target.board else f"the board on {target.address or target.selector}"
     if not same_chip(target.chip, image.chip):
         raise FlashError(
-            f"the firmware is for {name}, {who} has {_article(_pretty(target.chip))}",
+            "flash.other-chip",
+            chip=name,
+            name=who,
+            board_chip=_article(_pretty(target.chip)),
             hint=where_to_find(target),
         )
     if target.mcu_port and image.port and target.mcu_port != image.port:
         raise FlashError(
-            f"the firmware is for MicroPython's port {image.port}, {who} is of the port {target.mcu_port}",
-            hint=where_to_find(target),
+            "flash.other-port", port=image.port, name=who, board_port=target.mcu_port, hint=where_to_find(target)
         )
 
 

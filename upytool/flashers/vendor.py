@@ -191,7 +191,7 @@ def require_ours(target: FlashTarget, image_path: str = "") -> None:
     """
     steps = vendor_steps(target, image_path)
     if steps is not None:
-        raise FlashError(steps.title, hint="\n".join(steps.text()[1:]))
+        raise FlashError("flash.vendor-tool", reason=steps.title, hint=steps.text()[1:])
 
 
 def _quoted(path: str) -> str:

@@ -22,20 +22,14 @@ def differences(loader: Loader, image: FirmwareImage, *, reporter: Reporter = NU
     Raises: FlashError where the bootloader does not let itself be asked.
     """
     if not {"read", "verify"} & loader.abilities:
-        raise FlashError(
-            f"{loader.flasher} cannot read this board's flash, so there is nothing to compare with",
-            hint="take another way in: --tool picoboot, dfu or esptool",
-        )
+        raise FlashError("flash.compare-no-reading", flasher=loader.flasher)
     return loader.differences(image.memory, reporter=reporter)
 
 
 def differ(name: str, found: Ranges) -> DifferencesFound:
     """The error that says so."""
     total = sum(size for _, size in found)
-    return DifferencesFound(
-        f"the board's flash is not {name}: {total} bytes differ {where(found)}",
-        hint="`upytool flash` without --verify-only writes it",
-    )
+    return DifferencesFound("differences.flash", name=name, bytes=total, where=where(found))
 
 
 def where(found: Ranges) -> str:
@@ -51,7 +45,7 @@ def save(loader: Loader, path: str, address: int, size: int, *, reporter: Report
     """
     data = loader.read(address, size, reporter=reporter, label=label or os.path.basename(path))
     if len(data) != size:
-        raise FlashError(f"{loader.flasher} read {len(data)} bytes in place of {size}", hint="try again")
+        raise FlashError("flash.short-read", flasher=loader.flasher, count=len(data), size=size)
     write_file(path, data)
 
 

@@ -24,8 +24,10 @@ from upytool.flashers.bootloader import (
 )
 from upytool.flashers.buttons import has_touch
 from upytool.flashers.comeback import wait_for_repl
+from upytool.flashers.failure import UNCHANGED
 from upytool.flashers.sight import Sight, same_place
 from upytool.flashers.usb import Endpoint, Interface
+from upytool.words import Said
 
 from .drives import ModelDrive
 
@@ -216,10 +218,11 @@ def test_several_boards_side_by_side() -> None:
 def test_another_board_in_bootsel_is_not_taken() -> None:
     port = zoo.pico()
     world = World([port], [UsbDevice(*BOOTSEL, "1-9")])
-    with pytest.raises(FlashError, match="did not come up") as caught:
+    with pytest.raises(FlashError, match="did not enter") as caught:
         world.enter(running(port), Board(), patience=0)
     assert "BOOTSEL" in caught.value.hint
-    assert "nothing was changed" in caught.value.state
+    assert caught.value.code == "flash.not-in-bootloader"
+    assert caught.value.state == UNCHANGED
 
 
 def test_a_repl_that_does_not_answer_ends_at_the_button() -> None:
@@ -456,7 +459,7 @@ def test_a_boot_loaders_own_port_is_not_the_repl() -> None:
     [target] = world.sight.loaders()
     with pytest.raises(FlashError, match="no serial port") as caught:
         back(world, target, timeout=3.0)
-    assert "firmware is on the board" in caught.value.state
+    assert caught.value.state == Said("flash.state.firmware-is-there")
 
 
 def test_a_bridge_keeps_its_port() -> None:
@@ -479,8 +482,10 @@ def test_a_board_without_a_place() -> None:
 def test_by_hand_in_one_line_or_in_a_list() -> None:
     from upytool.flashers.bootloader import by_hand
 
-    assert by_hand(FlashTarget("running", "x", mcu_port="samd")).startswith("by hand: press its reset button twice")
-    first, *rest = by_hand().splitlines()
+    assert by_hand(FlashTarget("running", "x", mcu_port="samd")).text.startswith(
+        "by hand: press its reset button twice"
+    )
+    first, *rest = by_hand().text.splitlines()
     assert first == "by hand, whichever kind the board is of:"
     assert len(rest) == 4
     assert all(line.startswith("  ") for line in rest)

@@ -7,8 +7,11 @@ import pytest
 from tests.fakes.dfu_bench import OPTIONS, Bench, dfuse_image, outcome, vectors
 from tests.fakes.st_dfu_model import L4, StRom
 from upytool.errors import ConnectionLostError, FlashError, OperationInterrupted
+from upytool.flashers.dfu_fit import AGAIN
+from upytool.flashers.failure import UNCHANGED
 from upytool.image.base import FirmwareImage
 
+INCOMPLETE = ("flash.state.dfu-incomplete", "flash.state.dfu-step-incomplete")
 AREA = ((0x08000000, 2048, 256),)
 
 
@@ -54,10 +57,10 @@ def test_fault_at_every_transfer(fault: str) -> None:
             assert error.hint
             if not is_on(model, OLD):
                 assert isinstance(error, FlashError)
-                assert "incomplete" in error.state
-                assert "run the same command again" in error.hint
-            elif isinstance(error, FlashError) and error.state and "incomplete" not in error.state:
-                assert error.state == "nothing on the board was changed"
+                assert error.state.code in INCOMPLETE
+                assert AGAIN in error.hints
+            elif isinstance(error, FlashError) and error.state and error.state.code not in INCOMPLETE:
+                assert error.state == UNCHANGED
         # what starts at the next power-on is a whole firmware or the bootloader
         assert model.boots == "bootloader" or is_on(model, OLD) or is_on(model, NEW), number
         bench.backend.faults = {}
@@ -95,7 +98,7 @@ def test_power_loss_between_erase_and_write() -> None:
     bench.backend.faults = {erases[1] + 3: "power"}  # the second sector is blank then, the next request would write
     with pytest.raises(FlashError) as caught:
         loader.program(NEW, OPTIONS)
-    assert "will not start" in caught.value.state
+    assert caught.value.state.code == "flash.state.dfu-incomplete"
     assert model.boots == "bootloader"
     bench.backend.plug_in()
     again = bench.open().program(NEW, OPTIONS)

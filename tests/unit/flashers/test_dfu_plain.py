@@ -94,7 +94,7 @@ def test_the_device_refuses_in_the_middle() -> None:
     device = PlainDevice(pid=0x1234, fail_at=5)
     with pytest.raises(FlashError, match="errFILE") as caught:
         Bench.of(device).open().program(image(), OPTIONS)
-    assert "not put into its place" in caught.value.state
+    assert caught.value.state.code == "flash.state.dfu-not-placed"
     assert device.slot == b""
 
 

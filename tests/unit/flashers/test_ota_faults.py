@@ -57,7 +57,7 @@ def test_a_firmware_that_does_not_start_is_taken_back_and_told(device: Device) -
     record._at = fails
     with pytest.raises(FlashError, match="did not start") as error:
         flash(device, new(device), reporter=record)
-    assert "as before" in error.value.state
+    assert error.value.state.code == "flash.state.ota-went-back"
     assert AGAIN.again not in error.value.hint
     board.device = again(device)
     assert board.running == "ota_0"
@@ -70,8 +70,8 @@ def test_a_board_that_does_not_come_back_is_told_with_what_its_next_reset_does(
     monkeypatch.setattr(ota._Run, "_connected", lambda self, transport, lost, seconds: lose())
     with pytest.raises(FlashError, match="does not answer") as error:
         flash(device, new(device), replace(AGAIN, wait=0.5))
-    assert "its next reset starts" in error.value.state
-    assert "ota_0" in error.value.state
+    assert error.value.state.code == "flash.state.ota-started"
+    assert "ota_0" in error.value.state.fields["old"]
     assert AGAIN.again in error.value.hint
 
 
@@ -93,7 +93,7 @@ def test_flash_that_does_not_keep_it_is_never_started(device: Device) -> None:
     board.set(worn=3)
     with pytest.raises(FlashError, match="verification failed") as error:
         flash(device, new(device))
-    assert "partly written and not started" in error.value.state
+    assert error.value.state.code == "flash.state.ota-partly-written"
     assert not any("set_boot" in line for line in board.log())
     board.power_on()
     assert board.running == "ota_0"
@@ -106,7 +106,7 @@ def test_what_the_board_itself_refuses_is_never_started(device: Device, monkeypa
     device.fs.write_text("/model/esp32.py", text)
     with pytest.raises(FlashError, match=r"refuses to start ota_1: .*VALIDATE") as error:
         flash(device, new(device))
-    assert "ota_0" in error.value.state
+    assert "ota_0" in str(error.value.state)
     board.power_on()
     assert board.running == "ota_0"
 
@@ -221,7 +221,7 @@ def test_what_ends_after_the_restart_names_the_command_that_confirms(
     assert any(unconfirmed) == rollback
 
 
-@pytest.mark.parametrize(("begin", "cuts"), [("", range(1, 130, 60)), ("Checking", range(1, 18, 3))])
+@pytest.mark.parametrize(("begin", "cuts"), [("", range(1, 130, 60)), ("Checking", range(1, 61, 2))])
 def test_the_connection_may_end_for_good_between_two_frames(
     device: Device, monkeypatch: pytest.MonkeyPatch, begin: str, cuts: range
 ) -> None:
@@ -272,6 +272,9 @@ def test_the_connection_may_end_for_good_between_two_frames(
         assert "damaged" not in log
         assert starts[-1] == ("ota_1" if "valid" in log else "ota_0"), (at, log)
         outcomes.add(tuple(starts))
+        # How many frames a whole update takes depends on how many go in one write.
+        if begin and len(outcomes) == 3:
+            break
     assert ("ota_0", "ota_0") in outcomes
-    if begin:  # how many frames a whole update takes depends on how many go in one write
+    if begin:
         assert {("ota_1", "ota_0"), ("ota_1", "ota_1")} <= outcomes

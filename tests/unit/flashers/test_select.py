@@ -81,7 +81,7 @@ def test_plug_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     assert registry.load("probe-rs").name == "probe-rs"
     with pytest.raises(ConfigError, match="broken of a plug-in cannot be loaded"):
         registry.load("broken")
-    with pytest.raises(UsageError, match="no flasher nothing"):
+    with pytest.raises(UsageError, match="unknown flasher 'nothing'"):
         registry.load("nothing")
 
 
