@@ -96,9 +96,9 @@ def test_a_report_that_cannot_be_written(cli: Cli) -> None:
 
 
 def test_for_a_person() -> None:
-    checks = [Check("port x", "problem", "you may not open it", "do this\nthen that"), Check("y", "ok", "is well")]
+    checks = [Check("port x", "problem", "permission denied", "do this\nthen that"), Check("y", "ok", "is well")]
     shown = command.lines(checks, Style(False, True, 100, True))
-    assert shown == ["✗ port x: you may not open it", "    do this", "    then that", "✓ y: is well"]
+    assert shown == ["✗ port x: permission denied", "    do this", "    then that", "✓ y: is well"]
 
 
 def test_drives_that_nobody_mounted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

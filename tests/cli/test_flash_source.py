@@ -113,8 +113,10 @@ def test_a_board_by_what_it_says(known: dict[str, Any], expected: tuple[str, str
 
 
 def test_a_chip_that_many_boards_have_is_asked_for() -> None:
-    with pytest.raises(UsageError, match="it may be RPI_PICO, RPI_PICO_W or another") as caught:
+    with pytest.raises(UsageError) as caught:
         board_of(FlashTarget("bootloader", "usb:1-2", chip="rp2040"))
+    assert caught.value.code == "usage.unidentified-maybe"
+    assert caught.value.fields["maybe"] == "RPI_PICO, RPI_PICO_W or another"
     assert "--board NAME" in caught.value.hint
 
 

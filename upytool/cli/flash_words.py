@@ -93,7 +93,7 @@ def _board(board: Flashable) -> str:
         what = target.volume.info.model or target.volume.label
     if not what and target.port is not None:
         what = target.port.what
-    parts = [what or "a board that does not say what it is"]
+    parts = [what or "an unidentified board"]
     if name and target.machine:
         parts.append(f"({target.machine})")
     if target.state == "bootloader":

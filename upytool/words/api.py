@@ -195,11 +195,11 @@ ERRORS: dict[str, tuple[str, ...]] = {
     ),
     "usage.sha256": ("--sha256 takes the 64 hexadecimal digits of a SHA-256",),
     "usage.unidentified": (
-        "{board} does not say which board it is",
+        "{board}: could not identify the board",
         "name it: --board NAME; `upytool firmware search WORD` finds names",
     ),
     "usage.unidentified-maybe": (
-        "{board} does not say which board it is: it may be {maybe}",
+        "{board}: could not identify the board: it may be {maybe}",
         "name it: --board NAME; `upytool firmware search WORD` finds names",
     ),
     "usage.unknown-address": (

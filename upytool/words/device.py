@@ -25,7 +25,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
     ),
     "local-file.backup-unsafe": (
         "{path} holds {name!r}, which is not a file below {directory}/",
-        "nothing was changed; it was not made by `upytool backup`, or somebody altered it",
+        "nothing was changed; it was not made by `upytool backup`, or it was altered",
     ),
     "local-file.cannot-mount": ("cannot mount {path}: {reason}", "name a directory"),
     "local-file.capture": ("cannot write the capture: {reason}", "check that the disk is not full"),

@@ -108,7 +108,7 @@ def _tell(app: App, firmware: Firmware) -> None:
         app.note("no main.py goes in, so nothing starts by itself: --entry MODULE[:CALL] makes one")
     base = built.recipe.firmware
     if base is not None and base.suffix and result.output.suffix.lower() != base.suffix.lower():
-        app.warn(f"{_shown(result.output)} holds what a {base.suffix} file holds, whatever its name says")
+        app.warn(f"{_shown(result.output)} is a {base.suffix} file despite its extension")
     what = "is up to date" if result.unchanged else "is written"
     ours = built.lock is not None and Path.cwd().is_relative_to(built.recipe.root)
     named = "" if ours and result.output.resolve().is_relative_to(built.recipe.root) else f" {_shown(result.output)}"

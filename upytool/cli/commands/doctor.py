@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "doctor",
     examples=[
         ("upytool doctor", "why is the board not found, or not opened?"),
-        ("upytool doctor --report doctor.txt", "also into a file, to show it to somebody"),
+        ("upytool doctor --report doctor.txt", "also write it to a file, to share it"),
         ("upytool doctor --offline --json", "without the network, for a program"),
     ],
 )

@@ -200,7 +200,7 @@ def cache(app: App, clean: bool, path: bool, forget: str | None) -> None:
         entries = firmware.cached(settings)
         previews = sum(each.parts is not None and "preview" in each.parts.version for each in entries)
         if previews and not app.confirm(
-            f"Remove {plural(len(entries), 'file')}, {previews} of them previews that may not be had again?"
+            f"Remove {plural(len(entries), 'file')}, {previews} of them previews that may no longer be available?"
         ):
             raise click.Abort
         count, amount = firmware.clean_cache(settings)

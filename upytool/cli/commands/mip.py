@@ -225,7 +225,7 @@ def tree(app: App, target: str | None) -> None:
     )
 
 
-@command.command("check", examples=[("upytool mip check", "is all of it as it was installed?")])
+@command.command("check", examples=[("upytool mip check", "check that installed files are unchanged")])
 @target_option
 @pass_app
 def check(app: App, target: str | None) -> None:
@@ -239,7 +239,7 @@ def check(app: App, target: str | None) -> None:
     app.emit([each.data() for each in problems], [each.message for each in problems])
     if problems:
         raise DifferencesFound("differences.packages", count=len(problems))
-    app.note("All packages are as they were installed")
+    app.note("All packages are unchanged")
 
 
 @command.command("outdated", examples=[("upytool mip outdated", "is there something newer?")])

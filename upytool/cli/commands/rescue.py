@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         ("upytool rescue --boot", "boot.py too"),
         ("upytool rescue --stop-only", "only get it to its prompt; change no file"),
         ("upytool rescue --restore", "bring the files back"),
-        ("upytool rescue --bootloader", "do it in the bootloader, when no prompt is to be had"),
+        ("upytool rescue --bootloader", "do it in the bootloader, when there is no prompt"),
     ],
 )
 @click.option("--boot", "-b", is_flag=True, help="Rename boot.py too.")

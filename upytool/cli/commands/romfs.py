@@ -96,7 +96,7 @@ def _holds(part: Partition) -> str:
         ("upytool romfs build lib", "makes lib.romfs"),
         ("upytool romfs build -o app.romfs src", "under another name"),
         ("upytool romfs build --arch armv7emsp src", "with native code, no board needed"),
-        ("upytool romfs build --no-mpy data", "as it is"),
+        ("upytool romfs build --no-mpy data", "without compiling anything"),
     ],
 )
 @click.argument("path", type=LocalPath(directories=True), required=False, help="Directory of files.")

@@ -14,7 +14,7 @@ from ..ui.text import plural
     "wipe",
     examples=[
         ("upytool backup before.tar + wipe --yes", "save everything first"),
-        ("upytool wipe --format --yes", "make the file system anew, where it is damaged"),
+        ("upytool wipe --format --yes", "create the file system again, if it is damaged"),
     ],
 )
 @click.option("--format", "format_", is_flag=True, help="Create a new file system instead of removing the files.")
