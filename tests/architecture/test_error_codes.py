@@ -23,7 +23,6 @@ SOURCES = [
 PENDING = {
     "api",
     "cli",
-    "flashers",
 }
 # Arguments of some classes that no sentence names.
 OWN = {"hint", "state", "output", "traceback", "choices"}
@@ -55,7 +54,7 @@ def kinds() -> dict[str, str]:
 KINDS = kinds()
 POSITIONAL = {
     *("RemoteOSError", "CommitRefused", "CompileError", "RemoteException", "RemoteExit", "BootloaderError"),
-    *("MissingExtraError", "NoStreamError", "StartFailed", "DfuRefusal"),
+    *("MissingExtraError", "NoStreamError", "StartFailed", "DfuRefusal", "PicobootFailure"),
 }
 
 
