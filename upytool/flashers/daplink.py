@@ -16,6 +16,7 @@ from ..errors import FlashError, ImageError, LocalFileError
 from ..events import NULL, Reporter, Task, notice
 from ..image.base import FirmwareImage
 from ..image.memory import Memory
+from ..words import Said
 from .base import Ability, Chip, FlashOptions, FlashTarget, Leave, Programmed
 from .mounted import DriveStuck
 from .uf2_drive import Volume
@@ -23,7 +24,7 @@ from .uf2_drive import Volume
 REMOUNT = 60.0  # DAPLink programs some KiB a second
 POLL = 0.25
 SETTLE = 1.0
-INCOMPLETE = "the firmware on the board may be incomplete"
+INCOMPLETE = Said("flash.state.perhaps-incomplete")
 
 
 class DaplinkLoader:
@@ -55,13 +56,10 @@ class DaplinkLoader:
     def check(self, image: FirmwareImage) -> list[str]:
         image.require_valid()
         if image.format not in ("hex", "bin"):
-            raise ImageError(
-                f"a debug probe's drive takes HEX and raw files, this is a {image.format_name}",
-                hint="take the .hex or .bin file of the board",
-            )
+            raise ImageError("image.daplink-format", format=image.format_name)
         wanted = self._target.mcu_port
         if wanted and image.port and image.port != wanted:
-            raise ImageError(f"the file is for the port {image.port}, the board is of {wanted}")
+            raise ImageError("image.daplink-other-port", port=image.port, board_port=wanted)
         return [] if image.port else ["the file does not say for which chip it is"]
 
     def touched(self, memory: Memory) -> list[tuple[int, int]]:
@@ -83,9 +81,7 @@ class DaplinkLoader:
         raise self._cannot("take bare bytes")
 
     def _cannot(self, what: str) -> FlashError:
-        return FlashError(
-            f"flash cannot {what} through the drive of a debug probe", hint="pyocd does it over the same cable"
-        )
+        return FlashError("flash.daplink-cannot", step=what)
 
     def program(self, image: FirmwareImage, options: FlashOptions, *, reporter: Reporter = NULL) -> Programmed:
         self.check(image)
@@ -96,17 +92,15 @@ class DaplinkLoader:
             except LocalFileError as error:
                 state = INCOMPLETE if isinstance(error, DriveStuck) else ""
                 raise FlashError(
-                    f"{path} does not take the file: {error.message}", hint=error.hint, state=state
+                    "flash.drive-refuses", path=path, cause=error, hint=error.hints, state=state
                 ) from error
         notice(reporter, "the debug probe programs the chip", "detail")
         after = self._remounted(before)
         failure = _failure(after)
         if failure or through < len(image.raw):
-            raise FlashError(
-                f"the debug probe reports: {failure}" if failure else f"{path} went away in the middle of the file",
-                hint="is the file for this board? Is the target powered? Unplug the board, plug it in and try again",
-                state=INCOMPLETE,
-            )
+            if failure:
+                raise FlashError("flash.daplink-reports", reason=failure, state=INCOMPLETE)
+            raise FlashError("flash.daplink-went-away", path=path, state=INCOMPLETE)
         if _details(after).get("auto reset") == "0":
             notice(reporter, "press the board's reset button: its debug probe does not do it", "warning")
         return Programmed(image.size, image.size, image.size, 0)
@@ -125,11 +119,7 @@ class DaplinkLoader:
                 if gone or counted:
                     self._sleep(SETTLE)
                     return next((each for each in self._volumes() if self._is_own(each, before)), other)
-        raise FlashError(
-            f"the debug probe's drive did not come back within {REMOUNT:g} s",
-            hint="unplug the board, plug it in, and look for FAIL.TXT on the drive",
-            state="whether the firmware is on the board is not known",
-        )
+        raise FlashError("flash.daplink-gone", seconds=REMOUNT, state=Said("flash.state.unknown"))
 
     def _is_own(self, other: Volume, before: dict[str, str]) -> bool:
         own = before.get("unique id")
@@ -194,5 +184,5 @@ class DaplinkFlasher:
 
     def open(self, target: FlashTarget, options: FlashOptions, *, reporter: Reporter = NULL) -> DaplinkLoader:
         if target.volume is None or not target.volume.present():
-            raise FlashError(f"the drive of {target.name} is not there", hint="plug in the board's debug USB port")
+            raise FlashError("flash.daplink-no-drive", name=target.name)
         return DaplinkLoader(target.volume, self._volumes, target, clock=self._clock, sleep=self._sleep)

@@ -109,14 +109,13 @@ class Doors:
             clock=self.clock,
             sleep=self.sleep,
         )
-        last = "no REPL answered"
         while True:
             try:
                 return self._ask(found)
             except OperationInterrupted:
                 raise
             except (TransportError, UpytoolError) as error:
-                last = str(error)
+                last = error
             if self.clock() >= deadline:
                 raise DeviceTimeoutError("protocol.timeout.no-repl-after-flash", seconds=seconds, cause=last)
             self.sleep(RETRY)

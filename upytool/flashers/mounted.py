@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ..errors import LocalFileError
+from ..words import Said
 from .uf2_drive import DriveInfo
 
 T = TypeVar("T")
@@ -67,7 +68,7 @@ def within(seconds: float, path: str, work: Callable[[], T]) -> T:
 
 
 def _no_answer(path: str) -> DriveStuck:
-    return DriveStuck(f"{path} does not answer", hint="unplug the board, plug it in again, then retry")
+    return DriveStuck("local-file.drive-stuck", path=path)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class MountedVolume:
             handle = within(STEP_LIMIT, self.path, lambda: os.open(os.path.join(self.path, name), flags, 0o644))
         except OSError as error:
             raise LocalFileError(
-                f"{name} cannot be made: {_reason(error)}", hint=_refused_hint(self.path, error)
+                "local-file.drive-cannot-create", name=name, reason=_reason(error), hint=_refused_hint(self.path, error)
             ) from error
         through = 0  # bytes that the device has, not only the system's cache
 
@@ -133,9 +134,9 @@ class MountedVolume:
         try:
             data = within(READ_LIMIT, self.path, lambda: beginning(path, limit + 1))
         except OSError as error:
-            raise LocalFileError(f"{path} cannot be read: {_reason(error)}") from error
+            raise LocalFileError("local-file.drive-cannot-read", path=path, reason=_reason(error)) from error
         if len(data) > limit:
-            raise LocalFileError(f"{path} is larger than {limit} bytes")
+            raise LocalFileError("local-file.drive-too-large", path=path, limit=limit)
         return data
 
 
@@ -159,9 +160,9 @@ def _reason(error: OSError) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _refused_hint(path: str, error: OSError) -> str:
+def _refused_hint(path: str, error: OSError) -> str | Said:
     if error.errno == errno.EROFS:
-        return f"{path} is mounted read-only: mount it for writing, or (WSL2) use Windows' own upytool"
+        return Said("flash.hint.drive-read-only", path=path)
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"{path} is mounted for another user: unmount it, then `udisksctl mount -b DEVICE` mounts it for you"
+        return Said("flash.hint.drive-of-another", path=path)
     return ""

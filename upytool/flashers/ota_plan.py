@@ -188,7 +188,7 @@ def _check(app: Application, image: FirmwareImage, slots: Slots, row: SlotRow | 
     if image.identity.implementation != "MicroPython":
         raise ImageError("image.ota-not-micropython")
     if row is not None and len(app.data) > row.size:
-        raise ImageError("image.ota-slot-too-small", slot=row.label, room=row.size)
+        raise ImageError("image.ota-slot-too-small", size=len(app.data), slot=row.label, room=row.size)
     stated = app.image.flash_size
     if stated is not None and 0 < slots.flash_size < stated:
         raise ImageError("image.ota-flash-size", stated=stated, size=slots.flash_size)

@@ -14,12 +14,14 @@ import struct
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..errors import FlashError, OperationInterrupted, ProtocolError, TransportError, UpytoolError
+from ..errors import FlashError, OperationInterrupted, ProtocolError, TransportError
 from ..events import NULL, Reporter, Task, notice
 from ..image.base import FirmwareImage
 from ..image.memory import Memory
 from ..protocol import picoboot as p
+from ..words import Said
 from .base import Ability, Chip, FlashOptions, FlashTarget, Leave, Programmed
+from .failure import AGAIN, UNCHANGED, broken_off
 from .picoboot_link import PicobootFailure, PicobootLink, open_with_patience, picoboot_interface
 from .rp2_fit import Placement, place
 from .sectors import Change, Range, SectorPlan, Zone, aligned, batches, differing, join, split, units_of, writes
@@ -29,9 +31,7 @@ RP2040_ID, RP2350_ID = (0x2E8A, 0x0003), (0x2E8A, 0x000F)
 CHUNK = 32 << 10  # bytes of a write or a read: few transfers, and still a moving bar
 ERASE_CHUNK = 256 << 10  # bytes of an erase: three seconds
 RESTART_MS = 100  # leaves time for the acknowledgement
-AGAIN = "run the same command again: only what is missing is written then"
-UNTOUCHED = "nothing was changed: the board has what it had"
-BY_HAND = f"hold BOOTSEL while you plug the board in, then {AGAIN}"
+BY_HAND = Said("flash.hint.again.bootsel")
 
 # RP2040: look up the ROM's reset_usb_boot ("UB" in its function table) and call it with (0, 0).
 # Thumb code of our own; RP2040 datasheet 2.8.3 (function table at 0x14, look-up at 0x18).
@@ -71,7 +71,7 @@ class PicobootFlasher:
     def open(self, target: FlashTarget, options: FlashOptions, *, reporter: Reporter = NULL) -> PicobootLoader:
         """Raises: FlashError, PortPermissionError, PortMissingError, PortBusyError."""
         if target.usb is None:
-            raise FlashError("the board is not in BOOTSEL mode", hint="hold BOOTSEL while you plug it in")
+            raise FlashError("flash.not-in-bootsel")
         device, bus = target.usb, target.bus or UsbBus()
         mode = p.EXCLUSIVE_AND_EJECT if self._eject else p.EXCLUSIVE
 
@@ -80,9 +80,7 @@ class PicobootFlasher:
             try:
                 interface = picoboot_interface(link.interfaces())
                 if interface is None:
-                    raise FlashError(
-                        f"{target.name} has no PICOBOOT interface", hint="it takes UF2 files on its drive: --tool uf2"
-                    )
+                    raise FlashError("flash.no-picoboot", name=target.name)
                 opened = PicobootLink(link, interface, mode=mode)
                 opened.reset()
                 name, description, unique = _identify(opened, (device.vid, device.pid), target)
@@ -95,7 +93,7 @@ class PicobootFlasher:
         try:
             return open_with_patience(attempt)
         except ProtocolError as error:
-            raise FlashError(error.message, hint=error.hint, state=UNTOUCHED) from error
+            broken_off(error, UNCHANGED)
 
 
 def _identify(link: PicobootLink, usb_id: tuple[int, int], target: FlashTarget) -> tuple[str, str, str]:
@@ -107,9 +105,7 @@ def _identify(link: PicobootLink, usb_id: tuple[int, int], target: FlashTarget) 
     except PicobootFailure as error:
         if not error.refused:
             raise
-        raise FlashError(
-            f"{target.name} does not answer as an RP2350 in BOOTSEL mode does", hint="is it one?"
-        ) from error
+        raise FlashError("flash.not-an-rp2350", name=target.name) from error
     package = {0: "RP2350B", 1: "RP2350A"}.get(-1 if info.package is None else info.package, "RP2350")
     cpu = {"arm": "Arm", "riscv": "RISC-V"}.get(info.cpu, "")
     return "rp2350", package + (f", boots on {cpu}" if cpu else ""), info.unique_id
@@ -191,7 +187,7 @@ class PicobootLoader:
 
     def read(self, address: int, size: int, *, reporter: Reporter = NULL, label: str = "") -> bytes:
         if size < 0 or address < p.FLASH_BASE or address + size > self.zones[0].end:
-            raise FlashError(f"{address:#x} to {address + size:#x} is not all flash of this board")
+            raise FlashError("flash.outside-flash", start=address, stop=address + size)
         first = address // p.PAGE * p.PAGE
         stop = -(-(address + size) // p.PAGE) * p.PAGE
         with self._explaining():
@@ -218,7 +214,7 @@ class PicobootLoader:
         aligned(self.zones, address, size)
         end = address + size
         with (
-            self._explaining(f"the flash from {address:#x} to {end:#x} is erased in part", AGAIN),
+            self._explaining(Said("flash.state.erased-in-part", start=address, end=end), AGAIN),
             Task(reporter, "erasing", size) as task,
         ):
             for start, length in split([(address, size)], ERASE_CHUNK):
@@ -226,10 +222,7 @@ class PicobootLoader:
                 for at, part in split([(start, length)], CHUNK):
                     # the RP2040 says "OK" to erases that it does not do
                     if self._link.read(at, part).strip(b"\xff"):
-                        raise FlashError(
-                            f"the flash at {at:#x} is not empty after it was erased",
-                            hint="erase it again; if that does not help, the flash chip is worn out or protected",
-                        )
+                        raise FlashError("flash.picoboot-not-erased", address=at)
                 task.advance(length)
 
     def erase_all(self, *, reporter: Reporter = NULL) -> None:
@@ -241,12 +234,12 @@ class PicobootLoader:
     def _measure(self) -> None:
         """Find the size of an empty flash with a mark at its start, which is erased with all the rest."""
         mark = bytes(range(p.PAGE))
-        with self._explaining("the first sector of the flash is erased", AGAIN):
+        with self._explaining(Said("flash.state.first-sector-erased"), AGAIN):
             self._link.erase(p.FLASH_BASE, p.SECTOR)
             self._link.write(p.FLASH_BASE, mark)
             size = flash_size(self._link)
         if size is None:
-            raise FlashError("the flash takes no data", hint="it is worn out, protected, or not connected")
+            raise FlashError("flash.takes-no-data")
         chip = self.chip
         self.chip = Chip(chip.name, chip.description, chip.flash_base, size, chip.unique_id, chip.features)
 
@@ -299,9 +292,7 @@ class PicobootLoader:
         ranges = [(each.unit.address, each.unit.size) for each in changes if each.unit.address in plan.partial]
         for segment in self._fetch(join(ranges), NULL, "comparing") if ranges else ():
             if old.get(segment.address, len(segment.data)) != segment.data:
-                raise FlashError(
-                    "two readings of the same flash differ", hint="use another cable or USB port", state=UNTOUCHED
-                )
+                raise FlashError("flash.two-readings", state=UNCHANGED)
 
     def _write(
         self, head: tuple[Change, ...], rest: tuple[Change, ...], options: FlashOptions, reporter: Reporter
@@ -309,13 +300,10 @@ class PicobootLoader:
         """Erase the first sector, write all others and prove them, then write the first. Returns bytes written."""
         total = sum(len(data) for data in (data for part in (rest, head) for _, data in writes(part, p.PAGE, CHUNK)))
         if head:
-            state = (
-                "the flash is written in part; its first sector is empty, so that the board starts nothing and comes "
-                "up in BOOTSEL mode when it is plugged in"
-            )
+            state = Said("flash.state.starts-bootsel")
         else:
             low, high = rest[0].unit.address, rest[-1].unit.end
-            state = f"the flash between {low:#x} and {high:#x} is written in part; the rest is as it was"
+            state = Said("flash.state.range-written-in-part", start=low, end=high)
         with self._explaining(state, BY_HAND), Task(reporter, "writing", total) as task:
             for each in head:
                 # an erase that is cut short may leave the very page that the ROM looks at: first make it worthless
@@ -349,10 +337,7 @@ class PicobootLoader:
             self._put(group, None, _key_page(group))
         bad = self._wrong(bad, NULL)
         if bad:
-            raise FlashError(
-                f"the flash at {bad[0].unit.address:#x} does not hold what was written, twice",
-                hint="the flash chip is worn out, protected or smaller than the image; try a good cable first",
-            )
+            raise FlashError("flash.picoboot-verify-failed", address=bad[0].unit.address)
 
     def _wrong(self, changes: Sequence[Change], reporter: Reporter) -> list[Change]:
         if not changes:
@@ -396,21 +381,22 @@ class PicobootLoader:
         self.close()
 
     @contextlib.contextmanager
-    def _explaining(self, state: str = "", fix: str = "") -> Iterator[None]:
+    def _explaining(self, state: Said | None = None, fix: Said | None = None) -> Iterator[None]:
         """Errors of the wire as FlashErrors that say what is on the board; without a state nothing was changed."""
+        more = [fix] if fix is not None else []
         try:
             yield
         except KeyboardInterrupt:
-            if not state:
+            if state is None:
                 raise
-            raise OperationInterrupted(hint=f"{state}\n{fix}") from None
+            raise OperationInterrupted(hint=[state, *more]) from None
         except FlashError as error:
-            if error.state or not state:
+            if error.state or state is None:
                 raise
-            raise FlashError(error.message, hint="\n".join(filter(None, (fix, error.hint))), state=state) from error
-        except UpytoolError as error:
-            if isinstance(error, TransportError) and not state:
+            error.state = state
+            error.advise(*more, first=True)
+            raise
+        except (TransportError, ProtocolError) as error:
+            if isinstance(error, TransportError) and state is None:
                 raise
-            if not isinstance(error, (TransportError, ProtocolError)):
-                raise
-            raise FlashError(error.message, hint=fix or error.hint, state=state or UNTOUCHED) from error
+            broken_off(error, state or UNCHANGED, *more)

@@ -33,8 +33,16 @@ class PicobootFailure(ProtocolError):
 
     code = "protocol.picoboot"
 
-    def __init__(self, message: str, *, hint: str = "", status: p.Status | None = None) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(self, command: str, reason: str | UpytoolError = "", *, status: p.Status | None = None) -> None:
+        if status is not None and status.code:
+            reason = status.sentence
+            super().__init__("protocol.picoboot.refused", command=command, reason=reason, status=status.code)
+        elif isinstance(reason, UsbTimeout):
+            super().__init__("protocol.picoboot.timed-out", command=command)
+        elif isinstance(reason, UsbStall):
+            super().__init__("protocol.picoboot.stalled", command=command)
+        else:
+            super().__init__("protocol.picoboot.failed", command=command, reason=reason)
         self.status = status
         self.refused = status is not None and status.code not in (0, 6, 8)
 
@@ -156,20 +164,20 @@ class PicobootLink:
         if command.is_in:
             answer = self.usb.read(self._in, command.length, timeout=timeout)
             if len(answer) != command.length:
-                raise ProtocolError(f"only {len(answer)} of {command.length} bytes came")
+                raise ProtocolError("protocol.picoboot-received", count=len(answer), size=command.length)
             self.usb.write(self._out, b"", timeout=QUICK)
             return answer
         if data:
             self._send(data, timeout)
         # the acknowledgement is due when the last page is programmed, or the last sector erased
         if self.usb.read(self._in, 64, timeout=QUICK if data else timeout):
-            raise ProtocolError("data came where an empty packet was due")
+            raise ProtocolError("protocol.picoboot-no-acknowledgement")
         return answer
 
     def _send(self, data: bytes, timeout: float) -> None:
         sent = self.usb.write(self._out, data, timeout=timeout)
         if sent != len(data):
-            raise ProtocolError(f"only {sent} of {len(data)} bytes were taken")
+            raise ProtocolError("protocol.picoboot-sent", count=sent, size=len(data))
 
     def _explained(self, command: p.Command, error: UpytoolError) -> UpytoolError:
         """What went wrong, after the way back. Returns `error` itself when the device is gone."""
@@ -184,19 +192,7 @@ class PicobootLink:
             self._recover()
         except TransportError as gone:
             return gone
-        if status is not None and status.code:
-            return PicobootFailure(f"the boot ROM {status.sentence}, asked to {command.name}", status=status)
-        if isinstance(error, UsbTimeout):
-            reason = "it did not answer in time"
-        elif isinstance(error, UsbStall):
-            reason = "it refused the transfer, and does not say why"
-        else:
-            reason = error.message
-        return PicobootFailure(
-            f"the boot ROM did not {command.name}: {reason}",
-            hint="plug the board in again with BOOTSEL held, without a hub if there is one, then retry",
-            status=status,
-        )
+        return PicobootFailure(command.name, error, status=status)
 
     def _recover(self) -> None:
         for attempt in range(3):

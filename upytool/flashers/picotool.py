@@ -25,8 +25,10 @@ from ..image.memory import Memory
 from ..image.uf2 import write_uf2
 from ..protocol import picoboot as p
 from ..scratch import scratch_directory
+from ..words import Said
 from .base import Ability, Chip, FlashOptions, FlashTarget, Leave, Programmed
-from .picoboot import AGAIN, RP2040_ID, RP2350_ID, UNTOUCHED
+from .failure import AGAIN, UNCHANGED
+from .picoboot import RP2040_ID, RP2350_ID
 from .rp2_fit import place
 from .sectors import Range, SectorPlan, Zone, aligned, differing, join, units_of
 from .usb import UsbBus, access_hint
@@ -37,7 +39,6 @@ _PERCENT = re.compile(rb"(\d{1,3})%")
 _VERSION = re.compile(r"v?(\d+\.\d+[\w.+-]*)")
 _SIZE = re.compile(r"^\s*flash size:\s*(\d+)\s*K", re.MULTILINE | re.IGNORECASE)
 _ID = re.compile(r"^\s*(?:flash id|chipid|chip id):\s*0x([0-9a-f]+)", re.MULTILINE | re.IGNORECASE)
-_INSTALL = "install it (github.com/raspberrypi/picotool), or go without: --tool picoboot"
 
 
 class PicotoolFlasher:
@@ -67,9 +68,9 @@ class PicotoolFlasher:
         """Raises: FlashError without picotool or when it fails, PortPermissionError, PortMissingError."""
         path = shutil.which(self._program)
         if path is None:
-            raise FlashError("the program picotool is not installed", hint=_INSTALL)
+            raise FlashError("flash.picotool-not-installed")
         if target.usb is None:
-            raise FlashError("the board is not in BOOTSEL mode", hint="hold BOOTSEL while you plug it in")
+            raise FlashError("flash.not-in-bootsel")
         bus = target.bus or UsbBus()
         tool = Picotool(path, target.usb, bus.address(target.usb))
         version = tool.version()
@@ -98,10 +99,10 @@ class Picotool:
         text, code = self._spawn(["version"], START, None)
         found = _VERSION.search(text)
         if code or not found:
-            raise FlashError(f"{self._path} is not the picotool that is meant", hint=_INSTALL)
+            raise FlashError("flash.picotool-other-program", path=self._path)
         return found[1]
 
-    def run(self, *arguments: str, size: int = 0, task: Task | None = None, state: str = "") -> str:
+    def run(self, *arguments: str, size: int = 0, task: Task | None = None, state: str | Said = "") -> str:
         """Run a command on the board; returns what it printed.
 
         Args:
@@ -125,7 +126,7 @@ class Picotool:
                 env={**os.environ, "LC_ALL": "C"},
             )
         except OSError as error:
-            raise FlashError(f"picotool does not start: {error.strerror or error}", hint=_INSTALL) from error
+            raise FlashError("flash.picotool-not-started", reason=error.strerror or error) from error
         output = bytearray()
 
         def listen() -> None:
@@ -143,9 +144,7 @@ class Picotool:
             code = process.wait(limit)
         except subprocess.TimeoutExpired:
             raise FlashError(
-                f"picotool {arguments[0]} did not end within {limit:.0f} seconds",
-                hint="plug the board in again with BOOTSEL held, then retry; or --tool picoboot",
-                state="what is on the board is not known",
+                "flash.picotool-timed-out", command=arguments[0], seconds=limit, state=Said("flash.state.unknown")
             ) from None
         finally:
             if process.poll() is None:
@@ -156,19 +155,20 @@ class Picotool:
                 process.stdout.close()
         return output.decode("utf-8", "replace"), code
 
-    def _error(self, text: str, code: int, state: str) -> FlashError | TransportError:
+    def _error(self, text: str, code: int, state: str | Said) -> FlashError | TransportError:
         lines = [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
         words = next((line for line in lines if line.upper().startswith("ERROR")), lines[-1] if lines else "")
         words = re.sub(r"^ERROR:\s*", "", words, flags=re.IGNORECASE).rstrip(".")
-        lower = text.lower()
+        lower = text.lower()  # picotool has no codes for what went wrong: its words tell
         if "unable to connect" in lower or "check your permissions" in lower:
-            return PortPermissionError(f"picotool may not open {self._name}", hint=access_hint(self._device))
+            return PortPermissionError("transport.permission.picotool", name=self._name, hint=access_hint(self._device))
         if "no accessible" in lower or "no device" in lower:
-            return ConnectionLostError(
-                f"picotool does not find {self._name} any more", hint="plug it in again with BOOTSEL held, then retry"
-            )
-        reason = f"picotool: {words[:1].lower() + words[1:]}" if words else f"picotool ended with status {code}"
-        return FlashError(reason, hint=f"plug the board in again with BOOTSEL held, then {AGAIN}", state=state)
+            return ConnectionLostError("transport.lost.picotool", name=self._name)
+        again = Said("flash.hint.again.bootsel")
+        if not words:
+            return FlashError("flash.picotool-ended", status=code, hint=again, state=state)
+        reason = words[:1].lower() + words[1:]
+        return FlashError("flash.picotool-failed", reason=reason, hint=again, state=state)
 
     @property
     def _name(self) -> str:
@@ -219,7 +219,7 @@ class PicotoolLoader:
 
     def read(self, address: int, size: int, *, reporter: Reporter = NULL, label: str = "") -> bytes:
         if size < 0 or address < p.FLASH_BASE or address + size > self._zones[0].end:
-            raise FlashError(f"{address:#x} to {address + size:#x} is not all flash of this board")
+            raise FlashError("flash.outside-flash", start=address, stop=address + size)
         if not size:
             return b""
         first, stop = address // p.PAGE * p.PAGE, -(-(address + size) // p.PAGE) * p.PAGE
@@ -229,28 +229,28 @@ class PicotoolLoader:
         ):
             path = os.path.join(folder, "saved.bin")
             place_ = ("-r", f"{first:#x}", f"{stop:#x}")
-            self._tool.run("save", *place_, path, "-t", "bin", size=stop - first, task=task, state=UNTOUCHED)
+            self._tool.run("save", *place_, path, "-t", "bin", size=stop - first, task=task, state=UNCHANGED)
             try:
                 with open(path, "rb") as stream:
                     data = stream.read()
             except OSError as error:
-                raise FlashError(f"picotool saved nothing: {error.strerror}", state=UNTOUCHED) from error
+                raise FlashError("flash.picotool-saved-nothing", reason=error.strerror, state=UNCHANGED) from error
         if len(data) != stop - first:
-            raise FlashError(f"picotool read {len(data)} bytes in place of {stop - first}", state=UNTOUCHED)
+            raise FlashError("flash.picotool-short-read", count=len(data), size=stop - first, state=UNCHANGED)
         return data[address - first : address - first + size]
 
     def erase(self, address: int, size: int, *, reporter: Reporter = NULL) -> None:
         aligned(self._zones, address, size)
-        state = f"the flash from {address:#x} to {address + size:#x} is erased in part"
+        state = Said("flash.state.erased-in-part", start=address, end=address + size)
         with Task(reporter, "erasing", 100, "steps") as task:
             self._tool.run("erase", "-r", f"{address:#x}", f"{address + size:#x}", size=size, task=task, state=state)
         if self.read(address, size).strip(b"\xff"):
-            raise FlashError("the flash is not empty after picotool erased it", state=state, hint=AGAIN)
+            raise FlashError("flash.picotool-not-erased", state=state, hint=AGAIN)
 
     def erase_all(self, *, reporter: Reporter = NULL) -> None:
         with Task(reporter, "erasing", 100, "steps") as task:
             limit = self.chip.flash_size or p.FLASH_WINDOW
-            self._tool.run("erase", "-a", size=limit, task=task, state="the flash is erased in part")
+            self._tool.run("erase", "-a", size=limit, task=task, state=Said("flash.state.all-erased-in-part"))
 
     def program(self, image: FirmwareImage, options: FlashOptions, *, reporter: Reporter = NULL) -> Programmed:
         fit = place(image, self.chip, _no_table)
@@ -289,7 +289,7 @@ class PicotoolLoader:
         return Programmed(memory.size, memory.size, pieces.size, 0, how)
 
     def _run_load(self, path: str, arguments: list[str], size: int, task: Task) -> None:
-        state = "the flash is written in part; it may start what is on it"
+        state = Said("flash.state.written-in-part")
         self._tool.run("load", path, *arguments, size=2 * size, task=task, state=state)
 
     def differences(self, memory: Memory, *, reporter: Reporter = NULL) -> list[Range]:
@@ -299,7 +299,7 @@ class PicotoolLoader:
 
     def leave(self, mode: Leave = "run") -> None:
         if mode != "stay":
-            self._tool.run("reboot", *(("-u",) if mode == "bootloader" else ()), state=UNTOUCHED)
+            self._tool.run("reboot", *(("-u",) if mode == "bootloader" else ()), state=UNCHANGED)
 
     def close(self) -> None:
         """picotool lets go by itself."""

@@ -46,7 +46,7 @@ def place(image: FirmwareImage, chip: Chip, info: Callable[[int, int], bytes]) -
     image.require_valid()
     memory, owner = _part_for(image, chip)
     if not memory:
-        raise ImageError("the image holds nothing for the flash")
+        raise ImageError("image.rp2-nothing-for-flash")
     partition = _partition(owner, info) if chip.name == "rp2350" and owner != ABSOLUTE else None
     start, warnings = p.FLASH_BASE, []
     if partition is not None:
@@ -76,21 +76,14 @@ def _part_for(image: FirmwareImage, chip: Chip) -> tuple[Memory, int]:
     kinds = {each.family for each in mine if each.family is not None}
     if len(owners) > 1 and kinds:
         if len(kinds) > 1:  # Arm and RISC-V at one place: which one is the board's matter
-            raise FlashError(
-                "the UF2 file holds firmware for both kinds of processor of the RP2350", hint="take one for one kind"
-            )
+            raise FlashError("flash.rp2-two-architectures")
         return Memory.of((part.address, part.data) for each in mine for part in each.memory), kinds.pop()
     if image.port not in ("rp2", ""):
-        raise FlashError(
-            f"the firmware is for {image.chip or image.port}, this board has an {name}", hint=f"take one for the {name}"
-        )
+        raise FlashError("flash.rp2-other-port", chip=image.chip or image.port, board_chip=name)
     if image.chip and image.chip != chip.name:
-        raise FlashError(
-            f"the firmware is for the {image.chip.upper()}, this board has an {name}",
-            hint=f"take the board's firmware for the {name}",
-        )
+        raise FlashError("flash.rp2-other-chip", chip=image.chip.upper(), board_chip=name)
     if CYW43 in owners:
-        raise FlashError("the file holds the firmware of the radio, not of the board")
+        raise FlashError("flash.rp2-radio-firmware")
     if owners:
         return image.memory, owners.pop()
     return image.memory, image.families[0] if image.families else image.uf2_family or 0
@@ -103,10 +96,7 @@ def _partition(owner: int, info: Callable[[int, int], bytes]) -> p.Partition | N
         return None
     target = p.decode_target(info(p.INFO_UF2_TARGET, owner))
     if target is None:
-        raise FlashError(
-            f"no partition of this chip takes {family(owner)}",
-            hint="take another firmware, or erase the flash with its partition table: `upytool flash --erase all`",
-        )
+        raise FlashError("flash.rp2-no-partition", family=str(family(owner)))
     return target
 
 
@@ -118,10 +108,7 @@ def _shifted(memory: Memory, partition: p.Partition) -> Memory:
     moved = Memory.of((each.address + offset, each.data) for each in memory)
     over = moved.end - partition.start - partition.size
     if over > 0:
-        raise FlashError(
-            f"the image is {over} bytes too large for its partition of {partition.size >> 10} KiB",
-            hint="make the partition larger, or erase the flash with its partition table: `upytool flash --erase all`",
-        )
+        raise FlashError("flash.rp2-partition-too-small", over=over, room=partition.size >> 10)
     return moved
 
 
@@ -130,11 +117,9 @@ def _inside(memory: Memory, chip: Chip) -> None:
     if memory.start >= p.FLASH_BASE and memory.end <= end:
         return
     if _RAM <= memory.start < _RAM_END:
-        raise FlashError("the image is made for RAM, not for flash", hint="take the board's normal firmware")
+        raise FlashError("flash.rp2-ram-image")
     if chip.flash_size is not None and p.FLASH_BASE <= memory.start < p.FLASH_BASE + p.FLASH_WINDOW:
         raise FlashError(
-            f"the image needs {-(-(memory.end - p.FLASH_BASE) // 1024)} KiB of flash, this board has "
-            f"{chip.flash_size >> 10} KiB",
-            hint="take the firmware of this very board",
+            "flash.rp2-too-large", needed=-(-(memory.end - p.FLASH_BASE) // 1024), room=chip.flash_size >> 10
         )
-    raise ImageError(f"the image writes to {memory.start:#x}..{memory.end:#x}, which is not a flash of this board")
+    raise ImageError("image.rp2-outside-flash", start=memory.start, end=memory.end)

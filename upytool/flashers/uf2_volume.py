@@ -21,6 +21,7 @@ from ..image.base import FirmwareImage
 from ..image.chips import ABSOLUTE, DATA, FAMILIES, family
 from ..image.memory import Memory
 from ..image.uf2 import read_uf2, write_uf2
+from ..words import Said
 from .base import Ability, Chip, FlashOptions, FlashTarget, Leave, Programmed
 from .mounted import DriveStuck
 from .sectors import join
@@ -33,7 +34,7 @@ VANISH = 5.0
 POLL = 0.1
 CURRENT_LIMIT = 64 << 20
 FILE_NAME = "FIRMWARE.UF2"
-INCOMPLETE = "the firmware on the board is incomplete; its bootloader is untouched"
+INCOMPLETE = Said("flash.state.incomplete")
 _RP2_CHIPS = ("rp2040", "rp2350")
 # Ports whose boards come with such a bootloader, or take one.
 UF2_PORTS = frozenset(("rp2", "samd", "mimxrt", "nrf"))
@@ -74,15 +75,8 @@ def to_uf2(image: FirmwareImage, info: DriveInfo) -> bytes:
     if image.port == "rp2" and image.uf2_family is not None and image.place_known:
         return write_uf2([(image.uf2_family, image.memory)], sector=SECTOR, erratum_block=image.chip == "rp2350")
     if info.mcu_port == "nrf":
-        raise ImageError(
-            f"this {name} is not made into a UF2 file for an nRF board: it could overwrite the SoftDevice or lie "
-            "where the bootloader does not look",
-            hint="take the .uf2 file that is made for this very board",
-        )
-    raise ImageError(
-        f"this {name} cannot go to a UF2 drive: it does not say where it belongs there",
-        hint="take the .uf2 file of the board",
-    )
+        raise ImageError("image.uf2-nrf-by-address", format=name)
+    raise ImageError("image.uf2-no-place", format=name)
 
 
 def _in_step(memory: Memory) -> bool:
@@ -142,16 +136,10 @@ class Uf2Loader:
         given = file.families
         has_none = any(group.family is None for group in file.groups)
         if has_none and self.info.chip in _RP2_CHIPS:
-            raise ImageError(
-                "the UF2 file names no family: the boot ROM would ignore all of it",
-                hint="take the .uf2 file of the board",
-            )
+            raise ImageError("image.uf2-no-family")
         if wanted and given and not set(given) & wanted:
             said = " and ".join(str(family(each)) for each in given)
-            raise ImageError(
-                f"the file is for {said}, the board in its bootloader is a {self._board()}: it would ignore all of it",
-                hint=f"take the firmware for the {self.info.chip}",
-            )
+            raise ImageError("image.uf2-other-chip", family=said, board=self._board(), chip=self.info.chip)
         if not wanted and given:
             warnings.append(
                 f"INFO_UF2.TXT does not tell the chip of {self.volume.path}: whether it takes "
@@ -181,16 +169,9 @@ class Uf2Loader:
                 f"INFO_UF2.TXT says {soft or 'nothing of one'}"
             ]
         if start < base:
-            raise ImageError(
-                f"the firmware begins at {start:#x}, inside of the board's SoftDevice {soft} (up to {base:#x}): "
-                "it would destroy it",
-                hint="take the .uf2 file that is made for this very board",
-            )
+            raise ImageError("image.uf2-in-softdevice", start=start, soft=soft, base=base)
         if start > base:
-            raise ImageError(
-                f"the firmware begins at {start:#x}, the bootloader starts what is at {base:#x} (SoftDevice {soft})",
-                hint="take the .uf2 file that is made for this very board",
-            )
+            raise ImageError("image.uf2-behind-softdevice", start=start, base=base, soft=soft)
         return []
 
     def touched(self, memory: Memory) -> list[tuple[int, int]]:
@@ -203,16 +184,13 @@ class Uf2Loader:
         """All of CURRENT.UF2. Raises FlashError where the drive has none or it is damaged."""
         if self._current is None:
             if not self.volume.has_current:
-                raise FlashError(
-                    f"the bootloader on {self.volume.path} cannot be read: its drive has no CURRENT.UF2",
-                    hint="on a Raspberry Pi chip PICOBOOT reads: --tool picoboot",
-                )
+                raise FlashError("flash.uf2-no-current", path=self.volume.path)
             with Task(reporter, label, None):
                 try:
                     self._current = read_uf2(self.volume.read("CURRENT.UF2", CURRENT_LIMIT)).memory
                 except (ImageError, LocalFileError) as error:
                     raise FlashError(
-                        f"CURRENT.UF2 on {self.volume.path} cannot be read: {error.message}", hint=error.hint
+                        "flash.uf2-current-unreadable", path=self.volume.path, cause=error, hint=error.hints
                     ) from error
         return self._current
 
@@ -222,7 +200,7 @@ class Uf2Loader:
         if found is not None:
             return found
         if not memory.touches(address, size):
-            raise FlashError(f"CURRENT.UF2 does not hold {address:#x}-{address + size:#x}", hint="it ends before")
+            raise FlashError("flash.uf2-not-held", start=address, stop=address + size)
         return memory.read(address, size)
 
     def differences(self, memory: Memory, *, reporter: Reporter = NULL) -> list[tuple[int, int]]:
@@ -247,10 +225,7 @@ class Uf2Loader:
         raise self._cannot_erase()
 
     def _cannot_erase(self) -> FlashError:
-        return FlashError(
-            "a UF2 drive cannot erase: it only takes firmware",
-            hint="on a Raspberry Pi chip: --tool picoboot",
-        )
+        return FlashError("flash.uf2-cannot-erase")
 
     def program(self, image: FirmwareImage, options: FlashOptions, *, reporter: Reporter = NULL) -> Programmed:
         self.check(image)
@@ -258,15 +233,9 @@ class Uf2Loader:
 
     def program_memory(self, memory: Memory, options: FlashOptions, *, reporter: Reporter = NULL) -> Programmed:
         if self.info.chip not in _RP2_CHIPS:
-            raise FlashError(
-                f"bare bytes cannot go to {self.volume.path}: a UF2 drive takes whole firmware files",
-                hint="flash a .uf2 file of the board",
-            )
+            raise FlashError("flash.uf2-bare-bytes", path=self.volume.path)
         if any(each.address % SECTOR or each.end % SECTOR for each in memory):
-            raise FlashError(
-                "a UF2 drive writes whole sectors of 4096 bytes, and these bytes do not fill theirs",
-                hint="--tool picoboot keeps the rest of a sector",
-            )
+            raise FlashError("flash.uf2-part-of-sectors")
         own = {"rp2040": 0xE48BFF56, "rp2350": ABSOLUTE}[self.info.chip]
         return self._program(write_uf2([(own, memory)], sector=SECTOR), options, reporter)
 
@@ -293,24 +262,20 @@ class Uf2Loader:
             except LocalFileError as error:
                 stuck = isinstance(error, DriveStuck)
                 raise FlashError(
-                    f"{path} does not take the file: {error.message}",
-                    hint=error.hint or "reset the board into its bootloader and try again",
-                    state=INCOMPLETE if stuck else "the board waits in its bootloader",
+                    "flash.drive-refuses",
+                    path=path,
+                    cause=error,
+                    hint=error.hints or Said("flash.hint.uf2-try-again"),
+                    state=INCOMPLETE if stuck else Said("flash.state.in-bootloader"),
                 ) from error
             if through < len(data):
-                raise FlashError(
-                    f"{path} went away after {through} of {len(data)} bytes",
-                    hint="bring the board into its bootloader again (`upytool bootloader`) and run the same command",
-                    state=INCOMPLETE,
-                )
+                raise FlashError("flash.uf2-went-away", path=path, count=through, size=len(data), state=INCOMPLETE)
         self.sent = True
         end = self._clock() + VANISH
         while self.volume.present():
             if self._clock() >= end:
                 raise FlashError(
-                    f"the bootloader did not take the file: {path} is still there {VANISH:g} s after the last block",
-                    hint="is the file for this board and chip? `upytool firmware inspect FILE` says for which it is",
-                    state="the board waits in its bootloader, with what it had before",
+                    "flash.uf2-not-taken", path=path, seconds=VANISH, state=Said("flash.state.in-bootloader-as-before")
                 )
             self._sleep(POLL)
 
@@ -325,10 +290,7 @@ class Uf2Loader:
         if self.sent or mode != "run":
             return
         if not self._same:
-            raise FlashError(
-                f"a UF2 drive ({self.volume.path}) cannot be told to start the firmware",
-                hint="press the board's reset button once",
-            )
+            raise FlashError("flash.uf2-cannot-start", path=self.volume.path)
         self._send(self._same, NULL)
 
     def close(self) -> None:
@@ -372,9 +334,5 @@ class Uf2Flasher:
 
     def open(self, target: FlashTarget, options: FlashOptions, *, reporter: Reporter = NULL) -> Uf2Loader:
         if target.volume is None or not target.volume.present():
-            raise FlashError(
-                f"the UF2 drive of {target.name} is not there",
-                hint="bring the board into its bootloader: `upytool bootloader`; a drive that is not mounted shows "
-                "in `upytool doctor`",
-            )
+            raise FlashError("flash.uf2-no-drive", name=target.name)
         return Uf2Loader(target.volume, clock=self._clock, sleep=self._sleep)

@@ -181,9 +181,7 @@ class UsbBus:
         try:
             yield from usb.core.find(find_all=True, backend=library)
         except (usb.core.NoBackendError, OSError, NotImplementedError) as error:
-            raise PortUnusableError(
-                f"the USB devices cannot be listed: {error}", hint="is USB allowed for this user, or in this container?"
-            ) from error
+            raise PortUnusableError("transport.unusable.usb-list", cause=error) from error
 
     def _location(self, raw: Any) -> str:
         if self.name:
@@ -204,14 +202,13 @@ class UsbBus:
         for raw in self._each():
             if (raw.idVendor, raw.idProduct) == (device.vid, device.pid) and self._location(raw) == device.location:
                 return raw
-        raise PortMissingError(f"{device_name(device)} is gone", hint="see what is plugged in: `upytool devs`")
+        raise PortMissingError("transport.missing.usb", name=device_name(device))
 
 
 def _no_library(reason: str) -> PortUnusableError:
-    return PortUnusableError(
-        "libusb, which reaches USB devices, cannot be loaded" + (f": {reason}" if reason else ""),
-        hint="pip install --force-reinstall libusb-package",
-    )
+    if not reason:
+        return PortUnusableError("transport.unusable.no-libusb")
+    return PortUnusableError("transport.unusable.libusb", reason=reason)
 
 
 def _dispose(raw: Any) -> None:

@@ -20,6 +20,7 @@ from ..errors import (
     ProtocolError,
     UpytoolError,
 )
+from ..words import Said
 
 _GONE = (errno.ENODEV, errno.ENXIO, errno.ESHUTDOWN, errno.EIO, errno.EPROTO)
 
@@ -36,21 +37,14 @@ class UsbTimeout(ProtocolError):
     code = "protocol.usb-timeout"
 
 
-def access_hint(device: UsbDevice, platform: str = sys.platform) -> str:
+def access_hint(device: UsbDevice, platform: str = sys.platform) -> list[Said]:
     """What gives this user the right to open `device`."""
     if platform == "linux":
         lines = textwrap.indent(install(usb_rule(device.vid, device.pid)), "  ")
-        return f"a udev rule allows it; then unplug the board and plug it in again:\n{lines}"
+        return [Said("flash.hint.udev", commands=lines)]
     if platform == "win32":
-        return (
-            "Windows needs the WinUSB driver for it: in Zadig choose the device's bootloader interface (never the "
-            "one of its drive) and install WinUSB;\nor go without a driver: a board with a UF2 drive takes "
-            "`upytool flash --tool uf2`"
-        )
-    return (
-        "close other programs that use the board (a virtual machine may hold it), unplug it and plug it in again;\n"
-        "a board with a UF2 drive takes `upytool flash --tool uf2`"
-    )
+        return [Said("flash.hint.winusb"), Said("flash.hint.no-driver")]
+    return [Said("flash.hint.close-others"), Said("flash.hint.by-drive")]
 
 
 def usb_error(
@@ -67,35 +61,30 @@ def usb_error(
     number = getattr(error, "errno", None)
     driverless = isinstance(error, NotImplementedError) or (opening and number == errno.ENOENT)
     if platform == "win32" and (driverless or (opening and number == errno.EIO)):
-        return PortUnusableError(f"Windows has no driver that opens {name}", hint=access_hint(device, platform))
+        return PortUnusableError("transport.unusable.usb-no-driver", name=name, hint=access_hint(device, platform))
     if number in (errno.EACCES, errno.EPERM):
         if platform == "win32":  # there "access denied" is a device that another program has open
             return _busy(name)
-        return PortPermissionError(f"you may not open {name}", hint=access_hint(device, platform))
+        return PortPermissionError("transport.permission.usb", name=name, hint=access_hint(device, platform))
     if number == errno.EBUSY:
         return _busy(name)
     if number == errno.EPIPE:
-        return UsbStall(f"{name} refused to {doing}", hint="unplug it and plug it in again, then retry")
+        return UsbStall("protocol.usb-stall.refused", name=name, doing=doing)
     if number == errno.ETIMEDOUT:
-        return UsbTimeout(f"{name} did not {doing} in time", hint="unplug it and plug it in again, then retry")
+        return UsbTimeout("protocol.usb-timeout.timed-out", name=name, doing=doing)
     if number in _GONE:
         if opening:
-            return PortMissingError(f"{name} is gone", hint="see what is plugged in: `upytool devs`")
-        return ConnectionLostError(
-            f"the USB connection to {name} was lost", hint="check cable and hub, plug the board in again, then retry"
-        )
+            return PortMissingError("transport.missing.usb", name=name)
+        return ConnectionLostError("transport.lost.usb", name=name)
     words = getattr(error, "strerror", None) or str(error) or type(error).__name__
     words = words[:1].lower() + words[1:]
-    again = "unplug it and plug it in again; another cable or USB port may help"
     if opening:
-        return PortUnusableError(f"{name} cannot be opened: {words}", hint=again)
-    return ProtocolError(f"{name} did not {doing}: {words}", hint=again)
+        return PortUnusableError("transport.unusable.usb", name=name, reason=words)
+    return ProtocolError("protocol.usb", name=name, doing=doing, reason=words)
 
 
 def _busy(name: str) -> PortBusyError:
-    return PortBusyError(
-        f"{name} is in use by another program", hint="close it there (another flashing tool, an IDE), then try again"
-    )
+    return PortBusyError("transport.busy.usb", name=name)
 
 
 def device_name(device: UsbDevice) -> str:

@@ -94,7 +94,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
         "without that, its files can only be erased: `upytool erase`",
     ),
     "flash.rescue-verify-failed": (
-        "the file system on the board does not read back as it was written",
+        "verification failed: the file system on the board does not match what was written",
         "try again; if it stays so, `upytool erase` and flash the board anew",
     ),
     "flash.sector-forbids": ("the bootloader does not let the sector at {address:#x} be {access}",),
@@ -119,7 +119,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
         "use a cable",
     ),
     "image.ota-slot-too-small": (
-        "the application does not fit: {room} bytes, and {slot} has {room}",
+        "the application does not fit: {size} bytes, and {slot} has {room}",
         "use the build for OTA (a variant that ends in OTA), or leave modules out",
     ),
     "image.outside-flash": ("the image writes to {address:#x}, which is not a flash of this board",),

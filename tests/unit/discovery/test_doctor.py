@@ -77,7 +77,7 @@ def test_a_boot_loader_that_may_not_be_opened(tmp_path: Path) -> None:
 
 
 def test_one_rule_in_both_rooms() -> None:
-    said = usb_errors.access_hint(UsbDevice(0x2E8A, 0x0003, "1-2"), "linux")
+    said = str(usb_errors.access_hint(UsbDevice(0x2E8A, 0x0003, "1-2"), "linux")[0])
     for line in udev.install(udev.usb_rule(0x2E8A, 0x0003)).splitlines():
         assert f"  {line}" in said.splitlines()
 

@@ -153,7 +153,7 @@ def test_what_fail_txt_says_is_shown() -> None:
     probe = Probe(fail="error: The transfer timed out.\r\ntype: transient, user\r\n")
     with pytest.raises(FlashError, match=r"The transfer timed out\. type: transient") as caught:
         probe.program_image()
-    assert "incomplete" in caught.value.state
+    assert caught.value.state.code == "flash.state.perhaps-incomplete"
 
 
 def test_a_drive_that_does_not_come_back() -> None:

@@ -392,7 +392,7 @@ def test_writing_to_a_drive_that_hangs_ends(
     with pytest.raises(FlashError) as caught:
         loader.program(image, FlashOptions())
     assert "does not answer" in caught.value.message
-    assert "incomplete" in caught.value.state
+    assert caught.value.state.code == "flash.state.incomplete"
     assert not drive.present()
 
 
