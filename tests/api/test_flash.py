@@ -197,7 +197,7 @@ def test_several_boards_are_asked_for_once(model: ModelBoard) -> None:
     esp = FlashTarget("running", "id:X", "1-9", "/dev/x", chip="esp32", mcu_port="esp32")
     boards.append(flash.Flashable(esp, boards[0].doors))
     plans = flash.plan_all(boards, flash.firmware("new.uf2"), flash.FlashWish(backup="b.bin"))
-    assert [(each.board.target.selector, each.error.code) for each in plans.left_out] == [("id:X", "flash")]
+    assert [(each.board.target.selector, each.error.code) for each in plans.left_out] == [("id:X", "flash.other-chip")]
     assert [plan.backup and plan.backup.path for plan in plans.plans] == ["b-1-2.bin", "b-1-3.bin"]
     assert [question.data() for question in plans.questions] == [
         {"code": "flash.all", "boards": ["id:E660", "usb:1-3"], "compare": False, "files_lost": False}
