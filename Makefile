@@ -11,7 +11,7 @@ STAMP  := $(VENV)/.installed
 # The demo's environment: upytool with its simulated boards, nothing for development. The tests' includes it.
 DEMO   := $(VENV)/.installed-demo
 
-.PHONY: demo demo-pico test check unit rigs bench docs clean
+.PHONY: demo demo-pico test check unit unit-all rigs bench docs clean
 
 $(DEMO): pyproject.toml .hatch_build.py
 	@echo "Installing upytool into $(VENV) (once)"
@@ -40,9 +40,13 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Without the rigs that have to be built: quick, for every save.
+# Without rigs, compilers and apt: quick, for every save.
 unit: $(STAMP)
-	$(BIN)/python -m pytest -n 2 tests/unit tests/cli tests/architecture
+	UPYTOOL_NO_RIGS=1 $(BIN)/python -m pytest -n 2 -m "not rig and not slow" tests/unit tests/cli tests/architecture
+
+# The same on every Python that is here.
+unit-all: $(STAMP)
+	$(BIN)/python -m tests.interpreters
 
 # Real MicroPython to test on: built once, kept in the user's cache.
 rigs: $(STAMP)

@@ -71,9 +71,9 @@ def test_a_board_that_nothing_can_be_sent_to_is_a_failure(cli: Cli, monkeypatch:
 
     found = Surroundings(ports=list, buses=list, volumes=list, connect=connect)
     monkeypatch.setattr(flashing, "doors", lambda app, **_: Doors(found, patience=0))
-    run = cli("-d", "/dev/silent", "bootloader", "--no-wait")
+    run = cli("-v", "-d", "/dev/silent", "bootloader", "--no-wait")
     assert run.code == 7
-    assert "nothing can be sent to" in run.err
+    assert "[flash.cannot-enter]" in run.err
     assert "by hand" in run.err
 
 

@@ -80,7 +80,7 @@ def test_cp_dry_run_changes_nothing(board: BoardCli) -> None:
         (("cp", "folder", ":"), 2, "folder is a directory"),
         (("cp", "here.py"), 2, "cp needs at least one source and a target"),
         (("cp", "here.py", ":x", ":y"), 2, ":y does not exist"),
-        (("cp", "-", "-"), 2, "the other one is on the board"),
+        (("cp", "-", "-"), 2, "the other one on the board"),
         (("cp", "--frob", "here.py", ":"), 2, "cp has no option --frob"),
     ],
 )  # fmt: skip
@@ -189,7 +189,7 @@ def test_tree(board: BoardCli) -> None:
         (("ls", "no"), 6, "no: no such file or directory on the board"),
         (("tree", "no"), 6, "no: no such file or directory on the board"),
         (("tree", "file"), 6, "file: not a directory on the board"),
-        (("tree", "-s", "--human"), 2, "--size and --human exclude each other"),
+        (("tree", "-s", "--human"), 2, "--size cannot be used with --human"),
         (("rm", "no"), 6, "no: no such file or directory on the board"),
         (("rm", "dir"), 6, "dir: is a directory on the board"),
         (("rm", "-r", "no"), 6, "no: no such file or directory on the board"),
@@ -434,12 +434,12 @@ def test_edit_without_an_editor_that_works(board: BoardCli, monkeypatch: pytest.
     board.put("a.py", b"old")
     monkeypatch.setenv("EDITOR", "true")
     monkeypatch.setenv("VISUAL", "/no/such/editor")
-    run = board("edit", "a.py")
-    assert (run.code, "'/no/such/editor' does not start" in run.err) == (2, True), "$VISUAL comes first (d13)"
+    error = board.error("edit", "a.py")
+    assert (error["code"], error["fields"]["editor"]) == ("usage.editor-not-started", "/no/such/editor")  # d13
     monkeypatch.delenv("VISUAL")
     editor(monkeypatch, "sys.exit(7)")
-    run = board("edit", "a.py")
-    assert (run.code, "the editor ended with status 7" in run.err) == (2, True)
+    error = board.error("edit", "a.py")
+    assert (error["code"], error["fields"]) == ("usage.editor-failed", {"status": 7})
     editor(monkeypatch, "path.write_text('half'); sys.exit(7)")
     assert "your text is in" in board("edit", "a.py").err
     assert board.get("a.py") == b"old"
@@ -447,7 +447,7 @@ def test_edit_without_an_editor_that_works(board: BoardCli, monkeypatch: pytest.
     monkeypatch.delenv("EDITOR")
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setattr("sys.platform", "linux")
-    assert "there is no editor" in board("edit", "a.py").err
+    assert board.error("edit", "a.py")["code"] == "usage.no-editor"
 
 
 # -- the project's file -------------------------------------------------------------------------------

@@ -93,11 +93,12 @@ def test_run_refuses_what_is_no_source(board: BoardCli) -> None:
     Path("a.mpy").write_bytes(b"M\x06\x00\x1f")
     Path("b.py").write_bytes(b"M\x06\x00\x1f")
     for name in ("a.mpy", "b.py"):
-        run = board("run", name)
-        assert (run.code, f"{name} is compiled" in run.err) == (6, True)
-        assert f"upytool cp {name} : + exec 'import {name[0]}'" in run.err
-    run = board("run", "missing.py")
-    assert (run.code, "missing.py cannot be read" in run.err) == (6, True)
+        error = board.error("run", name)
+        assert error["code"] == "local-file.compiled"
+        (hint,) = error["hints"]
+        assert f"`upytool cp {name} : + exec 'import {name[0]}'`" in hint["text"]
+        assert hint["command"] == ["upytool", "cp", name, ":", "+", "exec", f"import {name[0]}"]
+    assert board.error("run", "missing.py")["code"] == "local-file.cannot-read"
 
 
 def test_no_follow_leaves_the_program_running(board: BoardCli) -> None:
@@ -359,8 +360,7 @@ def test_a_port_that_another_program_holds(board: BoardCli) -> None:
 
 
 def test_a_typing_error_in_the_last_command_stops_the_first(board: BoardCli) -> None:
-    run = board("touch", "x", "+", "exec", "print(1)", "lss")
-    assert (run.code, "there is no command lss" in run.err) == (2, True)
+    assert board.error("touch", "x", "+", "exec", "print(1)", "lss")["code"] == "usage.unknown-command"
     run = board("touch", "x", "+", "sleep", "soon")
     assert run.code == 2
     assert board.names() == []

@@ -45,7 +45,7 @@ def test_the_version_and_architecture_of_a_board(cli: Any, project: Path) -> Non
     ("line", "code", "words"),
     [
         ("compile lib/net/b.py --version 1.25", 8, "lib/net/b.py:1: SyntaxError"),
-        ("compile gone.py --version 1.25", 2, "there is no file gone.py"),
+        ("compile gone.py --version 1.25", 2, "[usage.no-source]"),
         ("compile lib/main.py lib/a.py --version 1.25 --name x", 2, "--name is for one module"),
         ("compile lib/a.py --version soon", 2, "'soon' is not a version of MicroPython"),
         ("compile lib/a.py --version 1.25 --arch z80", 2, "unknown architecture z80"),
@@ -57,7 +57,7 @@ def test_the_version_and_architecture_of_a_board(cli: Any, project: Path) -> Non
     ],
 )
 def test_what_is_refused(cli: Any, project: Path, line: str, code: int, words: str) -> None:
-    done = cli(*line.split())
+    done = cli(*line.split(), "-v")
     assert done.code == code
     assert words in done.err
     assert not list(project.rglob("*.mpy"))

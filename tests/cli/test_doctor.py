@@ -54,9 +54,10 @@ def test_all_is_well(cli: Cli) -> None:
 
 def test_a_problem_gives_1(cli: Cli, world: dict[str, Any]) -> None:
     world["may"] = lambda path: False
-    run = cli("doctor")
-    assert run.code == 1
-    assert "1 problem found: port /dev/ttyACM0" in run.err
+    run = cli("doctor", "--json")
+    error = json.loads(run.out)["error"]
+    assert (run.code, error["code"]) == (1, "differences.problems")
+    assert error["fields"] == {"problems": ["port /dev/ttyACM0"]}
 
 
 def test_json(cli: Cli, world: dict[str, Any]) -> None:
@@ -95,9 +96,9 @@ def test_a_report_that_cannot_be_written(cli: Cli) -> None:
 
 
 def test_for_a_person() -> None:
-    checks = [Check("port x", "problem", "you may not open it", "do this\nthen that"), Check("y", "ok", "is well")]
+    checks = [Check("port x", "problem", "permission denied", "do this\nthen that"), Check("y", "ok", "is well")]
     shown = command.lines(checks, Style(False, True, 100, True))
-    assert shown == ["✗ port x: you may not open it", "    do this", "    then that", "✓ y: is well"]
+    assert shown == ["✗ port x: permission denied", "    do this", "    then that", "✓ y: is well"]
 
 
 def test_drives_that_nobody_mounted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -293,7 +293,7 @@ def test_a_capture_on_a_full_disk(board: BoardCli, line: list[str]) -> None:
     board.ok("stop")
     assert done.returncode == 6, done.stderr
     assert_told(6, done.stderr.decode())
-    assert board.error(*line, "--capture", "/nosuch/x")["code"] == "local-file"
+    assert board.error(*line, "--capture", "/nosuch/x")["code"] == "local-file.cannot-write"
 
 
 @pytest.mark.parametrize("columns", ["\xb2", "\u0663", "9" * 5000, "-1", "0", "", "1", "x"])

@@ -156,9 +156,8 @@ def test_a_bad_file_is_refused_before_a_board_is_looked_for(cli: Cli, content: b
 
 def test_sha256(bench: Callable[..., Bench]) -> None:
     there = bench()
-    run = there("flash", "new.uf2", "--sha256", "0" * 64, "--yes")
-    assert run.code == 7
-    assert "is not the file you mean" in run.err
+    run = there("flash", "new.uf2", "--sha256", "0" * 64, "--yes", "--json")
+    assert (run.code, json.loads(run.out)["error"]["code"]) == (7, "image.wrong-sha256")
     assert there("flash", "new.uf2", "--sha256", hashlib.sha256(NEW).hexdigest().upper(), "--yes").code == 0
 
 

@@ -85,12 +85,12 @@ def test_a_release_is_written(cli: Cli, site: Site, board: ModelBoard) -> None:
         (("--variant", "NOPE"), 2, "RPI_PICO has no variant NOPE"),
         (("--board", "RPI_PCIO"), 2, "RPI_PICO"),
         (("--offline",), 9, "--offline"),
-        (("no.uf2",), 7, "there is no file no.uf2"),
-        (("RPI_PICO", "--board", "RPI_PICO"), 2, "FILE and --board both"),
+        (("no.uf2",), 7, "[image.no-file]"),
+        (("RPI_PICO", "--board", "RPI_PICO"), 2, "[usage.file-and-board]"),
     ],
 )
 def test_refused(cli: Cli, site: Site, board: ModelBoard, argv: tuple[str, ...], code: int, said: str) -> None:
-    run = cli("flash", "--yes", *argv)
+    run = cli("flash", "--yes", "-v", *argv)
     assert (run.code, run.err.count("error:")) == (code, 1), run.err
     assert said in run.err
     assert board.log == []
@@ -113,8 +113,10 @@ def test_a_board_by_what_it_says(known: dict[str, Any], expected: tuple[str, str
 
 
 def test_a_chip_that_many_boards_have_is_asked_for() -> None:
-    with pytest.raises(UsageError, match="it may be RPI_PICO, RPI_PICO_W or another") as caught:
+    with pytest.raises(UsageError) as caught:
         board_of(FlashTarget("bootloader", "usb:1-2", chip="rp2040"))
+    assert caught.value.code == "usage.unidentified-maybe"
+    assert caught.value.fields["maybe"] == "RPI_PICO, RPI_PICO_W or another"
     assert "--board NAME" in caught.value.hint
 
 

@@ -156,7 +156,9 @@ def run(op: Op[Any], board: ModelBoard, chunk: int = 1 << 16, patience: int = 40
 
 def send_all(link: StreamLink, data: bytes) -> Generator[Any, Any, None]:
     yield from link.write(data)
-    yield from link.drained()
+    yield from link.write(b"", flush=True)
+    while link._flying:
+        yield from link._wait_for_ack()
 
 
 @given(st.binary(min_size=1, max_size=6000), st.sampled_from([64, 128, 256, 512, 4096]), st.integers(1, 40))

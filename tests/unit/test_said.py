@@ -28,6 +28,12 @@ def test_a_command_is_quoted_for_a_shell_and_given_by_the_word() -> None:
     assert Said("no command here").command == []
 
 
+def test_a_list_gives_words_and_a_quoted_word_stays_one() -> None:
+    said = Said.of("x", "`upytool cp {names} : + exec 'import {name}'`", {"names": ["a b", ":c"], "name": "d"})
+    assert said.text == "`upytool cp 'a b' :c : + exec 'import d'`"
+    assert said.command == ["upytool", "cp", "a b", ":c", ":", "+", "exec", "import d"]
+
+
 def test_a_list_in_a_command_is_as_many_words() -> None:
     said = Said.of("x", "again: `upytool -d {name} {words}`", {"name": "usb:1-2", "words": ["flash", "a b.uf2"]})
     assert said.command == ["upytool", "-d", "usb:1-2", "flash", "a b.uf2"]

@@ -62,10 +62,7 @@ def boot_check(firmware: Path, *, reporter: Reporter = NULL, seconds: float = RU
     """
     image = FirmwareImage.read(firmware)
     if image.chip != "rp2040":
-        raise UsageError(
-            f"{firmware.name} is built, but no emulator runs firmware for {image.chip or 'this chip'}",
-            hint="leave --check out: it starts RP2040 firmware alone",
-        )
+        raise UsageError("usage.no-emulator", name=firmware.name, chip=image.chip or "this chip")
     from ..sim.pico import PicoBoard
 
     notice(reporter, "starting it in the emulator", "detail")
@@ -76,15 +73,12 @@ def boot_check(firmware: Path, *, reporter: Reporter = NULL, seconds: float = RU
             failure = _STARTER.search(said) or (None if runs_on else _LAST.search(said))
             version = "" if failure is not None else _version(board)
     except SimulatorError as error:  # what does not start is the build's failure, not a port's
-        raise BuildError(f"{firmware.name} is built, but {error.message}", hint=error.hint) from error
+        raise BuildError("build.not-emulated", name=firmware.name, cause=error, hint=error.hints) from error
     if failure is not None:
         trace = failure[0].strip()
-        raise BuildError(f"{firmware.name} is built, but its program fails: {trace.splitlines()[-1]}", hint=trace)
+        raise BuildError("build.program-fails", name=firmware.name, reason=trace.splitlines()[-1], hint=trace)
     if not version:
-        raise BuildError(
-            f"{firmware.name} is built, but when it was started no REPL answered",
-            hint="its program may have switched USB off, reset the chip, or swallow Ctrl-C",
-        )
+        raise BuildError("build.no-repl", name=firmware.name)
     return BootSeen(version, said, runs_on)
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Declined, FlashError, ProtocolError, UpytoolError
 from ..events import NULL, Reporter, notice
 from ..questions import Ask, Question, decline
+from ..words import Said
 from .flash_target import Flashable
 from .opened_image import BoardFlash
 
@@ -154,7 +155,7 @@ def _send(board: Flashable, reporter: Reporter) -> None:
             device.close(leave=False)
         return
     if way.kind != "touch" or not touch(target.address, reporter=reporter):
-        raise FlashError(f"nothing can be sent to {target.name}", hint=by_hand(target))
+        raise FlashError("flash.cannot-enter", board=target.name, hint=by_hand(target))
     time.sleep(LEAVES)
 
 
@@ -195,8 +196,7 @@ def opened(
         loader = doors.open(flashers[0], entered, options or FlashOptions(), reporter)
     except UpytoolError as error:
         if target.state == "running" and entered.state == "bootloader":
-            again = f"the board waits in its bootloader; start it again: `upytool -d {board.selector} reset`"
-            error.hint = "\n".join(filter(None, (error.hint, again)))
+            error.advise(Said("api.waits-in-bootloader", board=board.selector))
         raise
     try:
         yield BoardFlash(board.target, loader)

@@ -208,7 +208,7 @@ def verify(
     path = lock_path(table)
     lock = read_lock(path)
     if lock is None:
-        raise UsageError(f"there is no {path.name} to compare with", hint="`upytool build` makes it")
+        raise UsageError("usage.no-lock-to-compare", name=path.name)
     with _services(settings or BuildSettings(), reporter) as services:
         result = _scratch(table, services, wish, locked=True).result
     locked = lock.output.get("sha256")
@@ -228,7 +228,7 @@ def build_table(project: Path | None, wish: BuildWish) -> BuildTable:
             changed[name] = getattr(wish, name)
     if wish.flash_size is not None:
         if parse_flash_size(wish.flash_size) is None:
-            raise UsageError(f"{wish.flash_size!r} is not a size of a flash", hint="write --flash-size 4MB")
+            raise UsageError("usage.flash-size", size=wish.flash_size)
         changed["flash_size"] = wish.flash_size
     if wish.safe_boot:
         changed["safe_boot"] = True
@@ -245,7 +245,7 @@ def build_table(project: Path | None, wish: BuildWish) -> BuildTable:
     here = os.path.relpath(working_dir(), table.root)
     for each in (*wish.modules, *wish.data):
         if not os.path.exists(each):
-            raise UsageError(f"there is no {each}", hint="name files and directories that are there")
+            raise UsageError("usage.path-missing", path=each)
     typed = {"modules": wish.modules, "manifest": wish.manifest, "source": wish.source}
     changed["anywhere"] = tuple(key for key, value in typed.items() if value)
     if wish.modules:
@@ -255,10 +255,10 @@ def build_table(project: Path | None, wish: BuildWish) -> BuildTable:
     firmware = wish.firmware
     if firmware is not None and _VERSION.fullmatch(firmware) and not os.path.exists(firmware):
         if wish.version is not None:
-            raise UsageError(f"--firmware {firmware} and --version say the same", hint="leave one of them out")
+            raise UsageError("usage.version-twice", version=firmware)
         changed["version"], firmware = firmware, None
     elif firmware is not None and wish.version is not None:
-        raise UsageError("--version has no meaning with --firmware FILE", hint="the file has its version")
+        raise UsageError("usage.version-of-file")
     if firmware is not None:
         changed["firmware"] = firmware if "://" in firmware else os.path.abspath(firmware)
     elif "version" in changed and table.firmware:
@@ -269,7 +269,7 @@ def build_table(project: Path | None, wish: BuildWish) -> BuildTable:
         changed["source"] = os.path.abspath(wish.source)
     made = replace(table, **changed)
     if made.kind == "source" and made.manifest and not os.path.isfile(made.root / made.manifest):
-        raise UsageError(f"there is no manifest {made.manifest}", hint="fix the path, or leave it out")
+        raise UsageError("usage.no-manifest", path=made.manifest)
     return made
 
 

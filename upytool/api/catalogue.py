@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
+from ..words import Said
 
 if TYPE_CHECKING:
     from ..boards.catalogue import Board as Board
@@ -68,17 +69,19 @@ def boards(*, port: str | None = None, mcu: str | None = None, vendor: str | Non
             there = sorted({getattr(each, attribute) for each in found})
             found = [each for each in found if plain(getattr(each, attribute)) == plain(wanted)]
             if not found:
-                raise UsageError(f"no board has the {attribute} {wanted}", hint=_nearest(wanted, there))
+                raise UsageError(
+                    "usage.no-board-with", attribute=attribute, wanted=wanted, hint=_nearest(wanted, there)
+                )
     if vendor is not None:
         found = [each for each in found if vendor.lower() in each.vendor.lower()]
     return found
 
 
-def _nearest(wanted: str, there: list[str]) -> str:
+def _nearest(wanted: str, there: list[str]) -> list[Said]:
     from difflib import get_close_matches
 
     near = get_close_matches(wanted.lower(), there, 1, 0.6)
-    return (f"did you mean {near[0]}? " if near else "") + f"there are {', '.join(there)}"
+    return [*([Said("api.did-you-mean", names=near)] if near else []), Said("api.there-are", names=there)]
 
 
 def search(words: Sequence[str]) -> list[Board]:
@@ -109,7 +112,7 @@ def show(name: str, version: str | None = None) -> BoardFacts:
     from ..image.identity import release_of
 
     if version is not None and release_of(version) is None:
-        raise UsageError(f"{version!r} is not a version of MicroPython", hint="write 1.26 or 1.26.1")
+        raise UsageError("usage.micropython-version", version=version)
     board, variant = split_name(name)
     release = version or (board.tags[-1] if board.tags else "1.26")
     known: dict[str, tuple[Region, ...]] = {}

@@ -70,7 +70,7 @@ def abi_of(board: Device, arch_flags: Sequence[str] = ()) -> Abi:
     info = board.info
     found = Abi.of(info.mpy, info.small_int_bits)
     if found is None:
-        raise UsageError("this board loads no .mpy files", hint="copy the sources as they are")
+        raise UsageError("usage.no-mpy")
     return _checked(replace(found, arch_flags=found.arch_flags | _bits(arch_flags)), arch_flags)
 
 
@@ -92,7 +92,7 @@ def abi_for(
 
     release = _NEWEST if version is None else release_of(version)
     if release is None:
-        raise UsageError(f"{version!r} is not a version of MicroPython", hint="write 1.25 or 1.25.0")
+        raise UsageError("usage.micropython-version", version=version)
     bits = _bits(arch_flags)
     if board is not None and arch is None:
         from ..boards.catalogue import find
@@ -102,7 +102,7 @@ def abi_for(
         bits = bits or own
     abi = Abi.for_release(release, arch or "", bits)
     if not abi.version:
-        raise UsageError(f"MicroPython {version} loads no .mpy files that can be made here", hint="1.9 is the first")
+        raise UsageError("usage.no-mpy-for-version", version=version)
     return _checked(abi, arch_flags)
 
 
@@ -111,13 +111,13 @@ def _bits(names: Sequence[str]) -> int:
 
     for name in names:
         if name not in ARCH_FLAGS:
-            raise UsageError(f"there is no processor extension {name}", hint="one of " + ", ".join(ARCH_FLAGS))
+            raise UsageError("usage.arch-flag", name=name, known=list(ARCH_FLAGS))
     return sum(ARCH_FLAGS[name] for name in set(names))
 
 
 def _checked(abi: Abi, arch_flags: Sequence[str]) -> Abi:
     if arch_flags and abi.arch != "rv32imc":
-        raise UsageError("--arch-flags are for rv32imc alone", hint="leave them out, or add --arch rv32imc")
+        raise UsageError("usage.arch-flags")
     return abi
 
 
@@ -148,10 +148,7 @@ def compile_files(
     from ..mpy.cross import Cross, Module
 
     if emitter != "bytecode" and not abi.arch:
-        raise UsageError(
-            f"--emitter {emitter} makes machine code: for which processor?",
-            hint="name it: --arch armv6m, or --board NAME",
-        )
+        raise UsageError("usage.emitter-architecture", emitter=emitter)
     work = _collect([os.fspath(path) for path in paths], None if output is None else os.fspath(output), name)
     modules = [
         Module(
@@ -178,7 +175,7 @@ def _collect(paths: Sequence[str], output: str | None, name: str | None) -> list
     found: list[tuple[Path, Path, str]] = []
     single = len(paths) == 1 and not os.path.isdir(paths[0])
     if output is not None and not single and (output.endswith(".mpy") or os.path.isfile(output)):
-        raise UsageError(f"-o {output} is one file, for one module", hint="name a directory for several: -o build")
+        raise UsageError("usage.output-one-file", output=output)
     for text in paths:
         path = Path(text)
         if os.path.isdir(path):
@@ -189,9 +186,9 @@ def _collect(paths: Sequence[str], output: str | None, name: str | None) -> list
                     found.append((source, (into / relative).with_suffix(".mpy"), relative.as_posix()))
             continue
         if not os.path.isfile(path):
-            raise UsageError(f"there is no file {text}", hint="name .py files, or a directory of them")
+            raise UsageError("usage.no-source", path=text)
         if path.suffix.lower() != ".py":
-            raise UsageError(f"{text} is no .py file", hint="only Python modules are compiled")
+            raise UsageError("usage.not-py", path=text)
         if output is None:
             target = path.with_suffix(".mpy")
         elif single and output.endswith(".mpy"):
@@ -201,10 +198,10 @@ def _collect(paths: Sequence[str], output: str | None, name: str | None) -> list
         found.append((path, target, path.name))
     if name is not None:
         if len(found) != 1:
-            raise UsageError("--name is for one module", hint="leave it out: each gets its own path")
+            raise UsageError("usage.name-of-several")
         found = [(found[0][0], found[0][1], name)]
     if not found:
-        raise UsageError("there is no module to compile", hint="main.py and boot.py stay sources")
+        raise UsageError("usage.no-modules")
     return found
 
 

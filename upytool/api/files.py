@@ -57,8 +57,7 @@ def project_sync(start: Path) -> Project:
 
     project = find_project(start)
     if project is None or not project.has_sync:
-        where = f"{project.file} has no [sync] table" if project else "there is no upytool.toml here or above"
-        raise UsageError(f"sync needs two directories: {where}", hint="upytool sync src :/app")
+        raise (UsageError("usage.no-sync-table", file=project.file) if project else UsageError("usage.no-project"))
     return project
 
 

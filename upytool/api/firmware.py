@@ -173,7 +173,7 @@ def clean_cache(settings: FirmwareSettings = DEFAULTS) -> tuple[int, int]:
 def forget(url: str, settings: FirmwareSettings = DEFAULTS) -> None:
     """Forget what an address gave, so that it may give something else. Raises: UsageError where nothing is known."""
     if not _source(settings).store.forget(url):
-        raise UsageError(f"nothing is known of {url}", hint="`upytool firmware cache --json` lists addresses")
+        raise UsageError("usage.unknown-address", url=url)
 
 
 def _source(settings: FirmwareSettings, reporter: Reporter = NULL) -> ReleaseSource:

@@ -55,14 +55,14 @@ class FirmwareWish:
 
     def __post_init__(self) -> None:
         if self.at is not None and (not self.file or self.board):
-            raise UsageError("--at takes a FILE, and one board", hint="upytool flash --at 0x0 saved.bin")
+            raise UsageError("usage.at-file")
         if self.file and self.board:
-            raise UsageError("FILE and --board both say which firmware to take", hint="give one of them")
+            raise UsageError("usage.file-and-board")
         if self.file and os.path.isfile(self.file) and (self.version or self.variant):
             option = "--version" if self.version else "--variant"
-            raise UsageError(f"{option} is for releases, not for a file", hint=f"leave {option} out")
+            raise UsageError("usage.option-of-release", option=option)
         if self.sha256 and (len(self.sha256) != 64 or self.sha256.lower().strip("0123456789abcdef")):
-            raise UsageError("--sha256 takes the 64 hexadecimal digits of a SHA-256")
+            raise UsageError("usage.sha256")
 
     @property
     def is_file(self) -> bool:
@@ -156,10 +156,7 @@ def _from_file(wish: FirmwareWish) -> FirmwareFile:
 
     path = wish.file
     if not os.path.lexists(path):
-        raise ImageError(
-            f"there is no file {path}",
-            hint="a release is had by its board's name: `upytool flash --board NAME`",
-        )
+        raise ImageError("image.no-file", path=path)
     image = FirmwareImage.read(path)
     return FirmwareFile(image, os.path.basename(path), _digest(wish, image.raw), wish)
 
@@ -171,8 +168,7 @@ def _digest(wish: FirmwareWish, data: bytes) -> str:
     digest = hashlib.sha256(data).hexdigest()
     if wish.sha256 and digest != wish.sha256.lower():
         raise ImageError(
-            f"{os.path.basename(wish.file)} is not the file you mean: its SHA-256 is {digest}",
-            hint="download or copy it again; the digest you gave is " + wish.sha256.lower(),
+            "image.wrong-sha256", name=os.path.basename(wish.file), sha256=digest, wanted=wish.sha256.lower()
         )
     return digest
 
@@ -187,14 +183,11 @@ def _bare(wish: FirmwareWish, address: int, board: Flashable | None) -> Firmware
     path = wish.file
     data = load_file(path)
     if not data:
-        raise ImageError(f"{path} is empty")
+        raise ImageError("image.empty", name=path)
     with suppress(ImageError):  # what is not firmware at all may be meant so
         kind = FirmwareImage.read(data, name=os.path.basename(path)).format
         if kind in _CONTAINERS:
-            raise UsageError(
-                f"{os.path.basename(path)} is {_CONTAINERS[kind]}, which says itself where its bytes belong",
-                hint="leave --at out",
-            )
+            raise UsageError("usage.at-container", name=os.path.basename(path), kind=_CONTAINERS[kind])
     chip, port = (board.target.chip, board.target.mcu_port) if board is not None else ("", "")
     image = FirmwareImage(data, "bin", Memory.of([(address, data)]), chip, port, path=path)
     return FirmwareFile(image, os.path.basename(path), _digest(wish, data), wish)
@@ -208,7 +201,7 @@ def _release(
     spec, variant = wish.file or wish.board, wish.variant
     if not spec:
         if board is None:
-            raise UsageError("several boards may need different firmware", hint="name it: FILE or --board NAME")
+            raise UsageError("usage.firmware-for-several")
         spec, own = board_of(board.target, reporter=reporter)
         variant = variant or own
     with slowly(reporter, f"Looking for the firmware of {spec}"):
@@ -235,19 +228,17 @@ def board_of(target: FlashTarget, *, reporter: Reporter = NULL) -> tuple[str, st
         if len(found) == 1:
             return found[0].board.id, found[0].variant
         if found:
-            names = ", ".join(sorted("-".join(filter(None, (each.board.id, each.variant))) for each in found)[:8])
-            raise UsageError(f"{target.machine!r} may be one of several: {names}", hint="say which: --board NAME")
+            names = sorted("-".join(filter(None, (each.board.id, each.variant))) for each in found)[:8]
+            raise UsageError("usage.several-boards-fit", machine=target.machine, names=names)
     chip = target.chip or _ask_chip(target, reporter)
     if chip in GENERIC:
         return GENERIC[chip], ""
     known = on_flash(target, reporter=reporter)
     if known:
         return known, ""
-    some = f": it may be {_KINDS[chip]}" if chip in _KINDS else ""
-    raise UsageError(
-        f"{target.name} does not say which board it is{some}",
-        hint="name it: --board NAME; `upytool firmware search WORD` finds names",
-    )
+    if chip in _KINDS:
+        raise UsageError("usage.unidentified-maybe", board=target.name, maybe=_KINDS[chip])
+    raise UsageError("usage.unidentified", board=target.name)
 
 
 def on_flash(target: FlashTarget, *, reporter: Reporter = NULL) -> str:
@@ -282,7 +273,4 @@ def _ask_chip(target: FlashTarget, reporter: Reporter) -> str:
     try:
         return probe(target, reporter=reporter).name
     except FlashError as error:
-        raise FlashError(
-            f"nothing answers on {target.address}: no REPL, and no bootloader of an ESP chip",
-            hint=error.hint,
-        ) from error
+        raise FlashError("flash.nothing-answers", port=target.address, hint=error.hints) from error

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from ..errors import Declined, FlashError, NoDeviceError, OperationInterrupted, UpytoolError
 from ..events import NULL, Reporter
 from ..questions import Ask, Question, accept, decline
+from ..words import Said
 from .firmware import DEFAULTS, FirmwareSettings
 from .firmware_source import FirmwareFile, FirmwareWish, firmware, of_project
 from .flash_plan import (
@@ -170,7 +171,7 @@ def plan_all(
     for board in boards:
         try:
             if board.target.state == "unknown":
-                raise FlashError("no REPL answers, and no bootloader shows")
+                raise FlashError("flash.no-answer")
             own = file
             if isinstance(own, FirmwareWish):
                 own = firmware(own, board, settings=settings, reporter=reporter)
@@ -183,10 +184,10 @@ def plan_all(
     if not plans and not boards:
         from ..flashers.probe import no_board_hint
 
-        raise NoDeviceError("no board is connected", hint=no_board_hint())
+        raise NoDeviceError("device.none.connected", hint=no_board_hint())
     if not plans:
-        reasons = [f"{each.board.target.selector}: {each.error.message}" for each in left_out]
-        raise NoDeviceError("none of the boards can be flashed with this", hint="\n".join(reasons))
+        reasons = [Said("api.left-out", board=each.board.target.selector, cause=each.error) for each in left_out]
+        raise NoDeviceError("device.none.flashable", hint=reasons)
     return FlashPlans(tuple(plans), tuple(left_out))
 
 

@@ -65,7 +65,7 @@ class FlashWish:
             ("--verify-only" if self.verify_only else "", "" if self.verify else "--no-verify"),
         ):
             if one and other:
-                raise UsageError(f"{one} and {other} exclude one another")
+                raise UsageError("usage.conflicting-options", option=one, other=other)
 
     def request(self, *, raw: bool = False, again: str = "upytool flash") -> Request:
         """The same for the flow. Args: raw: the file's bytes are written as they are; again: the command, for hints."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import FlashError, NoDeviceError
 from ..events import NULL, Reporter, notice
+from ..words import Said
 from . import sims
 
 if TYPE_CHECKING:
@@ -180,9 +181,7 @@ def _simulated(selector: str, aliases: Mapping[str, str], baud: int, reporter: R
     found = list_running() if selector == "sim" else [resolve_info(selector)]
     boards = [info for info in found if info.kind == "pico"]
     if found and not boards:
-        raise FlashError(
-            f"the simulated board {found[0].name} has no bootloader", hint="one that has: `upytool sim start pico`"
-        )
+        raise FlashError("flash.simulated-no-bootloader", name=found[0].name)
     names = [f"sim:{info.name}" for info in boards]
     _started(boards, reporter)
     buses = [UsbBus(name, bus_backend(name)) for name in names]
@@ -210,7 +209,7 @@ def _started(boards: Sequence[SimInfo], reporter: Reporter) -> None:
 def _simulated_hint(error: NoDeviceError) -> None:
     running = sims.selectors()
     if running:
-        error.hint += f"\na simulated board runs: upytool -d {running[0]} ..."
+        error.advise(Said("discovery.simulated-runs", selector=running[0]))
 
 
 def _resolved(selector: str | None, aliases: Mapping[str, str]) -> str:

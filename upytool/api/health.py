@@ -60,7 +60,7 @@ def _drives() -> list[Check]:
     ]
     for drive in find_unmounted():
         name = f"drive {drive.device}"
-        message = f"{drive.label or 'a boot loader'}'s drive at {drive.location} is not mounted"
+        message = f"{drive.label or 'a bootloader'}'s drive at {drive.location} is not mounted"
         checks.append(Check(name, "note", message, f"{drive.command}\nPICOBOOT goes without it: `upytool flash`"))
     return checks
 
@@ -142,12 +142,12 @@ def _not_writable(path: str) -> str:
     while place and not os.path.exists(place):
         parent = os.path.dirname(place)
         if parent == place:
-            return "there is no such place"
+            return "no such directory"
         place = parent
     if not os.path.isdir(place):
         return f"{place} is not a directory"
     if not os.access(place, os.W_OK | os.X_OK):
-        return "you may not"
+        return "permission denied"
     return ""
 
 

@@ -279,7 +279,7 @@ def _changing(
     source: Target, place: Place, output: str | os.PathLike[str] | None, reporter: Reporter
 ) -> AbstractContextManager[Opened]:
     if output and callable(source):
-        raise UsageError("-o makes a file; what is on the board is changed in place")
+        raise UsageError("usage.output-of-board")
     return opened(source, place, reporter=reporter)
 
 
@@ -348,24 +348,21 @@ def mkfs(
 
     if board:
         if not version:
-            raise UsageError("--board needs --version", hint="the layout of a board changes with it")
+            raise UsageError("usage.board-without-version")
         known = [
             each for each in known_regions(board, version, flash_size) if (kind == "romfs") == (each.kind == "romfs")
         ]
         if not known:
-            raise ImageError(
-                f"the flash layout of {board} with MicroPython {version} is not known",
-                hint="give --size, and --kind and --block-size where they differ from 4096-byte LittleFS",
-            )
+            raise ImageError("image.layout-unknown", board=board, version=version)
         region = known[0]
         kind, size, block_size = kind or region.kind, size or region.size, block_size or region.block_size or None
         port = port or _port_of(board)
     if not size:
-        raise UsageError("mkfs needs --size, or --board with --version")
+        raise UsageError("usage.mkfs-size")
     content = gather(paths, default_ignores=not everything)
     release = release_of(version) if version else None
     if version and release is None:
-        raise UsageError(f"{version} is not a version of MicroPython", hint="such as 1.26.1")
+        raise UsageError("usage.micropython-version", version=version)
     built = build_fs(
         kind or "littlefs",
         size,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
+from ..words import Said
 
 if TYPE_CHECKING:
     from ..builder.freeze_manifest import FreezeManifest as FreezeManifest
@@ -53,7 +54,7 @@ def evaluate(
     from ..builder.tree_manifest import disagreements, run_tree_manifest, tree_variables
 
     if (port or board) and not tree:
-        raise UsageError("--port and --board need a MicroPython tree", hint="give one with --tree")
+        raise UsageError("usage.manifest-no-tree")
     values = tree_variables(Path(tree), port=port, board=board) if tree else {}
     values |= variables or {}
     manifest = run_manifest(path, mode=mode, variables=values)
@@ -104,12 +105,14 @@ def explain(manifest: FreezeManifest, name: str = "") -> Explained:
         return Explained(manifest, manifest.files)
     found = manifest.find(name)
     if found is None:
-        raise UsageError(f"{name} is not in it", hint=_nearest(name, [file.target for file in manifest.files]))
+        raise UsageError(
+            "usage.not-in-manifest", name=name, hint=_nearest(name, [file.target for file in manifest.files])
+        )
     return Explained(manifest, (found,))
 
 
-def _nearest(name: str, targets: list[str]) -> str:
+def _nearest(name: str, targets: list[str]) -> Said:
     from difflib import get_close_matches
 
     near = get_close_matches(name, targets, 3, 0.6)
-    return f"did you mean {' or '.join(near)}?" if near else "without a name, everything that is in is listed"
+    return Said("api.did-you-mean", names=near) if near else Said("api.manifest-all")

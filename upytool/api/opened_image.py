@@ -97,10 +97,7 @@ class Opened:
 
         image = self.image
         if image is None or volume.taken:
-            raise ImageError(
-                f"{volume.title} of {self.name} holds no file system that could be read: {volume.problem}",
-                hint="the firmware makes one at its first start",
-            )
+            raise ImageError("image.unreadable-file-system", title=volume.title, name=self.name, problem=volume.problem)
         identity = image.identity
         kind = default_kind(image.port, identity.capabilities)
         built = build_fs(kind, volume.size, {}, port=image.port, release=identity.release, chip=image.chip)
@@ -122,7 +119,7 @@ class Opened:
 
             return apply(self.loader, volume, tree, reporter=self.reporter).written
         if self.image is None:
-            raise UsageError(f"{self.name} is open for reading only")
+            raise UsageError("usage.read-only", name=self.name)
         from ..device.local import FileSink
         from ..image.volume import with_volume
 
@@ -145,7 +142,7 @@ class Opened:
         now = next((each for each in volumes(again, [known]) if each.start <= known.start < each.end), None)
         check = now.open() if now is not None else None
         if check is None or check.entries() != tree.entries() or check.files() != tree.files():
-            raise ImageError("the new file does not read back as it should", hint="please report this")
+            raise ImageError("image.file-readback")
         return raw
 
 

@@ -144,10 +144,7 @@ def _parsed(
     for path in lists:
         found += read_requirements(path, hosts, pipes=True, tell=lambda text: notice(reporter, text, "wait"))
     if not found:
-        raise UsageError(
-            "there is nothing to install",
-            hint="name packages, or list them in [packages] of upytool.toml: `upytool mip install --help`",
-        )
+        raise UsageError("usage.nothing-to-install")
     return found
 
 

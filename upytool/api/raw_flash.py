@@ -44,7 +44,7 @@ class Part:
 
     def __post_init__(self) -> None:
         if self.fs and self.range:
-            raise UsageError("--fs and --range exclude one another")
+            raise UsageError("usage.conflicting-options", option="--fs", other="--range")
 
     @property
     def kind(self) -> Literal["all", "fs", "range"]:
@@ -88,9 +88,9 @@ def require_directory(path: str) -> None:
     """Refuse what would be read for minutes and then lost for want of a directory. Errors: LocalFileError."""
     directory = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(directory):
-        raise LocalFileError(f"there is no directory {directory} for {os.path.basename(path)}", hint="make it first")
+        raise LocalFileError("local-file.no-directory", path=directory)
     if not os.access(directory, os.W_OK):
-        raise LocalFileError(f"{directory} cannot be written to", hint="take another directory")
+        raise LocalFileError("local-file.directory-not-writable", path=directory)
 
 
 def read(
@@ -119,7 +119,7 @@ def read(
     with opened(board, tool=tool, ask=accept, reporter=reporter) as flash:
         loader = flash.loader
         if "read" not in loader.abilities:
-            raise FlashError(f"{loader.flasher} cannot read this board's flash", hint="see --tool")
+            raise FlashError("flash.cannot-read-flash", flasher=loader.flasher)
         if part.range:
             address, length = part.range
         elif part.fs:
@@ -127,7 +127,7 @@ def read(
         elif loader.chip.flash_size:
             address, length = loader.chip.flash_base, loader.chip.flash_size
         else:
-            raise FlashError("how large the flash is, this board does not say", hint="say which part: --range")
+            raise FlashError("flash.size-not-known")
         verify.save(loader, file, address, length, reporter=reporter)
     return Saved(file, address, length, time.monotonic() - start)
 
@@ -186,14 +186,14 @@ def erase(plan: ErasePlan, *, ask: Ask = decline, reporter: Reporter = NULL) -> 
         if part.kind != "all":
             ranges = [part.range] if part.range else filesystem_ranges(loader, plan.board.target)
             if "erase" not in loader.abilities:
-                raise FlashError(f"{loader.flasher} cannot erase a part of this board's flash", hint="see --tool")
+                raise FlashError("flash.cannot-erase-part", flasher=loader.flasher)
             for address, length in ranges:
                 loader.erase(address, length, reporter=reporter)
         elif "erase-all" in loader.abilities:
             ranges = [(loader.chip.flash_base, loader.chip.flash_size or 0)]
             loader.erase_all(reporter=reporter)
         else:
-            raise FlashError(f"{loader.flasher} cannot erase the whole flash of this board", hint="see --tool")
+            raise FlashError("flash.cannot-erase-all", flasher=loader.flasher)
     return Erased(plan, tuple(ranges))
 
 
@@ -207,5 +207,5 @@ def filesystem_ranges(loader: Loader, target: FlashTarget) -> list[Range]:
     found = on_chip(loader) or target.filesystems
     known = [(each.start, each.size) for each in found if each.start != NOWHERE]
     if not known:
-        raise FlashError("where the file system is, this board does not say", hint="say where: --range ADDRESS SIZE")
+        raise FlashError("flash.no-file-system-known")
     return known

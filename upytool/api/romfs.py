@@ -108,7 +108,7 @@ def fetch(source: Device | str | os.PathLike[str], partition: int = 0, *, report
 
     part = source.drive(romfs.partition(source.session, partition))
     if not part.holds_image:
-        raise ImageError(f"ROMFS partition {partition} holds no image", hint="`upytool romfs deploy` puts one there")
+        raise ImageError("image.partition-empty", partition=partition)
     length = min(image_size(part.head), part.size)
     raw = source.drive(romfs.read(source.fs.ops, part, length, reporter=reporter))
     return _volume(read_romfs(raw), f"ROMFS partition {partition}")
@@ -120,7 +120,7 @@ def _checked(path: str | os.PathLike[str]) -> Romfs:
     try:
         return read_romfs(raw)
     except ImageError as error:
-        raise ImageError(f"{os.fspath(path)}: {error}", hint=error.hint) from error
+        raise ImageError("image.in-file", name=os.fspath(path), cause=error, hint=error.hints) from error
 
 
 def _volume(image: Romfs, name: str) -> FsVolume:
@@ -206,7 +206,7 @@ def _made(
         check_modules(content, board, reporter)
     image = build_romfs(content.files, directories=content.directories)
     if dict(read_romfs(image).files()) != content.files:
-        raise ImageError("the image does not read back as what was put in", hint="please report this")
+        raise ImageError("image.romfs-readback")
     for name, data in sorted(content.files.items()):
         notice(reporter, f"{name}  {len(data)} bytes", "detail")
     return content, image
@@ -238,8 +238,9 @@ def deploy(
     if not isinstance(source, str | os.PathLike):
         image = source.blocks.read(0, source.size)
         if source.kind != "romfs":
-            what = f"the image holds {source.kind or 'no known file system'}, not ROMFS"
-            raise ImageError(what, hint="build one: `upytool romfs build`")
+            if source.kind:
+                raise ImageError("image.not-romfs", kind=source.kind)
+            raise ImageError("image.not-romfs-unknown")
     elif os.path.isdir(source):
         image = _made(Path(source), board.info if mpy else None, ignore, everything, None, reporter)[1]
     else:

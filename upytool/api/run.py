@@ -73,14 +73,11 @@ def read_program(source: Source) -> Program:
             data = source.read(limits.DOCUMENT_BYTES + 1)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise LocalFileError(f"{name} cannot be read: {reason.lower()}", hint="check the path") from error
+        raise LocalFileError("local-file.cannot-read", name=name, reason=reason.lower()) from error
     if len(data) > limits.DOCUMENT_BYTES:
-        raise LocalFileError(f"{name} is larger than the limit of {limits.DOCUMENT_BYTES:,} bytes")
+        raise LocalFileError("local-file.too-large", name=name, limit=limits.DOCUMENT_BYTES)
     if name.endswith(".mpy") or data[:2] == b"M\x06":
-        raise LocalFileError(
-            f"{name} is compiled, and the REPL takes source only",
-            hint=f"copy it and import it: upytool cp {name} : + exec 'import {Path(name).stem}'",
-        )
+        raise LocalFileError("local-file.compiled", name=name, module=Path(name).stem)
     return Program(data, name)
 
 
@@ -147,10 +144,10 @@ def _compiler(board: Device, reporter: Reporter) -> Compile:
 
     abi = Abi.of(board.info.mpy)
     if abi is None:
-        raise UsageError("this board loads no .mpy files", hint="mount without --mpy")
+        raise UsageError("usage.no-mpy")
     compiler = Compiler(abi)
     if compiler.unusable:
-        raise UsageError(f"nothing can be compiled: {compiler.unusable}", hint="mount without --mpy")
+        raise UsageError("usage.nothing-compiled", reason=compiler.unusable)
 
     def compile(source: bytes, name: str) -> bytes | None:
         try:

@@ -165,8 +165,7 @@ def _chosen(names: Sequence[str]) -> list[str]:
     if not here:
         raise NoDeviceError("device.none.simulated-any", hint=Said("sim.start-kind", kind="wasm"))
     if len(here) > 1:
-        named = ", ".join(info.name for info in here)
-        raise UsageError("several simulated boards are running", hint=f"name one of {named}")
+        raise UsageError("usage.several-simulated", names=[info.name for info in here])
     return [here[0].name]
 
 

@@ -55,9 +55,9 @@ class SimulatedVolume:
             with drive(self.location) as opened:
                 data = opened.read_file(name)
         except UpytoolError as error:
-            raise LocalFileError(f"{name} cannot be read from {self.path}: {error.message}") from error
+            raise LocalFileError("local-file.drive-read", name=name, path=self.path, cause=error) from error
         if len(data) > limit:
-            raise LocalFileError(f"{name} on {self.path} is larger than {limit} bytes")
+            raise LocalFileError("local-file.drive-too-large", name=name, path=self.path, limit=limit)
         return data
 
     def send(self, name: str, data: bytes, advance: Callable[[int], None]) -> int:
@@ -73,5 +73,5 @@ class SimulatedVolume:
                 opened.write_uf2(data, name, count)
         except SimulatorError as error:
             if not isinstance(error, DriveGone):
-                raise LocalFileError(f"{self.path} does not take {name}: {error.message}") from error
+                raise LocalFileError("local-file.drive-write", name=name, path=self.path, cause=error) from error
         return through

@@ -86,10 +86,7 @@ def check_setup(board: Device, *, wifi: bool = False) -> WebreplState:
     from ..device import webrepl_setup as work
 
     if over_the_air(board):
-        raise UsageError(
-            "setting up WebREPL restarts the board, which would end this connection",
-            hint="connect the board by USB or a serial port; `upytool webrepl password` works over the air",
-        )
+        raise UsageError("usage.webrepl-over-the-air")
     state = work.look(board)
     work.require_webrepl(state, wifi=wifi)
     return state

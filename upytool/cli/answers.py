@@ -15,11 +15,7 @@ def answers(app: App) -> Ask:
 
     def ask(question: Question) -> bool:
         if app.settings.yes and question.code == "flash.replace-backup" and not question.fields["running"]:
-            raise UsageError(
-                f"{question.fields['path']} exists, and this board does not run: "
-                "its flash may be worth less than what was saved",
-                hint="give --backup another name, or leave it out",
-            )
+            raise UsageError("usage.replace-backup", path=question.fields["path"])
         return app.confirm(sentence(question))
 
     return ask

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import BinaryIO, cast
 
 from ..errors import LocalFileError
+from ..words import Said
 
 
 @contextmanager
@@ -44,5 +45,8 @@ class _Told:
 def _refused(path: str, error: OSError) -> LocalFileError:
     reason = error.strerror or str(error)
     return LocalFileError(
-        f"cannot write {path}: {reason[:1].lower()}{reason[1:]}", hint="free some space, or name another file"
+        "local-file.cannot-write",
+        path=path,
+        reason=reason[:1].lower() + reason[1:],
+        hint=Said("cli.free-or-other-file"),
     )

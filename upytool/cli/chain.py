@@ -19,6 +19,7 @@ import click
 
 from ..config.options import Option, global_flags
 from ..errors import UsageError
+from ..words import Said
 from .suggest import DESTRUCTIVE, did_you_mean
 
 _GLOBAL = global_flags()
@@ -74,7 +75,7 @@ class Flags:
         if option.kind == "level":
             sign = -1 if opposite else 1
             if self._level_sign == -sign:
-                raise UsageError("-q and -v exclude each other")
+                raise UsageError("usage.conflicting-options", option="-q", other="-v")
             self._level_sign = sign
             self.values[option.name] = max(-2, min(2, self.values.get(option.name, 0) + sign))
             return
@@ -82,15 +83,12 @@ class Flags:
             try:
                 value = option.parse(text or "")
             except ValueError:
-                raise UsageError(f"{flag} must be {option.expects}, not {text!r}") from None
+                raise UsageError("usage.bad-value", name=flag, expected=option.expects, value=text) from None
         else:
             value = not opposite
         if self.values.setdefault(option.name, value) != value:
             raise UsageError(
-                f"{flag} is given twice with different values",
-                hint="several boards in one line: `connect A ... disconnect connect B ...`"
-                if option.name == "device"
-                else "",
+                "usage.given-twice", option=flag, hint=Said("cli.several-boards") if option.name == "device" else ()
             )
 
 
@@ -130,8 +128,9 @@ def split(
             rest.pop(0)
             if not _take_global(word, rest, flags, unfinished):
                 raise UsageError(
-                    f"there is no option {word.partition('=')[0]}",
-                    hint=did_you_mean(word, _GLOBAL, "`upytool help options` lists those of every command"),
+                    "usage.unknown-option",
+                    option=word.partition("=")[0],
+                    hint=did_you_mean(word, _GLOBAL, Said("cli.options")),
                 )
             continue
         rest = expand(rest)
@@ -171,13 +170,15 @@ def _take(
                 return step, words
             names = group.list_commands(click.Context(group))
             if not words and not getattr(group, "helps", True):
-                raise UsageError(f"{step.name} needs a command", hint="one of " + ", ".join(names))
+                raise UsageError("usage.needs-subcommand", group=step.name, names=names)
             if not words:  # typed bare, it says what it has
                 step.options.append("--help")
                 return step, words
             raise UsageError(
-                f"{step.name} has no command {words[0]}",
-                hint=did_you_mean(words[0], names, "it has " + ", ".join(names)),
+                "usage.unknown-subcommand",
+                group=step.name,
+                name=words[0],
+                hint=did_you_mean(words[0], names, Said("cli.subcommands", names=names)),
             )
         step.parents += (group,)
         step.path += (words.pop(0),)
@@ -241,8 +242,10 @@ def _dispatch(
         return
     if not _take_global(word, words, flags, unfinished):
         raise UsageError(
-            f"{step.name} has no option {name}",
-            hint=did_you_mean(name, [*options, *_GLOBAL], f"`upytool help {step.name}` lists its options"),
+            "usage.unknown-command-option",
+            command=step.name,
+            option=name,
+            hint=did_you_mean(name, [*options, *_GLOBAL], Said("cli.command-options", command=step.path)),
         )
 
 
@@ -269,7 +272,7 @@ def _take_option(option: click.Option, flag: str, words: list[str], step: Step, 
         if len(words) < wanted:
             step.open_option = option
             if not unfinished:
-                raise UsageError(f"{flag} of {step.name} needs a value")
+                raise UsageError("usage.command-option-needs-value", option=flag, command=step.name)
         step.options += words[:wanted]
         del words[:wanted]
 
@@ -306,10 +309,10 @@ def _take_global(word: str, words: list[str], flags: Flags, unfinished: bool) ->
             flags.open = option
             if unfinished:
                 return True
-            raise UsageError(f"{name} needs a value", hint=f"{name} {option.metavar}")
+            raise UsageError("usage.needs-value", option=name, metavar=option.metavar)
         value = words.pop(0)
     elif value is not None and not option.takes_value:
-        raise UsageError(f"{name} takes no value")
+        raise UsageError("usage.takes-no-value", option=name)
     flags.set(option, name, opposite, value)
     return True
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ..errors import UsageError
+from ..words import Said
 from .flash_source import complete_boards
 from .params import ByteSize, LocalPath
 
@@ -75,9 +76,11 @@ def flash_options(command: Callable[..., Any]) -> Callable[..., Any]:
         )
         which = {name: values.pop(name) for name in ("file", "board", "version", "variant", "sha256", "at")}
         if values["every"] and wish.tool == "ota":
-            raise UsageError("--tool ota cannot be used with --all", hint="name one board with -d")
+            raise UsageError(
+                "usage.conflicting-options", option="--tool ota", other="--all", hint=Said("cli.one-board")
+            )
         if values["every"] and which["at"] is not None:
-            raise UsageError("--at takes a FILE, and one board", hint="upytool flash --at 0x0 saved.bin")
+            raise UsageError("usage.at-file")
         return command(*args, which=FirmwareWish(**which), wish=wish, **values)
 
     # Click keeps the options and arguments that were put on it so far here.

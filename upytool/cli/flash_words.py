@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FlashError
+from ..words import Said
 from .app import App
 from .ui.style import Style
 from .ui.text import rows, seconds, size
@@ -92,7 +93,7 @@ def _board(board: Flashable) -> str:
         what = target.volume.info.model or target.volume.label
     if not what and target.port is not None:
         what = target.port.what
-    parts = [what or "a board that does not say what it is"]
+    parts = [what or "an unidentified board"]
     if name and target.machine:
         parts.append(f"({target.machine})")
     if target.state == "bootloader":
@@ -185,7 +186,11 @@ def failed(outcomes: Sequence[FlashOutcome]) -> FlashError | None:
     if not bad:
         return None
     first = bad[0].error
-    hint = "\n".join(f"{each.plan.target.selector}: {getattr(each.error, 'hint', '')}" for each in bad[:4])
+    hints = [
+        Said("cli.board-hint", board=each.plan.target.selector, hint=hint)
+        for each in bad[:4]
+        for hint in (each.error.hints if each.error is not None else ())
+    ]
     if len(outcomes) == 1 and isinstance(first, FlashError):
         return first
-    return FlashError(f"{len(bad)} of {len(outcomes)} boards were not flashed", hint=hint)
+    return FlashError("flash.some-failed", failed=len(bad), count=len(outcomes), hint=hints)

@@ -16,6 +16,7 @@ import click
 from click.formatting import HelpFormatter as ClickFormatter
 
 from ..errors import ConfigError, UsageError
+from ..words import Said
 from . import table
 from .suggest import did_you_mean
 from .ui.help import example_lines, root_help
@@ -173,8 +174,7 @@ def require(name: str, macros: Sequence[str] = ()) -> click.Command:
     found = load(name) or _plugin(name)
     if found is None:
         raise UsageError(
-            f"there is no command {name}",
-            hint=did_you_mean(name, [*table.BY_NAME, *macros], "`upytool --help` lists the commands"),
+            "usage.unknown-command", name=name, hint=did_you_mean(name, [*table.BY_NAME, *macros], Said("cli.commands"))
         )
     return found
 
@@ -189,12 +189,11 @@ def _plugin(name: str) -> click.Command | None:
             found = entry.load()
         except Exception as error:
             raise ConfigError(
-                f"the plug-in command {name} cannot be loaded: {type(error).__name__}: {error}",
-                hint=f"it comes from {entry.value}",
+                "config.plugin-not-loaded", name=name, kind=type(error).__name__, reason=str(error), origin=entry.value
             ) from error
         if isinstance(found, click.Command):
             return found
-        raise ConfigError(f"the plug-in command {name} ({entry.value}) is not a click.Command")
+        raise ConfigError("config.plugin-kind", name=name, origin=entry.value)
     return None
 
 

@@ -23,10 +23,7 @@ _REWRITTEN = re.compile(r"[:;]?[A-Za-z]:[\\/]")
 def board_path(path: str) -> str:
     """A path of the board as it was typed. Errors: UsageError where the shell made a path of Windows of it."""
     if _REWRITTEN.match(path):
-        raise UsageError(
-            f"{path.lstrip(':;')} is a path of Windows, not of the board",
-            hint="Git Bash rewrites words that begin with a slash: set MSYS_NO_PATHCONV=1, or leave the first `/` out",
-        )
+        raise UsageError("usage.windows-path", path=path.lstrip(":;"))
     return path
 
 
@@ -68,7 +65,7 @@ class RemotePath(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         path = board_path(str(value).removeprefix(":"))
         if self.named and not path:
-            raise UsageError(f"{str(value)!r} is not a name", hint="write a name after the colon: `:NAME`")
+            raise UsageError("usage.board-name", text=str(value))
         return path
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:

@@ -6,6 +6,7 @@ import os
 import sys
 
 from ..errors import UsageError
+from ..words import Said
 from .app import App
 
 LINE_BYTES = 1024
@@ -29,10 +30,13 @@ def new_password(app: App, name: str, *, variable: str = "", given: str | None =
         return os.environ[variable]
     typed = app.ask_password(f"{name}: ")
     if typed is None:
-        also = f"set {variable}, or " if variable else ""
-        raise UsageError(f"a password is required: {name}", hint=f"{also}give it on stdin with --password-stdin")
+        raise UsageError(
+            "usage.password-required",
+            name=name,
+            hint=Said("cli.password-variable", variable=variable) if variable else Said("cli.password-stdin"),
+        )
     if twice and app.ask_password("The same again: ") != typed:
-        raise UsageError("the two passwords differ")
+        raise UsageError("usage.passwords-differ")
     return typed
 
 
@@ -43,7 +47,7 @@ def password_lines(wanted: bool, count: int) -> list[str | None]:
         return lines
     stream = sys.stdin
     if stream is None or stream.isatty():
-        raise UsageError("--password-stdin reads from a pipe or a file", hint="without it, upytool asks")
+        raise UsageError("usage.password-stdin")
     for number in range(count):
         data = stream.buffer.readline(LINE_BYTES)
         if not data:
@@ -51,5 +55,5 @@ def password_lines(wanted: bool, count: int) -> list[str | None]:
         try:
             lines[number] = data.decode().rstrip("\r\n")
         except UnicodeDecodeError:
-            raise UsageError("the password on stdin is not valid UTF-8") from None
+            raise UsageError("usage.password-encoding") from None
     return lines

@@ -19,12 +19,19 @@ from ..errors import (
     UpytoolError,
     UsageError,
 )
+from ..words import Said
 from . import table
 from .app import App
 from .chain import Step, split
 from .group import Context, require, root
 from .ui import errors
 from .ui.streams import ClosedPipe, Streams
+
+
+class BugError(UpytoolError):
+    """What nobody expected: an error of upytool itself."""
+
+    code = "unexpected"
 
 
 def run_line(argv: list[str]) -> int:
@@ -187,9 +194,13 @@ def as_known(error: BaseException) -> UpytoolError | None:
     if isinstance(error, click.UsageError):
         name = error.ctx.command_path.removeprefix("upytool ") if error.ctx else ""
         message = error.format_message().rstrip(".")
-        return UsageError(message[:1].lower() + message[1:], hint=f"`upytool help {name}`" if name else "")
+        return UsageError(
+            "usage.command-line",
+            problem=message[:1].lower() + message[1:],
+            hint=Said("cli.help", command=name.split()) if name else (),
+        )
     if isinstance(error, click.ClickException):
-        return UsageError(error.format_message())
+        return UsageError("usage.command-line", problem=error.format_message())
     if isinstance(error, click.exceptions.Abort):  # A question was answered with no.
         return Declined()
     # Interrupted comes from an operation that had nothing to clean up.
@@ -199,12 +210,10 @@ def as_known(error: BaseException) -> UpytoolError | None:
         return _refused(error)
     if isinstance(error, UnicodeError):
         text = getattr(error, "object", "")
-        return UsageError(
-            f"{text if isinstance(text, str) and len(text) < 200 else 'a name'!r} is not valid Unicode text",
-            hint="rename the file, or set the locale to UTF-8 (LC_ALL=C.UTF-8)",
-        )
+        text = text[:200] if isinstance(text, str) else "a name"
+        return UsageError("usage.not-unicode", text=text.encode("utf-8", "backslashreplace").decode())
     if isinstance(error, ValueError) and "null" in str(error) and "embedded" in str(error):
-        return UsageError("a path holds a null character")
+        return UsageError("usage.null-character")
     return None
 
 
@@ -214,8 +223,10 @@ def _refused(error: OSError) -> UpytoolError:
     reason = reason[:1].lower() + reason[1:]
     names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, (str, bytes))]
     if not names and error.errno == errno.ENOENT and not _has_directory():
-        return LocalFileError("the working directory was removed", hint="change to another directory (`cd`)")
-    return LocalFileError(": ".join([*names, reason]), hint="-vv shows where it happened")
+        return LocalFileError("local-file.directory-removed")
+    if not names:
+        return LocalFileError("local-file.refused", reason=reason)
+    return LocalFileError("local-file.system", path=": ".join(names), reason=reason, hint=Said("cli.where"))
 
 
 def _has_directory() -> bool:
@@ -232,12 +243,13 @@ def _unexpected(error: BaseException) -> UpytoolError:
         first = str(error).splitlines()[:1]
     except Exception:  # an exception whose words fail as well
         first = []
-    message = ": ".join([f"unexpected {type(error).__name__}", *first])
     path = _write_report(error)
-    saved = f"the details are in {path}; please send them in\n" if path else ""
-    known = UpytoolError(message, hint=f"this is a bug in upytool; {saved}-vv shows them here")
-    known.code = "unexpected"
-    return known
+    return BugError(
+        "unexpected",
+        kind=type(error).__name__,
+        reason="".join(first) or "no message",
+        hint=Said("cli.report", path=path) if path else (),
+    )
 
 
 def _trace(error: BaseException) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..words import Said
+
 # What loses something, or the question before it, is only ever typed in full: never suggested, never completed
 # from its beginning.
 DESTRUCTIVE = frozenset(
@@ -23,11 +25,9 @@ def closest(word: str, known: Iterable[str], count: int = 3) -> list[str]:
     return [each for each, score in zip(near, scores, strict=True) if score > scores[0] - 0.15]
 
 
-def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
+def did_you_mean(word: str, known: Iterable[str], otherwise: Said) -> Said:
     """A hint: `did you mean cp or cat?`, or `otherwise` where nothing is near."""
-    near = closest(word, known)
-    if not near:
+    *first, last = closest(word, known) or [""]
+    if not last:
         return otherwise
-    if len(near) == 1:
-        return f"did you mean {near[0]}?"
-    return f"did you mean {', '.join(near[:-1])} or {near[-1]}?"
+    return Said("cli.did-you-mean-one", names=first, last=last) if first else Said("cli.did-you-mean", name=last)

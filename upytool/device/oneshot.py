@@ -62,7 +62,7 @@ class Code(str):
 def _body(names: tuple[str, ...]) -> bytes:
     text = "\n".join(snippet(f"one_{name}") for name in names).replace('"\\x1e', f'"{_MARK}').replace("_upy", NAME)
     flat = _FLAT.match(text)
-    forgets = text.endswith(f"\ndel {NAME}")
+    forgets = re.search(rf"\n *del {NAME}\Z", text) is not None
     if flat is None:
         text = text.removesuffix(f"\ndel {NAME}") if forgets else f"global {NAME}\ndel {NAME}\n{text}"
         body = text.replace("\n", "\n ")

@@ -117,13 +117,12 @@ class SmallMover:
                 raise _Broken from error
 
     def _is_missing(self, path: str) -> Op[bool]:
+        """Whether the board refuses the path again: a name that the line had altered would be there now."""
         try:
-            yield from self._session.one("stat", path, PATH=path)
-        except RemoteOSError as error:
-            return error.errno == ENOENT
-        except (RemoteError, StreamError, DeviceTimeoutError):
-            pass
-        return False
+            yield from self._session.one("gone", path, PATH=path)
+        except (RemoteOSError, RemoteError, StreamError, DeviceTimeoutError):
+            return False
+        return True
 
     # -- looking --------------------------------------------------------------------------------
 

@@ -92,11 +92,6 @@ def turbo(
             wire.down()
 
 
-def sign_of_life(session: Session, patience: float = PATIENCE) -> Op[None]:
-    """Tell the board that this side lives, between programs that take long."""
-    yield from session.call_source(f"{_sign(round(patience / TICK))}\nprint('\\x1e1')")
-
-
 def _sign(ticks: int) -> str:
     # Plain assignments: other programs of ours have taken the name `run` meanwhile.
     return f"_turbo[0]=0\n_turbo[1]={ticks}"

@@ -170,7 +170,7 @@ def _loader(device: UsbDevice, computer: Computer) -> Check:
         if node and not computer.may(node):
             rule = install(usb_rule(device.vid, device.pid))
             remedy = f"a udev rule allows it; then plug the board in again:\n{rule}"
-            return Check(name, "problem", f"you may not open {device.bootloader} ({usb_id})", remedy)
+            return Check(name, "problem", f"permission denied: {device.bootloader} ({usb_id})", remedy)
     if computer.platform == "win32" and (device.vid, device.pid) in ((0x2E8A, 0x0003), (0x0483, 0xDF11)):
         return Check(
             name,
@@ -220,7 +220,7 @@ def _no_port_on_linux(device: UsbDevice, name: str, what: str, computer: Compute
     if (device.vid, device.pid) in BRLTTY_IDS and (running(("brltty",), computer.root) or _has_brltty_rules(computer)):
         return Check(
             name, "problem", f"{what}: brltty took it for a braille display",
-            "unless somebody needs it: sudo apt remove brltty\nthen plug the board in again",
+            "unless it is needed: sudo apt remove brltty\nthen plug the board in again",
         )  # fmt: skip
     module = _MODULES.get(device.vid, "cdc_acm")
     if f"\n{module} " in "\n" + computer.text("proc/modules"):
@@ -254,7 +254,7 @@ def _programs(boards: Sequence[SerialPort], computer: Computer) -> Iterator[Chec
         yield Check(
             "brltty", "note",
             f"brltty runs (pid {found['brltty']}) and may take {where} for a braille display",
-            "unless somebody needs it: sudo apt remove brltty",
+            "unless it is needed: sudo apt remove brltty",
         )  # fmt: skip
     if "ModemManager" in found:
         rules = [no_modem_rule(port.vid or 0, port.pid or 0) for port in usb[:1]]

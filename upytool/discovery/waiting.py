@@ -8,12 +8,10 @@ import time
 from collections.abc import Callable
 
 from ..errors import NoDeviceError, PortMissingError, UpytoolError
-from ..events import NULL, Reporter, notice
-from .ports import PortLister, SerialPort, list_ports
+from ..events import notice
 from .selector import Finder, Target, find, is_present
 
 POLL = 0.25
-VANISH = 1.5
 SETTLE = 2.0
 
 
@@ -67,41 +65,3 @@ def _is_new(path: str) -> bool:
         return time.time() - os.stat(path).st_ctime < SETTLE
     except OSError:
         return True
-
-
-def refind(
-    port: SerialPort,
-    timeout: float = 10.0,
-    *,
-    vanish: float = VANISH,
-    reporter: Reporter = NULL,
-    ports: PortLister = list_ports,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> SerialPort:
-    """The same board after a reset, found by USB serial number or place.
-
-    Args:
-        port: as it was before.
-        timeout: seconds to wait for it.
-        vanish: seconds within which the reset makes the port go away; one that stays (a UART bridge) is
-            taken as it is after that.
-
-    Errors: PortMissingError when it did not come back.
-    """
-    start = clock()
-    was_gone = False
-    told = False
-    while clock() - start < timeout:
-        found = [other for other in ports() if port.same_device(other)]
-        same = sorted(found, key=lambda other: (other.path != port.path, other.location or ""))
-        if not same:
-            was_gone = True
-        elif was_gone or clock() - start >= vanish:
-            _settle(same[0].path, clock, sleep)
-            return same[0]
-        if not told and clock() - start > 1.0 and was_gone:
-            told = True
-            notice(reporter, f"waiting for {port.what} to come back (Ctrl-C stops)", "detail")
-        sleep(0.05 if not was_gone else POLL / 2)
-    raise PortMissingError("transport.missing.not-back", port=port.path, seconds=timeout)

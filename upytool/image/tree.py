@@ -80,11 +80,6 @@ class BuiltFs:
     blocks: Mapping[int, bytes]
 
     @property
-    def extent(self) -> int:
-        """The end of the last block that is written."""
-        return max((offset + len(data) for offset, data in self.blocks.items()), default=0)
-
-    @property
     def written(self) -> int:
         return sum(len(data) for data in self.blocks.values())
 

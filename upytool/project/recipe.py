@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -201,16 +200,6 @@ def _file(path: Path, target: str, table: BuildTable, *, module: bool) -> Item:
     except ValueError:  # on another drive
         shown = path.name
     return Item(target, data, shown, module=module)
-
-
-def items_digest(items: tuple[Item, ...]) -> str:
-    """One SHA-256 over all that goes in: equal digests make equal firmware."""
-    digest = sha256()
-    for item in items:
-        head = f"{item.target}\0{item.module}\0{item.optimize}\0{item.emitter}\0{len(item.data)}\0"
-        digest.update(head.encode())
-        digest.update(item.data)
-    return digest.hexdigest()
 
 
 def require_project(table: BuildTable) -> None:

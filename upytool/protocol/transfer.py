@@ -188,12 +188,6 @@ class StreamLink:
             wakes += 1
             yield Send(WAKE)
 
-    def drained(self) -> Op[None]:
-        """Send all that is queued and wait until the board has confirmed it."""
-        yield from self.write(b"", flush=True)
-        while self._flying:
-            yield from self._wait_for_ack()
-
     # -- from the board -------------------------------------------------------------------------
 
     def poll(self) -> Op[None]:

@@ -20,7 +20,7 @@ gives it word by word. A field in it that is a list is as many words.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from string import Formatter
@@ -69,10 +69,9 @@ class Said:
     @property
     def command(self) -> list[str]:
         """The first command of the sentence, a word each; empty where it names none."""
-        import shlex
-
         found = _COMMAND.search(self.template or self.code)
-        return [] if found is None else [each for word in shlex.split(found[1]) for each in _argv(word, self.fields)]
+        parts = _WORD.findall(found[1]) if found is not None else []
+        return [word for part in parts if part.strip() for word in _words(part, self.fields)]
 
     def data(self) -> dict[str, object]:
         """As a JSON value: `text`, and `command` where there is one."""
@@ -91,18 +90,26 @@ class Said:
     __hash__ = None  # type: ignore[assignment]
 
 
+# A word of a command, which may have a part in quotes, and what is between two.
+_WORD = re.compile(r"""\s+|(?:'[^']*'|"[^"]*"|[^\s'"])+""")
+
+
 def _shell(command: str, fields: Mapping[str, object]) -> str:
     """A command for a shell: words that hold a field are quoted where they need it, the others are as written."""
     import shlex
 
-    words = re.split(r"(\s+)", command)
-    return "".join(shlex.join(_argv(word, fields)) if _FIELD.search(word) else word for word in words)
+    words = _WORD.findall(command)
+    return "".join(shlex.join(_words(word, fields)) if _FIELD.search(word) else word for word in words)
 
 
-def _argv(word: str, fields: Mapping[str, object]) -> list[str]:
-    """A word of a command with its fields, as one argument; as many as there are where it is a list's name alone."""
-    value = fields.get(word[1:-1]) if word[:1] == "{" else None
-    return [str(each) for each in value] if isinstance(value, list | tuple) else [fill(word, fields)]
+def _words(word: str, fields: Mapping[str, object]) -> list[str]:
+    """A word as a template has it, with its fields: a field that stands alone and is a list gives several words."""
+    import shlex
+
+    found = fields.get(word[1:-1]) if _FIELD.fullmatch(word) else None
+    if isinstance(found, list | tuple):
+        return [str(each) for each in found]
+    return [fill("".join(shlex.split(word)), fields)]
 
 
 class _Fields(Formatter):
@@ -137,12 +144,6 @@ def fill(template: str, fields: Mapping[str, object]) -> str:
 def outline(template: str) -> str:
     """A template as a page shows it: `{name}` for every field, whatever its format."""
     return re.sub(r"\{(\w+)[^{}]*\}", r"{\1}", template)
-
-
-def names_in(templates: Iterable[str]) -> set[str]:
-    """The names of the fields that templates use."""
-    found = (name for template in templates for _, name, _, _ in _FIELDS.parse(template) if name)
-    return {re.split(r"[.\[]", name)[0] for name in found}
 
 
 @cache

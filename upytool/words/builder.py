@@ -196,7 +196,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
     "offline.no-source": ("MicroPython {ref} of {url} is not in the cache", "build once without --offline"),
     "offline.tree-lacks": ("the tree {path} lacks {submodules}", "fetch once without --offline"),
     "usage.bad-board-name": ("{name!r} is not a valid name of a board", "letters, digits, _ and -"),
-    "usage.board-port": ("the port of the board in {path} cannot be told", 'say it: PORT = "stm32" in [build.make]'),
+    "usage.board-port": ("cannot determine the port of the board in {path}", 'set it: PORT = "stm32" in [build.make]'),
     "usage.c-modules-twice": ("c_modules and USER_C_MODULES are both given", "take one of them"),
     "usage.manifest-no-board": ("{tree} has no board {board}", "it has {known} ..."),
     "usage.no-board-directory": ("there is no board directory {path}", "BOARD_DIR has an mpconfigboard.h"),

@@ -9,7 +9,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
     "config.cannot-edit": ("cannot edit {path} automatically", "change {key} by hand: `upytool config edit`"),
     "config.cannot-write": ("cannot write {path}: {reason}",),
     "config.keyring-remove": ("the system keyring did not remove the password: {reason}",),
-    "config.keyring-set": ("the system keyring did not take the password: {reason}",),
+    "config.keyring-set": ("the system keyring refused the password: {reason}",),
     "config.macro-no-command": ("{origin}: the macro {signature!r} has no command",),
     "config.macro-not-strings": ("{origin}: the macro {signature!r} must be made of strings",),
     "config.not-a-string": ("{path}: {key} must be a string",),

@@ -19,10 +19,6 @@ ERRORS: dict[str, tuple[str, ...]] = {
         "{address} did not appear within {seconds:g} s",
         "see what is plugged in: `upytool devs`",
     ),
-    "transport.missing.not-back": (
-        "the board on {port} did not come back within {seconds:g} s",
-        "press its reset button or plug it in again; `upytool devs` shows what is there",
-    ),
     "transport.network-search": (
         "cannot search the network: {reason}",
         "check that this computer is in a network, or name the board by its address: -d ws://ADDRESS",

@@ -61,7 +61,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
 
 NOTES: dict[str, str] = {
     "net.check-name": "check the name, the path and the ref",
-    "net.denied": "the server gives this to others than you, or to nobody",
+    "net.denied": "the server does not give you access to it",
     "net.given-up": "the download was given up",
     "net.not-in-time": "{what} did not end in time",
     "net.offline": "check the network connection; with --offline only the cache is used",

@@ -15,7 +15,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
         "put a token, or USER:PASSWORD, into the environment variable that token-env names",
     ),
     "config.host-url-invalid": ("{key}.url: {cause}",),
-    "config.lock-damaged": ("{path} is damaged: {cause}", "`upytool mip lock` makes it anew"),
+    "config.lock-damaged": ("{path} is damaged: {cause}", "`upytool mip lock` writes a new one"),
     "config.newer-lock": ("{path} was written by a newer upytool", "pip install -U upytool"),
     "config.package": ("{origin}: packages.{name}: {cause}",),
     "config.package-keys": (
@@ -79,11 +79,11 @@ ERRORS: dict[str, tuple[str, ...]] = {
     ),
     "package.lock-for-mpy": (
         "{name} was made for .mpy version {made_for}, and this install takes sources",
-        "`upytool mip lock` with this board makes it anew",
+        "`upytool mip lock` with this board writes a new one",
     ),
     "package.lock-for-other-mpy": (
         "{name} was made for .mpy version {made_for}, and this install takes version {version}",
-        "`upytool mip lock` with this board makes it anew",
+        "`upytool mip lock` with this board writes a new one",
     ),
     "package.manifest-version": (
         "{origin} has format v {version}, and upytool reads v {supported}",

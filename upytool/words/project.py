@@ -31,7 +31,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
     ),
     "build.same-import": ("{one} and {other} would become the same module", "take one of them out"),
     "build.same-target": ("{target} comes from two places: {one} and {other}", "take one of them out, or rename it"),
-    "config.build-lock-damaged": ("{path} is damaged: {reason!r}", "remove it: the next build makes it anew"),
+    "config.build-lock-damaged": ("{path} is damaged: {reason!r}", "remove it: the next build writes a new one"),
     "config.build-lock-newer": ("{path} was written by a newer upytool", "pip install -U upytool"),
     "config.build-lock-other-firmware": (
         "{name} is not the firmware that {lock} pins",
@@ -41,7 +41,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
         "the project asks for something else than {name} pins",
         "`upytool build` brings the lock up to date",
     ),
-    "config.build-lock-unreadable": ("{cause}", "remove it: the next build makes it anew"),
+    "config.build-lock-unreadable": ("{cause}", "remove it: the next build writes a new one"),
     "config.project-table": ("{path}: [{table}] must be a table", "fix the file"),
     "config.unknown-key": ("{path}: [{table}] knows no {key!r}", "it knows {known}"),
     "config.wrong-value": ("{path}: {key} must be {expected}", "fix the file"),

@@ -73,7 +73,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
         "{text!r} is not a version",
         "latest, preview, a version such as 1.28 or 1.28.0, or a date YYYYMMDD",
     ),
-    "usage.one-file": ("{spec} is one certain file, so a {option} can't be chosen", "leave --{option} away"),
+    "usage.one-file": ("{spec} is a single file, so a {option} cannot be chosen", "leave out --{option}"),
     "usage.two-variants": ("two variants are wanted, {variant} and {other}",),
     "usage.two-versions": ("two versions are wanted, {wanted} and {other}",),
     "usage.unknown-firmware-kind": ("there is no firmware of kind {kind}", "one of {known}"),

@@ -48,7 +48,7 @@ def test_colour_rule(flag: str, environ: dict[str, str], tty: bool, expected: bo
 
 def test_style_without_colour_is_the_text() -> None:
     plain, loud = Style(), Style(colour=True)
-    for role in ("heading", "literal", "placeholder", "strong", "dim", "good", "warning", "error", "hint"):
+    for role in ("heading", "literal", "strong", "dim", "good", "warning", "error", "hint"):
         assert getattr(plain, role)("x") == "x"
         assert getattr(loud, role)("x") == getattr(loud, role)("x").replace("x", "x") != "x"
         assert getattr(loud, role)("") == ""

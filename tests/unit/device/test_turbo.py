@@ -19,7 +19,7 @@ from tests.fakes.virtual import Clock
 from upytool.device.fs_ops import FsOps
 from upytool.device.local import CallSink
 from upytool.device.session import Session
-from upytool.device.turbo import PATIENCE, sign_of_life, turbo, why_not
+from upytool.device.turbo import PATIENCE, turbo, why_not
 from upytool.errors import OperationInterrupted
 from upytool.protocol.ops import Op
 from upytool.protocol.raw_repl import RawRepl, ReplState
@@ -130,16 +130,6 @@ def test_a_board_that_went_back_by_itself_meanwhile() -> None:
     with bench.turbo():
         bench.let_pass(PATIENCE + 1)
         assert bench.board.rate == 115200
-    assert bench.is_back
-
-
-def test_a_sign_of_life_keeps_the_rate() -> None:
-    bench = Bench()
-    with bench.turbo():
-        for _ in range(4):
-            bench.let_pass(PATIENCE - 1)
-            bench.drive(sign_of_life(bench.session))
-            assert bench.board.rate == 921600
     assert bench.is_back
 
 

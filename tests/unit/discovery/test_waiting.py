@@ -8,7 +8,7 @@ from tests.fakes import usb_zoo as zoo
 from upytool.discovery import advice, waiting
 from upytool.discovery.ports import SerialPort
 from upytool.discovery.selector import Finder, Target
-from upytool.discovery.waiting import refind, wait_for
+from upytool.discovery.waiting import wait_for
 from upytool.errors import AmbiguousDeviceError, NoDeviceError, PortMissingError
 from upytool.events import Notice
 from upytool.testing import Recorder
@@ -83,38 +83,3 @@ def test_what_waiting_does_not_mend_is_said_at_once() -> None:
 
 def test_a_url_is_not_waited_for() -> None:
     assert Plugging((0, [])).wait("socket://h:1", 10).address == "socket://h:1"
-
-
-def _refind(world: Plugging, port: SerialPort, timeout: float = 10) -> SerialPort:
-    return refind(port, timeout, ports=world.ports, clock=world.clock, sleep=world.sleep)
-
-
-def test_a_board_comes_back_under_another_name() -> None:
-    back = zoo.pico("/dev/ttyACM5")
-    world = Plugging((0, [zoo.pico()]), (0.2, []), (1.5, [zoo.pico("/dev/ttyACM2", "other", "1-9"), back]))
-    assert _refind(world, zoo.pico()) == back
-    assert world.now < 2
-
-
-def test_a_board_comes_back_as_something_else_in_the_same_place() -> None:
-    loader = zoo.port("/dev/ttyACM0", "303a:0002", location="1-2:1.0")
-    world = Plugging((0, [zoo.pico()]), (0.2, []), (1.0, [loader]))
-    assert _refind(world, zoo.pico()) == loader
-
-
-def test_the_old_port_is_not_taken_for_the_new_one() -> None:
-    """A board needs a moment to fall off the bus: what is listed until then is the past."""
-    world = Plugging((0, [zoo.pico()]), (0.8, []), (1.6, [zoo.pico("/dev/ttyACM1")]))
-    assert _refind(world, zoo.pico()).path == "/dev/ttyACM1"
-
-
-def test_a_bridge_that_never_goes_away_is_taken_as_it_is() -> None:
-    world = Plugging((0, [zoo.cp2102()]))
-    assert _refind(world, zoo.cp2102()) == zoo.cp2102()
-    assert 1.5 <= world.now < 1.7
-
-
-def test_a_board_that_stays_away() -> None:
-    world = Plugging((0, [zoo.pico()]), (0.2, []))
-    with pytest.raises(PortMissingError, match="did not come back within 3 s"):
-        _refind(world, zoo.pico(), 3)

@@ -221,7 +221,7 @@ def test_what_ends_after_the_restart_names_the_command_that_confirms(
     assert any(unconfirmed) == rollback
 
 
-@pytest.mark.parametrize(("begin", "cuts"), [("", range(1, 130, 60)), ("Checking", range(1, 18, 3))])
+@pytest.mark.parametrize(("begin", "cuts"), [("", range(1, 130, 60)), ("Checking", range(1, 61, 2))])
 def test_the_connection_may_end_for_good_between_two_frames(
     device: Device, monkeypatch: pytest.MonkeyPatch, begin: str, cuts: range
 ) -> None:
@@ -272,6 +272,9 @@ def test_the_connection_may_end_for_good_between_two_frames(
         assert "damaged" not in log
         assert starts[-1] == ("ota_1" if "valid" in log else "ota_0"), (at, log)
         outcomes.add(tuple(starts))
+        # How many frames a whole update takes depends on how many go in one write.
+        if begin and len(outcomes) == 3:
+            break
     assert ("ota_0", "ota_0") in outcomes
-    if begin:  # how many frames a whole update takes depends on how many go in one write
+    if begin:
         assert {("ota_1", "ota_0"), ("ota_1", "ota_1")} <= outcomes

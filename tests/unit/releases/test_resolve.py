@@ -136,8 +136,9 @@ def test_local_files(tmp_path: Path, source: ReleaseSource, monkeypatch: pytest.
     for missing in ("firmware.uf2", "nowhere/RPI_PICO", str(tmp_path)):
         with pytest.raises(LocalFileError, match=r"does not exist|is a directory"):
             find_release(missing, source)
-    with pytest.raises(UsageError, match="one certain file"):
+    with pytest.raises(UsageError) as raised:
         find_release(str(path), source, version="1.27")
+    assert raised.value.code == "usage.one-file"
 
 
 def test_addresses(site: Site, source: ReleaseSource) -> None:

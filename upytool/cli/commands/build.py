@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import DifferencesFound
+from ...words import Said
 from ..app import App, pass_app
 from ..group import define
 from ..package_source import package_settings
@@ -107,7 +108,7 @@ def _tell(app: App, firmware: Firmware) -> None:
         app.note("no main.py goes in, so nothing starts by itself: --entry MODULE[:CALL] makes one")
     base = built.recipe.firmware
     if base is not None and base.suffix and result.output.suffix.lower() != base.suffix.lower():
-        app.warn(f"{_shown(result.output)} holds what a {base.suffix} file holds, whatever its name says")
+        app.warn(f"{_shown(result.output)} is a {base.suffix} file despite its extension")
     what = "is up to date" if result.unchanged else "is written"
     ours = built.lock is not None and Path.cwd().is_relative_to(built.recipe.root)
     named = "" if ours and result.output.resolve().is_relative_to(built.recipe.root) else f" {_shown(result.output)}"
@@ -121,10 +122,11 @@ def _compare(app: App, found: Comparison) -> None:
     app.emit(found.data(), found.changes)
     if not found.same:
         raise DifferencesFound(
-            f"this build gives {found.sha256[:12]}, {found.lock.name} has {str(found.locked)[:12]}",
-            hint="what differs is listed above"
-            if found.changes
-            else "the same inputs gave other bytes: please report this",
+            "differences.build",
+            sha256=found.sha256,
+            lock=found.lock.name,
+            locked=str(found.locked),
+            hint=Said("cli.differs-above" if found.changes else "cli.same-inputs"),
         )
     app.note(f"The same bytes again: sha256 {found.sha256[:12]}")
 

@@ -12,6 +12,7 @@ from ...config.options import BY_KEY, Option
 from ...config.paths import config_file
 from ...errors import ConfigError, UsageError
 from ...secret import redact
+from ...words import Said
 from ..app import App, pass_app
 from ..group import define_group
 from ..suggest import did_you_mean
@@ -75,7 +76,7 @@ def get(app: App, key: str) -> None:
     if table:
         held = app.settings.devices if table == "devices" else app.settings.macros
         if name not in held:
-            raise UsageError(f"{key} is not set", hint=f"`upytool config set {key} VALUE`")
+            raise UsageError("usage.not-set", name=key)
         value = redact(held[name]) if table == "devices" else held[name]
         app.emit(value, describe(value))
     else:
@@ -96,7 +97,7 @@ def set_(app: App, key: str, value: str) -> None:
         try:
             typed = option.parse(value)
         except ValueError:
-            raise UsageError(f"{key} must be {option.expects}, not {value!r}") from None
+            raise UsageError("usage.bad-value", name=key, expected=option.expects, value=value) from None
     elif table == "devices":
         from ...api.webrepl import check_address
 
@@ -140,9 +141,9 @@ def edit(app: App) -> None:
     try:
         status = subprocess.call([*words, file])
     except OSError as error:
-        raise ConfigError(f"cannot start the editor {editor}: {error.strerror}", hint="set $EDITOR") from None
+        raise ConfigError("config.editor-not-started", editor=editor, reason=error.strerror) from None
     if status:
-        raise ConfigError(f"the editor {editor} ended with status {status}")
+        raise ConfigError("config.editor-failed", editor=editor, status=status)
     read_toml(file)
 
 
@@ -150,10 +151,7 @@ def _place(key: str) -> tuple[str, str]:
     """`devices.kitchen` -> ("devices", "kitchen"); `baud` -> ("", "baud")."""
     table, dot, name = key.partition(".")
     if table == PASSWORDS:
-        raise UsageError(
-            f"`config` does not handle {PASSWORDS}: a password on the command line can be seen by others",
-            hint="use `upytool webrepl password`, or `upytool config edit`",
-        )
+        raise UsageError("usage.config-password", table=PASSWORDS)
     if dot and table in ("devices", "macros") and name:
         return table, name
     return "", key
@@ -162,9 +160,7 @@ def _place(key: str) -> tuple[str, str]:
 def _option(key: str) -> Option:
     option = BY_KEY.get(key)
     if option is None:
-        raise UsageError(
-            f"there is no setting {key}", hint=did_you_mean(key, BY_KEY, "`upytool config list` shows them")
-        )
+        raise UsageError("usage.unknown-setting", name=key, hint=did_you_mean(key, BY_KEY, Said("cli.settings")))
     return option
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ...errors import LocalFileError, UsageError
+from ...words import Said
 from ..app import App, pass_app
 from ..copying import report
 from ..group import define
@@ -64,13 +65,13 @@ def command(
     .git, __pycache__, other dot files and what an .upytoolignore file names are left out.
     """
     if len(paths) < 2:
-        raise UsageError("cp needs at least one source and a target", hint="upytool cp main.py :")
+        raise UsageError("usage.cp-arguments")
     *sources, target = paths
     here = not target.remote and not any(source.remote for source in sources)
     if here and not local and not app.mpremote and not any(str(path) == "-" for path in paths):
-        raise UsageError("neither side is on the board", hint=_colon(sources, target))
+        raise UsageError("usage.no-side-on-board", hint=_colon(sources, target))
     if local and not here:
-        raise UsageError("--local copies between paths without a colon", hint="drop --local")
+        raise UsageError("usage.local-with-colon")
     for source in sources:
         app.echo(f"cp {source} {target}")
     if any(str(path) == "-" for path in paths):
@@ -93,16 +94,14 @@ def command(
     report(app, result, time.monotonic() - start, "./" if recursive and target == ("", True) else "")
 
 
-def _colon(sources: list[Place], target: Place) -> str:
+def _colon(sources: list[Place], target: Place) -> list[Said]:
     """What was meant, most likely: the target on the board, or the sources where they are not here."""
-    from shlex import join
-
     words, path = [source.path for source in sources], target.path.removeprefix("./")
     if any(os.path.exists(word) for word in words):
-        meant = join([*words, ":" if path in ("", ".") else f":{path}"])
+        meant = [*words, ":" if path in ("", ".") else f":{path}"]
     else:
-        meant = join([*(f":{word}" for word in words), path])
-    return f"a path on the board begins with a colon: `upytool cp {meant}`\n--local copies on this computer"
+        meant = [*(f":{word}" for word in words), path]
+    return [Said("cli.board-path", words=meant), Said("cli.local")]
 
 
 def _stdin() -> bytes:
@@ -110,16 +109,14 @@ def _stdin() -> bytes:
 
     data = sys.stdin.buffer.read(limits.STDIN_BYTES + 1)
     if len(data) > limits.STDIN_BYTES:
-        raise LocalFileError(
-            f"stdin has more than {limits.STDIN_BYTES} bytes", hint="write it to a file, and copy the file"
-        )
+        raise LocalFileError("local-file.stdin-too-large", limit=limits.STDIN_BYTES)
     return data
 
 
 def _pipe(app: App, sources: list[Place], target: Place, in_place: bool) -> None:
     """`-` on one side: stdin to a file of the board, or a file of the board to stdout."""
     if len(sources) != 1 or not (sources[0].remote or target.remote):
-        raise UsageError("with `-` there is one source and one target, and the other one is on the board")
+        raise UsageError("usage.cp-stdin")
     fs = app.device().fs
     if str(sources[0]) == "-":
         if sys.stdin.isatty():

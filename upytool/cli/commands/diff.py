@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ...errors import DifferencesFound, UsageError
+from ...words import Said
 from ..app import App, pass_app
 from ..group import define
 from ..params import CopyPath, Place
@@ -39,14 +40,17 @@ def command(app: App, paths: tuple[Place, ...], text: bool, ignore: tuple[str, .
     both. A backup alone is compared with what is on the board now.
     """
     if len(paths) > 2:
-        raise UsageError("diff takes two paths, or one backup", hint="upytool diff src :/app")
+        raise UsageError("usage.diff-arguments")
     words = [str(path) for path in paths]
     result = app.device().fs.diff(*words, ignore=ignore, default_ignores=not everything, text=text)
     app.emit(result.data(), lambda style: lines(result))
     if not result.equal:
         raise DifferencesFound(
-            f"{result.left} and {result.right} differ: {summary(result)}",
-            hint="" if text else "`--text` shows what changed in text files",
+            "differences.found",
+            left=result.left,
+            right=result.right,
+            summary=summary(result),
+            hint=() if text else Said("cli.diff-text"),
         )
     app.note(f"No differences ({plural(result.same, 'file')})")
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import DifferencesFound, LocalFileError
+from ...words import Said
 from ..app import App, pass_app
 from ..group import define
 from ..ui.style import Style
-from ..ui.text import plural
 
 if TYPE_CHECKING:
     from ...api.health import Check
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "doctor",
     examples=[
         ("upytool doctor", "why is the board not found, or not opened?"),
-        ("upytool doctor --report doctor.txt", "also into a file, to show it to somebody"),
+        ("upytool doctor --report doctor.txt", "also write it to a file, to share it"),
         ("upytool doctor --offline --json", "without the network, for a program"),
     ],
 )
@@ -47,8 +47,9 @@ def command(app: App, report: str | None) -> None:
     problems = [check for check in checks if check.verdict == "problem"]
     if problems:
         raise DifferencesFound(
-            f"{plural(len(problems), 'problem')} found: {', '.join(check.name for check in problems[:4])}",
-            hint="what fixes each is listed above" if not app.settings.json else "",
+            "differences.problems",
+            problems=[check.name for check in problems],
+            hint=() if app.settings.json else Said("cli.fixes-above"),
         )
     app.note("No problem was found")
 
@@ -88,4 +89,4 @@ def _write(path: str, data: dict[str, Any]) -> None:
         # A path of /proc/mounts need not be UTF-8.
         write_whole(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        raise LocalFileError(f"{path} cannot be written: {error.strerror}") from None
+        raise LocalFileError("local-file.cannot-write", path=path, reason=error.strerror) from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ...errors import LocalFileError, UpytoolError, UsageError
+from ...words import Said
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
@@ -51,7 +52,7 @@ def command(app: App, files: tuple[str, ...]) -> None:
             if _holds(path, before or b""):
                 _throw_away(path)
             elif isinstance(error, UpytoolError):
-                error.hint = f"your text is in {path}" + (f"\n{error.hint}" if error.hint else "")
+                error.advise(Said("cli.your-text", path=str(path)), first=True)
             else:
                 app.warn(f"your text is in {path}")
             raise
@@ -90,7 +91,7 @@ def _scratch(file: str, contents: bytes) -> Path:
     except OSError as error:
         if folder:
             _throw_away(Path(folder) / "file")
-        raise LocalFileError(f"no copy to edit can be made: {error.strerror or error}") from error
+        raise LocalFileError("local-file.no-copy-to-edit", reason=error.strerror or str(error)) from error
     return path
 
 
@@ -98,9 +99,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise LocalFileError(
-            f"{path} cannot be read after editing: {error.strerror or error}", hint="nothing was written to the board"
-        ) from error
+        raise LocalFileError("local-file.after-editing", path=path, reason=error.strerror or str(error)) from error
 
 
 def _open_editor(path: Path) -> None:
@@ -111,16 +110,14 @@ def _open_editor(path: Path) -> None:
     try:
         words = shlex.split(chosen, posix=os.name != "nt") if chosen else []
     except ValueError as error:
-        raise UsageError(f"{chosen!r} is not a command line", hint="fix $VISUAL or $EDITOR") from error
+        raise UsageError("usage.editor-command", command=chosen) from error
     words = words or _default_editor()
     try:
         status = subprocess.call([*words, str(path)])
     except OSError as error:
-        raise UsageError(
-            f"the editor {words[0]!r} does not start: {error.strerror}", hint="set $VISUAL or $EDITOR"
-        ) from error
+        raise UsageError("usage.editor-not-started", editor=words[0], reason=error.strerror) from error
     if status:
-        raise UsageError(f"the editor ended with status {status}; nothing was written to the board")
+        raise UsageError("usage.editor-failed", status=status)
 
 
 def _default_editor() -> list[str]:
@@ -133,4 +130,4 @@ def _default_editor() -> list[str]:
     for name in ("sensible-editor", "nano", "vim", "vi"):
         if which(name):
             return [name]
-    raise UsageError("there is no editor", hint="set $VISUAL or $EDITOR")
+    raise UsageError("usage.no-editor")

@@ -87,11 +87,11 @@ def list_(app: App, board: str | None, port: str | None, mcu: str | None, versio
 
     if board is None:
         if versions:
-            raise UsageError("--versions needs a board", hint="upytool firmware list RPI_PICO --versions")
+            raise UsageError("usage.versions-of-board")
         _show_boards(app, catalogue.boards(port=port, mcu=mcu))
         return
     if port or mcu:
-        raise UsageError("--port and --mcu choose among boards: give them without a board")
+        raise UsageError("usage.board-chosen")
     found = firmware.releases(board, newest=not versions, settings=firmware_settings(app), reporter=app.reporter)
     if not found:
         app.note(f"There is no firmware for {board}.")
@@ -186,7 +186,7 @@ def cache(app: App, clean: bool, path: bool, forget: str | None) -> None:
     Nothing is removed by itself: of previews the server keeps only the last few.
     """
     if clean + path + (forget is not None) > 1:
-        raise UsageError("--clean, --path and --forget exclude one another")
+        raise UsageError("usage.only-one-of", options=["--clean", "--path", "--forget"])
     from ...api import firmware
 
     settings = firmware_settings(app)
@@ -200,7 +200,7 @@ def cache(app: App, clean: bool, path: bool, forget: str | None) -> None:
         entries = firmware.cached(settings)
         previews = sum(each.parts is not None and "preview" in each.parts.version for each in entries)
         if previews and not app.confirm(
-            f"Remove {plural(len(entries), 'file')}, {previews} of them previews that may not be had again?"
+            f"Remove {plural(len(entries), 'file')}, {previews} of them previews that may no longer be available?"
         ):
             raise click.Abort
         count, amount = firmware.clean_cache(settings)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         ("upytool flash", "the newest MicroPython for the board that is plugged in"),
         ("upytool flash firmware.uf2", "this file"),
         ("upytool flash --version 1.28 --backup before.tar", "another version; the files are saved first"),
-        ("upytool flash --board ESP32_GENERIC_S3 --variant SPIRAM_OCT", "for a board that does not say what it is"),
+        ("upytool flash --board ESP32_GENERIC_S3 --variant SPIRAM_OCT", "for a board that cannot be identified"),
         ("upytool flash firmware.uf2 --dry-run", "only say what would happen"),
         ("upytool flash firmware.uf2 --all --yes", "every board that is plugged in, side by side"),
         ("upytool -d ws://192.168.4.1 flash", "over the air, an ESP32 with two OTA slots"),

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ...errors import UsageError
+from ...words import Said
 from .. import table
 from ..app import App, pass_app
 from ..group import Context, define, load, root
@@ -53,8 +54,7 @@ def command(app: App, words: tuple[str, ...]) -> None:
         if not parts:
             known = [*table.BY_NAME, *dict(table.TOPICS)]
             raise UsageError(
-                f"there is no command or topic {name}",
-                hint=did_you_mean(name, known, "`upytool --help` lists them"),
+                "usage.unknown-topic", name=name, hint=did_you_mean(name, known, Said("cli.commands-and-topics"))
             )
         return "\n".join(parts)
 

@@ -124,7 +124,7 @@ def add(
     from ...api import images
 
     if not source:
-        raise UsageError("image add needs files", hint="upytool image add firmware.uf2 main.py")
+        raise UsageError("usage.image-add-arguments")
     done = images.add(
         target(app, file), source, place, to=to, everything=everything, output=output, reporter=app.reporter
     )
@@ -153,7 +153,7 @@ def rm(app: App, file: str, path: tuple[str, ...], recursive: bool, output: str 
     from ...api import images
 
     if not path:
-        raise UsageError("image rm needs the paths to remove", hint="upytool image rm firmware.uf2 main.py")
+        raise UsageError("usage.image-rm-arguments")
     done = images.rm(target(app, file), path, place, recursive=recursive, output=output, reporter=app.reporter)
     _show(app, done, f"{', '.join(path)} removed")
 
@@ -187,7 +187,9 @@ def diff(app: App, left: str, right: str, place: Place) -> None:
     if changes:
         counts = [f"{sum(each.what == what for each in changes)} {what}" for what in MARKS]
         one, two = ("the board" if each == BOARD else each for each in (left, right))
-        raise DifferencesFound(f"{one} and {two} differ: {', '.join(c for c in counts if not c.startswith('0 '))}")
+        raise DifferencesFound(
+            "differences.found", left=one, right=two, summary=[each for each in counts if not each.startswith("0 ")]
+        )
     app.note("No differences")
 
 

@@ -84,8 +84,7 @@ def lint(
     app.emit([finding.data() for finding in manifest.findings], lines)
     bad = sum(finding.severity != "note" for finding in manifest.findings)
     if bad:
-        hint = "`upytool manifest explain` shows what goes in"
-        raise DifferencesFound(f"{plural(bad, 'finding')} in {path}", hint=hint)
+        raise DifferencesFound("differences.manifest", path=path, count=bad)
     app.note(f"{path}: {plural(len(manifest.files), 'file')}, nothing to find fault with")
 
 
@@ -142,7 +141,7 @@ def _evaluate(
     for pair in variables:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise UsageError(f"{pair!r} gives no variable a value", hint="write --var NAME=VALUE")
+            raise UsageError("usage.variable", text=pair)
         values[name] = value
     return manifests.evaluate(
         path, variables=values, tree=tree, port=port or "", board=board or "", mode=cast("Mode", mode)

@@ -13,7 +13,7 @@ from ..group import define_group
 from ..package_source import package_settings
 from ..package_views import show_plan, source_lines
 from ..params import LocalPath, RemotePath
-from ..ui.text import plural, rows
+from ..ui.text import rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,7 +109,7 @@ def install(
     from ...secret import redact
 
     if locked and (packages or requirement):
-        raise UsageError("--locked installs what the lock says, and no other packages")
+        raise UsageError("usage.locked-packages")
     settings = package_settings(app, index)
     sources = [] if locked else _sources(app, packages, requirement, settings)
     device = app.device()
@@ -225,7 +225,7 @@ def tree(app: App, target: str | None) -> None:
     )
 
 
-@command.command("check", examples=[("upytool mip check", "is all of it as it was installed?")])
+@command.command("check", examples=[("upytool mip check", "check that installed files are unchanged")])
 @target_option
 @pass_app
 def check(app: App, target: str | None) -> None:
@@ -238,11 +238,8 @@ def check(app: App, target: str | None) -> None:
     problems = api.check(app.device(), target)
     app.emit([each.data() for each in problems], [each.message for each in problems])
     if problems:
-        raise DifferencesFound(
-            f"{plural(len(problems), 'problem')} found",
-            hint="`upytool mip install NAME` puts a package right.",
-        )
-    app.note("All packages are as they were installed")
+        raise DifferencesFound("differences.packages", count=len(problems))
+    app.note("All packages are unchanged")
 
 
 @command.command("outdated", examples=[("upytool mip outdated", "is there something newer?")])

@@ -26,11 +26,11 @@ def command(app: App, paths: tuple[str, ...]) -> None:
     verified, and only then removed.
     """
     if len(paths) < 2:
-        raise click.UsageError("mv needs at least one source and a target")
+        raise UsageError("usage.mv-arguments")
     *sources, target = paths
     fs = app.device().fs
     if len(sources) > 1 and not fs.is_dir(target):
-        raise UsageError(f"mv: :{target} is not a directory", hint="several sources need a directory to go to")
+        raise UsageError("usage.file-for-several", path=f":{target}")
     for source in sources:
         app.echo(f"mv :{source} :{target}")
         fs.move(source, target)

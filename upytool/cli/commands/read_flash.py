@@ -15,7 +15,7 @@ from ..ui.text import seconds, size
     "read-flash",
     examples=[
         ("upytool read-flash board.bin", "the whole flash: firmware and files"),
-        ("upytool read-flash files.img --fs", "the file system as it lies in flash"),
+        ("upytool read-flash files.img --fs", "the file system as it is in flash"),
         ("upytool read-flash part.bin --range 0x8000 0xc00", "a part"),
         ("upytool flash --at 0x0 board.bin", "bring a saved flash back (the address is what `read-flash` printed)"),
     ],

@@ -82,6 +82,6 @@ def exit_keys(names: tuple[str, ...]) -> tuple[bytes, str]:
     for name in names:
         letter = name.lower().removeprefix("ctrl-").removeprefix("ctrl+").removeprefix("^").upper()
         if len(letter) != 1 or len(letter) == len(name) or not "@" < letter <= "_":
-            raise UsageError(f"{name!r} is not a key to leave with", hint="write ctrl-q, for instance")
+            raise UsageError("usage.exit-key", name=name)
         keys += bytes((ord(letter) & 0x1F,))
     return keys, " or ".join(f"Ctrl-{chr(key | 0x40)}" for key in keys)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ...errors import UsageError
+from ...words import Said
 from ..app import App, pass_app
 from ..group import define
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
         ("upytool rescue --boot", "boot.py too"),
         ("upytool rescue --stop-only", "only get it to its prompt; change no file"),
         ("upytool rescue --restore", "bring the files back"),
-        ("upytool rescue --bootloader", "do it in the bootloader, when no prompt is to be had"),
+        ("upytool rescue --bootloader", "do it in the bootloader, when there is no prompt"),
     ],
 )
 @click.option("--boot", "-b", is_flag=True, help="Rename boot.py too.")
@@ -61,7 +62,7 @@ def command(
         _in_bootloader(app, boot, stop_only, restore, region)
         return
     if region:
-        raise UsageError("--region has a meaning only with --bootloader")
+        raise UsageError("usage.region-without-bootloader")
     from ...api import rescue
 
     settings, selector = app.settings, app.selector
@@ -89,7 +90,9 @@ def _in_bootloader(app: App, boot: bool, stop_only: bool, restore: bool, region:
     from ..imaging import board_flash
 
     if stop_only:
-        raise UsageError("--stop-only and --bootloader exclude one another: nothing runs in a bootloader")
+        raise UsageError(
+            "usage.conflicting-options", option="--stop-only", other="--bootloader", hint=Said("cli.nothing-runs")
+        )
     app.disconnect()
     place = images.Place(region=images.parse_region(region) if region else None)
     moved = rescue.in_bootloader(board_flash(app), place, boot=boot, restore=restore, reporter=app.reporter)

@@ -7,6 +7,7 @@ from posixpath import join, normpath
 import click
 
 from ...errors import EISDIR, ENOENT, EPERM, RemoteOSError
+from ...words import Said
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
@@ -46,9 +47,9 @@ def command(app: App, paths: tuple[str, ...], recursive: bool, force: bool) -> N
             if force and error.errno == ENOENT:
                 continue
             if error.errno == EISDIR and not path.strip("./"):
-                error.hint = "name a file; `upytool wipe` removes all files"
-            elif error.errno == EISDIR and not error.hint:
-                error.hint = f"`upytool rm -r :{path}` removes it with all that is in it"
+                error.advise(Said("cli.name-a-file"))
+            elif error.errno == EISDIR and not error.hints:
+                error.advise(Said("cli.remove-tree", path=path))
             raise
     app.emit({"removed": removed}, "")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ...errors import RemoteOSError
+from ...words import Said
 from ..app import App, pass_app
 from ..group import define
 from ..params import RemotePath
@@ -23,7 +24,7 @@ def command(app: App, paths: tuple[str, ...]) -> None:
         try:
             device.fs.rmdir(path)
         except RemoteOSError as error:
-            if error.errno == _NOT_EMPTY and not error.hint:
-                error.hint = f"`upytool rm -r :{path}` removes it with all that is in it"
+            if error.errno == _NOT_EMPTY and not error.hints:
+                error.advise(Said("cli.remove-tree", path=path))
             raise
     app.emit({"removed": paths}, "")

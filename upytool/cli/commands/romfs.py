@@ -96,7 +96,7 @@ def _holds(part: Partition) -> str:
         ("upytool romfs build lib", "makes lib.romfs"),
         ("upytool romfs build -o app.romfs src", "under another name"),
         ("upytool romfs build --arch armv7emsp src", "with native code, no board needed"),
-        ("upytool romfs build --no-mpy data", "as it is"),
+        ("upytool romfs build --no-mpy data", "without compiling anything"),
     ],
 )
 @click.argument("path", type=LocalPath(directories=True), required=False, help="Directory of files.")
@@ -122,9 +122,9 @@ def build(
     and --mpy-version, or as bytecode for any board of .mpy version 6. Nothing is written beside the sources.
     """
     if path is None:
-        raise UsageError("romfs build needs the directory to make an image of", hint="upytool romfs build lib")
+        raise UsageError("usage.romfs-build-arguments")
     if mpy is False and (arch or mpy_version):
-        raise UsageError("--no-mpy compiles nothing: --arch and --mpy-version have no meaning with it")
+        raise UsageError("usage.romfs-no-mpy")
     from ...api import romfs
 
     made = romfs.build(
@@ -183,7 +183,7 @@ def deploy(
     on the board. When it stops half way, the partition holds no image, never a damaged one.
     """
     if path is None:
-        raise UsageError("romfs deploy needs a directory or an image", hint="upytool romfs deploy lib")
+        raise UsageError("usage.romfs-deploy-arguments")
     from ...api import romfs
 
     # A file is checked before a board is asked.

@@ -34,7 +34,7 @@ def command(app: App, set_: bool, utc: bool, to: str | None) -> None:
     device = app.device()
     zone = "UTC" if utc else "local time"
     if to is not None and not set_:
-        raise UsageError("--to gives the time for --set", hint="upytool rtc --set --to TIME")
+        raise UsageError("usage.rtc-to")
     try:
         if set_:
             answer = device.call("rtc", _eight(_wanted(to, utc)))
@@ -43,10 +43,10 @@ def command(app: App, set_: bool, utc: bool, to: str | None) -> None:
     except RemoteException as error:
         # The traceback is one of our program's, which tells nobody anything.
         if error.kind in ("ImportError", "AttributeError"):
-            raise RemoteError("this firmware has no machine.RTC", hint="the board has no clock to set") from error
-        raise RemoteError(f"the board refused the time: {error.message}") from error
+            raise RemoteError("remote.no-rtc") from error
+        raise RemoteError("remote.rtc-refused", cause=error) from error
     if not isinstance(answer, tuple):
-        raise RemoteError("unexpected response from the board", hint="try again")
+        raise RemoteError("remote.unexpected")
     moment = _moment(answer)
     skew = None if moment is None else (moment - _now(utc)).total_seconds()
     app.emit({"datetime": list(answer), "skew_seconds": skew, "zone": zone}, repr(answer))
@@ -67,7 +67,7 @@ def _wanted(to: str | None, utc: bool) -> datetime:
     try:
         return datetime.fromisoformat(to).replace(tzinfo=None, microsecond=0)
     except ValueError as error:
-        raise UsageError(f"{to!r} is not a time", hint="write it as 2026-01-31T12:00:00") from error
+        raise UsageError("usage.time", text=to) from error
 
 
 def _eight(moment: datetime) -> tuple[int, ...]:

@@ -17,5 +17,5 @@ from ..group import define
 def command(app: App, seconds: float) -> None:
     """Wait some seconds between two commands."""
     if not 0 <= seconds <= 86400:
-        raise UsageError("sleep takes 0 to 86400 seconds")
+        raise UsageError("usage.sleep-seconds")
     time.sleep(seconds)

@@ -71,7 +71,7 @@ def command(
         keep, ignore = (*project.keep, *keep), (*project.ignore, *ignore)
         everything = everything or not project.default_ignores
     if len(paths) != 2 or paths[0].remote == paths[1].remote:
-        raise UsageError("sync takes two directories, one of them on the board", hint="upytool sync src :/app")
+        raise UsageError("usage.sync-arguments")
     pull = paths[0].remote
     local, remote = (paths[1], paths[0]) if pull else (paths[0], paths[1])
     device = app.device()
@@ -93,6 +93,4 @@ def command(
         )
     report(app, result, time.monotonic() - start, tells=True)
     if check and result.plan.changes:
-        raise DifferencesFound(
-            f"{paths[0]} and {paths[1]} differ", hint="the same command without --check makes them equal"
-        )
+        raise DifferencesFound("differences.sync", left=str(paths[0]), right=str(paths[1]))

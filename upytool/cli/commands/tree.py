@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def command(app: App, paths: tuple[str, ...], bytes_: bool, human: bool) -> None:
     """Show a directory of the board, the working directory by default, as a tree."""
     if bytes_ and human:
-        raise UsageError("--size and --human exclude each other")
+        raise UsageError("usage.conflicting-options", option="--size", other="--human")
     from ...api import files
 
     device = app.device()
@@ -41,9 +41,7 @@ def command(app: App, paths: tuple[str, ...], bytes_: bool, human: bool) -> None
         root, levels = files.tree(device.fs, path)
         roots.append(root)
         if app.settings.json and levels > limits.JSON_LEVELS:
-            raise RemoteError(
-                f":{path} is nested more than {limits.JSON_LEVELS} levels deep", hint="show it without --json"
-            )
+            raise RemoteError("remote.nested-too-deeply", path=path, limit=limits.JSON_LEVELS)
         if not app.settings.json:
             head = f":{root.name}" + (f" on {device.name}" if app.settings.verbosity > 0 else "")
             app.emit(None, [head, *_branches(root, bytes_, human)])

@@ -14,7 +14,7 @@ from ..ui.text import plural
     "wipe",
     examples=[
         ("upytool backup before.tar + wipe --yes", "save everything first"),
-        ("upytool wipe --format --yes", "make the file system anew, where it is damaged"),
+        ("upytool wipe --format --yes", "create the file system again, if it is damaged"),
     ],
 )
 @click.option("--format", "format_", is_flag=True, help="Create a new file system instead of removing the files.")
@@ -29,10 +29,7 @@ def command(app: App, format_: bool) -> None:
     if format_:
         kind = device.call("format", timeout=120.0)
         if not kind:
-            raise RemoteError(
-                "this board does not say where its flash is, so its file system cannot be made anew",
-                hint="`upytool wipe` without --format removes the files",
-            )
+            raise RemoteError("remote.flash-not-known")
         app.emit({"format": kind}, "")
         app.note(f"The board has a new {kind} file system")
         return

@@ -17,7 +17,7 @@ def may_ask(streams: Streams, no_input: bool) -> bool:
 def confirm(question: str, streams: Streams, *, no_input: bool) -> bool:
     """Ask a yes-or-no question; no is the default. Raises UsageError where nobody can answer."""
     if not may_ask(streams, no_input):
-        raise UsageError(f"confirmation required: {question}", hint="give --yes to go ahead without being asked")
+        raise UsageError("usage.confirmation-required", question=question)
     streams.err(f"{question} [y/N] ", end="")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

@@ -148,9 +148,7 @@ def _closed(error: OSError) -> Exception:
     from ...errors import LocalFileError
 
     reason = error.strerror or str(error)
-    return LocalFileError(
-        f"cannot write the output: {reason[:1].lower()}{reason[1:]}", hint="free some space, or send it elsewhere"
-    )
+    return LocalFileError("local-file.output", reason=reason[:1].lower() + reason[1:])
 
 
 def _enable_windows_escapes(*wanted: bool) -> None:

@@ -56,9 +56,6 @@ class Style:
         """What can be typed: a command, an option."""
         return self.paint(text, "1;36")
 
-    def placeholder(self, text: str) -> str:
-        return self.paint(text, "36")
-
     def strong(self, text: str) -> str:
         return self.paint(text, "1")
 
