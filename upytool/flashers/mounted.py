@@ -136,7 +136,7 @@ class MountedVolume:
         except OSError as error:
             raise LocalFileError("local-file.drive-cannot-read", path=path, reason=_reason(error)) from error
         if len(data) > limit:
-            raise LocalFileError("local-file.drive-too-large", path=path, limit=limit)
+            raise LocalFileError("local-file.drive-file-too-large", path=path, limit=limit)
         return data
 
 
