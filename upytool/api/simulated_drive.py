@@ -57,7 +57,7 @@ class SimulatedVolume:
         except UpytoolError as error:
             raise LocalFileError("local-file.drive-read", name=name, path=self.path, cause=error) from error
         if len(data) > limit:
-            raise LocalFileError("local-file.drive-file-too-large", name=name, path=self.path, limit=limit)
+            raise LocalFileError("local-file.drive-too-large", name=name, path=self.path, limit=limit)
         return data
 
     def send(self, name: str, data: bytes, advance: Callable[[int], None]) -> int:

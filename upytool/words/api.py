@@ -72,7 +72,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
         "choose another directory",
     ),
     "local-file.drive-read": ("cannot read {name} from {path}: {cause}",),
-    "local-file.drive-file-too-large": ("{name} on {path} is larger than {limit} bytes",),
+    "local-file.drive-too-large": ("{name} on {path} is larger than {limit} bytes",),
     "local-file.drive-write": ("cannot write {name} to {path}: {cause}",),
     "local-file.too-large": ("{name} is larger than the limit of {limit:,} bytes",),
     "usage.arch-flag": (
