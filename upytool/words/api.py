@@ -166,7 +166,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
     ),
     "usage.nothing-to-install": (
         "there is nothing to install",
-        "name packages, or list them in [packages] of upytool.toml: `upytool mip install --help`",
+        "name packages, or list them in [packages] of upytool.toml: `upytool help mip install`",
     ),
     "usage.option-of-release": (
         "{option} is for releases, not for a file",
