@@ -99,7 +99,10 @@ ERRORS: dict[str, tuple[str, ...]] = {
     ),
     "flash.sector-forbids": ("the bootloader does not let the sector at {address:#x} be {access}",),
     "flash.short-read": ("{flasher} read {count} of {size} bytes", "try again"),
-    "flash.size-unknown": ("the size of this board's flash is unknown", "`upytool read-flash part.bin --range 0 0x100000` reads a part"),
+    "flash.size-unknown": (
+        "the size of this board's flash is unknown",
+        "`upytool read-flash part.bin --range 0 0x100000` reads a part",
+    ),
     "flash.vendor-tool": ("{reason}",),
     "flash.verify-failed": (
         "verification failed: flash does not match {image} {where}",
