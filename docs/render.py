@@ -16,7 +16,7 @@ from upytool.cli import table
 from upytool.cli.group import Context, load, root
 from upytool.cli.topics import SELECTORS
 from upytool.config.options import OPTIONS, VARIABLES
-from upytool.errors import EXIT_CODES, kind_of
+from upytool.errors import EXIT_CODES, UpytoolError, kind_of
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 NOTE = "<!-- Rendered by `make docs` from the program's own tables: change those, not this page. -->\n\n"
@@ -90,7 +90,7 @@ def errors() -> str:
     groups: dict[str, list[str]] = {}
     for code in sorted(words.errors()):
         sentence, *hints = (_cell(text) for text in words.errors()[code])
-        row = f"| `{code}` | {kind_of(code).exit_code} | {sentence} | {'<br>'.join(hints)} |\n"
+        row = f"| `{code}` | {_exit(code)} | {sentence} | {'<br>'.join(hints)} |\n"
         groups.setdefault(code.partition(".")[0], []).append(row)
     head = "| code | exit | what it says | what to do |\n|---|---|---|---|\n"
     return (
@@ -102,15 +102,13 @@ def errors() -> str:
     )
 
 
+def _exit(code: str) -> str:
+    kind = kind_of(code)
+    return "2, 6-9" if kind is UpytoolError else str(kind.exit_code)  # that of the command's kind of work
+
+
 def _cell(text: str) -> str:
-    return (
-        words.outline(text)
-        .replace("|", "\\|")
-        .replace("<", "&lt;")
-        .replace("\n", "<br>")
-        .replace("{{", "{")
-        .replace("}}", "}")
-    )
+    return words.outline(text).replace("|", "\\|").replace("<", "&lt;").replace("\n", "<br>")
 
 
 def documents() -> str:

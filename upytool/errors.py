@@ -143,7 +143,7 @@ class UpytoolError(Exception):
             first: put them before those that are there.
         """
         if first:
-            self._own = (*_said(hints), *self.hints)
+            self._own = (*_said(hints), *self._hints_of_code(), *self._own)
             self._words = self.templates[:1]
         else:
             self._own += _said(hints)
@@ -158,6 +158,10 @@ class UpytoolError(Exception):
     def __str__(self) -> str:
         return self.message
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Many classes have a constructor of their own: a copy, or an error that crosses processes, is made without it.
+        return _made_again, (type(self), self.args, self.__dict__)
+
     def data(self) -> dict[str, object]:
         """The error as `--json` prints it."""
         return {
@@ -168,6 +172,13 @@ class UpytoolError(Exception):
             "fields": json_value(self.fields),
             "hints": [each.data() for each in self.hints],
         }
+
+
+def _made_again(kind: type[UpytoolError], args: tuple[object, ...], state: dict[str, object]) -> UpytoolError:
+    error = kind.__new__(kind, *args)
+    for name, value in state.items():
+        setattr(error, name, value)
+    return error
 
 
 def kind_of(code: str) -> type[UpytoolError]:
@@ -397,6 +408,9 @@ class RemoteOSError(UpytoolError, OSError):
 
     def __str__(self) -> str:
         return self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _made_again, (type(self), (), {**self.__dict__, "errno": self.errno, "filename": self.filename})
 
     def data(self) -> dict[str, object]:
         return {**super().data(), "errno": self.errno, "path": self.filename}

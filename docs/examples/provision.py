@@ -49,7 +49,7 @@ def provision(selector: str, options: argparse.Namespace) -> dict[str, Any]:
         flash = upytool.flash
         target = flash.choose(selector, reporter=reporter)
         plan = flash.plan(target, flash.firmware(options.firmware, target, reporter=reporter), reporter=reporter)
-        agreed = ("flash", "flash.files-lost") if options.lose_files else ("flash",)
+        agreed = ("flash", "flash.files-lost", "flash.files-found") if options.lose_files else ("flash",)
         done["flashed"] = flash.apply(plan, ask=lambda question: question.code in agreed, reporter=reporter).data()
     with upytool.connect(selector, wait=10 if options.firmware else 0, reporter=reporter) as board:
         done["machine"] = board.info.machine
@@ -82,6 +82,9 @@ def main() -> int:
             answer = provision(selector, options)
         except upytool.UpytoolError as error:
             failed, answer = True, {"board": selector, "error": error.data()}
+            if error.exit_code == 130 and error.code != "interrupted.declined":  # Ctrl-C is for all of them
+                print(json.dumps(answer))
+                return 130
         print(json.dumps(answer))
     return int(failed)
 

@@ -64,6 +64,12 @@ def test_several_commands_are_one_document(board: BoardCli) -> None:
     assert "d" in json.dumps(found["results"][2]["result"])
 
 
+def test_a_mount_keeps_its_result_beside_the_programs(board: BoardCli, tmp_path: Path) -> None:
+    found = whole(board, "mount", str(tmp_path), "exec", "print(1)")
+    assert [step["command"] for step in found["results"]] == ["mount", "exec"]
+    assert found["results"][1]["result"] == {"output": "1\n"}
+
+
 def test_what_was_done_before_a_failure_is_told(board: BoardCli) -> None:
     found = whole(board, "touch", ":a", "+", "cat", ":gone")
     assert found["results"] == [{"command": "touch", "result": {"touched": ["a"]}}]

@@ -21,7 +21,7 @@ from upytool.cli.group import load
 
 # What talks to a person, needs a radio, or answers with what the board's program printed alone.
 WITHOUT = {
-    *("repl", "monitor", "mount", "umount", "disconnect", "resume", "sleep", "edit", "config edit", "ble scan"),
+    *("repl", "monitor", "umount", "disconnect", "resume", "sleep", "edit", "config edit", "ble scan"),
     *("webrepl password", "sim start", "sim stop", "sim reset"),
 }
 

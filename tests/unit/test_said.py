@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,34 @@ def test_an_error_in_a_field_is_nested_data() -> None:
         "paths": ["a"],
         "n": 1,
     }
+
+
+def test_advice_put_first_says_the_state_once() -> None:
+    error = FlashError("flash.size-unknown", state=Said("as before"))
+    own = error.hints[1:]
+    error.advise("first", first=True)
+    assert [each.text for each in error.hints] == ["as before", "first", *(each.text for each in own)]
+
+
+@pytest.mark.parametrize(
+    "field", ["https://me:geheim@host/x", "ws://h/?token=geheim", Path("https:/x?password=geheim")]
+)
+def test_no_field_shows_a_secret(field: object) -> None:
+    error = UsageError("usage.command-line", problem=field)
+    shown = f"{error} {error.data()} {fill('{x!r} {y}', {'x': str(field), 'y': [field]})}"
+    assert "geheim" not in shown
+    assert "***" in shown or "//host" in shown
+
+
+@pytest.mark.parametrize(
+    "error", [RemoteOSError(2, "/x"), BootloaderError("COM3"), UsageError("usage.command-line", problem="p")]
+)
+def test_an_error_can_be_copied_and_sent(error: UpytoolError) -> None:
+    for made in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert (type(made), made.data(), str(made)) == (type(error), error.data(), str(error))
+
+
+def test_a_text_from_elsewhere_advises_nothing() -> None:
+    error = UsageError("usage.command-line", problem="p", hint="see `upytool wipe --yes` and `upytool x\\`")
+    assert error.hints[0].command == []
+    assert error.data()

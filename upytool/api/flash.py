@@ -168,6 +168,8 @@ def plan_all(
     """
     plans: list[FlashPlan] = []
     left_out: list[LeftOut] = []
+    if wish.backup:  # the same for all: no reason to leave one out
+        require_directory(wish.backup)
     for board in boards:
         try:
             if board.target.state == "unknown":

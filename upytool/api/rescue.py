@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NoDeviceError, PortMissingError, RawReplError
 from ..events import NULL, Reporter
+from ..words import Said
 from . import sims
 from .opened_image import ANYWHERE, Opener, Place, opened
 
@@ -112,7 +113,7 @@ def rescue(
             opener, seconds=seconds, pulse=opener.may_pulse if pulse is None else pulse, reporter=reporter
         )
     except RawReplError as error:
-        error.advise("without a prompt: `upytool rescue --bootloader`")
+        error.advise(Said("api.rescue-without-prompt"))
         raise
     with held.device as board:
         moved: Moved = device.Moved(())

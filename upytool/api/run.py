@@ -77,6 +77,8 @@ def read_program(source: Source) -> Program:
     if len(data) > limits.DOCUMENT_BYTES:
         raise LocalFileError("local-file.too-large", name=name, limit=limits.DOCUMENT_BYTES)
     if name.endswith(".mpy") or data[:2] == b"M\x06":
+        if name.startswith("<"):
+            raise LocalFileError("local-file.compiled-stream", name=name)
         raise LocalFileError("local-file.compiled", name=name, module=Path(name).stem)
     return Program(data, name)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..config.options import OPTIONS, VARIABLES
-from ..errors import EXIT_CODES, kind_of
+from ..errors import EXIT_CODES, UpytoolError, kind_of
 from ..words import errors, outline
 from .ui.help import option_lines
 from .ui.style import Style
@@ -158,7 +158,9 @@ def explain(code: str, style: Style) -> Lines:
         f"{style.literal(code)}  {outline(words[0])}",
         "",
         *(f"  {style.hint('hint:')} {outline(hint)}" for hint in words[1:]),
-        f"  exit code {kind.exit_code}, upytool.errors.{kind.__name__}",
+        f"  exit code {kind.exit_code}, upytool.errors.{kind.__name__}"
+        if kind is not UpytoolError
+        else "  exit code 2, 6, 7, 8 or 9: that of the command's kind of work",
     ]
 
 

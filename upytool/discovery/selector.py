@@ -178,7 +178,8 @@ def _by_path(finder: Finder, text: str) -> Target:
     known = [port.path.rpartition("/")[2] for port in ports]
     if text in known:  # ttyACM0 for /dev/ttyACM0
         return _target(finder, ports[known.index(text)])
-    raise missing(NoDeviceError("device.none.unknown", name=text, hint=_similar(finder, text, known)))
+    name = text.rpartition("@")[2]  # what stands before it may be a password
+    raise missing(NoDeviceError("device.none.unknown", name=name, hint=_similar(finder, text, known)))
 
 
 def _similar(finder: Finder, text: str, known: list[str]) -> Said:

@@ -172,6 +172,7 @@ def plan(
         fs_effect=files.effect,
         fs_note=files.note,
         warnings=tuple(_warnings(target, image, slots, request, row)),
+        asks=(files.note,) if files.loses and files.effect in ("moved", "overwritten") else (),
         steps=tuple(_steps(slots, request, row)),
         slot=row.label if row is not None else "",
     )

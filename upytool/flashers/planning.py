@@ -86,7 +86,7 @@ def plan(
         fs_note=found.note,
         warnings=tuple(_warnings(target, image, request)),
         asks=(found.note,) if lost and not request.verify_only else (),
-        steps=tuple(_steps(target, request, fits[0].name, way.kind)),
+        steps=tuple(_steps(target, image, request, fits[0].name, way.kind)),
     )
 
 
@@ -153,7 +153,7 @@ def _warnings(target: FlashTarget, image: FirmwareImage, request: Request) -> It
         yield "what is written is not read back"
 
 
-def _steps(target: FlashTarget, request: Request, flasher: str, way: WayKind) -> Iterator[Step]:
+def _steps(target: FlashTarget, image: FirmwareImage, request: Request, flasher: str, way: WayKind) -> Iterator[Step]:
     files = request.backup and not raw_backup(target, request)
     if files:
         yield Step("save-files", path=request.backup)
@@ -170,7 +170,7 @@ def _steps(target: FlashTarget, request: Request, flasher: str, way: WayKind) ->
         if request.options.verify and flasher not in DRIVES:
             yield Step("read-back")
     yield Step("start")
-    if request.wait:
+    if request.wait and (image.identity.implementation or request.raw):
         yield Step("ask-version")
 
 

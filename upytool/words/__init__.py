@@ -69,7 +69,7 @@ class Said:
     @property
     def command(self) -> list[str]:
         """The first command of the sentence, a word each; empty where it names none."""
-        found = _COMMAND.search(self.template or self.code)
+        found = _COMMAND.search(self.template)  # what comes from elsewhere advises no command of ours
         parts = _WORD.findall(found[1]) if found is not None else []
         return [word for part in parts if part.strip() for word in _words(part, self.fields)]
 
@@ -119,8 +119,17 @@ class _Fields(Formatter):
         if spec:
             return str(format(value, spec))
         if isinstance(value, list | tuple | set | frozenset):
-            return ", ".join(str(each) for each in (sorted(value, key=str) if isinstance(value, set) else value))
-        return str(value)
+            return ", ".join(_open(str(each)) for each in (sorted(value, key=str) if isinstance(value, set) else value))
+        return _open(str(value))
+
+
+def _open(text: str) -> str:
+    """A field's text without the secrets of an address in it: the one place that every message and document passes."""
+    if "://" in text or "?" in text:
+        from ..secret import redact
+
+        return redact(text)
+    return text
 
 
 _FIELDS = _Fields()
@@ -143,7 +152,7 @@ def fill(template: str, fields: Mapping[str, object]) -> str:
 
 def outline(template: str) -> str:
     """A template as a page shows it: `{name}` for every field, whatever its format."""
-    return re.sub(r"\{(\w+)[^{}]*\}", r"{\1}", template)
+    return re.sub(r"\{(\w+)[^{}]*\}", r"{\1}", template).replace("{{", "{").replace("}}", "}")
 
 
 @cache
@@ -162,7 +171,7 @@ def find(code: str, table: str) -> Any:
     if " " in code:
         return None
     head = code.partition(".")[0]
-    for room in sorted(rooms(), key=lambda name: (name != "common", not name.startswith(head))):
+    for room in sorted(rooms(), key=lambda name: (name != "common", not name.startswith(head), name != "cli")):
         found = getattr(import_module(f"{__name__}.{room}"), table).get(code)
         if found is not None:
             return found
@@ -183,11 +192,13 @@ def notes() -> dict[str, str]:
 
 def json_value(value: object) -> object:
     """A field as JSON can hold it: numbers, texts, lists and mappings of them; an error or a note as its data."""
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, bool | int | float):
         return value
+    if isinstance(value, str):
+        return _open(value)
     if isinstance(value, Mapping):
         return {str(key): json_value(each) for key, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [json_value(each) for each in value]
     data = getattr(value, "data", None)
-    return data() if callable(data) else str(value)
+    return data() if callable(data) else _open(str(value))

@@ -63,6 +63,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
         "cannot read {name}: {reason}",
         "check the path",
     ),
+    "local-file.compiled-stream": ("{name} is compiled, and the REPL takes source only", "copy it and import it"),
     "local-file.compiled": (
         "{name} is compiled, and the REPL takes source only",
         "copy it and import it: `upytool cp {name} : + exec 'import {module}'`",
@@ -221,6 +222,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
 }
 
 NOTES: dict[str, str] = {
+    "api.rescue-without-prompt": "without a prompt: `upytool rescue --bootloader`",
     "api.did-you-mean": "did you mean {names}?",
     "api.left-out": "{board}: {cause}",
     "api.manifest-all": "without a name, everything that is in is listed",

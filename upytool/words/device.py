@@ -171,7 +171,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
     "usage.nested-mount": ("{point} is inside {around}, which is mounted", "mount points cannot be nested"),
     "usage.no-destination": ("{path}/ does not exist",),
     "usage.no-directory-for-several": ("{path} does not exist", "several sources need a directory to go to"),
-    "usage.no-mpy": ("this board loads no .mpy files", "use the .py files as they are (without --mpy)"),
+    "usage.no-mpy": ("this board loads no .mpy files", "use the .py files as they are"),
     "usage.not-mounted": ("{point} is not mounted",),
     "usage.nothing-to-copy": ("there is nothing to copy", "name sources, then the destination"),
     "usage.other-case": (

@@ -87,8 +87,8 @@ ERRORS: dict[str, tuple[str, ...]] = {
     "flash.other-chip": ("the firmware is for {chip}, {name} has {board_chip}",),
     "flash.other-port": ("the firmware is for MicroPython's port {port}, {name} is of the port {board_port}",),
     "flash.outside-flash": ("{start:#x} to {stop:#x} is not all flash of this board",),
-    "flash.plan-without-firmware": ("the plan has no firmware", "make it with flash.chain.plan"),
-    "flash.plan-without-slot": ("the plan has no firmware or no slot", "make it with flash.ota_plan.plan"),
+    "flash.plan-without-firmware": ("the plan has no firmware", "make it with upytool.flash.plan"),
+    "flash.plan-without-slot": ("the plan has no firmware or no slot", "make it with upytool.flash.plan"),
     "flash.rescue-no-reading": (
         "the bootloader of {name} does not let flash be read",
         "without that, its files can only be erased: `upytool erase`",

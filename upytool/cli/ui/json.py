@@ -46,13 +46,13 @@ class Document:
             failed: without a result of its own it then has none.
             acting: whether it is one that has a result at all; `connect` and the like only prepare.
         """
-        results, output = self._results, self._output
-        self._results, self._output = [], bytearray()
+        results, output, cut = self._results, self._output, self._cut
+        self._results, self._output, self._cut = [], bytearray(), False
         found: dict[str, Any] = {}
         if results:
             found["result"] = results[0] if len(results) == 1 else results
         if output:
-            text = {"output": _text(bytes(output)), **({"output_cut": True} if self._cut else {})}
+            text = {"output": _text(bytes(output)), **({"output_cut": True} if cut else {})}
             if "result" in found:
                 found |= text
             else:
@@ -65,7 +65,7 @@ class Document:
     def text(self, error: dict[str, object] | None, warnings: list[str], *, pretty: bool) -> str:
         """The document: a line when a program reads it, indented on a terminal."""
         whole: dict[str, Any] = {"version": VERSION}
-        if self.several:
+        if self.several or len(self._done) > 1:  # `mount` only prepares, and has a result
             whole["results"] = self._done
         else:
             whole |= {key: value for done in self._done for key, value in done.items() if key != "command"}
