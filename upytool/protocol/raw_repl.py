@@ -351,6 +351,9 @@ class RawRepl:
         if meanwhile is not None:
             yield from meanwhile
         answer = yield from self.inbox.read_exact(2, timeout)
+        if answer == PROMPT[:2] and (yield from self.inbox.read_until(PROMPT[2:], ANSWER)) is not None:
+            # A slow board's answer to an earlier Ctrl-A, which it had before the program.
+            answer = yield from self.inbox.read_exact(2, timeout)
         if answer != b"OK":
             # A timer or a thread of the board printed first.
             self.inbox.data[:0] = answer

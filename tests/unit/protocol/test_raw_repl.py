@@ -150,7 +150,7 @@ def test_every_chunking_gives_the_same_result(output: list[bytes], cuts: list[in
 
     repl, script = RawRepl(), ScriptDriver(feed)
     script.run(repl.enter())
-    script.run(repl.start(b"x"))
+    script.run(repl.start(b"x", short=True))
     got = bytearray()
     assert script.run(repl.follow(got.extend)) == b""
     assert bytes(got) == text
@@ -160,7 +160,7 @@ def test_what_a_thread_prints_after_the_end_is_not_lost() -> None:
     board = ModelBoard()
     repl, script = RawRepl(), driver(board)
     script.run(repl.enter())
-    script.run(repl.start(b"x"))
+    script.run(repl.start(b"x", short=True))
     script.run(repl.follow(lambda data: None))
     board.run = lambda source: (b"", b"")
     script.feed = lambda data: [board.feed(data) + (b"late" if data == b"y\x04" else b"")]
@@ -252,7 +252,7 @@ def test_a_program_deaf_to_ctrl_c_ends_in_advice_not_in_a_hang() -> None:
     repl = RawRepl()
     script = endless(ModelBoard(), repl)
     script.run(repl.enter())
-    script.run(repl.start(b"x"))
+    script.run(repl.start(b"x", short=True))
     script.waits, script.interrupt_at = 0, 0
     with pytest.raises(OperationInterrupted, match="still running"):
         script.run(repl.follow(lambda data: None))
@@ -271,7 +271,7 @@ def test_the_time_limit_stops_the_program() -> None:
 
     script = ScriptDriver(feed)
     script.run(repl.enter())
-    script.run(repl.start(b"x"))
+    script.run(repl.start(b"x", short=True))
     with pytest.raises(TimeLimitError) as caught:
         script.run(repl.follow(lambda data: None, limit=3))
     assert caught.value.exit_code == 124
@@ -445,3 +445,19 @@ def test_only_a_marked_answer_is_looked_for_behind_other_output(marked: bool) ->
     said = bytearray()
     assert script.run(repl.finish(said.extend, 5.0)) == b""
     assert bytes(said) == b"\x1e1\r\n"
+
+
+def test_an_answer_to_an_earlier_ctrl_a_may_come_before_the_programs() -> None:
+    """A loaded emulator answered the second Ctrl-A of `enter` after the wait for it was over."""
+    board, repl = ModelBoard(), RawRepl()
+    late = [b"raw REPL; CTRL-B to exit\r\n>"]
+
+    def feed(data: bytes) -> list[bytes]:
+        found = [board.feed(data)]
+        return [late.pop(), *found] if late and data == b"x\x04" else found
+
+    script = ScriptDriver(feed)
+    script.run(repl.enter())
+    script.run(repl.start(b"x", short=True))
+    assert not late
+    assert repl.state is not ReplState.RAW, "the program runs"
