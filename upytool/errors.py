@@ -130,11 +130,6 @@ class UpytoolError(Exception):
         """The hints as text, a line each; '' where there is none."""
         return "\n".join(text for each in self.hints if (text := each.text))
 
-    @hint.setter
-    def hint(self, text: str) -> None:
-        self._words = self.templates[:1]
-        self._own = _said(text)
-
     def advise(self, *hints: Said | str, first: bool = False) -> Self:
         """Add hints, and return the error.
 

@@ -47,6 +47,7 @@ SHORT = 3.0  # seconds that a program of ours may take before a word on it is wo
 SILENCE = 0.8  # seconds without a prompt after which the user is told what is waited for
 TICK = 0.001  # what a clock's rounding may take from a wait
 HOLD = 0.3  # seconds without output after which what looked like the beginning of something was not
+LATE = 0.3  # seconds that what an earlier Ctrl-A asked for may be late
 ANSWER = 1.0  # seconds that a prompt may take to answer a Ctrl-A
 
 
@@ -278,6 +279,12 @@ class RawRepl:
             self.inbox.data[:0] = answer
             if (yield from self.inbox.hunt(b"R\x01", min(timeout, ANSWER))) is not None:
                 answer = b"R\x01"
+        if answer == b"ra":
+            # Firmware before 1.14 takes 05 as nothing, A as source and 01 as a fresh start. A slow board's late answer
+            # to an earlier Ctrl-A looks the same; then its answer to this follows, and it takes a program already.
+            if (yield from self.inbox.read_until(PROMPT[2:], timeout)) is None:
+                raise DisturbedError("protocol.disturbed.raw-prompt")
+            answer = b"R\x00" if (yield from self.inbox.hunt(b"R\x01", LATE)) is None else b"R\x01"
         if answer == b"R\x01":
             self.paste = True
             self.window = int.from_bytes((yield from self.inbox.read_exact(2, timeout)), "little")
@@ -286,11 +293,6 @@ class RawRepl:
             return True
         self.paste = False
         if answer == b"R\x00":
-            return False
-        if answer == b"ra":
-            # Firmware before 1.14 takes 05 as nothing, A as source and 01 as a fresh start.
-            if (yield from self.inbox.read_until(b"w REPL; CTRL-B to exit\r\n>", timeout)) is None:
-                raise DisturbedError("protocol.disturbed.raw-prompt")
             return False
         self.paste = None
         raise DisturbedError("protocol.disturbed.raw-paste", answer=answer)

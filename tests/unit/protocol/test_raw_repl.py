@@ -461,3 +461,19 @@ def test_an_answer_to_an_earlier_ctrl_a_may_come_before_the_programs() -> None:
     script.run(repl.start(b"x", short=True))
     assert not late
     assert repl.state is not ReplState.RAW, "the program runs"
+
+
+def test_a_late_prompt_before_the_answer_to_raw_paste_costs_no_paste() -> None:
+    """The board takes a program by raw paste by then; sent plainly it would go astray."""
+    ran: list[bytes] = []
+    board, repl = ModelBoard(run=lambda source: (ran.append(source), b"")[1:] * 2), RawRepl()
+    late = [b"raw REPL; CTRL-B to exit\r\n>"]
+
+    def feed(data: bytes) -> list[bytes]:
+        found = [board.feed(data)]
+        return [late.pop(), *found] if late and data == b"\x05A\x01" else found
+
+    script = ScriptDriver(feed)
+    script.run(repl.enter())
+    script.run(repl.start(b"x = 1"))
+    assert (late, ran, repl.paste) == ([], [b"x = 1"], True)
