@@ -93,7 +93,8 @@ def plan_install(
     Raises:
         PackageError, NetworkError, OfflineError, RemoteOSError.
     """
-    fetcher.prepare()
+    if fixed is not None or any(getattr(source, "remote", False) for source in requirements):
+        fetcher.prepare()
     seen = seen or surveyed(board, options.target, write=write, reporter=reporter)
     abi = Abi.of(seen.mpy, seen.small_int_bits) if options.mpy else None
     named = str(abi.version) if abi else SOURCES
